@@ -1,0 +1,68 @@
+"""What a report shows, as plain records: :mod:`cuello.report.page` draws exactly this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Gallery", "LatentMap", "ReportContent"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gallery:
+    """Test rows beside what the model, and PCA, make of them.
+
+    Arrays are (n, features), (n, height, width) or (n, channels, height, width), values in the
+    data's own 0..1 scale (images) or its own units (tables).
+    """
+
+    title: str
+    caption: str
+    original: Array
+    reconstruction: Array
+    pca: Array | None
+    error: npt.NDArray[np.float64]
+    """Mean squared reconstruction error of each row, (n,)."""
+    names: tuple[str, ...]
+    """What to call each row: its number in the test part, its class."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentMap:
+    """Codes of test rows in a plane."""
+
+    xy: npt.NDArray[np.float32]
+    """(n, 2)."""
+    axes: tuple[str, str]
+    """Axis titles, for example ("first principal component of the codes (31 %)", ...)."""
+    label: npt.NDArray[np.int64] | None
+    """Codes into ``ReportContent.classes``, -1 unknown; None: the data has no classes."""
+    names: tuple[str, ...]
+    images: npt.NDArray[np.uint8] | None
+    """(n, height, width) or (n, channels, height, width), 0..255; None for tables."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportContent:
+    """Everything on the page."""
+
+    title: str
+    options: dict[str, dict[str, str]]
+    """Section title -> {what: value}, shown as small tables: data, model, training, ..."""
+    notes: tuple[str, ...]
+    """Sentences a reader must not miss: what was skipped, filled in, decided."""
+    history: list[dict[str, Any]]
+    """One record an epoch: epoch, train {term: value}, validation {term: value} or None,
+    learning_rate, seconds."""
+    metrics: dict[str, Any]
+    """The contents of metrics.json."""
+    classes: tuple[str, ...]
+    latent: LatentMap | None
+    galleries: tuple[Gallery, ...] = ()
+    columns: tuple[str, ...] = field(default=())
+    """Column names, for tables."""
