@@ -1,3 +1,72 @@
-"""Autoencoders made practical: many examples, few labels, one command."""
+"""Autoencoders made practical: many examples, few labels, one command.
+
+Examples
+--------
+>>> import cuello
+>>> data = cuello.load("font")
+>>> model = cuello.Autoencoder(kind="plain", hidden=(20,), latent_dim=2, epochs=5).fit(data.X)
+>>> model.transform(data.X).shape
+(32, 2)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cuello.data import Dataset, load
+    from cuello.errors import (
+        CuelloError,
+        CuelloWarning,
+        DataError,
+        DivergedError,
+        InputError,
+        RunError,
+    )
+    from cuello.estimators import Autoencoder, FewLabelClassifier
+    from cuello.pipeline import fit, open_run
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Autoencoder",
+    "CuelloError",
+    "CuelloWarning",
+    "DataError",
+    "Dataset",
+    "DivergedError",
+    "FewLabelClassifier",
+    "InputError",
+    "RunError",
+    "__version__",
+    "fit",
+    "load",
+    "open_run",
+]
+
+_HOME = {
+    "Autoencoder": "cuello.estimators",
+    "CuelloError": "cuello.errors",
+    "CuelloWarning": "cuello.errors",
+    "DataError": "cuello.errors",
+    "Dataset": "cuello.data",
+    "DivergedError": "cuello.errors",
+    "FewLabelClassifier": "cuello.estimators",
+    "InputError": "cuello.errors",
+    "RunError": "cuello.errors",
+    "fit": "cuello.pipeline",
+    "load": "cuello.data",
+    "open_run": "cuello.pipeline",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Importing torch takes over a second: only a name that needs it pays for it.
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'cuello' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,1 +1,7 @@
-"""."""
+"""The report: one HTML file that shows a run and opens offline."""
+
+from cuello.report.build import gather, write_report
+from cuello.report.content import Gallery, LatentMap, ReportContent
+from cuello.report.page import render
+
+__all__ = ["Gallery", "LatentMap", "ReportContent", "gather", "render", "write_report"]

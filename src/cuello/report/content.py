@@ -43,6 +43,7 @@ class LatentMap:
     label: npt.NDArray[np.int64] | None
     """Codes into ``ReportContent.classes``, -1 unknown; None: the data has no classes."""
     names: tuple[str, ...]
+    """What to call each point when it is pointed at, (n,)."""
     images: npt.NDArray[np.uint8] | None
     """(n, height, width) or (n, channels, height, width), 0..255; None for tables."""
 
@@ -53,14 +54,19 @@ class ReportContent:
 
     title: str
     options: dict[str, dict[str, str]]
-    """Section title -> {what: value}, shown as small tables: data, model, training, ..."""
+    """Section title -> {what: value}, shown as small tables: data, model, training, ...
+
+    A section called "versions", and the value of "command" in any section, are shown at the end,
+    under timing and reproduction.
+    """
     notes: tuple[str, ...]
     """Sentences a reader must not miss: what was skipped, filled in, decided."""
     history: list[dict[str, Any]]
     """One record an epoch: epoch, train {term: value}, validation {term: value} or None,
-    learning_rate, seconds."""
+    learning_rate, seconds. A term called "total" or "loss" is the total itself; without one the
+    total is the sum of the terms. NaN and infinity are shown as gaps."""
     metrics: dict[str, Any]
-    """The contents of metrics.json."""
+    """The contents of metrics.json; whatever is missing is left out of the page."""
     classes: tuple[str, ...]
     latent: LatentMap | None
     galleries: tuple[Gallery, ...] = ()

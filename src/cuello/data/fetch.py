@@ -1,0 +1,130 @@
+"""Files of named sets: looked for on this machine, then downloaded; their content is checked."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cuello.data.readers.base import content
+from cuello.errors import DataError
+
+__all__ = ["RemoteFile", "cache_folder", "data_folders", "find", "obtain"]
+
+FOLDERS, CACHE = "CUELLO_DATA", "CUELLO_CACHE"
+
+_log = logging.getLogger("cuello")
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file of a named set.
+
+    Parameters
+    ----------
+    name : str
+        Name at the mirrors, ending in .gz.
+    sha256 : str
+        Checksum of the **uncompressed** content, so that a copy compressed anew is as good.
+    size : int
+        Bytes of the download.
+    """
+
+    name: str
+    sha256: str
+    size: int
+
+
+def data_folders() -> list[Path]:
+    """Folders of the environment variable CUELLO_DATA."""
+    listed = os.environ.get(FOLDERS, "").split(os.pathsep)
+    return [Path(folder).expanduser() for folder in listed if folder]
+
+
+def cache_folder() -> Path:
+    """Folder of downloads: CUELLO_CACHE, or the usual cache folder of the system."""
+    chosen = os.environ.get(CACHE)
+    if chosen:
+        return Path(chosen).expanduser()
+    import pooch
+
+    return Path(pooch.os_cache("cuello"))
+
+
+def find(set_name: str, file: RemoteFile) -> Path | None:
+    """Find a file in ``<folder>/<set>/`` of the data folders, then of the cache; gzip or plain."""
+    names = (file.name, file.name.removesuffix(".gz"))
+    places = [*data_folders(), cache_folder()]
+    tried = (folder / set_name / name for folder in places for name in names)
+    return next((path for path in tried if path.is_file()), None)
+
+
+def obtain(set_name: str, file: RemoteFile, mirrors: Sequence[str], *, offline: bool) -> bytes:
+    """Get the uncompressed, checked content of a file, downloading it if it is not here yet.
+
+    Raises
+    ------
+    DataError
+        If a copy on this machine is damaged, or no mirror gives a good one.
+    """
+    path = find(set_name, file)
+    if path is None:
+        if offline:
+            raise DataError(f"{set_name}: {file.name} is not on this machine. {_by_hand(set_name)}")
+        path = _download(set_name, file, mirrors)
+    return _checked(path, file)
+
+
+def _checked(path: Path, file: RemoteFile) -> bytes:
+    raw = content(path)
+    found = hashlib.sha256(raw).hexdigest()
+    if found != file.sha256:
+        raise DataError(
+            f"{path} is damaged: the sha256 of its uncompressed content is {found}, expected "
+            f"{file.sha256}. Delete it: it is then looked for elsewhere or downloaded again."
+        )
+    return raw
+
+
+def _download(set_name: str, file: RemoteFile, mirrors: Sequence[str]) -> Path:
+    """Try the mirrors in turn; a file appears in the cache only when complete and checked."""
+    folder = cache_folder() / set_name
+    failures = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=folder) as temporary:
+            for mirror in mirrors:
+                part = Path(temporary) / file.name
+                try:
+                    _log.info("downloading %s (%.1f MB)", mirror + file.name, file.size / 1e6)
+                    _retrieve(mirror + file.name, part)
+                    _checked(part, file)
+                except Exception as error:  # whatever a connection raises, the next may do
+                    failures.append(f"{mirror} ({' '.join(str(error).split())[:200]})")
+                    continue
+                os.replace(part, folder / file.name)
+                return folder / file.name
+    except OSError as error:
+        raise DataError(
+            f"{folder} cannot be written ({error}); set {CACHE} to a folder that can."
+        ) from error
+    raise DataError(
+        f"{set_name}: no mirror gave {file.name}: {'; '.join(failures)}. {_by_hand(set_name)}"
+    )
+
+
+def _retrieve(url: str, path: Path) -> None:
+    import pooch
+
+    pooch.HTTPDownloader(chunk_size=2**18, timeout=30)(url, str(path), None)
+
+
+def _by_hand(set_name: str) -> str:
+    return (
+        f"Check the connection, or copy the files to a folder {set_name}/ inside a folder that "
+        f"{FOLDERS} names (several are separated by {os.pathsep!r}), or into {cache_folder()}."
+    )

@@ -1,0 +1,120 @@
+"""A folder of images: which files are examples, which class and which part each belongs to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from cuello.data.dataset import UNLABELLED
+from cuello.errors import DataError
+
+__all__ = ["SUFFIXES", "Found", "scan"]
+
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
+    *(".pgm", ".ppm", ".pnm"),
+)
+
+TRAIN, TEST, VALIDATION = ("train",), ("test",), ("val", "valid", "validation")
+NO_CLASS = ("unlabelled", "unlabeled")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The images of a folder, in the order of their names.
+
+    Parameters
+    ----------
+    names, names_test : tuple of str
+        Paths relative to the folder, with forward slashes.
+    y, y_test : tuple of int
+        Codes into ``classes``, -1 where unlabelled.
+    classes : tuple of str
+    notes : tuple of str
+    """
+
+    names: tuple[str, ...]
+    y: tuple[int, ...]
+    names_test: tuple[str, ...]
+    y_test: tuple[int, ...]
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def scan(folder: Path) -> Found:
+    """Look through a folder and its sub-folders without opening a file.
+
+    Sub-folders are classes; images beside them, or in a sub-folder ``unlabelled``, have no label.
+    With a top folder ``train``, the top folders ``test`` (else ``val``) are the test part, and the
+    classes are the sub-folders of both. Hidden files and folders are left out.
+
+    Raises
+    ------
+    DataError
+        If there is no image.
+    """
+    files = sorted(_walk(folder))
+    images = [name for name in files if name.lower().endswith(SUFFIXES)]
+    other = len(files) - len(images)
+    if not images:
+        raise DataError(
+            f"{folder} holds no image ({other} other files); images end in {', '.join(SUFFIXES)}."
+        )
+    notes = [f"{other} files are not images and were left out"] if other else []
+    test, prefixes = _parts({PurePosixPath(name).parts[0] for name in images if "/" in name})
+    if prefixes:
+        notes.append(f"the folder {test!r} is the test part" if test else "there is no test part")
+    owner = {name: _class_of(name, prefixes) for name in images}
+    classes = tuple(sorted({name for name in owner.values() if name is not None}))
+    if len(classes) == 1:
+        notes.append(f"all classes are {classes[0]!r}: one sub-folder is no label, so none is kept")
+        classes = ()
+    code = {name: i for i, name in enumerate(classes)}
+    is_test = {name: bool(test) and name.startswith(f"{test}/") for name in images}
+    names = tuple(name for name in images if not is_test[name])
+    names_test = tuple(name for name in images if is_test[name])
+    return Found(
+        names=names,
+        y=tuple(code.get(owner[name] or "", UNLABELLED) for name in names),
+        names_test=names_test,
+        y_test=tuple(code.get(owner[name] or "", UNLABELLED) for name in names_test),
+        classes=classes,
+        notes=tuple(notes),
+    )
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """Yield every visible file; follow links to folders, but enter none twice."""
+    seen = set()
+    for root, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not _hidden(name))
+        for name in files:
+            if not _hidden(name):
+                yield (Path(root) / name).relative_to(folder).as_posix()
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name == "__MACOSX"
+
+
+def _parts(top: set[str]) -> tuple[str, set[str]]:
+    """Tell the test folder, and all top folders that are parts and not classes."""
+    allowed = {*TRAIN, *TEST, *VALIDATION, *NO_CLASS}
+    if not top & set(TRAIN) or not top <= allowed:
+        return "", set()
+    test = [name for name in (*TEST, *VALIDATION) if name in top]
+    return (test[0] if test else ""), top - set(NO_CLASS)
+
+
+def _class_of(name: str, prefixes: set[str]) -> str | None:
+    folders = PurePosixPath(name).parts[:-1]
+    if folders and folders[0] in prefixes:
+        folders = folders[1:]
+    return folders[0] if folders and folders[0] not in NO_CLASS else None

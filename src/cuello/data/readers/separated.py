@@ -1,0 +1,101 @@
+"""Text with separators (CSV): which separator, whether there is a header, which rows are broken."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cuello.data.readers.base import Options, listed
+from cuello.errors import DataError
+
+__all__ = ["parse", "separator"]
+
+
+def separator(text: str) -> str:
+    """Tell comma, semicolon or tab: the one that cuts all first lines into equally many cells.
+
+    Examples
+    --------
+    >>> separator("a;b\\n1;2\\n")
+    ';'
+    """
+    lines = text.splitlines()[:50]
+
+    def score(mark: str) -> tuple[int, int]:
+        counts = Counter(len(row) for row in csv.reader(lines, delimiter=mark) if row)
+        width, rows = counts.most_common(1)[0] if counts else (1, 0)
+        return (rows if width > 1 else 0), width
+
+    return max(",;\t", key=score)
+
+
+def parse(raw: bytes, path: Path, options: Options) -> tuple[Any, list[str]]:
+    """Read all cells as text: types are found later, over the whole column.
+
+    Parameters
+    ----------
+    raw : bytes
+        UTF-8, with or without a byte order mark.
+    path : Path
+        For the errors.
+    options : Options
+        ``skip_bad``: leave out rows that have more or fewer cells than the first one.
+
+    Returns
+    -------
+    table : pyarrow.Table
+    notes : list of str
+    """
+    import pyarrow as pa
+    import pyarrow.csv as pacsv
+
+    # A cut at 1 MiB may split a character: those first lines are only looked at.
+    head = raw[: 2**20].decode("utf-8-sig", "ignore" if len(raw) > 2**20 else "strict")
+    mark = separator(head)
+    first = next((row for row in csv.reader(io.StringIO(head), delimiter=mark) if row), [])
+    if not first:
+        raise DataError(f"{path} holds no rows; save it again.")
+    bare = _no_header(first)
+    names = [f"c{i}" for i in range(len(first))] if bare else [name.strip() for name in first]
+    automatic = [f"f{i}" for i in range(len(first))]  # Arrow's own names
+    bad: list[str] = []
+
+    def broken(row: Any) -> str:
+        bad.append(f"line {row.number} has {row.actual_columns} cells, not {row.expected_columns}")
+        return "skip"
+
+    table = pacsv.read_csv(
+        pa.BufferReader(raw),
+        # One thread: only then are lines numbered.
+        pacsv.ReadOptions(use_threads=False, autogenerate_column_names=bare, block_size=2**26),
+        pacsv.ParseOptions(delimiter=mark, newlines_in_values=True, invalid_row_handler=broken),
+        pacsv.ConvertOptions(column_types=dict.fromkeys([*first, *automatic], pa.string())),
+    )
+    if bad and not options.skip_bad:
+        raise DataError(
+            f"{path}: {bad[0]} ({len(bad)} such rows, separator {mark!r}). Correct it, or pass "
+            "skip_bad=True (--skip-bad) to leave such rows out."
+        )
+    notes = [f"the file has no header: columns are named c0 to c{len(names) - 1}"] if bare else []
+    notes += [f"{len(bad)} broken rows were skipped: {listed(bad)}"] if bad else []
+    return table.rename_columns(names), notes
+
+
+def _no_header(first: Sequence[str]) -> bool:
+    """All cells are numbers or empty, but not the 0, 1, 2, ... that pandas writes as names."""
+    cells = [cell.strip() for cell in first]
+    numbers = [cell for cell in cells if cell]
+    counted = len(cells) > 2 and cells == [str(i) for i in range(len(cells))]
+    return bool(numbers) and not counted and all(_is_number(cell) for cell in numbers)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,68 @@
+"""What an autoencoder has to beat: PCA, logistic regression on it, nearest neighbours on pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from cuello.estimators.few_label import INVERSE_PENALTIES, folds
+
+__all__ = ["fit_knn_pixels", "fit_pca", "fit_pca_logistic"]
+
+Array = npt.NDArray[Any]
+
+
+def fit_pca(rows: Array, components: int, seed: int) -> PCA:
+    """Fit a PCA to flattened rows, with as many components as they allow up to ``components``.
+
+    Examples
+    --------
+    >>> fit_pca(np.eye(4, 3), 2, seed=0).n_components_
+    2
+    """
+    flat = rows.reshape(len(rows), -1)
+    return PCA(min(components, *flat.shape), random_state=seed).fit(flat)
+
+
+def fit_pca_logistic(
+    pca: PCA, rows: Array, y: npt.NDArray[np.int64], *, cv: int, seed: int
+) -> tuple[Pipeline, float]:
+    """Fit a logistic regression on PCA codes; its penalty is chosen inside the labelled rows.
+
+    Returns
+    -------
+    model : Pipeline
+        Takes flattened rows.
+    cv_accuracy : float
+        On held-out folds; NaN where a class has a single label.
+    """
+    flat = rows.reshape(len(rows), -1)
+    regression = LogisticRegression(max_iter=2000)
+    parts = folds(y, cv, seed)
+    if not parts:
+        model = make_pipeline(FrozenEstimator(pca), StandardScaler(), regression)
+        return model.fit(flat, y), float("nan")
+    search = GridSearchCV(regression, {"C": INVERSE_PENALTIES}, cv=parts)
+    model = make_pipeline(FrozenEstimator(pca), StandardScaler(), search).fit(flat, y)
+    return model, float(search.best_score_)
+
+
+def fit_knn_pixels(
+    rows: Array, y: npt.NDArray[np.int64], *, cv: int, seed: int
+) -> tuple[KNeighborsClassifier, float]:
+    """Fit a 5-nearest-neighbour classifier on the rows as they are (fewer than 5 rows: all)."""
+    flat = rows.reshape(len(rows), -1)
+    parts = folds(y, cv, seed)
+    neighbours = min(5, *(len(train) for train, _ in parts), len(flat))
+    model = KNeighborsClassifier(neighbours)
+    accuracy = float(cross_val_score(model, flat, y, cv=parts).mean()) if parts else float("nan")
+    return model.fit(flat, y), accuracy

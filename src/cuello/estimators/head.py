@@ -1,0 +1,77 @@
+"""An encoder with a classifier on top, as the training loop wants it.
+
+Shapes: B rows of a batch, ... the shape of one row, K latents, C classes.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cuello.kinds import Autoencoder, Batch, Players
+
+__all__ = ["EncoderWithHead"]
+
+
+class EncoderWithHead(nn.Module):
+    """Class scores from the code of an autoencoder.
+
+    Parameters
+    ----------
+    autoencoder : kinds.Autoencoder
+        Copied; its decoder is left out.
+    classes : int
+        How many (C).
+    code_mean, code_scale : ndarray of shape (K,)
+        Codes are standardised before the head, so that one learning rate suits every encoder.
+    encoder_lr_factor : float
+        The encoder's learning rate as a share of the head's; 0 keeps it as it is.
+    """
+
+    code_mean: Tensor
+    code_scale: Tensor
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder,
+        classes: int,
+        code_mean: npt.NDArray[np.float32],
+        code_scale: npt.NDArray[np.float32],
+        *,
+        encoder_lr_factor: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.body = copy.deepcopy(autoencoder)
+        self.body.decoder = nn.Identity()  # not trained, not stored
+        self.head = nn.Linear(len(code_mean), classes)
+        self.encoder_lr_factor = encoder_lr_factor
+        self.register_buffer("code_mean", torch.as_tensor(code_mean))
+        self.register_buffer("code_scale", torch.as_tensor(code_scale))
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Return standardised codes (B, K)."""
+        return (self.body.encode(x) - self.code_mean) / self.code_scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return class scores before the softmax (B, C)."""
+        scores: Tensor = self.head(self.codes(x))
+        return scores
+
+    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+        """Return the cross-entropy of the rows' classes."""
+        assert batch.y is not None
+        return {"cross_entropy": F.cross_entropy(self(batch.x).float(), batch.y)}
+
+    def players(self) -> Players:
+        """Return the head and, at its own rate, the encoder."""
+        groups: list[dict[str, Any]] = [{"params": list(self.head.parameters())}]
+        if self.encoder_lr_factor > 0.0:
+            encoder = list(self.body.encoder.parameters())
+            groups.append({"params": encoder, "lr_scale": self.encoder_lr_factor})
+        return {"classifier": groups}

@@ -1,0 +1,55 @@
+"""The denoising autoencoder: reconstruct the clean row from a damaged one."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from cuello.data.noise import Noise
+from cuello.kinds.base import Autoencoder, Batch, register
+from cuello.kinds.losses import Reconstruction
+
+__all__ = ["Denoising"]
+
+
+@register("denoising")
+class Denoising(Autoencoder):
+    """Minimise the distance between x and decode(encode(damaged x)).
+
+    Copying the input no longer pays, so the code has to hold what the elements of a row tell about
+    one another; that is what makes it a good start for a classifier.
+
+    Parameters
+    ----------
+    encoder, decoder, reconstruction
+        See :class:`cuello.kinds.base.Autoencoder`.
+    noise : str
+        How rows are damaged, see :data:`cuello.data.noise.NOISES`.
+    noise_level : float
+        Rate of damaged elements, or the standard deviation of Gaussian noise on the scaled data.
+
+    Notes
+    -----
+    Source: Vincent et al., "Stacked denoising autoencoders", JMLR 11 (2010).
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        reconstruction: Reconstruction,
+        *,
+        noise: str = "masking",
+        noise_level: float = 0.75,
+    ) -> None:
+        super().__init__(encoder, decoder, reconstruction)
+        self.noise = Noise(noise, noise_level, low=reconstruction.low, high=reconstruction.high)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the code (B, K) of the row as it is: no noise is added."""
+        z: Tensor = self.encoder(x)
+        return z
+
+    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+        """Return the loss of reconstructing the clean rows from damaged ones."""
+        sums = self.decoder(self.encoder(self.noise(batch.x)))
+        return {"reconstruction": self.reconstruction(sums, batch.x)}

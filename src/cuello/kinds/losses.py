@@ -1,0 +1,124 @@
+"""How far a reconstruction is from its target, and the last activation that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cuello.errors import InputError, unknown
+
+__all__ = ["LOSSES", "OUTPUTS", "REDUCTIONS", "Reconstruction"]
+
+OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda a: a,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "softplus": F.softplus,
+}
+
+# The interval that each output can reach; a target outside it can never be met.
+_REACH: dict[str, tuple[float, float]] = {
+    "identity": (-float("inf"), float("inf")),
+    "sigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "relu": (0.0, float("inf")),
+    "softplus": (0.0, float("inf")),
+}
+
+REDUCTIONS = ("mean", "sum")
+
+_MAPE_FLOOR = 1e-2  # keeps |error| / |target| finite where a target is (nearly) zero
+
+
+def _mape(output: Tensor, target: Tensor) -> Tensor:
+    return (output - target).abs() / target.abs().clamp_min(_MAPE_FLOOR)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": lambda output, target: F.mse_loss(output, target, reduction="none"),
+    "mae": lambda output, target: F.l1_loss(output, target, reduction="none"),
+    "huber": lambda output, target: F.huber_loss(output, target, reduction="none"),
+    "mape": _mape,
+    "bce": lambda logits, target: F.binary_cross_entropy_with_logits(
+        logits, target, reduction="none"
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reconstruction:
+    """A loss by name, the last activation, and the range of the (scaled) data.
+
+    Parameters
+    ----------
+    loss : str
+        ``mse``, ``mae``, ``huber`` (delta 1), ``mape`` (targets below 0.01 in size count as 0.01)
+        or ``bce`` (binary cross-entropy, on targets in [0, 1] with a sigmoid output).
+    output : str
+        Last activation, or ``auto``: sigmoid for data in [0, 1], otherwise identity.
+    reduction : str
+        ``mean`` over rows and elements, or ``sum`` over elements and mean over rows.
+    low, high : float
+        Smallest and largest value of the data after scaling.
+
+    Raises
+    ------
+    InputError
+        If loss, output and range cannot work together.
+
+    Examples
+    --------
+    >>> fit = Reconstruction(loss="bce", low=0.0, high=1.0)
+    >>> fit.output
+    'sigmoid'
+    >>> round(fit(torch.zeros(2, 4), torch.ones(2, 4)).item(), 4)  # -ln 0.5
+    0.6931
+    """
+
+    loss: str = "mse"
+    output: str = "auto"
+    reduction: str = "mean"
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise unknown("loss", self.loss, LOSSES)
+        if self.output not in (*OUTPUTS, "auto"):
+            raise unknown("output_activation", self.output, [*OUTPUTS, "auto"])
+        if self.reduction not in REDUCTIONS:
+            raise unknown("reduction", self.reduction, REDUCTIONS)
+        in_unit = self.low >= 0.0 and self.high <= 1.0
+        if self.output == "auto":
+            object.__setattr__(self, "output", "sigmoid" if in_unit else "identity")
+        if self.loss == "bce" and not (in_unit and self.output == "sigmoid"):
+            raise InputError(
+                f"loss='bce' needs data in 0..1 and a sigmoid output; the scaled data lies in "
+                f"{self.low:.4g}..{self.high:.4g} and the output is {self.output!r}; use "
+                "scaling='minmax' with output_activation='auto', or loss='mse'."
+            )
+        lowest, highest = _REACH[self.output]
+        if self.low < lowest or self.high > highest:
+            raise InputError(
+                f"output_activation={self.output!r} reaches {lowest:g}..{highest:g} but the scaled "
+                f"data lies in {self.low:.4g}..{self.high:.4g}; use output_activation='auto', or "
+                "another scaling."
+            )
+
+    def activate(self, a: Tensor) -> Tensor:
+        """Turn the decoder's last sums into values in the data's range."""
+        return OUTPUTS[self.output](a)
+
+    def __call__(self, a: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of the decoder's last sums ``a`` against the target, a scalar.
+
+        Cross-entropy is taken from the sums, not from their sigmoid: no logarithm of zero.
+        """
+        a = a.float()  # the loss is always summed in float32, whatever the network computes in
+        element = LOSSES[self.loss](a if self.loss == "bce" else self.activate(a), target)
+        return element.mean() if self.reduction == "mean" else element.sum() / len(element)

@@ -1,0 +1,282 @@
+"""The main job: many rows without labels, a few with, one run folder."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cuello.errors import CuelloWarning, DivergedError, RunError
+from cuello.estimators import Autoencoder, FewLabelClassifier
+from cuello.estimators.baselines import fit_pca
+from cuello.pipeline import few_labels
+from cuello.pipeline.job import Job, Progress, Silent
+from cuello.pipeline.prepare import Prepared, prepare
+from cuello.pipeline.record import describe_data, peak_memory_mb, run_config
+from cuello.pipeline.results import examples, measure_reconstruction, write_embeddings
+from cuello.report import write_report
+from cuello.store import RunFolder
+from cuello.train import Epoch, Watcher
+
+__all__ = ["default_folder", "fit", "resume", "start"]
+
+
+def fit(
+    data: str | Path,
+    *,
+    labels: int | str | Path | None = None,
+    repeats: int = 5,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    seed: int = 0,
+    **model: Any,
+) -> RunFolder:
+    """Do the main job from Python: what ``cuello fit`` does.
+
+    Parameters
+    ----------
+    data : str or Path
+        A named set or a path; see :func:`cuello.load`.
+    labels : int, str, Path or None
+        How many labels to keep, ``"all"``, or a CSV of ``file-or-row,label``.
+    repeats : int
+        Label draws.
+    out : str, Path or None
+        The run folder; None is ``runs/NAME``.
+    overwrite : bool
+        Replace a run that is there.
+    seed : int
+        Everything random follows from it.
+    **model
+        Options of :class:`cuello.Autoencoder`, and ``validation``, ``test``, ``image_size``,
+        ``label_column``, ``skip_bad``, ``keep_constant``, ``encoder_lr_factor`` of
+        :class:`cuello.pipeline.Job`.
+
+    Returns
+    -------
+    RunFolder
+        Open it with :func:`cuello.open_run`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = fit("font", out=tempfile.mkdtemp(), hidden=(20,), latent_dim=2, epochs=20)
+    >>> folder.report.exists()
+    True
+    """
+    own = {field.name for field in fields(Job)} - {"data", "labels", "repeats", "seed", "model"}
+    job = Job(
+        data=str(data),
+        labels=None if labels is None else str(labels),
+        repeats=repeats,
+        seed=seed,
+        **{name: value for name, value in model.items() if name in own},
+        model={name: value for name, value in model.items() if name not in own},
+    )
+    return start(job, default_folder(job.data) if out is None else Path(out), overwrite=overwrite)
+
+
+def default_folder(data: str) -> Path:
+    """Return ``runs/NAME`` for a named set or a path."""
+    return Path("runs") / (Path(data).name.split(".")[0].replace(":", "-") or "data")
+
+
+def start(
+    job: Job, out: Path, *, overwrite: bool = False, progress: Progress | None = None
+) -> RunFolder:
+    """Do the main job from the beginning.
+
+    Raises
+    ------
+    CuelloError
+        If the data, an option or the folder cannot be used; before training starts.
+    DivergedError
+        If a loss became NaN; the folder then holds a checkpoint of the last good epoch.
+    """
+    folder = RunFolder(out)
+    if folder.exists and not overwrite:
+        folder.start({})  # refuses, before minutes are spent on reading
+    with _collect_warnings() as notes:
+        prepared = prepare(job)
+        _estimator(job).initialize(
+            prepared.train
+        )  # refuses what fit would, before a folder is made
+    folder.start(run_config(job, prepared, [*prepared.data.notes, *notes]), overwrite=overwrite)
+    return _Run(job, prepared, folder, progress or Silent()).finish()
+
+
+def resume(out: Path, *, progress: Progress | None = None) -> RunFolder:
+    """Continue an interrupted job; a finished one is left as it is.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no run, or the data is not what it was.
+    """
+    folder = RunFolder(out)
+    if not folder.exists:
+        raise RunError(f"{out} holds no run to continue; start one without --resume.")
+    config = folder.read_json("config.json")
+    progress = progress or Silent()
+    if config.get("status") == "finished":
+        progress.say(f"{out} is finished; there is nothing to continue.")
+        return folder
+    if config.get("status") == "diverged":
+        raise RunError(
+            f"{out} stopped because a loss became NaN, and would again; start again with "
+            "--overwrite and a smaller --learning-rate or --gradient-clip 1."
+        )
+    try:
+        job = Job.from_json(config["job"])
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{out}/config.json is damaged ({error}); start again.") from error
+    prepared = prepare(job)
+    if prepared.fingerprint != config["data"]["fingerprint"]:
+        raise RunError(
+            f"{job.data} is not the data that {out} was started with (another fingerprint); "
+            "restore the data, or start again with --overwrite."
+        )
+    return _Run(job, prepared, folder, progress).finish()
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The steps of one job, in order; each leaves its result in the folder."""
+
+    job: Job
+    prepared: Prepared
+    folder: RunFolder
+    progress: Progress
+
+    def finish(self) -> RunFolder:
+        began = time.perf_counter()
+        with _collect_warnings() as notes:
+            autoencoder = self.pretrain()
+            pca = fit_pca(
+                autoencoder.scaling_.apply(self.prepared.train),
+                autoencoder.latent_dim,
+                self.job.seed,
+            )
+            reconstruction, errors = measure_reconstruction(autoencoder, pca, self.prepared)
+            self.progress.say(
+                f"test MSE {reconstruction['test_mse']:.5f}, PCA with the same number of "
+                f"components {reconstruction['pca_test_mse']:.5f}"
+            )
+            metrics: dict[str, Any] = {
+                "data": describe_data(self.prepared),
+                "reconstruction": reconstruction,
+                "few_labels": [],
+            }
+            classifier = None
+            if self.prepared.plan is not None:
+                classifier = self.classify(autoencoder, pca, metrics)
+        self.folder.write_arrays(
+            "examples.npz", examples(autoencoder, pca, self.prepared, errors, self.job.seed)
+        )
+        write_embeddings(
+            self.folder.path / "embeddings.parquet",
+            self.prepared.data,
+            autoencoder,
+            self.prepared.rows,
+        )
+        metrics["timing"] = self.timing(autoencoder.history_, time.perf_counter() - began)
+        self.folder.write_json("metrics.json", metrics)
+        self.folder.save_models(autoencoder, classifier)
+        config = self.folder.read_json("config.json")
+        config["notes"] = list(dict.fromkeys([*config["notes"], *notes]))
+        self.folder.write_json("config.json", config | {"status": "finished"})
+        write_report(self.folder)
+        self.folder.checkpoint.unlink(missing_ok=True)
+        return self.folder
+
+    def pretrain(self) -> Autoencoder:
+        """Train on all training rows, without labels."""
+        autoencoder = _estimator(self.job)
+        watcher = Watcher(step=lambda done, all: self.progress.update("autoencoder", done, all))
+        try:
+            autoencoder.fit(
+                self.prepared.train,
+                validation=self.prepared.validation,
+                checkpoint=self.folder.checkpoint,
+                watcher=watcher,
+            )
+        except DivergedError:
+            self.folder.save_models(autoencoder, None)
+            config = self.folder.read_json("config.json")
+            self.folder.write_json("config.json", config | {"status": "diverged"})
+            raise
+        self.folder.write_lines("history.jsonl", [e.to_json() for e in autoencoder.history_])
+        return autoencoder
+
+    def classify(
+        self, autoencoder: Autoencoder, pca: Any, metrics: dict[str, Any]
+    ) -> FewLabelClassifier:
+        """Compare the methods, and fit the best of the encoder's modes for the run folder."""
+        plan = self.prepared.plan
+        assert plan is not None
+        records = few_labels.compare(
+            self.job,
+            self.prepared,
+            autoencoder,
+            pca,
+            self.folder.read_lines("few_labels.jsonl"),
+            lambda done: self.folder.write_lines("few_labels.jsonl", done),
+            self.progress,
+        )
+        metrics["few_labels"] = few_labels.summarise(records)
+        best = few_labels.best_method(metrics["few_labels"])
+        metrics |= {
+            "best_method": best,
+            "evaluated_on": plan.evaluated_on,
+            "confusion": {
+                "method": best,
+                "matrix": np.sum(
+                    [r["confusion"] for r in records if r["method"] == best], axis=0
+                ).tolist(),
+                "classes": list(self.prepared.data.classes),
+            },
+        }
+        data = self.prepared.data
+        assert data.y is not None
+        rows, y = data.X[plan.final], data.y[plan.final]
+        return few_labels.fit_mode(best, self.job, autoencoder, rows, y, draw=0)
+
+    def timing(self, history: list[Epoch], total: float) -> dict[str, Any]:
+        """Return how long what took."""
+        seconds = sum(epoch.seconds for epoch in history)
+        rows = len(self.prepared.rows.train)
+        few = self.folder.read_lines("few_labels.jsonl")
+        return {
+            "train_seconds": seconds,
+            "epochs": len(history),
+            "rows_per_second": rows * len(history) / seconds,
+            "few_label_seconds": sum(r["seconds"] for r in few),
+            "total_seconds": total,
+            "peak_memory_mb": peak_memory_mb(),
+        }
+
+
+def _estimator(job: Job) -> Autoencoder:
+    return Autoencoder(**{"random_state": job.seed, **job.model})
+
+
+@contextmanager
+def _collect_warnings() -> Iterator[list[str]]:
+    """Gather what cuello warns of, so that it reaches the report too."""
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", CuelloWarning)
+        yield texts
+    for warning in caught:
+        if issubclass(warning.category, CuelloWarning):
+            texts.append(str(warning.message))
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )

@@ -1,0 +1,208 @@
+"""From a job to arrays: read, split, fill, check, and choose whose labels are known.
+
+Everything that can be refused is refused here, before any training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import train_test_split
+
+from cuello.data import UNLABELLED, Dataset, constant_columns, labels, load
+from cuello.data.splits import Split, part, split
+from cuello.errors import DataError, InputError
+from cuello.pipeline.job import Job
+
+__all__ = ["LabelPlan", "Prepared", "prepare"]
+
+Array = npt.NDArray[Any]
+Codes = npt.NDArray[np.int64]
+
+_HELD_OUT = 1 / 3  # of given labels, in each repeat, where no test labels exist
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelPlan:
+    """Which rows are labelled in each repeat, and what accuracy is measured on."""
+
+    draws: tuple[Codes, ...]
+    """Rows of ``Dataset.X`` that a classifier may see, one array a repeat."""
+    held_out: tuple[Codes, ...] | None
+    """Labelled rows kept for measuring, one array a repeat; None: the test part."""
+    evaluated_on: str
+    final: Codes
+    """Rows that the classifier in the run folder learns from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Data of a run, ready to be trained on."""
+
+    data: Dataset
+    rows: Split
+    plan: LabelPlan | None
+    fingerprint: str
+
+    @property
+    def train(self) -> Array:
+        """Training rows."""
+        return self.data.X[self.rows.train]
+
+    @property
+    def validation(self) -> Array:
+        """Validation rows."""
+        return self.data.X[self.rows.validation]
+
+    @property
+    def test(self) -> tuple[Array, Codes | None]:
+        """Test rows and their labels."""
+        return part(self.data, self.rows.test)
+
+
+def prepare(job: Job) -> Prepared:
+    """Read and divide the data of a job.
+
+    Raises
+    ------
+    InputError, DataError
+        If the data, or the labels asked for, cannot be used.
+    """
+    data = load(
+        job.data,
+        image_size=job.image_size,
+        label_column=job.label_column,
+        skip_bad=job.skip_bad,
+    )
+    given = job.labels is not None and job.labels != "all" and not job.labels.isdigit()
+    if given:
+        assert job.labels is not None
+        codes, classes = labels.read(Path(job.labels), data)
+        data = replace(data, y=codes, classes=classes)
+    rows = split(data, validation=job.validation, test=job.test, random_state=job.seed)
+    data = data.filled(rows.train)
+    _refuse_constant(data, rows, job)
+    return Prepared(
+        data=data,
+        rows=rows,
+        plan=_plan_labels(job, data, rows, given=given),
+        fingerprint=_fingerprint(data),
+    )
+
+
+def _refuse_constant(data: Dataset, rows: Split, job: Job) -> None:
+    train = data.X[rows.train]
+    if train.min() == train.max():
+        raise DataError(
+            f"{data.source}: every value of the {len(train)} training rows is {train.flat[0]!s}; "
+            "there is nothing to learn from."
+        )
+    if data.is_image or data.X.dtype == np.uint8 or job.keep_constant:
+        return  # pixels at an image's border often never change
+    constant = constant_columns(replace(data, X=train, y=None, row_names=None))
+    if constant:
+        shown = ", ".join(str(name) for name in constant[:10])
+        more = f" and {len(constant) - 10} more" if len(constant) > 10 else ""
+        raise DataError(
+            f"{data.source}: these columns hold a single value in all training rows: {shown}"
+            f"{more}; remove them, or pass --keep-constant to keep them (they are scaled to zero)."
+        )
+
+
+def _plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPlan | None:
+    partly = data.y is not None and bool((data.y == UNLABELLED).any())
+    if job.labels is None and not partly:
+        return None
+    if data.y is None or not (data.y != UNLABELLED).any():
+        raise InputError(
+            f"labels={job.labels}: {data.source} holds no labels; pass a CSV of file-or-row,label "
+            "with --labels, or name the label column of a table with --label-column."
+        )
+    if len(data.classes) < 2:
+        raise InputError(
+            f"{data.source}: a classifier needs at least 2 classes; the labels name only "
+            f"{data.classes[0]!r}."
+        )
+    if job.labels is not None and job.labels.isdigit():
+        return _draw(job, data, rows)
+    if given or partly:
+        return _use_given(job, data)
+    labelled = rows.train[data.y[rows.train] != UNLABELLED]
+    return LabelPlan(
+        draws=(labelled,) * job.repeats,
+        held_out=None,
+        evaluated_on=_test_name(data, rows),
+        final=labelled,
+    )
+
+
+def _draw(job: Job, data: Dataset, rows: Split) -> LabelPlan:
+    assert job.labels is not None
+    assert data.y is not None
+    y_train = data.y[rows.train]
+    draws = tuple(
+        rows.train[
+            labels.draw(
+                y_train, int(job.labels), np.random.default_rng([job.seed, i]), data.classes
+            )
+        ]
+        for i in range(job.repeats)
+    )
+    return LabelPlan(
+        draws=draws, held_out=None, evaluated_on=_test_name(data, rows), final=draws[0]
+    )
+
+
+def _use_given(job: Job, data: Dataset) -> LabelPlan:
+    assert data.y is not None
+    known = np.flatnonzero(data.y != UNLABELLED)
+    counts = np.bincount(data.y[known], minlength=len(data.classes))
+    if counts.min() == 0:
+        missing = [name for name, n in zip(data.classes, counts, strict=True) if n == 0]
+        raise InputError(
+            f"{data.source}: no row is labelled {', '.join(map(repr, missing))}; label at least "
+            "one row of every class."
+        )
+    if data.y_test is not None and (data.y_test != UNLABELLED).any():
+        return LabelPlan(
+            draws=(known,) * job.repeats,
+            held_out=None,
+            evaluated_on=f"official test part ({len(data.y_test):,} rows)",
+            final=known,
+        )
+    if counts.min() < 3:
+        name = data.classes[int(counts.argmin())]
+        raise InputError(
+            f"{data.source}: class {name!r} has {counts.min()} labelled row(s); at least 3 are "
+            "needed, one of them to measure the accuracy on. Label more rows of it."
+        )
+    parts = [
+        train_test_split(
+            known, test_size=_HELD_OUT, stratify=data.y[known], random_state=job.seed + i
+        )
+        for i in range(job.repeats)
+    ]
+    return LabelPlan(
+        draws=tuple(np.sort(train) for train, _ in parts),
+        held_out=tuple(np.sort(held) for _, held in parts),
+        evaluated_on=f"a third of the {len(known):,} labelled rows, held out in each repeat",
+        final=known,
+    )
+
+
+def _test_name(data: Dataset, rows: Split) -> str:
+    size = len(part(data, rows.test)[0])
+    return f"{'official test' if rows.test is None else 'test'} part ({size:,} rows)"
+
+
+def _fingerprint(data: Dataset) -> str:
+    digest = hashlib.sha256(repr((data.X.shape, data.X.dtype.str, data.classes)).encode())
+    for array in (data.X, data.y, data.X_test, data.y_test):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

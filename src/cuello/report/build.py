@@ -1,0 +1,166 @@
+"""From a run folder to the page: gathers what :mod:`cuello.report.page` draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.decomposition import PCA
+
+from cuello import atomic
+from cuello.report.content import Gallery, LatentMap, ReportContent
+from cuello.report.page import render
+from cuello.store import RunFolder
+
+__all__ = ["gather", "write_report"]
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+_GALLERIES = {
+    "typical": ("Test rows", "Drawn at random from the test part."),
+    "best": ("Best reconstructions", "The smallest errors of the test part."),
+    "worst": ("Worst reconstructions", "The largest errors of the test part."),
+}
+
+
+def write_report(folder: RunFolder) -> None:
+    """Write ``report.html`` from the other files of a run folder."""
+    atomic.write_bytes(folder.report, render(gather(folder)).encode())
+
+
+def gather(folder: RunFolder) -> ReportContent:
+    """Collect what the page shows.
+
+    Raises
+    ------
+    RunError
+        If the run is not finished or a file is damaged.
+    """
+    config, metrics = folder.read_json("config.json"), folder.read_json("metrics.json")
+    arrays = folder.read_arrays("examples.npz")
+    classes = tuple(config["data"]["classes"])
+    scale = 255.0 if _holds_bytes(arrays) else 1.0
+    return ReportContent(
+        title=f"{config['data']['name']}: {config['autoencoder']['params']['kind']} autoencoder",
+        options=_options(config),
+        notes=tuple(config["notes"]),
+        history=folder.read_lines("history.jsonl"),
+        metrics=metrics,
+        classes=classes,
+        latent=_latent_map(arrays, classes),
+        galleries=tuple(
+            _gallery(arrays, name, classes, scale)
+            for name in _GALLERIES
+            if f"{name}_original" in arrays
+        ),
+        columns=_columns(config),
+    )
+
+
+def _holds_bytes(arrays: Arrays) -> bool:
+    return "typical_original" in arrays and arrays["typical_original"].dtype == np.uint8
+
+
+def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentMap | None:
+    if "map_codes" not in arrays:
+        return None
+    codes = arrays["map_codes"].astype(np.float64)
+    if codes.shape[1] == 1:
+        xy = np.column_stack([codes[:, 0], arrays["map_errors"]])
+        axes = ("latent 1", "reconstruction error")
+    elif codes.shape[1] == 2:
+        xy, axes = codes, ("latent 1", "latent 2")
+    else:
+        pca = PCA(2, random_state=0).fit(codes)
+        xy = pca.transform(codes)
+        first, second = (f"{100 * share:.0f} %" for share in pca.explained_variance_ratio_)
+        axes = (
+            f"first principal component of the codes ({first})",
+            f"second principal component of the codes ({second})",
+        )
+    labels = arrays.get("map_labels")
+    return LatentMap(
+        xy=xy.astype(np.float32),
+        axes=axes,
+        label=labels if classes else None,
+        names=_names(arrays["map_rows"], labels, classes),
+        images=arrays.get("map_images"),
+    )
+
+
+def _gallery(arrays: Arrays, name: str, classes: tuple[str, ...], scale: float) -> Gallery:
+    title, caption = _GALLERIES[name]
+    return Gallery(
+        title=title,
+        caption=caption,
+        original=arrays[f"{name}_original"] / scale,
+        reconstruction=arrays[f"{name}_model"] / scale,
+        pca=arrays[f"{name}_pca"] / scale,
+        error=arrays[f"{name}_errors"],
+        names=_names(arrays[f"{name}_rows"], arrays.get(f"{name}_labels"), classes),
+    )
+
+
+def _names(
+    rows: npt.NDArray[Any], labels: npt.NDArray[Any] | None, classes: tuple[str, ...]
+) -> tuple[str, ...]:
+    if labels is None or not classes:
+        return tuple(f"row {row}" for row in rows)
+    return tuple(
+        f"row {row}, {classes[label] if label >= 0 else 'unlabelled'}"
+        for row, label in zip(rows, labels, strict=True)
+    )
+
+
+def _columns(config: Mapping[str, Any]) -> tuple[str, ...]:
+    from cuello.data import Dataset
+
+    encoding = config["data"].get("encoding") or {}
+    empty = np.empty((0, 0))
+    return Dataset(X=empty, name="", source="", encoding=encoding).columns
+
+
+def _options(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    data, job = config["data"], config["job"]
+    params = config["autoencoder"]["params"]
+    rows = data["rows"]
+    model = (
+        "kind", "kind_options", "network", "hidden", "latent_dim", "activation", "initializer",
+        "batch_norm", "dropout", "loss", "reduction", "output_activation", "scaling",
+    )  # fmt: skip
+    training = [name for name in params if name not in model]
+    shown = {
+        "data": {
+            "name": data["name"],
+            "source": data["source"],
+            "rows": ", ".join(f"{n:,} {part}" for part, n in rows.items()),
+            "shape of a row": " x ".join(map(str, data["shape"])),
+            "classes": ", ".join(data["classes"]) or "none",
+            "labels": job["labels"] or "none kept",
+            "fingerprint": data["fingerprint"][:16],
+        },
+        "model": {name: _text(params[name]) for name in model},
+        "training": {name: _text(params[name]) for name in training},
+        "versions": {name: str(value) for name, value in config["versions"].items()},
+    }
+    if config.get("command"):
+        shown["versions"]["command"] = config["command"]
+    return shown
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
+    return (
+        "none"
+        if value is None
+        else "yes"
+        if value is True
+        else "no"
+        if value is False
+        else str(value)
+    )

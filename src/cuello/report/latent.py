@@ -1,0 +1,98 @@
+"""The section with the latent map: a point for every test row, its picture on pointing at it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cuello.report.content import LatentMap, ReportContent
+from cuello.report.fragments import Section, number, paragraph, rounded
+from cuello.report.pictures import enlargement, sprite
+
+__all__ = ["latent_section"]
+
+MOST_POINTS = 5000
+"""What a browser draws as single, sharp points without a pause."""
+
+
+def latent_section(content: ReportContent, *, max_bytes: int) -> Section:
+    """Build the map; its pictures take at most ``max_bytes`` of the page."""
+    latent = content.latent
+    if latent is None or len(latent.xy) == 0:
+        body = paragraph("No codes of test rows were kept for a map.", "empty")
+        return Section(anchor="latent", title="Latent map", body=body)
+    keep = _evenly(len(latent.xy))
+    data: dict[str, Any] = {
+        "x": rounded(latent.xy[keep, 0]),
+        "y": rounded(latent.xy[keep, 1]),
+        "axes": list(latent.axes),
+        "names": [latent.names[i] if i < len(latent.names) else f"row {i}" for i in keep.tolist()],
+        "label": None,
+        "classes": [],
+        "sprite": None,
+    }
+    if latent.label is not None:
+        codes = np.asarray(latent.label)[keep]
+        data["label"] = codes.tolist()
+        data["classes"] = _class_names(content.classes, codes)
+    sentences = [_count_text(len(keep), len(latent.xy))]
+    if latent.images is not None:
+        data["sprite"] = _sprite(latent, keep, max_bytes)
+        if data["sprite"] is None:
+            sentences.append("The images would make this page too large and are left out.")
+    shown = "its image, name and class" if data["sprite"] else "its name"
+    sentences.append(
+        f"Point at one to see {shown}; with the keyboard, focus the map and use the arrow keys. "
+        "Drag to zoom in, double-click to zoom out."
+    )
+    if data["label"] is not None:
+        sentences.append("The buttons hide and show classes.")
+    body = (
+        paragraph(" ".join(sentences))
+        + '<div class="map" id="map"><div class="chart" id="latent-chart" tabindex="0" '
+        'role="application" aria-label="Latent map: left and right arrow keys go from point to '
+        'point"></div></div>\n<div class="legend" id="latent-legend" role="group" '
+        'aria-label="Classes on the map"></div>\n'
+    )
+    return Section(anchor="latent", title="Latent map", body=body, data=data)
+
+
+def _evenly(count: int) -> npt.NDArray[np.int64]:
+    """Return which rows are drawn: all, or so many evenly spaced ones."""
+    if count <= MOST_POINTS:
+        return np.arange(count, dtype=np.int64)
+    return np.linspace(0, count - 1, MOST_POINTS).astype(np.int64)
+
+
+def _count_text(drawn: int, count: int) -> str:
+    if drawn < count:
+        return f"Each point is a test row; {number(drawn)} of {number(count)} are drawn."
+    return f"Each of the {number(count)} points is a test row." if count > 1 else "One test row."
+
+
+def _class_names(classes: tuple[str, ...], codes: npt.NDArray[np.int64]) -> list[str]:
+    """Return a name for every code that occurs, known or not."""
+    highest = int(codes.max(initial=-1))
+    return list(classes) + [f"class {code}" for code in range(len(classes), highest + 1)]
+
+
+def _sprite(
+    latent: LatentMap, keep: npt.NDArray[np.int64], max_bytes: int
+) -> dict[str, Any] | None:
+    assert latent.images is not None
+    sheet = sprite(latent.images[keep], max_bytes=max_bytes)
+    if sheet is None:
+        return None
+    height, width = latent.images.shape[-2:]
+    # Sized by the image itself, not by what is stored: a sheet made smaller is drawn larger.
+    scale = enlargement(height, width, wanted=84)
+    return {
+        "uri": sheet.uri,
+        "columns": sheet.columns,
+        "rows": sheet.rows,
+        "width": max(1, round(width * scale)),
+        "height": max(1, round(height * scale)),
+        "crisp": scale > 1,
+    }

@@ -1,0 +1,130 @@
+// The latent map: points, their floating card, the buttons that hide classes.
+
+function latentMap(map) {
+  const groups = new Map(); // class code -> rows
+  map.x.forEach((_, row) => {
+    const code = map.label ? map.label[row] : 0;
+    if (!groups.has(code)) groups.set(code, []);
+    groups.get(code).push(row);
+  });
+  const codes = [...groups.keys()].sort((a, b) => (a < 0) - (b < 0) || a - b);
+  const hidden = new Set();
+  const nameOf = (code) => (code < 0 ? "unlabelled" : map.classes[code]);
+  const look = (code, colour) => code < 0
+    ? { color: colour.muted, symbol: "circle-open" }
+    : { color: colour.classes[code % 8], symbol: SYMBOLS[Math.floor(code / 8) % 8] };
+  const chart = {
+    id: "latent-chart",
+    build: (colour, narrow) => ({
+      data: codes.map((code) => ({
+        x: groups.get(code).map((row) => map.x[row]), y: groups.get(code).map((row) => map.y[row]),
+        type: "scatter", mode: "markers", hoverinfo: "none", visible: !hidden.has(code),
+        marker: { ...look(code, colour), size: map.x.length > 1500 ? 5 : 7, opacity: 0.85, line: { width: code < 0 ? 1 : 0.4, color: code < 0 ? colour.muted : colour.paper } },
+      })),
+      layout: {
+        height: narrow ? 380 : 540, showlegend: false, hovermode: "closest", margin: { l: 55, r: 12, t: 30, b: 45 },
+        xaxis: axis(colour, wrap(map.axes[0], narrow ? 36 : 90)), yaxis: axis(colour, wrap(map.axes[1], narrow ? 36 : 60)),
+      },
+    }),
+  };
+  charts.push(chart);
+
+  const card = pointer(map, map.label ? (row) => nameOf(map.label[row]) : null);
+  const shown = (row) => map.x[row] !== null && map.y[row] !== null && !hidden.has(map.label ? map.label[row] : 0);
+  const order = map.x.map((_, row) => row).sort((a, b) => map.x[a] - map.x[b] || a - b);
+  const div = $("latent-chart");
+  let at = -1;
+  div.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (event.key === "Escape") card.hide();
+    if (!step || !order.some(shown)) return;
+    event.preventDefault();
+    if (at < 0 && step < 0) at = 0;
+    do at = (at + step + order.length) % order.length; while (!shown(order[at]));
+    card.show(order[at]);
+  });
+  div.addEventListener("blur", card.hide);
+  chart.drawn = () => {
+    div.on("plotly_hover", (event) => card.show(groups.get(codes[event.points[0].curveNumber])[event.points[0].pointNumber]));
+    div.on("plotly_unhover", card.hide);
+    div.on("plotly_relayout", card.hide);
+  };
+  if (map.label) legend(codes, nameOf, look, hidden, () => { card.hide(); draw(chart); });
+}
+
+// The floating card beside a point: its picture, cut from the sprite sheet, its name and class.
+function pointer(map, className) {
+  const holder = $("map");
+  const element = (kind) => {
+    const made = holder.appendChild(document.createElement("div"));
+    made.className = kind;
+    made.hidden = true;
+    return made;
+  };
+  const ring = element("ring"), card = element("card");
+  card.id = "card";
+  card.setAttribute("role", "status");
+  const thumb = map.sprite && card.appendChild(document.createElement("div"));
+  const name = card.appendChild(document.createElement("p"));
+  const kind = className && card.appendChild(document.createElement("p"));
+  if (thumb) {
+    const { uri, columns, rows, width, height, crisp } = map.sprite;
+    thumb.className = crisp ? "thumb crisp" : "thumb";
+    Object.assign(thumb.style, { backgroundImage: `url("${uri}")`, width: width + "px", height: height + "px",
+      backgroundSize: `${columns * width}px ${rows * height}px` });
+  }
+  return {
+    show(row) {
+      const { xaxis, yaxis } = $("latent-chart")._fullLayout;
+      const x = xaxis._offset + xaxis.l2p(map.x[row]), y = yaxis._offset + yaxis.l2p(map.y[row]);
+      if (thumb) {
+        const { columns, width, height } = map.sprite;
+        thumb.style.backgroundPosition = `${-(row % columns) * width}px ${-Math.floor(row / columns) * height}px`;
+      }
+      name.textContent = map.names[row];
+      if (kind) kind.textContent = className(row);
+      ring.hidden = card.hidden = false;
+      Object.assign(ring.style, { left: x + "px", top: y + "px" });
+      const left = x + 16 + card.offsetWidth > holder.clientWidth ? Math.max(0, x - 16 - card.offsetWidth) : x + 16;
+      const top = Math.max(0, Math.min(y - 20, holder.clientHeight - card.offsetHeight));
+      Object.assign(card.style, { left: Math.round(left) + "px", top: Math.round(top) + "px" });
+    },
+    hide() { ring.hidden = card.hidden = true; },
+  };
+}
+
+function legend(codes, nameOf, look, hidden, changed) {
+  const box = $("latent-legend");
+  const swatches = () => {
+    const colour = theme();
+    box.querySelectorAll("path").forEach((path, place) => {
+      const { color, symbol } = look(codes[place], colour);
+      path.setAttribute("d", SHAPES[symbol] || SHAPES.circle);
+      path.setAttribute("fill", codes[place] < 0 ? "none" : color);
+      path.setAttribute("stroke", color);
+    });
+  };
+  const buttons = codes.map((code) => {
+    const button = box.appendChild(document.createElement("button"));
+    button.type = "button";
+    button.innerHTML = '<svg viewBox="0 0 16 16" aria-hidden="true"><path></path></svg><span></span>';
+    button.lastChild.textContent = nameOf(code);
+    button.onclick = () => set([code], !hidden.has(code));
+    return button;
+  });
+  const set = (which, hide) => {
+    for (const code of which) hide ? hidden.add(code) : hidden.delete(code);
+    buttons.forEach((button, place) => button.setAttribute("aria-pressed", String(!hidden.has(codes[place]))));
+    changed();
+  };
+  if (codes.length > 2) {
+    for (const [text, hide] of [["Show all", false], ["Hide all", true]]) {
+      const button = box.appendChild(document.createElement("button"));
+      button.type = "button";
+      button.textContent = text;
+      button.onclick = () => set(codes, hide);
+    }
+  }
+  buttons.forEach((button) => button.setAttribute("aria-pressed", "true"));
+  charts[charts.length - 1].themed = swatches;
+}

@@ -1,0 +1,124 @@
+"""One HTML file that shows a run: it opens by double click, offline, and loads nothing."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import gzip
+import hashlib
+import importlib.resources
+import json
+import string
+
+from cuello.report.content import ReportContent
+from cuello.report.curves import curves_section
+from cuello.report.few_labels import few_labels_section
+from cuello.report.fragments import Section, esc
+from cuello.report.latent import latent_section
+from cuello.report.overview import headline, timing_section, what_was_done
+from cuello.report.reconstruction import reconstruction_section
+
+__all__ = ["MAX_BYTES", "render"]
+
+MAX_BYTES = 5_000_000
+"""The page stays below; the latent map's pictures get what the rest leaves."""
+
+
+def render(content: ReportContent) -> str:
+    """Draw everything as one self-contained page.
+
+    The same content gives the same bytes. Whatever is missing in the content leaves a section
+    that says so. The charts need a browser with ``DecompressionStream`` (all since 2023).
+
+    Parameters
+    ----------
+    content : ReportContent
+
+    Returns
+    -------
+    str
+        HTML, to be written as UTF-8.
+
+    Examples
+    --------
+    >>> page = render(ReportContent(title="Empty", options={}, notes=(), history=[], metrics={},
+    ...                             classes=(), latent=None))
+    >>> page.startswith("<!doctype html>"), len(page) < MAX_BYTES
+    (True, True)
+    """
+    done, few, reconstruction = (
+        what_was_done(content),
+        few_labels_section(content),
+        reconstruction_section(content),
+    )
+    curves, timing = curves_section(content), timing_section(content)
+    without_map = _page(content, [done, few, reconstruction, curves, timing], charts=True)
+    room = MAX_BYTES - len(without_map.encode()) - _map_bytes(content)
+    latent = latent_section(content, max_bytes=max(0, room))
+    sections = [done, few, reconstruction, latent, curves, timing]
+    return _page(content, sections, charts=any(section.data for section in sections))
+
+
+def _page(content: ReportContent, sections: list[Section], *, charts: bool) -> str:
+    plotly, plotly_hash = _plotly() if charts else ("", "")
+    script = _own("page.js") + _own("map.js") + _own("start.js")
+    hashes = [_digest(script.encode())] + ([plotly_hash] if charts else [])
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    # Even a page that someone edited cannot load anything or run a script that is not ours.
+    policy = (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+    page = string.Template(_own("page.html")).substitute(
+        policy=policy,
+        title=esc(content.title),
+        style=_own("page.css"),
+        headline=headline(content),
+        contents="\n".join(f'<li><a href="#{s.anchor}">{esc(s.title)}</a></li>' for s in sections),
+        sections="\n".join(_section(place, section) for place, section in enumerate(sections, 1)),
+        data=_json({section.anchor: section.data for section in sections if section.data}),
+        plotly=plotly,
+        script=script,
+    )
+    # A file name may hold bytes that are no text (lone surrogates); the page is UTF-8 all the same.
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def _section(place: int, section: Section) -> str:
+    title = f"{section.anchor}-title"
+    return (
+        f'<section id="{section.anchor}" aria-labelledby="{title}">\n'
+        f'<h2 id="{title}">{place}. {esc(section.title)}</h2>\n{section.body}</section>\n'
+    )
+
+
+def _json(value: object) -> str:
+    """Write JSON that cannot end the script element around it."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _map_bytes(content: ReportContent) -> int:
+    """Bound what the latent map takes beside its pictures: coordinates, names, markup."""
+    if content.latent is None:
+        return 0
+    return 5_000 + sum(40 + 6 * len(name) for name in content.latent.names)
+
+
+@functools.cache
+def _own(name: str) -> str:
+    return (importlib.resources.files("cuello.report") / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _plotly() -> tuple[str, str]:
+    """Return Plotly.js as base64 of gzip (4.8 MB become 2.0), and the hash of its text."""
+    source = importlib.resources.files("plotly") / "package_data" / "plotly.min.js"
+    text = source.read_bytes()
+    return base64.b64encode(gzip.compress(text, 9, mtime=0)).decode("ascii"), _digest(text)
+
+
+def _digest(text: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(text).digest()).decode("ascii")

@@ -1,0 +1,212 @@
+"""A run folder: everything to reload, repeat and explain a model on another machine.
+
+::
+
+    config.json          options, versions, fingerprint of the data, state of the run
+    model.safetensors    weights of autoencoder and classifier
+    metrics.json         what was measured
+    history.jsonl        one line an epoch
+    few_labels.jsonl     one line a label draw and method
+    embeddings.parquet   the code of every row
+    examples.npz         test rows beside their reconstructions, for the report
+    report.html          the page
+    checkpoint.safetensors   only while a training is not finished
+
+Every file is written atomically, and none of them needs pickle.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from cuello import atomic
+from cuello.errors import RunError
+from cuello.estimators import Autoencoder, FewLabelClassifier
+
+__all__ = ["RunFolder"]
+
+_RESULTS = (
+    "model.safetensors",
+    "metrics.json",
+    "history.jsonl",
+    "few_labels.jsonl",
+    "embeddings.parquet",
+    "examples.npz",
+    "report.html",
+    "checkpoint.safetensors",
+    "config.json",
+)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    """
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
+
+    @property
+    def checkpoint(self) -> Path:
+        """State of a training that is not finished."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.path / "report.html"
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder holds a run, finished or not."""
+        return (self.path / "config.json").is_file()
+
+    def start(self, config: dict[str, Any], *, overwrite: bool = False) -> None:
+        """Make the folder and write its configuration.
+
+        Raises
+        ------
+        RunError
+            If the folder holds a run (unless ``overwrite``), or anything else.
+        """
+        if self.exists and not overwrite:
+            raise RunError(
+                f"{self.path} already holds a run; continue it with --resume {self.path}, replace "
+                "it with --overwrite, or choose another folder with --out."
+            )
+        if self.path.is_file():
+            raise RunError(f"{self.path} is a file; choose a folder with --out.")
+        if self.exists:
+            # Only the files of a run are removed: whatever else a user keeps there stays. The
+            # configuration goes last, so that a kill half-way leaves a folder that is still a run.
+            for name in _RESULTS:
+                (self.path / name).unlink(missing_ok=True)
+        elif self.path.is_dir() and any(self.path.iterdir()):
+            raise RunError(
+                f"{self.path} is not empty and holds no run; choose another folder with --out."
+            )
+        atomic.write_json(self.path / "config.json", config)
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read one of the JSON files.
+
+        Raises
+        ------
+        RunError
+            If it is missing or damaged.
+        """
+        file = self.path / name
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(
+                f"{file} does not exist; {self.path} is not a run folder, or its run is not "
+                f"finished (continue it with: cuello fit --resume {self.path})."
+            ) from None
+        except (OSError, ValueError) as error:
+            raise RunError(f"{file} is damaged ({error}); run the fit again.") from error
+        if not isinstance(content, dict):
+            raise RunError(f"{file} is damaged (it holds no JSON object); run the fit again.")
+        return content
+
+    def write_json(self, name: str, content: Any) -> None:
+        """Write one of the JSON files."""
+        atomic.write_json(self.path / name, content)
+
+    def read_lines(self, name: str) -> list[dict[str, Any]]:
+        """Read a file of one JSON object a line; a file that does not exist has none."""
+        file = self.path / name
+        try:
+            return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        except FileNotFoundError:
+            return []
+        except ValueError as error:
+            raise RunError(f"{file} is damaged ({error}); run the fit again.") from error
+
+    def write_lines(self, name: str, records: list[dict[str, Any]]) -> None:
+        """Write a file of one JSON object a line."""
+        text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records)
+        atomic.write_bytes(self.path / name, text.encode())
+
+    def write_arrays(self, name: str, arrays: dict[str, npt.NDArray[Any]]) -> None:
+        """Write named arrays to a compressed ``.npz``."""
+
+        def fill(temporary: Path) -> None:
+            with temporary.open("wb") as f:  # a name without .npz would get it appended
+                np.savez_compressed(f, allow_pickle=False, **arrays)
+
+        atomic.write(self.path / name, fill)
+
+    def read_arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
+        """Read what :meth:`write_arrays` wrote; a file that does not exist has none."""
+        file = self.path / name
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                return dict(archive)
+        except FileNotFoundError:
+            return {}
+        except Exception as error:  # zipfile, zlib and NumPy each have their own
+            raise RunError(f"{file} is damaged ({error}); run the fit again.") from error
+
+    def save_models(self, autoencoder: Autoencoder, classifier: FewLabelClassifier | None) -> None:
+        """Write weights, and into the configuration what rebuilds the estimators."""
+        tensors = {f"autoencoder/{k}": v for k, v in autoencoder.module_.state_dict().items()}
+        if classifier is not None:
+            weights = classifier.module_.state_dict()
+            tensors |= {f"classifier/{k}": v for k, v in weights.items()}
+        own = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
+        atomic.write(self.path / "model.safetensors", lambda t: save_file(own, t))
+        config = self.read_json("config.json")
+        config["autoencoder"] = autoencoder.to_record()
+        config["classifier"] = None if classifier is None else classifier.to_record()
+        self.write_json("config.json", config)
+
+    def load_models(self) -> tuple[Autoencoder, FewLabelClassifier | None]:
+        """Rebuild the estimators; equal to the saved ones to the bit.
+
+        Raises
+        ------
+        RunError
+            If a file is missing, damaged, or does not belong to the others.
+        """
+        config = self.read_json("config.json")
+        file = self.path / "model.safetensors"
+        if not file.is_file():
+            raise RunError(
+                f"{file} does not exist: the run is not finished; continue it with: "
+                f"cuello fit --resume {self.path}"
+            )
+        try:
+            with safe_open(file, framework="pt") as f:
+                tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
+            parts: dict[str, dict[str, Any]] = {"autoencoder": {}, "classifier": {}}
+            for name, tensor in tensors.items():
+                part, _, key = name.partition("/")
+                parts[part][key] = tensor
+            autoencoder = Autoencoder.from_record(config["autoencoder"], parts["autoencoder"])
+            record = config["classifier"]
+            if record is None:
+                return autoencoder, None
+            classifier = FewLabelClassifier.from_record(record, parts["classifier"], autoencoder)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise RunError(
+                f"{self.path}: config.json and model.safetensors cannot be used together "
+                f"({reason}); restore the folder or run the fit again."
+            ) from error
+        return autoencoder, classifier

@@ -1,0 +1,245 @@
+"""The training loop: every model of cuello goes through this file, and no other.
+
+Read from ``train`` downwards. Nothing between two host syncs waits for the device: losses stay
+there and are looked at once in ``_SYNC_EVERY`` steps.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from cuello.errors import DivergedError
+from cuello.kinds.base import Batch, Players
+from cuello.train.doctor import explain_divergence
+from cuello.train.history import Epoch
+from cuello.train.placement import Placement, place
+from cuello.train.rows import Rows, batch_bounds
+from cuello.train.settings import OPTIMIZERS, Training
+from cuello.train.state import Keeper, State
+
+__all__ = ["Trainable", "Watcher", "train"]
+
+_SYNC_EVERY = 100
+_VALIDATION_BATCH = 1024
+
+
+class Trainable(Protocol):
+    """What the loop asks of a model, besides being an ``nn.Module``."""
+
+    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+        """Return the named terms that this player minimises."""
+
+    def players(self) -> Players:
+        """Return the parameter groups of each optimizer."""
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """What to call while training.
+
+    ``step(done, total)`` after every few steps, ``epoch(record)`` after every epoch.
+    """
+
+    step: Callable[[int, int], None] = lambda done, total: None
+    epoch: Callable[[Epoch], None] = lambda record: None
+
+
+def train(
+    model: nn.Module,
+    rows: Rows,
+    how: Training,
+    *,
+    validation: Rows | None = None,
+    augment: Callable[[Tensor], Tensor] | None = None,
+    checkpoint: Path | None = None,
+    checkpoint_seconds: float = 10.0,
+    watcher: Watcher | None = None,
+) -> list[Epoch]:
+    """Train a model in place and leave its best weights in it.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Also a :class:`Trainable`. It ends on the CPU, in evaluation mode.
+    rows : Rows
+        Training rows, at least one; two where the model normalises over a batch.
+    how : Training
+        Optimizer, schedule, epochs, ...
+    validation : Rows or None
+        Rows that decide which epoch was best; None keeps the last weights.
+    augment : callable or None
+        Applied to the ``x`` of every training batch.
+    checkpoint : Path or None
+        Continue from this file if it exists; write it at most every ``checkpoint_seconds``,
+        at the end, and when interrupted.
+    watcher : Watcher or None
+        Called while training.
+
+    Returns
+    -------
+    list of Epoch
+        One record an epoch, those before an interruption included.
+
+    Raises
+    ------
+    DivergedError
+        If a loss became NaN or infinite. The model holds its last good weights.
+
+    Notes
+    -----
+    Training interrupted after any epoch and continued from its checkpoint gives, on the CPU with
+    the same number of threads, the same weights to the bit.
+    """
+    watcher = watcher or Watcher()
+    placement = place(how.device, how.precision, model)
+    model.to(placement.device)
+    rows = rows.to(placement.device)
+    held_out = None if validation is None else validation.to(placement.device)
+    state = State(model, _optimizers(model, how))
+    if checkpoint is not None and checkpoint.exists():
+        state.load(checkpoint)
+    keeper = None if checkpoint is None else Keeper(state, checkpoint, checkpoint_seconds)
+    gpus = [placement.device] if placement.device.type == "cuda" else []
+    try:
+        with torch.random.fork_rng(devices=gpus):
+            while state.epoch < how.epochs and not _is_stale(state, how):
+                state.record(_run_epoch(state, rows, held_out, how, placement, augment, watcher))
+                watcher.epoch(state.history[-1])
+                if keeper is not None:
+                    keeper.after_epoch()
+    except DivergedError:
+        state.restore_best()
+        raise
+    finally:
+        # Also when interrupted: what is written is the last whole epoch, never half of one.
+        if keeper is not None:
+            keeper.flush()
+        model.to("cpu").eval()
+    if held_out is not None:
+        state.restore_best()
+    return state.history
+
+
+def _run_epoch(
+    state: State,
+    rows: Rows,
+    held_out: Rows | None,
+    how: Training,
+    placement: Placement,
+    augment: Callable[[Tensor], Tensor] | None,
+    watcher: Watcher,
+) -> Epoch:
+    started = time.perf_counter()
+    state.model.train()
+    torch.manual_seed(_seed(how.seed, state.epoch))
+    order = torch.randperm(len(rows)).to(placement.device)
+    bounds = batch_bounds(len(rows), how.batch_size)
+    first_step, all_steps = state.epoch * len(bounds), how.epochs * len(bounds)
+    sums: dict[str, float] = {}
+    pending: list[dict[str, Tensor]] = []
+    rate = 0.0
+    for step, (start, stop) in enumerate(bounds):
+        rate = how.learning_rate * how.rate_factor((first_step + step) / all_steps)
+        batch = rows.take(order[start:stop])
+        if augment is not None:
+            batch = batch._replace(x=augment(batch.x))
+        pending.append(train_step(state, batch, rate, how, placement))
+        if len(pending) == _SYNC_EVERY or stop == len(rows):
+            done = first_step + step + 1
+            losses = _to_host(pending)  # CPU-GPU sync point
+            _check_finite(losses, done - len(pending), how, rows)
+            weights = [b - a for a, b in bounds[step + 1 - len(pending) : step + 1]]
+            for name, values in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(np.dot(values, weights))
+            pending = []
+            watcher.step(done, all_steps)
+    return Epoch(
+        epoch=state.epoch,
+        train={name: total / len(rows) for name, total in sums.items()},
+        validation=None if held_out is None else evaluate(state, held_out, how, placement),
+        learning_rate=rate,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def train_step(
+    state: State, batch: Batch, rate: float, how: Training, placement: Placement
+) -> dict[str, Tensor]:
+    """Let every player take one step; return the terms, still on the device."""
+    logged: dict[str, Tensor] = {}
+    for player, optimizer in state.optimizers.items():
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group.get("lr_scale", 1.0)
+        optimizer.zero_grad(set_to_none=True)
+        with placement.autocast():
+            terms = _trainable(state.model).losses(batch, player)
+        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        if how.gradient_clip is not None:
+            owned = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(owned, how.gradient_clip)
+        optimizer.step()
+        logged |= {name: term.detach() for name, term in terms.items()}
+    return logged
+
+
+@torch.no_grad()
+def evaluate(state: State, rows: Rows, how: Training, placement: Placement) -> dict[str, float]:
+    """Return the mean of each term over held-out rows, with the same noise in every epoch."""
+    state.model.eval()
+    torch.manual_seed(_seed(how.seed))
+    sums: dict[str, float] = {}
+    for start, stop in batch_bounds(len(rows), _VALIDATION_BATCH):
+        batch = rows.take(slice(start, stop))
+        for player in state.optimizers:
+            with placement.autocast():
+                terms = _trainable(state.model).losses(batch, player)
+            for name, term in terms.items():
+                sums[name] = sums.get(name, 0.0) + float(term) * (stop - start)
+    return {name: total / len(rows) for name, total in sums.items()}
+
+
+def _to_host(pending: list[dict[str, Tensor]]) -> dict[str, npt.NDArray[np.float64]]:
+    names = list(pending[0])
+    table = torch.stack([torch.stack([terms[n] for n in names]) for terms in pending])
+    return dict(zip(names, table.double().cpu().numpy().T, strict=True))
+
+
+def _check_finite(
+    losses: dict[str, npt.NDArray[np.float64]], first_step: int, how: Training, rows: Rows
+) -> None:
+    total = np.sum(list(losses.values()), axis=0)
+    if np.isfinite(total).all():
+        return
+    bad = int(np.argmin(np.isfinite(total)))
+    term = next((n for n, values in losses.items() if not np.isfinite(values[bad])), "total")
+    value = float(losses[term][bad]) if term in losses else float(total[bad])
+    largest = float(rows.x.abs().max())
+    raise DivergedError(
+        explain_divergence(first_step + bad, term, value, total[:bad].tolist(), how, largest)
+    )
+
+
+def _trainable(model: nn.Module) -> Trainable:
+    return cast("Trainable", model)
+
+
+def _optimizers(model: nn.Module, how: Training) -> dict[str, torch.optim.Optimizer]:
+    players = _trainable(model).players()
+    return {name: OPTIMIZERS[how.optimizer](groups, how) for name, groups in players.items()}
+
+
+def _is_stale(state: State, how: Training) -> bool:
+    return how.patience is not None and state.epoch - 1 - state.best_epoch >= how.patience
+
+
+def _seed(*parts: int) -> int:
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)

@@ -1,0 +1,163 @@
+"""Everything that decides how a model is trained, as one plain record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from cuello.errors import InputError, unknown
+
+__all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "Training"]
+
+
+def _sgd(groups: Any, how: Training) -> torch.optim.Optimizer:
+    return torch.optim.SGD(
+        groups,
+        lr=how.learning_rate,
+        momentum=how.momentum,
+        weight_decay=how.weight_decay,
+        fused=True,
+    )
+
+
+def _adam(groups: Any, how: Training) -> torch.optim.Optimizer:
+    return torch.optim.Adam(groups, lr=how.learning_rate, weight_decay=how.weight_decay, fused=True)
+
+
+def _adamw(groups: Any, how: Training) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        groups, lr=how.learning_rate, weight_decay=how.weight_decay, fused=True
+    )
+
+
+def _rmsprop(groups: Any, how: Training) -> torch.optim.Optimizer:
+    return torch.optim.RMSprop(  # has no fused form
+        groups,
+        lr=how.learning_rate,
+        momentum=how.momentum,
+        weight_decay=how.weight_decay,
+        foreach=True,
+    )
+
+
+OPTIMIZERS: dict[str, Callable[[Iterable[Any], Training], torch.optim.Optimizer]] = {
+    "adam": _adam,
+    "adamw": _adamw,
+    "rmsprop": _rmsprop,
+    "sgd": _sgd,
+}
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    # Factor on the learning rate by progress in [0, 1): no state, so resuming needs none.
+    "constant": lambda progress: 1.0,
+    "cosine": lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)),
+    "linear": lambda progress: 1.0 - progress,
+    "step": lambda progress: 0.1 ** int(progress * 3),
+}
+
+PRECISIONS = ("auto", "bf16", "float32")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How to train.
+
+    Parameters
+    ----------
+    optimizer : str
+        ``adam``, ``adamw``, ``rmsprop`` or ``sgd``.
+    learning_rate : float
+        Above 0.
+    momentum : float
+        For ``sgd`` and ``rmsprop``, in [0, 1).
+    weight_decay : float
+        At least 0; decoupled from the gradient in ``adamw`` only.
+    schedule : str
+        ``constant``, ``cosine`` (to 0), ``linear`` (to 0) or ``step`` (a tenth after each third).
+    warm_up : float
+        Share of all steps over which the rate first rises from 0, in [0, 1).
+    epochs : int
+        Passes over the training rows, at least 1.
+    batch_size : int
+        Rows a step, at least 1.
+    patience : int or None
+        Stop after this many epochs without a better validation loss; None trains to the end.
+    gradient_clip : float or None
+        Largest norm of the gradient; None leaves it.
+    device : str
+        ``auto`` (a GPU if there is one), or a PyTorch device name.
+    precision : str
+        ``auto``, ``float32`` or ``bf16`` (matrix products in bfloat16, weights in float32).
+    seed : int
+        Order of the rows, noise and dropout follow from it.
+
+    Raises
+    ------
+    InputError
+        If a value is outside its range.
+
+    Examples
+    --------
+    >>> Training(learning_rate=-1.0)
+    Traceback (most recent call last):
+    ...
+    cuello.errors.InputError: learning_rate=-1.0 must be above 0; 0.001 is a good start for adam.
+    """
+
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: str = "cosine"
+    warm_up: float = 0.0
+    epochs: int = 30
+    batch_size: int = 128
+    patience: int | None = None
+    gradient_clip: float | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for what, value, known in (
+            ("optimizer", self.optimizer, OPTIMIZERS),
+            ("schedule", self.schedule, SCHEDULES),
+            ("precision", self.precision, PRECISIONS),
+        ):
+            if value not in known:
+                raise unknown(what, value, known)
+        above, share = "must be above 0", "must be in [0, 1)"
+        for name, fine, allowed in (
+            (
+                "learning_rate",
+                0.0 < self.learning_rate < math.inf,
+                f"{above}; 0.001 is a good start for adam",
+            ),
+            ("momentum", 0.0 <= self.momentum < 1.0, f"{share}; 0.9 is usual"),
+            ("weight_decay", 0.0 <= self.weight_decay < math.inf, "must be at least 0"),
+            ("warm_up", 0.0 <= self.warm_up < 1.0, f"{share}: a share of all steps"),
+            ("epochs", self.epochs >= 1, "must be at least 1"),
+            ("batch_size", self.batch_size >= 1, "must be at least 1"),
+            (
+                "patience",
+                self.patience is None or self.patience >= 1,
+                "must be at least 1, or None to train to the end",
+            ),
+            (
+                "gradient_clip",
+                self.gradient_clip is None or self.gradient_clip > 0.0,
+                f"{above}, or None for no clipping",
+            ),
+        ):
+            if not fine:
+                raise InputError(f"{name}={getattr(self, name)!r} {allowed}.")
+
+    def rate_factor(self, progress: float) -> float:
+        """Return the factor on the learning rate after this share of all steps."""
+        if progress < self.warm_up:
+            return progress / self.warm_up
+        return SCHEDULES[self.schedule]((progress - self.warm_up) / (1.0 - self.warm_up))

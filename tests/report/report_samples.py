@@ -1,0 +1,192 @@
+"""Contents to draw: digits with PCA standing in for the model, a table, and an empty run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_digits, load_wine
+from sklearn.decomposition import PCA
+
+from cuello.report.content import Gallery, LatentMap, ReportContent
+
+HOSTILE = "</script><script>window.broken=1</script>\"'&<img src=x onerror=window.broken=1>"
+
+METHODS = {
+    "pca_logistic": 0.842,
+    "knn_pixels": 0.861,
+    "scratch": 0.803,
+    "frozen": 0.884,
+    "slow": 0.921,
+    "full": 0.913,
+}
+
+
+def empty() -> ReportContent:
+    return ReportContent(
+        title="Nothing yet", options={}, notes=(), history=[], metrics={}, classes=(), latent=None
+    )
+
+
+def few_label_rows(labels: int = 100, repeats: int = 5, seed: int = 0) -> list[dict[str, Any]]:
+    generator = np.random.default_rng(seed)
+    rows = []
+    for method, mean in METHODS.items():
+        draws = mean + 0.012 * generator.standard_normal(repeats)
+        rows.append(
+            {
+                "method": method,
+                "labels": labels,
+                "repeats": repeats,
+                "accuracy_mean": float(draws.mean()),
+                "accuracy_sd": float(draws.std(ddof=1)) if repeats > 1 else 0.0,
+                "macro_f1_mean": float(draws.mean() - 0.004),
+                "macro_f1_sd": float(draws.std()),
+                "cv_accuracy_mean": float(draws.mean() - 0.01),
+                "accuracy": draws.tolist(),
+            }
+        )
+    return rows
+
+
+def curves(epochs: int, terms: tuple[str, ...] = ("reconstruction", "kl")) -> list[dict[str, Any]]:
+    generator = np.random.default_rng(1)
+    history = []
+    for epoch in range(1, epochs + 1):
+        base = 0.02 + 0.2 * float(np.exp(-epoch / 8))
+        train = {t: base / (i + 1) * (1 + 0.03 * generator.random()) for i, t in enumerate(terms)}
+        rise = 1.05 + max(0, epoch - 35) * 0.004
+        validation = {t: v * rise * (1 + 0.04 * generator.random()) for t, v in train.items()}
+        history.append(
+            {
+                "epoch": epoch,
+                "train": train,
+                "validation": validation,
+                "learning_rate": 0.001 * 0.5 ** (epoch // 20),
+                "seconds": 0.8,
+            }
+        )
+    return history
+
+
+def confusion(classes: tuple[str, ...], seed: int = 0) -> dict[str, Any]:
+    generator = np.random.default_rng(seed)
+    count = len(classes)
+    matrix = generator.poisson(0.4, (count, count)) + np.diag(generator.integers(25, 40, count))
+    if count > 8:
+        matrix[8, 1] = 9
+    return {"method": "slow", "matrix": matrix.tolist(), "classes": list(classes)}
+
+
+def digits(epochs: int = 50) -> ReportContent:
+    """Draw the bundled digits, 500 of them as a test part."""
+    data = load_digits()
+    images, target = data.images / 16, data.target
+    train, test = images[500:].reshape(-1, 64), images[:500].reshape(-1, 64)
+    model, pca = PCA(16, random_state=0).fit(train), PCA(8, random_state=0).fit(train)
+    made = [p.inverse_transform(p.transform(test)).reshape(-1, 8, 8) for p in (model, pca)]
+    error = ((made[0] - images[:500]) ** 2).mean(axis=(1, 2))
+    classes = tuple(str(digit) for digit in range(10))
+
+    def gallery(title: str, caption: str, rows: Any) -> Gallery:
+        return Gallery(
+            title=title,
+            caption=caption,
+            original=images[rows],
+            reconstruction=made[0][rows],
+            pca=made[1][rows],
+            error=error[rows],
+            names=tuple(f"{row}: {classes[target[row]]}" for row in rows),
+        )
+
+    order = np.argsort(error)
+    latent = LatentMap(
+        xy=model.transform(test)[:, :2].astype(np.float32),
+        axes=("first principal component of the codes (14 %)", "second principal component (11 %)"),
+        label=target[:500].astype(np.int64),
+        names=tuple(f"test row {row}" for row in range(500)),
+        images=np.round(images[:500] * 255).astype(np.uint8),
+    )
+    return ReportContent(
+        title="Denoising autoencoder on digits, 100 labels",
+        options={
+            "Data": {"name": "digits", "rows": "1,000 train, 297 validation, 500 test"},
+            "Model": {"kind": "denoising", "network": "dense", "hidden": "512, 256"},
+            "Training": {"optimiser": "Adam", "epochs": str(epochs), "batch size": "128"},
+            "versions": {
+                "cuello": "0.1.0",
+                "torch": "2.13.0",
+                "command": "cuello run digits --kind denoising --labels 100 --seed 0",
+            },
+        },
+        notes=(
+            "No test part came with the data; 500 rows were set aside at random.",
+            "12 rows that occur twice were kept.",
+        ),
+        history=curves(epochs),
+        metrics={
+            "data": {"name": "digits", "rows": {"train": 1000, "validation": 297, "test": 500}},
+            "reconstruction": {"test_mse": 0.01234, "pca_test_mse": 0.02013, "latent_dim": 16},
+            "few_labels": few_label_rows(),
+            "best_method": "slow",
+            "evaluated_on": "test",
+            "confusion": confusion(classes),
+            "timing": {
+                "train_seconds": 41.3,
+                "epochs": epochs,
+                "rows_per_second": 31234.5,
+                "few_label_seconds": 83.0,
+                "total_seconds": 131.0,
+                "peak_memory_mb": 612.4,
+            },
+        },
+        classes=classes,
+        latent=latent,
+        galleries=(
+            gallery("Test reconstructions", "Twelve test rows taken at random.", list(range(12))),
+            gallery("Best reconstructions", "Test rows with the lowest error.", order[:8]),
+            gallery("Worst reconstructions", "Test rows with the highest error.", order[-8:][::-1]),
+        ),
+    )
+
+
+def wine() -> ReportContent:
+    """Draw a table: no images, three classes, thirteen columns."""
+    data = load_wine()
+    X = data.data
+    centre, spread = X.mean(axis=0), X.std(axis=0)
+    made = []
+    for size in (5, 3):
+        pca = PCA(size, random_state=0).fit((X - centre) / spread)
+        codes = pca.transform((X - centre) / spread)
+        made.append(pca.inverse_transform(codes) * spread + centre)
+    error = (((made[0] - X) / spread) ** 2).mean(axis=1)
+    rows = np.argsort(-error)[:5]
+    base = digits()
+    names = tuple(f"row {row}" for row in range(len(X)))
+    return replace(
+        base,
+        title="Autoencoder on wine",
+        classes=("Barolo", "Grignolino", "Barbera"),
+        metrics=base.metrics | {"confusion": confusion(("Barolo", "Grignolino", "Barbera"))},
+        columns=tuple(data.feature_names),
+        latent=LatentMap(
+            xy=codes[:, :2].astype(np.float32),
+            axes=("latent 1", "latent 2"),
+            label=data.target.astype(np.int64),
+            names=names,
+            images=None,
+        ),
+        galleries=(
+            Gallery(
+                title="Worst reconstructions",
+                caption="Rows with the highest error, after scaling.",
+                original=X[rows],
+                reconstruction=made[0][rows],
+                pca=made[1][rows],
+                error=error[rows],
+                names=tuple(names[row] for row in rows),
+            ),
+        ),
+    )

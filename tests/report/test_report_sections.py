@@ -1,0 +1,237 @@
+"""Each section, with all of its content and with some of it missing."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import report_samples as samples
+from PIL import Image
+from report_reading import Tree, chart_data, section
+
+from cuello.report import Gallery, LatentMap, ReportContent, render
+from cuello.report.pictures import to_pixels
+
+
+def test_few_labels_table_and_chart_say_the_same(page: str) -> None:
+    part, rows = section(page, "few-labels"), chart_data(page)["few-labels"]["rows"]
+    assert [row["name"] for row in rows] == [
+        "PCA + logistic regression",
+        "5-NN on pixels",
+        "From scratch",
+        "Encoder frozen",
+        "Encoder at a slower rate",
+        "Fully fine-tuned",
+    ]
+    assert [row["ours"] for row in rows] == [False] * 3 + [True] * 3
+    for row in rows:
+        assert row["name"] in part
+        assert f"{row['mean']:.1f} ± {row['sd']:.1f}" in part
+        assert len(row["draws"]) == 5
+    assert part.count('class="chosen"') == 1
+    assert "test part (500 rows)" in part
+    assert "chosen by cross-validation inside the labelled" in part
+    assert "standard deviation over 5 repeats" in part
+
+
+def test_one_draw_has_no_spread(digits: ReportContent) -> None:
+    rows = samples.few_label_rows(repeats=1)
+    page = render(replace(digits, metrics=digits.metrics | {"few_labels": rows}))
+    assert "±" not in section(page, "few-labels")
+    assert "ran once" in section(page, "few-labels")
+    assert {row["sd"] for row in chart_data(page)["few-labels"]["rows"]} == {None}
+
+
+def test_several_numbers_of_labels_are_told_apart(digits: ReportContent) -> None:
+    rows = samples.few_label_rows(300) + samples.few_label_rows(30)
+    page = render(replace(digits, metrics=digits.metrics | {"few_labels": rows}))
+    labels = [row["labels"] for row in chart_data(page)["few-labels"]["rows"]]
+    assert labels == ["30 labels"] * 6 + ["300 labels"] * 6
+    assert "Accuracy with 300 labels" in page
+
+
+def test_headline(page: str, digits: ReportContent) -> None:
+    head = page[page.index('<dl class="headline">') : page.index("</dl>")]
+    row = digits.metrics["few_labels"][4]
+    for figure in (f"{100 * row['accuracy_mean']:.1f} ± ", "0.0123", "PCA: 0.0201", "41 s"):
+        assert figure in head
+    assert "from scratch" in head
+
+
+def test_a_better_baseline_is_not_hidden(digits: ReportContent) -> None:
+    rows = samples.few_label_rows()
+    assert "was more accurate here" not in section(render(digits), "few-labels")
+    rows[0]["accuracy_mean"] = 0.987
+    part = section(render(replace(digits, metrics=digits.metrics | {"few_labels": rows})), "few-labels")  # fmt: skip
+    assert "“PCA + logistic regression” was more accurate here" in part
+
+
+def test_choice_without_cross_validation(digits: ReportContent) -> None:
+    rows = [row | {"cv_accuracy_mean": None} for row in samples.few_label_rows()]
+    page = render(replace(digits, metrics=digits.metrics | {"few_labels": rows}))
+    part = section(page, "few-labels")
+    assert "was taken without comparing" in part
+    assert "promises" not in part
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("official test part (10,000 rows)", "on the official test part (10,000 rows)."),
+        ("a third of the 60 labelled rows", "on a third of the 60 labelled rows."),
+        (None, "on rows that were not used for training."),
+    ],
+)
+def test_where_it_was_measured(digits: ReportContent, where: str | None, said: str) -> None:
+    page = render(replace(digits, metrics=digits.metrics | {"evaluated_on": where}))
+    assert said in section(page, "few-labels")
+
+
+@pytest.mark.parametrize("count", [1, 2, 20, 50])
+def test_confusion_matrix(digits: ReportContent, count: int) -> None:
+    names = tuple(f"kind {i}" for i in range(count))
+    confusion = samples.confusion(names)
+    page = render(replace(digits, metrics=digits.metrics | {"confusion": confusion}))
+    part = section(page, "few-labels")
+    assert part.count('class="hit"') == count
+    assert part.count('class="miss"') == count * (count - 1)
+    matrix = np.array(confusion["matrix"])
+    titles = re.findall(r'title="true kind (\d+), predicted kind (\d+): ([\d,]+) ', part)
+    found = {(int(t), int(p)): int(n) for t, p, n in titles}
+    assert found == {(t, p): matrix[t, p] for t in range(count) for p in range(count)}
+
+
+def test_reconstruction_beside_pca(page: str, digits: ReportContent) -> None:
+    assert "38.7 % lower than PCA" in section(page, "reconstruction")
+    worse = {"reconstruction": {"test_mse": 0.03, "pca_test_mse": 0.02, "latent_dim": 1}}
+    part = section(render(replace(digits, metrics=worse)), "reconstruction")
+    assert "50.0 % higher than PCA" in part
+    assert "as many components (1)" in part
+    alone = replace(digits, metrics={"reconstruction": {"test_mse": 0.1}})
+    assert "PCA was not computed" in section(render(alone), "reconstruction")
+
+
+def test_gallery_shows_the_pixels(page: str, digits: ReportContent) -> None:
+    images = [a for t, a in Tree(section(page, "reconstruction")).tags if t == "img"]
+    assert len(images) == 3 * (12 + 8 + 8)
+    assert all(a["alt"] and a["width"] == a["height"] == "56" for a in images)
+    first = images[0]["src"] or ""
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(first.partition(",")[2]))))
+    np.testing.assert_array_equal(pixels, to_pixels(digits.galleries[0].original)[0])
+
+
+@pytest.mark.parametrize("shape", [(4, 9, 30), (4, 1, 28, 28), (4, 3, 150, 200), (4, 5, 16, 16)])
+def test_galleries_of_any_image(digits: ReportContent, shape: tuple[int, ...]) -> None:
+    images = np.random.default_rng(0).random(shape) * 1.4 - 0.2
+    images[0, 0] = np.nan
+    gallery = Gallery(
+        title="t", caption="c", original=images, reconstruction=images, pca=None,
+        error=np.full(4, np.nan), names=(),
+    )  # fmt: skip
+    part = section(render(replace(digits, galleries=(gallery,))), "reconstruction")
+    assert part.count("<img") == 8
+    assert "PCA: row" not in part
+
+
+def test_table_gallery_marks_the_largest_deviation() -> None:
+    table = samples.wine()
+    original = np.tile(np.arange(20.0), (3, 1)) + np.arange(3)[:, None]
+    made = original + 0.01
+    made[1, 17] += 5
+    gallery = Gallery(
+        title="t", caption="c", original=original, reconstruction=made, pca=None,
+        error=np.ones(3), names=("a", "b", "c"),
+    )  # fmt: skip
+    columns = tuple(f"column_{i}" for i in range(20))
+    part = section(render(replace(table, columns=columns, galleries=(gallery,))), "reconstruction")
+    assert "<mark>23.0</mark>" in part
+    assert part.count("<mark>") == 6
+    assert 'title="column_17"' in part
+    assert "14 more are left out" in part
+
+
+def test_latent_data(page: str, digits: ReportContent) -> None:
+    data, latent = chart_data(page)["latent"], digits.latent
+    assert latent is not None
+    np.testing.assert_allclose(data["x"], latent.xy[:, 0], rtol=5e-4)
+    assert latent.label is not None
+    assert data["label"] == latent.label.tolist()
+    assert data["classes"] == list(digits.classes)
+
+
+def test_latent_map_with_gaps(digits: ReportContent) -> None:
+    assert digits.latent is not None
+    xy = digits.latent.xy.copy()
+    xy[3] = np.nan
+    label = np.full(500, -1)
+    label[4] = 12
+    latent = replace(digits.latent, xy=xy, label=label, images=None, names=("only",))
+    data = chart_data(render(replace(digits, latent=latent)))["latent"]
+    assert data["x"][3] is None
+    assert data["classes"][12] == "class 12"
+    assert data["names"][:2] == ["only", "row 1"]
+    assert data["sprite"] is None
+
+
+def test_more_points_than_a_browser_draws_are_thinned(digits: ReportContent) -> None:
+    count = 12_000
+    latent = LatentMap(
+        xy=np.zeros((count, 2), np.float32), axes=("a", "b"), label=None, images=None,
+        names=tuple(map(str, range(count))),
+    )  # fmt: skip
+    page = render(replace(digits, latent=latent))
+    assert len(chart_data(page)["latent"]["x"]) == 5000
+    assert "5,000 of 12,000 are drawn" in page
+
+
+def test_curves(page: str) -> None:
+    data = chart_data(page)["curves"]
+    assert [panel["title"] for panel in data["panels"]] == ["Total loss", "reconstruction", "kl"]
+    total, *terms = data["panels"]
+    summed = np.sum([term["train"] for term in terms], axis=0)
+    np.testing.assert_allclose(total["train"], summed, rtol=2e-3)
+    assert data["best"] == data["epochs"][int(np.argmin(total["validation"]))]
+    assert data["rate"] is not None
+
+
+def test_curves_with_gaps(digits: ReportContent) -> None:
+    history = samples.curves(5, terms=("loss",))
+    for record in history:
+        record["validation"] = None
+        record["learning_rate"] = 0.01
+    history[2]["train"] = {"loss": float("nan")}
+    history[4]["train"] = {"loss": float("inf")}
+    page = render(replace(digits, history=history))
+    data, part = chart_data(page)["curves"], section(page, "curves")
+    assert [panel["title"] for panel in data["panels"]] == ["Total loss"]
+    assert [v is None for v in data["panels"][0]["train"]] == [False, False, True, False, True]
+    assert data["best"] is None
+    assert data["rate"] is None
+    assert "not finite in epochs 3, 5" in part
+    assert "no validation part" in part
+    assert "0.01 throughout" in part
+
+
+@pytest.mark.parametrize("value", [float("nan"), -2.5])
+def test_no_logarithm_without_positive_values(digits: ReportContent, value: float) -> None:
+    history = [{"epoch": 1, "train": {"loss": value}, "validation": None}]
+    assert 'id="log"' not in render(replace(digits, history=history))
+
+
+def test_timing_and_reproduction(page: str) -> None:
+    part = section(page, "timing")
+    for text in ("41 s", "1 min 23 s", "612 MB", "torch", "cuello run digits --kind denoising"):
+        assert text in part
+    assert "torch" not in section(page, "done")
+    assert "cuello run" not in section(page, "done")
+
+
+def test_data_table_from_metrics_when_options_have_none() -> None:
+    data = {"name": "scans", "rows": {"train": 1234, "test": 5}, "shape": [1, 28, 28]}
+    part = section(render(replace(samples.empty(), metrics={"data": data})), "done")
+    for text in ("scans", "1,234", "1 × 28 × 28"):
+        assert text in part
