@@ -66,8 +66,8 @@ def test_a_better_baseline_is_not_hidden(digits: ReportContent) -> None:
     rows = samples.few_label_rows()
     assert "was more accurate here" not in section(render(digits), "few-labels")
     rows[0]["accuracy_mean"] = 0.987
-    part = section(render(replace(digits, metrics=digits.metrics | {"few_labels": rows})), "few-labels")  # fmt: skip
-    assert "“PCA + logistic regression” was more accurate here" in part
+    page = render(replace(digits, metrics=digits.metrics | {"few_labels": rows}))
+    assert "“PCA + logistic regression” was more accurate here" in section(page, "few-labels")
 
 
 def test_choice_without_cross_validation(digits: ReportContent) -> None:

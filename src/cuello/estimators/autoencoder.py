@@ -29,6 +29,7 @@ Array = npt.NDArray[Any]
 NUMBERS = [np.float32, np.float64, np.uint8]
 """Types of input that are taken as they are; others become float32."""
 
+_STEPS = 10_000
 _INFERENCE_BATCH = 4096
 _CODE_STATISTICS_ROWS = 10_000
 
@@ -60,9 +61,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ``mean`` over elements or ``sum`` over them.
     output_activation : str
         ``auto`` fits the range of the scaled data: sigmoid for 0..1, otherwise identity.
-    optimizer, learning_rate, momentum, weight_decay, schedule, warm_up, epochs, patience, \
+    optimizer, learning_rate, momentum, weight_decay, schedule, warm_up, patience, \
 gradient_clip, device, precision
         See :class:`cuello.train.Training`.
+    epochs : int or "auto"
+        Passes over the training rows; ``auto`` is about 10,000 steps, in 20 to 300 passes.
     batch_size : int or "auto"
         Rows a step; ``auto`` is 128, or all rows if there are fewer.
     validation_fraction : float
@@ -122,7 +125,7 @@ gradient_clip, device, precision
         weight_decay: float = 0.0,
         schedule: str = "cosine",
         warm_up: float = 0.0,
-        epochs: int = 30,
+        epochs: int | str = "auto",
         batch_size: int | str = "auto",
         patience: int | None = None,
         validation_fraction: float = 0.1,
@@ -358,6 +361,11 @@ gradient_clip, device, precision
                 f"batch_norm=True needs batches of 2 rows or more; got {rows} training rows and "
                 f"batch_size={batch_size}; set batch_norm=False."
             )
+        epochs = self.epochs
+        if epochs == "auto":
+            epochs = min(max(math.ceil(_STEPS / math.ceil(rows / batch_size)), 20), 300)
+        if not isinstance(epochs, int | np.integer):
+            raise InputError(f"epochs={epochs!r} must be a whole number from 1 on, or 'auto'.")
         return Training(
             optimizer=self.optimizer,
             learning_rate=self.learning_rate,
@@ -365,7 +373,7 @@ gradient_clip, device, precision
             weight_decay=self.weight_decay,
             schedule=self.schedule,
             warm_up=self.warm_up,
-            epochs=self.epochs,
+            epochs=int(epochs),
             batch_size=int(batch_size),
             patience=self.patience,
             gradient_clip=self.gradient_clip,

@@ -104,7 +104,15 @@ def _refuse_constant(data: Dataset, rows: Split, job: Job) -> None:
         )
     if data.is_image or data.X.dtype == np.uint8 or job.keep_constant:
         return  # pixels at an image's border often never change
-    constant = constant_columns(replace(data, X=train, y=None, row_names=None))
+    # A category that only validation or test rows have is no fault of the data.
+    rare = {
+        f"{column['name']}={value}"
+        for column in data.encoding.get("columns", ())
+        if column["kind"] == "category" and len(column["categories"]) > 1
+        for value in column["categories"]
+    }
+    found = constant_columns(replace(data, X=train, y=None, row_names=None))
+    constant = [name for name in found if name not in rare]
     if constant:
         shown = ", ".join(str(name) for name in constant[:10])
         more = f" and {len(constant) - 10} more" if len(constant) > 10 else ""

@@ -37,10 +37,10 @@ def confusion_matrix(confusion: dict[str, Any], method: str, *, summed: bool = F
     total = counts.sum()
     right = np.trace(counts) / total if total else 0.0
     title = f"Confusion matrix: {method}" if method else "Confusion matrix"
+    predictions = number(total) + (" predictions of all repeats" if summed else " predictions")
     caption = (
-        f"Rows: true class; columns: predicted class. {number(total)} predictions"
-        f"{' of all repeats together' if summed else ''}, {100 * right:.1f} % right (blue diagonal); mistakes in orange, darker for a larger "
-        "share of the true class."
+        f"Rows: true class; columns: predicted class. {predictions}, {100 * right:.1f} % right "
+        "(blue diagonal); mistakes in orange, darker for a larger share of the true class."
     )
     matrix = _matrix(counts, names, caption)
     return (

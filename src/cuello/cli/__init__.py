@@ -1,0 +1,50 @@
+"""The command line. Nothing here imports torch until a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from cuello.cli import apply, fit, look
+from cuello.cli.console import complain
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="cuello",
+    help="Autoencoders made practical: many examples, few labels, one command.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+fit.add_to(app)
+apply.add_to(app)
+look.add_to(app)
+
+
+def main() -> None:
+    """Run the command line: 0 done, 1 a bug of ours, 2 something to put right, 130 Ctrl-C."""
+    from cuello.errors import CuelloError
+
+    try:
+        app()
+    except CuelloError as error:
+        sys.exit(complain(str(error), 2))
+    except KeyboardInterrupt:
+        sys.exit(complain("interrupted.", 130))
+    except (OSError, MemoryError) as error:
+        sys.exit(complain(f"{type(error).__name__}: {error}", 2))
+    except Exception as error:
+        if os.environ.get("CUELLO_DEBUG"):
+            raise
+        text = str(error).splitlines()[0] if str(error) else ""
+        sys.exit(
+            complain(
+                f"this is a bug in cuello: {type(error).__name__}: {text} "
+                "(set CUELLO_DEBUG=1 to see where, and please report it).",
+                1,
+            )
+        )

@@ -1,0 +1,101 @@
+"""What the terminal shows: progress, tables, one-line complaints."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+__all__ = ["METHOD_NAMES", "Bars", "complain", "out", "table_of_methods"]
+
+out = Console(highlight=False)
+_err = Console(stderr=True, highlight=False)
+
+METHOD_NAMES = {
+    "pca_logistic": "PCA + logistic regression",
+    "knn_pixels": "5-NN on pixels",
+    "scratch": "from scratch",
+    "frozen": "encoder frozen",
+    "slow": "encoder at a slower rate",
+    "full": "fully fine-tuned",
+}
+
+
+def complain(text: str, code: int) -> int:
+    """Print one line on standard error and return the exit code."""
+    line = " ".join(text.split())
+    _err.print(f"cuello: {line}", style="red", markup=False, soft_wrap=True)
+    return code
+
+
+class Bars:
+    """A progress bar with an estimate of the time left, one for each stage."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=_err,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def update(self, stage: str, done: int, total: int) -> None:
+        """Move the bar of a stage, which appears when it is first named."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=total)
+        self._progress.update(self._tasks[stage], completed=done, total=total)
+
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._progress.print(text, markup=False)
+
+
+def table_of_methods(metrics: dict[str, Any]) -> Table:
+    """Return the few-label results as a table."""
+    table = Table(title=f"accuracy on the {metrics['evaluated_on']}")
+    for name in ("method", "labels", "accuracy", "macro F1", "inside the labels"):
+        table.add_column(name, justify="left" if name == "method" else "right")
+    for row in metrics["few_labels"]:
+        inside = row["cv_accuracy_mean"]
+        chosen = row["method"] == metrics["best_method"]
+        table.add_row(
+            METHOD_NAMES.get(row["method"], row["method"]) + (" *" if chosen else ""),
+            str(row["labels"]),
+            f"{100 * row['accuracy_mean']:.2f} ± {100 * row['accuracy_sd']:.2f} %",
+            f"{row['macro_f1_mean']:.3f}",
+            "-" if inside is None else f"{100 * inside:.1f} %",
+            style="bold" if chosen else None,
+        )
+    repeats = metrics["few_labels"][0]["repeats"]
+    table.caption = (
+        f"mean ± standard deviation over {repeats} label draw{'s' * (repeats != 1)}; "
+        "* chosen by cross-validation inside the labelled rows, kept for `cuello classify`"
+    )
+    return table

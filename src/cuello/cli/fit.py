@@ -1,0 +1,285 @@
+"""`cuello fit`: the main job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cuello.cli.console import Bars, complain, out, table_of_methods
+from cuello.cli.options import parse_kind_options, parse_widths
+from cuello.errors import InputError
+
+__all__ = ["add_to"]
+
+_DATA, _MODEL, _TRAINING, _RUN = "Data and labels", "Model", "Training", "Run"
+
+
+def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
+
+
+def fit(
+    context: typer.Context,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="A named set (`cuello data` lists them) or a path.", show_default=False
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        _option(
+            "--labels",
+            help="How many labels to keep, 'all', or a CSV of file-or-row,label.",
+            panel=_DATA,
+        ),
+    ] = None,
+    repeats: Annotated[int, _option("--repeats", help="Label draws.", panel=_DATA)] = 5,
+    image_size: Annotated[
+        str | None,
+        _option("--image-size", help="Resize images: 28 or 28x32 (height x width).", panel=_DATA),
+    ] = None,
+    label_column: Annotated[
+        str | None,
+        _option("--label-column", help="Column of a table that holds the labels.", panel=_DATA),
+    ] = None,
+    skip_bad: Annotated[
+        bool, _option("--skip-bad", help="Leave unreadable files out and list them.", panel=_DATA)
+    ] = False,
+    keep_constant: Annotated[
+        bool,
+        _option("--keep-constant", help="Keep columns that hold a single value.", panel=_DATA),
+    ] = False,
+    validation: Annotated[
+        float, _option("--validation", help="Share of rows that choose the epoch.", panel=_DATA)
+    ] = 0.1,
+    test: Annotated[
+        float,
+        _option("--test", help="Share of rows to test on, if there is no test part.", panel=_DATA),
+    ] = 0.2,
+    kind: Annotated[
+        str,
+        _option("--kind", help="plain or denoising; its own options follow.", panel=_MODEL),
+    ] = "denoising",
+    network: Annotated[str, _option("--network", help="dense.", panel=_MODEL)] = "dense",
+    hidden: Annotated[
+        str, _option("--hidden", help="Widths from the input to the code.", panel=_MODEL)
+    ] = "512,256",
+    latent: Annotated[int, _option("--latent", help="Length of the code.", panel=_MODEL)] = 32,
+    activation: Annotated[
+        str, _option("--activation", help="After every hidden layer.", panel=_MODEL)
+    ] = "relu",
+    initializer: Annotated[
+        str,
+        _option("--initializer", "--initialiser", help="Of the weights.", panel=_MODEL),
+    ] = "default",
+    batch_norm: Annotated[
+        bool, _option("--batch-norm", help="Batch normalisation.", panel=_MODEL)
+    ] = False,
+    dropout: Annotated[float, _option("--dropout", help="Rate in [0, 1).", panel=_MODEL)] = 0.0,
+    loss: Annotated[
+        str, _option("--loss", help="mse, mae, huber, mape or bce.", panel=_MODEL)
+    ] = "mse",
+    output_activation: Annotated[
+        str, _option("--output-activation", help="auto fits the data's range.", panel=_MODEL)
+    ] = "auto",
+    scaling: Annotated[
+        str,
+        _option("--scaling", help="auto, none, minmax, symmetric or standard.", panel=_MODEL),
+    ] = "auto",
+    augment: Annotated[
+        str | None,
+        _option("--augment", help="Of images, such as shift=0.1,rotate=10.", panel=_MODEL),
+    ] = None,
+    optimizer: Annotated[
+        str,
+        _option("--optimizer", "--optimiser", help="adam, adamw, rmsprop or sgd.", panel=_TRAINING),
+    ] = "adam",
+    learning_rate: Annotated[
+        float, _option("--learning-rate", "--lr", help="Above 0.", panel=_TRAINING)
+    ] = 1e-3,
+    momentum: Annotated[
+        float, _option("--momentum", help="For sgd and rmsprop.", panel=_TRAINING)
+    ] = 0.9,
+    weight_decay: Annotated[
+        float, _option("--weight-decay", help="At least 0.", panel=_TRAINING)
+    ] = 0.0,
+    schedule: Annotated[
+        str, _option("--schedule", help="constant, cosine, linear or step.", panel=_TRAINING)
+    ] = "cosine",
+    warm_up: Annotated[
+        float,
+        _option("--warm-up", help="Share of the steps with a rising rate.", panel=_TRAINING),
+    ] = 0.0,
+    epochs: Annotated[
+        int | None,
+        _option("--epochs", help="Passes over the data.", panel=_TRAINING, show_default="by size"),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        _option("--batch-size", help="Rows a step.", panel=_TRAINING, show_default="by size"),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        _option(
+            "--patience",
+            "--early-stopping",
+            help="Stop after so many epochs without a better validation loss.",
+            panel=_TRAINING,
+            show_default="never",
+        ),
+    ] = None,
+    gradient_clip: Annotated[
+        float | None,
+        _option("--gradient-clip", help="Largest norm of the gradient.", panel=_TRAINING),
+    ] = None,
+    encoder_lr_factor: Annotated[
+        float,
+        _option(
+            "--encoder-lr-factor",
+            help="The encoder's rate as a share of the head's, in the slower mode.",
+            panel=_TRAINING,
+        ),
+    ] = 0.1,
+    device: Annotated[
+        str, _option("--device", help="auto, cpu, cuda, ...", panel=_TRAINING)
+    ] = "auto",
+    precision: Annotated[
+        str, _option("--precision", help="auto, float32 or bf16.", panel=_TRAINING)
+    ] = "auto",
+    seed: Annotated[int, _option("--seed", help="Same seed, same result.", panel=_RUN)] = 0,
+    folder: Annotated[
+        Path | None,
+        _option("--out", "-o", help="The run folder.", panel=_RUN, show_default="runs/NAME"),
+    ] = None,
+    overwrite: Annotated[
+        bool, _option("--overwrite", help="Replace the run that is there.", panel=_RUN)
+    ] = False,
+    resume: Annotated[
+        Path | None,
+        _option("--resume", help="Continue an interrupted run; needs nothing else.", panel=_RUN),
+    ] = None,
+) -> None:
+    """Train on all rows without labels, then classify with the few labels there are."""
+    if resume is not None:
+        if data is not None or context.args:
+            raise InputError(
+                f"--resume {resume} continues with the options it was started with; "
+                "leave everything else away."
+            )
+        _finish(resume, lambda pipeline, bars: pipeline.resume(resume, progress=bars))
+        return
+    if data is None:
+        raise InputError("which data? Name a set or a path, such as: cuello fit digits.")
+
+    from cuello import kinds, pipeline
+    from cuello.errors import unknown
+
+    if kind not in kinds.KINDS:
+        raise unknown("--kind", kind, kinds.KINDS)
+    general = [flag for parameter in context.command.params for flag in parameter.opts]
+    job = pipeline.Job(
+        data=_absolute(data),
+        labels=labels if labels is None or labels.isdigit() else _absolute(labels),
+        repeats=repeats,
+        encoder_lr_factor=encoder_lr_factor,
+        validation=validation,
+        test=test,
+        image_size=_parse_size(image_size),
+        label_column=label_column,
+        skip_bad=skip_bad,
+        keep_constant=keep_constant,
+        seed=seed,
+        model={
+            "kind": kind,
+            "kind_options": parse_kind_options(context.args, kind, kinds.options(kind), general),
+            "network": network,
+            "hidden": parse_widths(hidden),
+            "latent_dim": latent,
+            "activation": activation,
+            "initializer": initializer,
+            "batch_norm": batch_norm,
+            "dropout": dropout,
+            "loss": loss,
+            "output_activation": output_activation,
+            "scaling": scaling,
+            "augment": augment,
+            "optimizer": optimizer,
+            "learning_rate": learning_rate,
+            "momentum": momentum,
+            "weight_decay": weight_decay,
+            "schedule": schedule,
+            "warm_up": warm_up,
+            "epochs": "auto" if epochs is None else epochs,
+            "batch_size": "auto" if batch_size is None else batch_size,
+            "patience": patience,
+            "gradient_clip": gradient_clip,
+            "device": device,
+            "precision": precision,
+        },
+    )
+    where = folder or pipeline.default_folder(data)
+    _finish(
+        where, lambda pipeline, bars: pipeline.start(job, where, overwrite=overwrite, progress=bars)
+    )
+
+
+def _finish(where: Path, work: Any) -> None:
+    from cuello import pipeline
+
+    try:
+        with Bars() as bars:
+            folder = work(pipeline, bars)
+    except KeyboardInterrupt:
+        if (where / "config.json").exists():
+            text = f"interrupted; continue with: cuello fit --resume {where}"
+        else:
+            text = "interrupted before training started; nothing was written."
+        sys.exit(complain(text, 130))
+    metrics = folder.read_json("metrics.json")
+    for note in folder.read_json("config.json")["notes"]:
+        out.print(f"note: {note}", markup=False)
+    if metrics["few_labels"]:
+        out.print(table_of_methods(metrics))
+    reconstruction, timing = metrics["reconstruction"], metrics["timing"]
+    out.print(
+        f"test MSE {reconstruction['test_mse']:.5f} with {reconstruction['latent_dim']} latents; "
+        f"PCA with {reconstruction['pca_components']} components "
+        f"{reconstruction['pca_test_mse']:.5f}"
+    )
+    out.print(
+        f"{timing['epochs']} epochs in {timing['train_seconds']:.1f} s "
+        f"({timing['rows_per_second']:,.0f} rows/s), {timing['total_seconds']:.1f} s in all"
+    )
+    out.print(f"report: {folder.report}", markup=False, soft_wrap=True)
+
+
+def _absolute(spec: str) -> str:
+    path = Path(spec).expanduser()
+    # A run must be continuable from another working directory. Names of sets stay names.
+    return str(path.absolute()) if path.exists() and not _is_set(spec) else spec
+
+
+def _is_set(spec: str) -> bool:
+    from cuello.data import sets
+
+    return spec.partition(":")[0] in sets.names()
+
+
+def _parse_size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise InputError(f"--image-size {text} is not a size; write 28, or 28x32 (height x width).")
+    return int(parts[0]), int(parts[-1])
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    # Options of a kind are not known before torch is imported, so unknown ones are let through
+    # here and judged in parse_kind_options.
+    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(fit)
