@@ -7,6 +7,7 @@ from idx_writer import CODES, write_idx
 
 from cuello.data import load
 from cuello.data.readers import arrays, idx
+from cuello.data.readers.base import content
 from cuello.errors import CuelloError, DataError
 
 same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -25,6 +26,9 @@ def test_idx_reads_back_what_was_written(tmp_path, values, compress):
     data = load(write_idx(tmp_path / "a-idx3-ubyte", values, compress=compress))
     assert data.X.dtype == (np.uint8 if values.dtype == np.uint8 else np.float32)
     np.testing.assert_array_equal(data.X, values.astype(np.float32))
+    exact = idx.parse(content(tmp_path / "a-idx3-ubyte"), "a")
+    assert exact.dtype == values.dtype  # the machine's byte order, not the file's
+    np.testing.assert_array_equal(exact, values)
 
 
 def test_idx_is_known_by_its_content_without_a_suffix(tmp_path):

@@ -132,7 +132,7 @@ def test_palettes_and_cmyk(tmp_path):
 def test_one_and_sixteen_bits(tmp_path):
     save(tmp_path / "a.png", Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1"))
     save(tmp_path / "b.png", np.array([[0, 65535]], dtype=np.uint16))
-    save(tmp_path / "c.png", np.array([[257 * 100, 257 * 7 + 100]], dtype=np.uint16))
+    save(tmp_path / "c.png", np.array([[257 * 100 - 100, 257 * 7 + 100]], dtype=np.uint16))
     assert load(tmp_path).X.tolist() == [[[0, 255]], [[0, 255]], [[100, 7]]]
     assert (
         load(tmp_path, encoding={"type": "images", "size": [1, 2], "mode": "RGB"})

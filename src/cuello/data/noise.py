@@ -40,6 +40,9 @@ __all__ = [
 
 NoiseFunction = Callable[..., Tensor]
 
+Level = float | Tensor
+"""One level for all rows, or one for each, of shape (n, 1, ...)."""
+
 NOISES: dict[str, NoiseFunction] = {}
 """Every kind of noise by name."""
 
@@ -100,7 +103,7 @@ def _uniform(x: Tensor, generator: torch.Generator | None) -> Tensor:
 @register()
 def none(
     x: Tensor,
-    level: float,
+    level: Level,
     *,
     low: float = 0.0,
     high: float = 1.0,
@@ -120,7 +123,7 @@ def none(
 @register()
 def gaussian(
     x: Tensor,
-    level: float,
+    level: Level,
     *,
     low: float = 0.0,
     high: float = 1.0,
@@ -140,13 +143,13 @@ def gaussian(
     0.5
     """
     noise = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
-    return torch.add(x, noise, alpha=level)
+    return x + level * noise
 
 
 @register(1.0)
 def masking(
     x: Tensor,
-    level: float,
+    level: Level,
     *,
     low: float = 0.0,
     high: float = 1.0,
@@ -176,7 +179,7 @@ def masking(
 @register(1.0, inclusive=True)
 def salt_and_pepper(
     x: Tensor,
-    level: float,
+    level: Level,
     *,
     low: float = 0.0,
     high: float = 1.0,
@@ -197,7 +200,7 @@ def salt_and_pepper(
 @register(1.0, inclusive=True)
 def flip(
     x: Tensor,
-    level: float,
+    level: Level,
     *,
     low: float = 0.0,
     high: float = 1.0,
@@ -227,6 +230,8 @@ class Noise:
     level : float
         ``gaussian``: standard deviation in the data's units, 0 or more. ``masking``,
         ``salt_and_pepper``, ``flip``: probability for each element, 0..1 (``masking``: below 1).
+    vary : bool
+        Each row draws its own level, uniformly from 0 to ``level``.
     low, high : float
         Range of the data, for the kinds that need one.
     options : mapping of str to value
@@ -249,6 +254,7 @@ class Noise:
 
     name: str
     level: float = 0.0
+    vary: bool = field(default=False, kw_only=True)
     low: float = field(default=0.0, kw_only=True)
     high: float = field(default=1.0, kw_only=True)
     options: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
@@ -306,9 +312,12 @@ class Noise:
             )
         if self.level == 0:
             return x
-        function = NOISES[self.name]
-        return function(
-            x, self.level, low=self.low, high=self.high, generator=generator, **self.options
+        level: Level = self.level
+        if self.vary:
+            one_a_row = torch.empty(len(x), *[1] * (x.ndim - 1), device=x.device)
+            level = _uniform(one_a_row, generator).to(x.dtype) * self.level
+        return NOISES[self.name](
+            x, level, low=self.low, high=self.high, generator=generator, **self.options
         )
 
 

@@ -272,6 +272,8 @@ gradient_clip, device, precision
         if self.kind not in kinds.KINDS:
             raise unknown("kind", self.kind, kinds.KINDS)
         features = math.prod(self.shape_)
+        if features == 1 and not self.allow_overcomplete:
+            raise InputError("rows have 1 feature(s); a shorter code needs at least 2.")
         if self.latent_dim < 1 or (self.latent_dim >= features and not self.allow_overcomplete):
             raise InputError(
                 f"latent_dim={self.latent_dim} must be at least 1 and below the number of features "

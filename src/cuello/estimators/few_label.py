@@ -111,9 +111,9 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     >>> digits = load_digits()
     >>> y = np.full(1797, -1)
     >>> y[:100] = digits.target[:100]
-    >>> model = FewLabelClassifier(Autoencoder(hidden=(64,), latent_dim=16), mode="frozen")
+    >>> model = FewLabelClassifier(Autoencoder(latent_dim=8, epochs=50), mode="slow")
     >>> accuracy = model.fit(digits.images, y).score(digits.images[100:], digits.target[100:])
-    >>> accuracy > 0.8
+    >>> accuracy > 0.7
     True
     """
 

@@ -26,6 +26,9 @@ class Denoising(Autoencoder):
         How rows are damaged, see :data:`cuello.data.noise.NOISES`.
     noise_level : float
         Rate of damaged elements, or the standard deviation of Gaussian noise on the scaled data.
+    noise_vary : bool
+        Every row draws its own level between 0 and ``noise_level``. The network then meets nearly
+        clean rows too, so it also reconstructs those well, and can be trained with strong noise.
 
     Notes
     -----
@@ -39,10 +42,17 @@ class Denoising(Autoencoder):
         reconstruction: Reconstruction,
         *,
         noise: str = "masking",
-        noise_level: float = 0.75,
+        noise_level: float = 0.95,
+        noise_vary: bool = True,
     ) -> None:
         super().__init__(encoder, decoder, reconstruction)
-        self.noise = Noise(noise, noise_level, low=reconstruction.low, high=reconstruction.high)
+        self.noise = Noise(
+            noise,
+            noise_level,
+            vary=noise_vary,
+            low=reconstruction.low,
+            high=reconstruction.high,
+        )
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the code (B, K) of the row as it is: no noise is added."""
