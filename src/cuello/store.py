@@ -30,6 +30,12 @@ from safetensors.torch import save_file
 from cuello import atomic
 from cuello.errors import RunError
 from cuello.estimators import Autoencoder, FewLabelClassifier
+from cuello.estimators.records import (
+    autoencoder_of,
+    classifier_of,
+    record_autoencoder,
+    record_classifier,
+)
 
 __all__ = ["RunFolder"]
 
@@ -172,8 +178,8 @@ class RunFolder:
         own = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
         atomic.write(self.path / "model.safetensors", lambda t: save_file(own, t))
         config = self.read_json("config.json")
-        config["autoencoder"] = autoencoder.to_record()
-        config["classifier"] = None if classifier is None else classifier.to_record()
+        config["autoencoder"] = record_autoencoder(autoencoder)
+        config["classifier"] = None if classifier is None else record_classifier(classifier)
         self.write_json("config.json", config)
 
     def load_models(self) -> tuple[Autoencoder, FewLabelClassifier | None]:
@@ -198,11 +204,11 @@ class RunFolder:
             for name, tensor in tensors.items():
                 part, _, key = name.partition("/")
                 parts[part][key] = tensor
-            autoencoder = Autoencoder.from_record(config["autoencoder"], parts["autoencoder"])
+            autoencoder = autoencoder_of(config["autoencoder"], parts["autoencoder"])
             record = config["classifier"]
             if record is None:
                 return autoencoder, None
-            classifier = FewLabelClassifier.from_record(record, parts["classifier"], autoencoder)
+            classifier = classifier_of(record, parts["classifier"], autoencoder)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise RunError(

@@ -81,8 +81,8 @@ def fit(
     ] = False,
     dropout: Annotated[float, _option("--dropout", help="Rate in [0, 1).", panel=_MODEL)] = 0.0,
     loss: Annotated[
-        str, _option("--loss", help="mse, mae, huber, mape or bce.", panel=_MODEL)
-    ] = "mse",
+        str, _option("--loss", help="auto, mse, mae, huber, mape or bce.", panel=_MODEL)
+    ] = "auto",
     output_activation: Annotated[
         str, _option("--output-activation", help="auto fits the data's range.", panel=_MODEL)
     ] = "auto",

@@ -56,7 +56,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     dropout : float
         Rate in [0, 1) after each activation.
     loss : str
-        ``mse``, ``mae``, ``huber``, ``mape`` or ``bce``.
+        ``mse``, ``mae``, ``huber``, ``mape``, ``bce``, or ``auto``: ``bce`` for data in 0..1 and
+        ``mse`` otherwise.
     reduction : str
         ``mean`` over elements or ``sum`` over them.
     output_activation : str
@@ -116,7 +117,7 @@ gradient_clip, device, precision
         initializer: str = "default",
         batch_norm: bool = False,
         dropout: float = 0.0,
-        loss: str = "mse",
+        loss: str = "auto",
         reduction: str = "mean",
         output_activation: str = "auto",
         optimizer: str = "adam",
@@ -321,35 +322,6 @@ gradient_clip, device, precision
         self.module_ = self.build_module(seed)
         self._n_features_out = self.latent_dim
         return X, validation, how, augment
-
-    def to_record(self) -> dict[str, Any]:
-        """Return everything but the weights as plain JSON values."""
-        check_is_fitted(self, "module_")
-        params = self.get_params(deep=False)
-        params["hidden"] = list(params["hidden"])
-        return {
-            "params": params,
-            "shape": list(self.shape_),
-            "scaling": self.scaling_.to_json(),
-            "code_mean": self.code_mean_.tolist(),
-            "code_scale": self.code_scale_.tolist(),
-        }
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any], weights: Mapping[str, Tensor]) -> Self:
-        """Rebuild a fitted estimator from :meth:`to_record` and its module's weights."""
-        model = cls(**record["params"])
-        model.shape_ = tuple(record["shape"])
-        model.n_features_in_ = model.shape_[0]
-        model.scaling_ = Scaling.from_json(record["scaling"])
-        model.code_mean_ = np.asarray(record["code_mean"], dtype=np.float32)
-        model.code_scale_ = np.asarray(record["code_scale"], dtype=np.float32)
-        module = model.build_module(seed=0)
-        module.load_state_dict(dict(weights))
-        model.module_ = module.eval()
-        model._n_features_out = model.latent_dim
-        model.history_ = []
-        return model
 
     def _training(self, rows: int, seed: int) -> Training:
         batch_size = min(128, rows) if self.batch_size == "auto" else self.batch_size

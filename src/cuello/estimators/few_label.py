@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -202,36 +202,6 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels: Array = self.classes_[probabilities.argmax(axis=1)]
         return labels
 
-    def to_record(self) -> dict[str, Any]:
-        """Return everything but weights and autoencoder as plain JSON values."""
-        check_is_fitted(self, "module_")
-        params = self.get_params(deep=False)
-        del params["autoencoder"]
-        params["learning_rates"] = list(params["learning_rates"])
-        return {
-            "params": params,
-            "classes": self.classes_.tolist(),
-            "chosen": self.chosen_,
-            "cv_scores": list(self.cv_scores_.items()),
-        }
-
-    @classmethod
-    def from_record(
-        cls, record: Mapping[str, Any], weights: Mapping[str, Tensor], autoencoder: Autoencoder
-    ) -> Self:
-        """Rebuild a fitted estimator from :meth:`to_record` and its module's weights."""
-        model = cls(**record["params"])
-        model.autoencoder_ = autoencoder
-        model.n_features_in_ = autoencoder.n_features_in_
-        model.classes_ = np.asarray(record["classes"])
-        model.chosen_ = record["chosen"]
-        model.cv_scores_ = dict(record["cv_scores"])
-        model.cv_accuracy_ = model.cv_scores_.get(model.chosen_, float("nan"))
-        module = model._network(MODES[model.mode], seed=0)
-        module.load_state_dict(dict(weights))
-        model.module_ = module.eval()
-        return model
-
     def _mode(self) -> Mode:
         if self.mode not in MODES:
             raise unknown("mode", self.mode, MODES)
@@ -273,7 +243,8 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.cv_accuracy_ = self.cv_scores_.get(self.chosen_, float("nan"))
         self.module_ = fit(x, y, self.chosen_, mode, seed)
 
-    def _network(self, mode: Mode, seed: int) -> EncoderWithHead:
+    def build_module(self, mode: Mode, seed: int) -> EncoderWithHead:
+        """Return the encoder, as the mode starts it, with a new head."""
         source = self.autoencoder_
         if mode.pretrained:
             body, mean, scale = source.module_, source.code_mean_, source.code_scale_
@@ -294,7 +265,7 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _fine_tune(
         self, x: Tensor, y: Labels, rate: float, mode: Mode, seed: int
     ) -> EncoderWithHead:
-        network = self._network(mode, seed)
+        network = self.build_module(mode, seed)
         augment = None if self.augment is None else Augment.parse(self.augment)
         rows = Rows(x, torch.from_numpy(y))
         train(network, rows, self._training(rate, len(x), seed), augment=augment)
@@ -304,7 +275,7 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self, x: Tensor, y: Labels, inverse_penalty: float, mode: Mode, seed: int
     ) -> EncoderWithHead:
         """Fit the head alone: that is a logistic regression, so its exact solver does it."""
-        network = self._network(mode, seed).eval()
+        network = self.build_module(mode, seed).eval()
         with torch.no_grad():
             codes = network.codes(x).numpy()
         regression = LogisticRegression(C=inverse_penalty, max_iter=2000).fit(codes, y)

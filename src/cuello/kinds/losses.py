@@ -58,7 +58,8 @@ class Reconstruction:
     ----------
     loss : str
         ``mse``, ``mae``, ``huber`` (delta 1), ``mape`` (targets below 0.01 in size count as 0.01)
-        or ``bce`` (binary cross-entropy, on targets in [0, 1] with a sigmoid output).
+        or ``bce`` (binary cross-entropy, on targets in [0, 1] with a sigmoid output); ``auto`` is
+        ``bce`` where it can be had and ``mse`` otherwise.
     output : str
         Last activation, or ``auto``: sigmoid for data in [0, 1], otherwise identity.
     reduction : str
@@ -80,15 +81,15 @@ class Reconstruction:
     0.6931
     """
 
-    loss: str = "mse"
+    loss: str = "auto"
     output: str = "auto"
     reduction: str = "mean"
     low: float = 0.0
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.loss not in LOSSES:
-            raise unknown("loss", self.loss, LOSSES)
+        if self.loss not in (*LOSSES, "auto"):
+            raise unknown("loss", self.loss, [*LOSSES, "auto"])
         if self.output not in (*OUTPUTS, "auto"):
             raise unknown("output_activation", self.output, [*OUTPUTS, "auto"])
         if self.reduction not in REDUCTIONS:
@@ -96,6 +97,9 @@ class Reconstruction:
         in_unit = self.low >= 0.0 and self.high <= 1.0
         if self.output == "auto":
             object.__setattr__(self, "output", "sigmoid" if in_unit else "identity")
+        if self.loss == "auto":
+            fits = in_unit and self.output == "sigmoid"
+            object.__setattr__(self, "loss", "bce" if fits else "mse")
         if self.loss == "bce" and not (in_unit and self.output == "sigmoid"):
             raise InputError(
                 f"loss='bce' needs data in 0..1 and a sigmoid output; the scaled data lies in "

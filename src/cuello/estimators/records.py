@@ -1,0 +1,76 @@
+"""Fitted estimators as plain JSON values and named weights, and back: no pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from cuello.data.scaling import Scaling
+from cuello.estimators.autoencoder import Autoencoder
+from cuello.estimators.few_label import MODES, FewLabelClassifier
+
+__all__ = ["autoencoder_of", "classifier_of", "record_autoencoder", "record_classifier"]
+
+Record = dict[str, Any]
+Weights = Mapping[str, Tensor]
+
+
+def record_autoencoder(model: Autoencoder) -> Record:
+    """Return everything but the weights."""
+    check_is_fitted(model, "module_")
+    params = model.get_params(deep=False)
+    return {
+        "params": params | {"hidden": list(params["hidden"])},
+        "shape": list(model.shape_),
+        "scaling": model.scaling_.to_json(),
+        "code_mean": model.code_mean_.tolist(),
+        "code_scale": model.code_scale_.tolist(),
+    }
+
+
+def autoencoder_of(record: Record, weights: Weights) -> Autoencoder:
+    """Rebuild what :func:`record_autoencoder` and the module's ``state_dict`` describe."""
+    model = Autoencoder(**record["params"])
+    model.shape_ = tuple(record["shape"])
+    model.n_features_in_ = model.shape_[0]
+    model.scaling_ = Scaling.from_json(record["scaling"])
+    model.code_mean_ = np.asarray(record["code_mean"], dtype=np.float32)
+    model.code_scale_ = np.asarray(record["code_scale"], dtype=np.float32)
+    model.history_ = []
+    model._n_features_out = model.latent_dim
+    module = model.build_module(seed=0)
+    module.load_state_dict(dict(weights))
+    model.module_ = module.eval()
+    return model
+
+
+def record_classifier(model: FewLabelClassifier) -> Record:
+    """Return everything but the weights and the autoencoder."""
+    check_is_fitted(model, "module_")
+    params = model.get_params(deep=False)
+    del params["autoencoder"]
+    return {
+        "params": params | {"learning_rates": list(params["learning_rates"])},
+        "classes": model.classes_.tolist(),
+        "chosen": model.chosen_,
+        "cv_scores": list(model.cv_scores_.items()),
+    }
+
+
+def classifier_of(record: Record, weights: Weights, autoencoder: Autoencoder) -> FewLabelClassifier:
+    """Rebuild what :func:`record_classifier` and the module's ``state_dict`` describe."""
+    model = FewLabelClassifier(**record["params"])
+    model.autoencoder_ = autoencoder
+    model.n_features_in_ = autoencoder.n_features_in_
+    model.classes_ = np.asarray(record["classes"])
+    model.chosen_ = record["chosen"]
+    model.cv_scores_ = dict(record["cv_scores"])
+    model.cv_accuracy_ = model.cv_scores_.get(model.chosen_, float("nan"))
+    module = model.build_module(MODES[model.mode], seed=0)
+    module.load_state_dict(dict(weights))
+    model.module_ = module.eval()
+    return model

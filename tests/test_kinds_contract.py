@@ -1,0 +1,226 @@
+"""Laws that every registered kind obeys; a new kind is found here by itself."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cuello import Autoencoder, kinds
+from cuello.kinds import Batch
+from cuello.store import RunFolder
+from cuello.train import Rows, Training, train
+
+KINDS = sorted(kinds.KINDS)
+SHAPES = st.one_of(
+    st.tuples(st.integers(2, 40)),
+    st.tuples(st.integers(1, 9), st.integers(2, 9)),
+    st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(2, 6)),
+)
+
+
+def toy(n=96, features=12, seed=0):
+    """Rows near a plane of 3 dimensions: a code of 3 says nearly everything about them."""
+    rng = np.random.default_rng(seed)
+    plane = rng.normal(size=(n, 3)) @ rng.normal(size=(3, features))
+    return (plane + 0.01 * rng.normal(size=(n, features))).astype(np.float32)
+
+
+def small(kind, **options):
+    defaults = {"hidden": (16,), "latent_dim": 3, "epochs": 4, "batch_size": 32}
+    return Autoencoder(kind=kind, **(defaults | options))
+
+
+def weights(model):
+    return {k: v.clone() for k, v in model.module_.state_dict().items()}
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=15, deadline=None)
+@given(shape=SHAPES, rows=st.integers(2, 7), batch_norm=st.booleans(), seed=st.integers(0, 99))
+def test_shapes(kind, shape, rows, batch_norm, seed):
+    X = np.random.default_rng(seed).random((rows, *shape), dtype=np.float32)
+    model = small(kind, latent_dim=1, epochs=1, batch_size="auto", batch_norm=batch_norm).fit(X)
+    z = model.transform(X)
+    assert z.shape == (rows, 1)
+    assert model.inverse_transform(z).shape == X.shape
+    assert model.reconstruct(X).shape == X.shape
+    assert model.score_samples(X).shape == (rows,)
+    assert np.isfinite(z).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_encode_is_deterministic(kind):
+    model = small(kind, dropout=0.5).fit(toy())
+    assert np.array_equal(model.transform(toy()), model.transform(toy()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_same_seed_same_weights_another_seed_others(kind):
+    first, again, other = (small(kind, random_state=s).fit(toy()) for s in (1, 1, 2))
+    assert equal(weights(first), weights(again))
+    assert not equal(weights(first), weights(other))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_save_and_load_are_equal_to_the_bit(kind, tmp_path):
+    model = small(kind, batch_norm=True).fit(toy())
+    folder = RunFolder(tmp_path / "run")
+    folder.start({"status": "running"})
+    folder.save_models(model, None)
+    loaded, classifier = folder.load_models()
+    assert classifier is None
+    assert equal(weights(model), weights(loaded))
+    assert np.array_equal(model.transform(toy()), loaded.transform(toy()))
+    assert np.array_equal(model.reconstruct(toy()), loaded.reconstruct(toy()))
+    assert loaded.get_params() == {**model.get_params(), "hidden": [16]}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_loss_falls(kind):
+    model = small(kind, epochs=60, learning_rate=0.01).fit(toy())
+    first, last = (sum(model.history_[i].train.values()) for i in (0, -1))
+    assert last < 0.7 * first
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+def test_resumed_equals_uninterrupted(kind, optimizer, tmp_path):
+    options = {"optimizer": optimizer, "batch_norm": True, "dropout": 0.2, "epochs": 6}
+    whole = small(kind, **options).fit(toy(), checkpoint=tmp_path / "whole")
+
+    class Stop(Exception):
+        pass
+
+    def stop_after_three(epoch):
+        if epoch.epoch == 2:
+            raise Stop
+
+    from cuello.train import Watcher
+
+    halted = small(kind, **options)
+    with pytest.raises(Stop):
+        halted.fit(toy(), checkpoint=tmp_path / "part", watcher=Watcher(epoch=stop_after_three))
+    torch.rand(17)  # whatever else draws random numbers in between does not matter
+    resumed = small(kind, **options).fit(toy(), checkpoint=tmp_path / "part")
+    assert len(resumed.history_) == 6
+    assert equal(weights(whole), weights(resumed))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rows", [2, 3, 33])
+def test_last_batch_of_one_row(kind, rows):
+    model = small(kind, batch_norm=True, batch_size=2, validation_fraction=0.0)
+    assert np.isfinite(model.fit(toy(rows)).transform(toy(rows))).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_row_is_refused_or_trained_on(kind):
+    with pytest.raises(ValueError, match="1 sample"):
+        small(kind).fit(toy(1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_ten_times_the_learning_rate_stays_finite_or_stops_clearly(kind):
+    from cuello import DivergedError
+
+    model = small(kind, learning_rate=0.01, epochs=100)
+    try:
+        model.fit(toy())
+    except DivergedError as error:
+        assert "step" in str(error)
+    assert np.isfinite(model.transform(toy())).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bf16_ends_near_float32(kind):
+    # Noise that no code can hold sets a floor well above what bfloat16 rounds away.
+    X = toy(2048) + np.random.default_rng(1).normal(size=(2048, 12)).astype(np.float32)
+    losses = [
+        sum(
+            small(kind, epochs=40, learning_rate=0.003, precision=p)
+            .fit(X)
+            .history_[-1]
+            .train.values()
+        )
+        for p in ("float32", "bf16")
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_training_leaves_the_global_random_state_alone(kind):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    small(kind).fit(toy())
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_agrees_with_finite_differences(kind):
+    model = small(kind, activation="tanh").initialize(toy())
+    module = model.module_.double().eval()
+    x = torch.from_numpy(toy(4)).double()
+    parameters = [p for p in module.parameters() if p.ndim > 1]
+
+    def loss(*values):
+        twin = copy.deepcopy(module)
+        names = [n for n, p in module.named_parameters() if p.ndim > 1]
+        torch.manual_seed(0)  # the same noise in every evaluation
+
+        def total():
+            terms = twin_losses(dict(zip(names, values, strict=True)))
+            return torch.stack(list(terms.values())).sum()
+
+        def twin_losses(changed):
+            return torch.func.functional_call(
+                _Losses(twin), {f"module.{k}": v for k, v in changed.items()}, (x,)
+            )
+
+        return total()
+
+    class _Losses(torch.nn.Module):
+        def __init__(self, module):
+            super().__init__()
+            self.module = module
+
+        def forward(self, x):
+            sums = self.module.losses(Batch(x), next(iter(self.module.players())))
+            return {k: v.double() for k, v in sums.items()}
+
+    # The loss itself is summed in float32, which bounds how well differences can agree.
+    assert torch.autograd.gradcheck(
+        loss, tuple(parameters), eps=1e-2, atol=1e-3, rtol=1e-2, fast_mode=True
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_loop_equals_a_plain_torch_loop(kind):
+    """Oracle: the shortest loop one would write, on the same order of rows and the same noise."""
+    from cuello.train.loop import _seed
+
+    X = torch.from_numpy(toy(64))
+    module = small(kind).initialize(X.numpy()).module_
+    reference = copy.deepcopy(module).train()
+    how = Training(epochs=3, batch_size=16, learning_rate=0.01, schedule="constant", seed=4)
+    train(module, Rows(X), how)
+    optimizer = torch.optim.Adam(reference.parameters(), lr=0.01)
+    with torch.random.fork_rng(devices=[]):
+        for epoch in range(3):
+            torch.manual_seed(_seed(4, epoch))
+            for index in torch.randperm(64).split(16):
+                optimizer.zero_grad()
+                terms = reference.losses(Batch(X[index]), next(iter(reference.players())))
+                sum(terms.values()).backward()
+                optimizer.step()
+    for ours, plain in zip(module.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-6)
