@@ -190,3 +190,18 @@ def test_integers_are_refused():
         Noise("gaussian", 0.1)(torch.zeros(2, 3, dtype=torch.uint8))
     with pytest.raises(InputError, match="noise='salt' is not known"):
         options("salt")
+
+
+@pytest.mark.parametrize("shape", [(4000,), (4000, 6), (4000, 2, 3, 3)])
+def test_share_is_the_part_of_rows_that_is_touched(shape):
+    x = torch.ones(shape)
+    noisy = Noise("gaussian", 1.0, share=0.3)(x, torch.Generator().manual_seed(0))
+    touched = (noisy != x).reshape(len(x), -1)
+    assert torch.equal(touched.any(1), touched.all(1))  # a row is touched whole or not at all
+    assert touched.any(1).float().mean().item() == pytest.approx(0.3, abs=0.03)
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.1, float("nan")])
+def test_wrong_share_is_refused(share):
+    with pytest.raises(InputError, match="share of rows"):
+        Noise("flip", 0.1, share=share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -64,7 +65,7 @@ def test_schedules_start_at_the_full_rate_and_never_rise(name, warm_up):
     how = Training(schedule=name, warm_up=warm_up)
     factors = [how.rate_factor(warm_up + (1 - warm_up) * t / 50) for t in range(50)]
     assert factors[0] == pytest.approx(1.0)
-    assert all(0.0 <= b <= a + 1e-12 for a, b in zip(factors, factors[1:], strict=False))
+    assert all(0.0 <= b <= a + 1e-12 for a, b in itertools.pairwise(factors))
     assert how.rate_factor(warm_up / 2) == pytest.approx(0.5 if warm_up else 1.0)
 
 

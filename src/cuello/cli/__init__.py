@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -25,15 +26,25 @@ apply.add_to(app)
 look.add_to(app)
 
 
+# Its name has moved between typer's versions; its place above BadParameter has not.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+
 def main() -> None:
     """Run the command line: 0 done, 1 a bug of ours, 2 something to put right, 130 Ctrl-C."""
     from cuello.errors import CuelloError
 
+    _print_anything()
     try:
-        app()
+        # typer itself would frame its complaints in five lines, and take Ctrl-C for an exit code.
+        code = app(standalone_mode=False)
+        sys.exit(complain("interrupted.", 130) if code == 130 else code)
     except CuelloError as error:
         sys.exit(complain(str(error), 2))
-    except KeyboardInterrupt:
+    except _UsageError as error:
+        text = error.format_message()  # type: ignore[attr-defined]
+        sys.exit(complain(f"{text.rstrip('.')}; see cuello --help.", 2) if text else 2)
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(complain("interrupted.", 130))
     except (OSError, MemoryError) as error:
         sys.exit(complain(f"{type(error).__name__}: {error}", 2))
@@ -48,3 +59,10 @@ def main() -> None:
                 1,
             )
         )
+
+
+def _print_anything() -> None:
+    # A terminal that knows no "±", or a file name that is no text, must not end hours of work.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

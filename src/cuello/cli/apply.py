@@ -44,7 +44,7 @@ def _apply(what: str, run: Path, data: str, to: Path, skip_bad: bool) -> None:
     opened = open_run(run)
     rows = opened.load(data, skip_bad=skip_bad)
     for note in rows.notes:
-        out.print(f"note: {note}", markup=False)
+        out.print(f"note: {note}", markup=False, soft_wrap=True)
     count = getattr(opened, what)(rows, to)
     out.print(f"{count:,} rows: {to}", markup=False, soft_wrap=True)
 

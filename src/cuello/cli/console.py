@@ -55,7 +55,6 @@ class Bars:
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
-        self._progress.start()
         return self
 
     def __exit__(
@@ -64,17 +63,19 @@ class Bars:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        if self._tasks:
+            self._progress.stop()
 
     def update(self, stage: str, done: int, total: int) -> None:
         """Move the bar of a stage, which appears when it is first named."""
         if stage not in self._tasks:
+            self._progress.start()  # not earlier: a refusal is one line, without an empty one
             self._tasks[stage] = self._progress.add_task(stage, total=total)
         self._progress.update(self._tasks[stage], completed=done, total=total)
 
     def say(self, text: str) -> None:
         """Print a line above the bars."""
-        self._progress.print(text, markup=False)
+        self._progress.print(text, markup=False, soft_wrap=True)
 
 
 def table_of_methods(metrics: dict[str, Any]) -> Table:

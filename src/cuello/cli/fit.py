@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from cuello.cli.console import Bars, complain, out, table_of_methods
-from cuello.cli.options import parse_kind_options, parse_widths
+from cuello.cli.options import given, parse_kind_options, parse_widths
 from cuello.errors import InputError
 
 __all__ = ["add_to"]
@@ -164,26 +165,30 @@ def fit(
     ] = None,
 ) -> None:
     """Train on all rows without labels, then classify with the few labels there are."""
+    flags = given(context)
+    left = [argument for argument in (data, *context.args) if argument is not None]
     if resume is not None:
-        if data is not None or context.args:
+        other = [*left, *(flag for flag in flags if flag != "--resume")]
+        if other:
             raise InputError(
-                f"--resume {resume} continues with the options it was started with; "
-                "leave everything else away."
+                f"--resume {resume} continues with the data and options it was started with; "
+                f"leave {other[0]} away, or start another run with --out."
             )
         _finish(resume, lambda pipeline, bars: pipeline.resume(resume, progress=bars))
         return
-    if data is None:
-        raise InputError("which data? Name a set or a path, such as: cuello fit digits.")
 
     from cuello import kinds, pipeline
     from cuello.errors import unknown
 
     if kind not in kinds.KINDS:
         raise unknown("--kind", kind, kinds.KINDS)
-    general = [flag for parameter in context.command.params for flag in parameter.opts]
+    general = [f for p in context.command.params if p.name != "data" for f in p.opts]
+    data, kind_options = parse_kind_options(left, kind, kinds.options(kind), general)
+    if not data:
+        raise InputError("which data? Name a set or a path, such as: cuello fit digits.")
     job = pipeline.Job(
         data=_absolute(data),
-        labels=labels if labels is None or labels.isdigit() else _absolute(labels),
+        labels=labels if labels is None or labels.isdecimal() else _absolute(labels),
         repeats=repeats,
         encoder_lr_factor=encoder_lr_factor,
         validation=validation,
@@ -195,7 +200,7 @@ def fit(
         seed=seed,
         model={
             "kind": kind,
-            "kind_options": parse_kind_options(context.args, kind, kinds.options(kind), general),
+            "kind_options": kind_options,
             "network": network,
             "hidden": parse_widths(hidden),
             "latent_dim": latent,
@@ -234,14 +239,14 @@ def _finish(where: Path, work: Any) -> None:
         with Bars() as bars:
             folder = work(pipeline, bars)
     except KeyboardInterrupt:
-        if (where / "config.json").exists():
-            text = f"interrupted; continue with: cuello fit --resume {where}"
+        if _is_running(where):
+            text = f"interrupted; continue with: cuello fit --resume {shlex.quote(str(where))}"
         else:
             text = "interrupted before training started; nothing was written."
         sys.exit(complain(text, 130))
     metrics = folder.read_json("metrics.json")
     for note in folder.read_json("config.json")["notes"]:
-        out.print(f"note: {note}", markup=False)
+        out.print(f"note: {note}", markup=False, soft_wrap=True)
     if metrics["few_labels"]:
         out.print(table_of_methods(metrics))
     reconstruction, timing = metrics["reconstruction"], metrics["timing"]
@@ -255,6 +260,16 @@ def _finish(where: Path, work: Any) -> None:
         f"({timing['rows_per_second']:,.0f} rows/s), {timing['total_seconds']:.1f} s in all"
     )
     out.print(f"report: {folder.report}", markup=False, soft_wrap=True)
+
+
+def _is_running(where: Path) -> bool:
+    from cuello.errors import RunError
+    from cuello.store import RunFolder
+
+    try:
+        return RunFolder(where).read_json("config.json").get("status") == "running"
+    except RunError:
+        return False
 
 
 def _absolute(spec: str) -> str:
@@ -273,7 +288,7 @@ def _parse_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) > 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise InputError(f"--image-size {text} is not a size; write 28, or 28x32 (height x width).")
     return int(parts[0]), int(parts[-1])
 

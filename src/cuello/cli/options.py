@@ -7,11 +7,33 @@ import inspect
 from collections.abc import Iterable
 from typing import Any
 
+import typer
+
 from cuello.errors import InputError
 
-__all__ = ["parse_kind_options", "parse_widths"]
+__all__ = ["given", "parse_kind_options", "parse_widths"]
 
 _PARSERS: dict[str, Any] = {"int": int, "float": float, "str": str}
+
+
+def given(context: typer.Context) -> list[str]:
+    """Return the general options that are on the command line.
+
+    Raises
+    ------
+    InputError
+        If one has the next option for its value, as in ``--out --overwrite``.
+    """
+    flags = []
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if parameter.param_type_name != "option" or source is None or source.name == "DEFAULT":
+            continue
+        flags.append(parameter.opts[0])
+        value = str(context.params.get(str(parameter.name)))
+        if value.startswith("--"):
+            raise InputError(f"{flags[-1]} needs a value, and {value} looks like an option.")
+    return flags
 
 
 def parse_widths(text: str) -> tuple[int, ...]:
@@ -32,18 +54,34 @@ def parse_widths(text: str) -> tuple[int, ...]:
 
 def parse_kind_options(
     arguments: list[str], kind: str, own: dict[str, inspect.Parameter], general: Iterable[str]
-) -> dict[str, Any]:
-    """Turn what is left on the command line into the options of a kind.
+) -> tuple[str | None, dict[str, Any]]:
+    """Turn what the general options left on the command line into data and options of a kind.
+
+    Returns
+    -------
+    data : str or None
+        The one argument that belongs to no option.
+    chosen : dict
 
     Raises
     ------
     InputError
-        If an argument is no option of the kind; names the nearest.
+        If an argument is no option of the kind (names the nearest), or there are two data.
     """
+    data: str | None = None
     chosen: dict[str, Any] = {}
     left = list(arguments)
     while left:
-        flag, has_value, value = left.pop(0).partition("=")
+        argument = left.pop(0)
+        if not argument.startswith("-"):
+            if data is not None:
+                raise InputError(
+                    f"{argument}: the data is {data} already; name one set or path, and put "
+                    "quotes around a path with spaces."
+                )
+            data = argument
+            continue
+        flag, has_value, value = argument.partition("=")
         name = flag.removeprefix("--").replace("-", "_")
         if not flag.startswith("--") or name not in own:
             raise _unknown_option(flag, kind, own, general)
@@ -52,7 +90,7 @@ def parse_kind_options(
                 raise InputError(f"{flag} needs a value.")
             value = left.pop(0)
         chosen[name] = _parse(flag, value, own[name])
-    return chosen
+    return data, chosen
 
 
 def _parse(flag: str, value: str, parameter: inspect.Parameter) -> Any:

@@ -40,9 +40,6 @@ __all__ = [
 
 NoiseFunction = Callable[..., Tensor]
 
-Level = float | Tensor
-"""One level for all rows, or one for each, of shape (n, 1, ...)."""
-
 NOISES: dict[str, NoiseFunction] = {}
 """Every kind of noise by name."""
 
@@ -103,7 +100,7 @@ def _uniform(x: Tensor, generator: torch.Generator | None) -> Tensor:
 @register()
 def none(
     x: Tensor,
-    level: Level,
+    level: float,
     *,
     low: float = 0.0,
     high: float = 1.0,
@@ -123,7 +120,7 @@ def none(
 @register()
 def gaussian(
     x: Tensor,
-    level: Level,
+    level: float,
     *,
     low: float = 0.0,
     high: float = 1.0,
@@ -143,13 +140,13 @@ def gaussian(
     0.5
     """
     noise = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
-    return x + level * noise
+    return torch.add(x, noise, alpha=level)
 
 
 @register(1.0)
 def masking(
     x: Tensor,
-    level: Level,
+    level: float,
     *,
     low: float = 0.0,
     high: float = 1.0,
@@ -179,7 +176,7 @@ def masking(
 @register(1.0, inclusive=True)
 def salt_and_pepper(
     x: Tensor,
-    level: Level,
+    level: float,
     *,
     low: float = 0.0,
     high: float = 1.0,
@@ -200,7 +197,7 @@ def salt_and_pepper(
 @register(1.0, inclusive=True)
 def flip(
     x: Tensor,
-    level: Level,
+    level: float,
     *,
     low: float = 0.0,
     high: float = 1.0,
@@ -230,8 +227,8 @@ class Noise:
     level : float
         ``gaussian``: standard deviation in the data's units, 0 or more. ``masking``,
         ``salt_and_pepper``, ``flip``: probability for each element, 0..1 (``masking``: below 1).
-    vary : bool
-        Each row draws its own level, uniformly from 0 to ``level``.
+    share : float
+        Probability in (0, 1] that a row is touched at all.
     low, high : float
         Range of the data, for the kinds that need one.
     options : mapping of str to value
@@ -254,7 +251,7 @@ class Noise:
 
     name: str
     level: float = 0.0
-    vary: bool = field(default=False, kw_only=True)
+    share: float = field(default=1.0, kw_only=True)
     low: float = field(default=0.0, kw_only=True)
     high: float = field(default=1.0, kw_only=True)
     options: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
@@ -268,6 +265,11 @@ class Noise:
                     f"{', '.join(own) or 'none'}; leave it out."
                 )
         self._check_level()
+        if not (_is_finite(self.share) and 0.0 < self.share <= 1.0):
+            raise InputError(
+                f"share={self.share!r} must be above 0 and at most 1: the share of rows that the "
+                "noise touches; use 1 for all of them, or level=0 for no noise."
+            )
         for key, value in (("low", self.low), ("high", self.high)):
             if not _is_finite(value):
                 raise InputError(
@@ -312,13 +314,13 @@ class Noise:
             )
         if self.level == 0:
             return x
-        level: Level = self.level
-        if self.vary:
-            one_a_row = torch.empty(len(x), *[1] * (x.ndim - 1), device=x.device)
-            level = _uniform(one_a_row, generator).to(x.dtype) * self.level
-        return NOISES[self.name](
-            x, level, low=self.low, high=self.high, generator=generator, **self.options
+        noisy = NOISES[self.name](
+            x, self.level, low=self.low, high=self.high, generator=generator, **self.options
         )
+        if self.share == 1.0:
+            return noisy
+        one_a_row = x[(slice(None), *[slice(0, 1)] * (x.ndim - 1))]
+        return torch.where(_uniform(one_a_row, generator) < self.share, noisy, x)
 
 
 def _is_finite(value: object) -> bool:

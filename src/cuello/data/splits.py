@@ -65,8 +65,9 @@ def split(
     rng = np.random.default_rng(random_state)
     groups = np.zeros(len(data), dtype=np.int64) if data.y is None else data.y
     order = rng.permutation(len(data))
-    # Row i of its class gets the rank (i + 1/2) / class size: cutting all rows by rank takes the
-    # same share of every class, and exactly the asked number of rows over all of them.
+    # Row i of its class gets the rank (i + u) / class size, with one random u in [0, 1) a class:
+    # cutting all rows by rank takes the same share of every class, and exactly the asked number of
+    # rows over all of them.
     by_class = order[np.argsort(groups[order], kind="stable")]
     sizes = np.unique(groups, return_counts=True)[1]
     rank = np.concatenate([(np.arange(size) + rng.random()) / size for size in sizes])

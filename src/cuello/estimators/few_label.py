@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ __all__ = ["MODES", "FewLabelClassifier", "Mode", "folds"]
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
 
+_STEPS = 300
 _INFERENCE_BATCH = 4096
 
 
@@ -72,8 +74,8 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         ``frozen`` the penalty of the logistic regression is chosen instead.
     cv : int
         Folds of that cross-validation, at least 2; fewer where a class has fewer labels.
-    epochs : int
-        Passes over the labelled rows.
+    epochs : int or "auto"
+        Passes over the labelled rows; ``auto`` is 300 steps, in 20 passes or more.
     batch_size : int
         Rows a step, or all labelled rows if there are fewer.
     weight_decay : float
@@ -125,7 +127,7 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         encoder_lr_factor: float = 0.1,
         learning_rates: Sequence[float] = (0.003, 0.01, 0.03),
         cv: int = 3,
-        epochs: int = 60,
+        epochs: int | str = "auto",
         batch_size: int = 64,
         weight_decay: float = 0.01,
         augment: str | None = None,
@@ -288,12 +290,18 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return network
 
     def _training(self, rate: float, rows: int, seed: int) -> Training:
+        batch_size = min(self.batch_size, rows) if self.batch_size > 0 else self.batch_size
+        epochs = self.epochs
+        if epochs == "auto":
+            epochs = max(math.ceil(_STEPS / math.ceil(rows / max(batch_size, 1))), 20)
+        if not isinstance(epochs, int | np.integer):
+            raise InputError(f"epochs={epochs!r} must be a whole number from 1 on, or 'auto'.")
         return Training(
             optimizer="adamw",
             learning_rate=rate,
             weight_decay=self.weight_decay,
-            epochs=self.epochs,
-            batch_size=min(self.batch_size, rows) if self.batch_size > 0 else self.batch_size,
+            epochs=int(epochs),
+            batch_size=batch_size,
             device=self.device,
             precision=self.precision,
             seed=seed,

@@ -98,7 +98,7 @@ def options(kind: str) -> dict[str, inspect.Parameter]:
     Examples
     --------
     >>> sorted(options("denoising"))
-    ['noise', 'noise_level', 'noise_vary']
+    ['noise', 'noise_level', 'noise_share']
     """
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS)

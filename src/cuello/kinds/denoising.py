@@ -26,9 +26,9 @@ class Denoising(Autoencoder):
         How rows are damaged, see :data:`cuello.data.noise.NOISES`.
     noise_level : float
         Rate of damaged elements, or the standard deviation of Gaussian noise on the scaled data.
-    noise_vary : bool
-        Every row draws its own level between 0 and ``noise_level``. The network then meets nearly
-        clean rows too, so it also reconstructs those well, and can be trained with strong noise.
+    noise_share : float
+        Share of the rows in (0, 1] that are damaged. The others teach the network to reconstruct
+        clean rows well too, which strong noise alone does not.
 
     Notes
     -----
@@ -42,14 +42,14 @@ class Denoising(Autoencoder):
         reconstruction: Reconstruction,
         *,
         noise: str = "masking",
-        noise_level: float = 0.95,
-        noise_vary: bool = True,
+        noise_level: float = 0.75,
+        noise_share: float = 0.9,
     ) -> None:
         super().__init__(encoder, decoder, reconstruction)
         self.noise = Noise(
             noise,
             noise_level,
-            vary=noise_vary,
+            share=noise_share,
             low=reconstruction.low,
             high=reconstruction.high,
         )

@@ -183,21 +183,22 @@ def _use_given(job: Job, data: Dataset) -> LabelPlan:
             evaluated_on=f"official test part ({len(data.y_test):,} rows)",
             final=known,
         )
-    if counts.min() < 3:
-        name = data.classes[int(counts.argmin())]
+    # A class with one or two labels cannot spare any: it is learned from, but not measured on.
+    scarce = np.isin(data.y[known], np.flatnonzero(counts < 3))
+    if scarce.all():
         raise InputError(
-            f"{data.source}: class {name!r} has {counts.min()} labelled row(s); at least 3 are "
-            "needed, one of them to measure the accuracy on. Label more rows of it."
+            f"{data.source}: no class has 3 labelled rows, so none can be held out to measure the "
+            "accuracy on; label more rows."
         )
+    spare, always = known[~scarce], known[scarce]
+    held = max(round(len(spare) * _HELD_OUT), int((counts >= 3).sum()))
     parts = [
-        train_test_split(
-            known, test_size=_HELD_OUT, stratify=data.y[known], random_state=job.seed + i
-        )
+        train_test_split(spare, test_size=held, stratify=data.y[spare], random_state=job.seed + i)
         for i in range(job.repeats)
     ]
     return LabelPlan(
-        draws=tuple(np.sort(train) for train, _ in parts),
-        held_out=tuple(np.sort(held) for _, held in parts),
+        draws=tuple(np.sort(np.concatenate([always, train])) for train, _ in parts),
+        held_out=tuple(np.sort(test) for _, test in parts),
         evaluated_on=f"a third of the {len(known):,} labelled rows, held out in each repeat",
         final=known,
     )

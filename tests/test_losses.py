@@ -1,0 +1,90 @@
+"""Losses against their formulas, and which go with which data."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from cuello import InputError
+from cuello.kinds import LOSSES, OUTPUTS, Reconstruction
+
+
+def sums_and_target(low=0.0, high=1.0):
+    torch.manual_seed(0)
+    return torch.randn(6, 4), torch.rand(6, 4) * (high - low) + low
+
+
+def test_formulas():
+    a, t = sums_and_target()
+    s = torch.sigmoid(a)
+    expected = {
+        "mse": ((s - t) ** 2).mean(),
+        "mae": (s - t).abs().mean(),
+        "huber": (0.5 * (s - t) ** 2).mean(),  # all errors are below delta = 1
+        "mape": ((s - t).abs() / t.clamp_min(0.01)).mean(),
+        "bce": -(t * s.log() + (1 - t) * (1 - s).log()).mean(),
+    }
+    assert expected.keys() == LOSSES.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(Reconstruction(loss=name)(a, t), value)
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_sum_is_mean_times_elements(loss):
+    a, t = sums_and_target()
+    mean, total = (Reconstruction(loss=loss, reduction=r)(a, t) for r in ("mean", "sum"))
+    torch.testing.assert_close(total, 4 * mean)
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_a_perfect_reconstruction_is_the_minimum(loss):
+    _, t = sums_and_target(0.05, 0.95)
+    perfect = torch.logit(t).requires_grad_()
+    fit = Reconstruction(loss=loss)
+    fit(perfect, t).backward()
+    best = fit(perfect, t).item()
+    assert all(fit(perfect + d, t).item() > best for d in (-0.5, 0.5))
+    if loss in ("mse", "huber", "bce"):
+        torch.testing.assert_close(perfect.grad, torch.zeros_like(t), atol=1e-6, rtol=0)
+
+
+def test_cross_entropy_of_a_certain_and_wrong_answer_stays_finite():
+    a = torch.tensor([[200.0, -200.0]])
+    assert Reconstruction(loss="bce")(a, torch.tensor([[0.0, 1.0]])).item() == pytest.approx(200.0)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "output", "loss"),
+    [(0, 1, "sigmoid", "bce"), (0.2, 0.9, "sigmoid", "bce"), (-1, 1, "identity", "mse")],
+)
+def test_auto_follows_the_range(low, high, output, loss):
+    fit = Reconstruction(low=low, high=high)
+    assert (fit.output, fit.loss) == (output, loss)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"loss": "bce", "low": -1.0}, "scaling='minmax'"),
+        ({"loss": "bce", "output": "identity"}, "loss='mse'"),
+        ({"output": "relu", "low": -2.0}, "output_activation='auto'"),
+        ({"output": "tanh", "high": 3.0}, "reaches -1..1"),
+        ({"loss": "msee"}, "did you mean 'mse'"),
+        ({"output": "sigmoidal"}, "did you mean 'sigmoid'"),
+        ({"reduction": "total"}, "mean, sum"),
+    ],
+)
+def test_mismatches_are_refused_with_a_way_out(options, text):
+    with pytest.raises(InputError) as error:
+        Reconstruction(**options)
+    assert text in str(error.value)
+
+
+@pytest.mark.parametrize("output", sorted(OUTPUTS))
+def test_outputs_stay_in_their_reach(output):
+    a = torch.linspace(-30, 30, 101)
+    reached = OUTPUTS[output](a)
+    if output in ("sigmoid", "relu", "softplus"):
+        assert reached.min() >= 0
+    if output in ("sigmoid", "tanh"):
+        assert reached.abs().max() <= 1

@@ -1,0 +1,131 @@
+"""Networks: shapes, formulas of batch norm and dropout, initial weights."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from cuello import InputError, networks
+from cuello.networks import ACTIVATIONS, INITIALIZERS
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    shape=st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple),
+    latent=st.integers(1, 5),
+    extra=st.integers(0, 5),
+    hidden=st.lists(st.integers(1, 9), max_size=3),
+    activation=st.sampled_from(sorted(ACTIVATIONS)),
+    initializer=st.sampled_from(sorted(INITIALIZERS)),
+    batch_norm=st.booleans(),
+)
+def test_shapes(shape, latent, extra, hidden, activation, initializer, batch_norm):
+    encoder, decoder = networks.build(
+        "dense",
+        shape,
+        latent,
+        latent + extra,
+        hidden=hidden,
+        activation=activation,
+        initializer=initializer,
+        batch_norm=batch_norm,
+        dropout=0.2,
+    )
+    x = torch.rand(3, *shape)
+    assert encoder(x).shape == (3, latent + extra)
+    assert decoder(torch.rand(3, latent)).shape == x.shape
+
+
+def linears(network):
+    return [layer for layer in network if isinstance(layer, nn.Linear)]
+
+
+def test_decoder_mirrors_the_encoder():
+    encoder, decoder = networks.build("dense", (35,), 2, 2, hidden=(20, 10))
+    assert [(m.in_features, m.out_features) for m in linears(encoder)] == [
+        (35, 20),
+        (20, 10),
+        (10, 2),
+    ]
+    assert [(m.in_features, m.out_features) for m in linears(decoder)] == [
+        (2, 10),
+        (10, 20),
+        (20, 35),
+    ]
+
+
+def test_last_layers_are_plain():
+    encoder, decoder = networks.build(
+        "dense", (9,), 2, 2, hidden=(4,), batch_norm=True, dropout=0.5
+    )
+    assert isinstance(encoder[-1], nn.Linear)
+    assert isinstance(decoder[-2], nn.Linear)
+    assert isinstance(decoder[-1], nn.Unflatten)
+
+
+def test_batch_norm_is_its_formula_and_can_undo_itself():
+    encoder, _ = networks.build("dense", (5,), 2, 2, hidden=(4,), batch_norm=True)
+    norm = next(m for m in encoder if isinstance(m, nn.BatchNorm1d)).train()
+    torch.manual_seed(0)
+    h = 3.0 * torch.randn(50, 4) + 2.0
+    mean, variance = h.mean(0), h.var(0, unbiased=False)
+    torch.testing.assert_close(norm(h), (h - mean) / (variance + norm.eps).sqrt())
+    with torch.no_grad():
+        norm.weight.copy_((variance + norm.eps).sqrt())
+        norm.bias.copy_(mean)
+    torch.testing.assert_close(norm(h), h)
+
+
+def test_dropout_preserves_the_mean():
+    encoder, _ = networks.build("dense", (5,), 2, 2, hidden=(4,), dropout=0.3)
+    drop = next(m for m in encoder if isinstance(m, nn.Dropout)).train()
+    torch.manual_seed(0)
+    out = drop(torch.ones(200_000))
+    assert out.mean().item() == pytest.approx(1.0, abs=0.01)
+    assert (out == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "sd"),
+    [
+        ("default", 1 / math.sqrt(3 * 400)),
+        ("he_normal", math.sqrt(2 / 400)),
+        ("he_uniform", math.sqrt(2 / 400)),
+        ("xavier_normal", math.sqrt(2 / 700)),
+        ("xavier_uniform", math.sqrt(2 / 700)),
+        ("orthogonal", 1 / math.sqrt(400)),
+        ("uniform", 1 / math.sqrt(3)),
+    ],
+)
+def test_initial_weights_have_the_spread_of_their_formula(name, sd):
+    torch.manual_seed(0)
+    encoder, _ = networks.build("dense", (400,), 300, 300, hidden=(), initializer=name)
+    layer = linears(encoder)[0]
+    assert layer.weight.std().item() == pytest.approx(sd, rel=0.02)
+    assert set(INITIALIZERS) >= {name}
+    if name == "uniform":
+        assert layer.bias.std().item() == pytest.approx(sd, rel=0.1)
+    elif name != "default":
+        assert (layer.bias == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"activation": "rleu"}, "did you mean 'relu'"),
+        ({"initializer": "hee"}, "Known: "),
+        ({"dropout": 1.0}, "dropout=1.0"),
+        ({"hidden": (4, 0)}, "use positive widths"),
+    ],
+)
+def test_wrong_options_are_refused(options, text):
+    with pytest.raises(InputError) as error:
+        networks.build("dense", (6,), 2, 2, **options)
+    assert text in str(error.value)
+    with pytest.raises(InputError, match="did you mean 'dense'"):
+        networks.build("dens", (6,), 2, 2)
