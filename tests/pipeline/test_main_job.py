@@ -193,7 +193,7 @@ def test_labels_from_a_csv(tmp_path):
     )
     run = cuello.open_run(folder.path)
     assert run.classes == data.classes
-    assert folder.read_json("metrics.json")["few_labels"][0]["labels"] == 40
+    assert folder.read_json("metrics.json")["few_labels"][0]["labels"] == 41
     assert (run.classifier.predict(data.X) == data.y).mean() > 0.5
 
 

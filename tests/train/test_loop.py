@@ -104,7 +104,7 @@ def test_wrong_settings_are_refused(option, value, way_out):
 
 def test_unknown_device_is_refused():
     with pytest.raises(InputError, match="device='tpu9'"):
-        place("tpu9", "auto", torch.nn.Linear(1, 1))
+        place("tpu9", "auto", 8, torch.nn.Linear(1, 1))
 
 
 def test_early_stopping_keeps_the_best_weights():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import os
 import sys
+from typing import Annotated
 
 import typer
 
 from cuello.cli import apply, fit, look
-from cuello.cli.console import complain
+from cuello.cli.console import complain, out
 
 __all__ = ["app", "main"]
 
@@ -21,6 +22,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from cuello import __version__
+
+        out.print(f"cuello {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _general(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 fit.add_to(app)
 apply.add_to(app)
 look.add_to(app)
@@ -38,7 +61,7 @@ def main() -> None:
     try:
         # typer itself would frame its complaints in five lines, and take Ctrl-C for an exit code.
         code = app(standalone_mode=False)
-        sys.exit(complain("interrupted.", 130) if code == 130 else code)
+        sys.exit(complain("interrupted.", 130) if code == 130 else code or 0)
     except CuelloError as error:
         sys.exit(complain(str(error), 2))
     except _UsageError as error:

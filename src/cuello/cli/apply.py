@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from cuello.cli.console import out
+from cuello.cli.options import expanded
+from cuello.errors import InputError
 
 __all__ = ["add_to"]
 
@@ -15,6 +17,8 @@ RunArgument = Annotated[Path, typer.Argument(help="A finished run folder.", meta
 DataArgument = Annotated[str, typer.Argument(help="A named set or a path.", metavar="DATA")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="The file to write.")]
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable files out.")]
+
+_SUFFIXES = {"embed": ".parquet", "reconstruct": ".npz", "classify": ".csv"}
 
 
 def embed(
@@ -41,12 +45,34 @@ def classify(
 def _apply(what: str, run: Path, data: str, to: Path, skip_bad: bool) -> None:
     from cuello.pipeline import open_run
 
+    run, to = expanded(run), expanded(to)
+    _check_out(what, run, data, to)
     opened = open_run(run)
     rows = opened.load(data, skip_bad=skip_bad)
     for note in rows.notes:
-        out.print(f"note: {note}", markup=False, soft_wrap=True)
+        out.print(f"note: {note}", soft_wrap=True)
     count = getattr(opened, what)(rows, to)
-    out.print(f"{count:,} rows: {to}", markup=False, soft_wrap=True)
+    out.print(f"{count:,} rows: {to}", soft_wrap=True)
+
+
+def _check_out(what: str, run: Path, data: str, to: Path) -> None:
+    """Refuse, before any work, an output that cannot be written or would replace the input."""
+    suffix = _SUFFIXES[what]
+    if to.is_dir():
+        raise InputError(
+            f"--out {to} is a folder; name a file, such as {to / Path(what).with_suffix(suffix)}."
+        )
+    if to.suffix.lower() in {*_SUFFIXES.values(), ".npy", ".tsv"} - {suffix}:
+        raise InputError(
+            f"--out {to}: `cuello {what}` writes {suffix} files; write {to.with_suffix(suffix)}."
+        )
+    if not to.exists():
+        return
+    source = expanded(Path(data))
+    if source.exists() and to.samefile(source):
+        raise InputError(f"--out {to} is the data itself; choose another file.")
+    if run.is_dir() and to.parent.samefile(run):
+        raise InputError(f"--out {to} is a file of the run; choose another place.")
 
 
 def add_to(app: typer.Typer) -> None:

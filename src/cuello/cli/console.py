@@ -19,8 +19,9 @@ from rich.table import Table
 
 __all__ = ["METHOD_NAMES", "Bars", "complain", "out", "table_of_methods"]
 
-out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
+# Plain: a path or class may hold "[x]" or ":cat:", and is printed as it is.
+out = Console(highlight=False, markup=False, emoji=False)
+_err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 METHOD_NAMES = {
     "pca_logistic": "PCA + logistic regression",
@@ -35,7 +36,7 @@ METHOD_NAMES = {
 def complain(text: str, code: int) -> int:
     """Print one line on standard error and return the exit code."""
     line = " ".join(text.split())
-    _err.print(f"cuello: {line}", style="red", markup=False, soft_wrap=True)
+    _err.print(f"cuello: {line}", style="red", soft_wrap=True)
     return code
 
 
@@ -75,7 +76,7 @@ class Bars:
 
     def say(self, text: str) -> None:
         """Print a line above the bars."""
-        self._progress.print(text, markup=False, soft_wrap=True)
+        self._progress.print(text, soft_wrap=True)
 
 
 def table_of_methods(metrics: dict[str, Any]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cuello.cli.console import Bars, complain, out, table_of_methods
-from cuello.cli.options import given, parse_kind_options, parse_widths
+from cuello.cli.options import expanded, given, parse_kind_options, parse_widths
 from cuello.errors import InputError
 
 __all__ = ["add_to"]
@@ -70,6 +71,10 @@ def fit(
         str, _option("--hidden", help="Widths from the input to the code.", panel=_MODEL)
     ] = "512,256",
     latent: Annotated[int, _option("--latent", help="Length of the code.", panel=_MODEL)] = 32,
+    allow_overcomplete: Annotated[
+        bool,
+        _option("--allow-overcomplete", help="Let the code be as long as a row.", panel=_MODEL),
+    ] = False,
     activation: Annotated[
         str, _option("--activation", help="After every hidden layer.", panel=_MODEL)
     ] = "relu",
@@ -174,7 +179,8 @@ def fit(
                 f"--resume {resume} continues with the data and options it was started with; "
                 f"leave {other[0]} away, or start another run with --out."
             )
-        _finish(resume, lambda pipeline, bars: pipeline.resume(resume, progress=bars))
+        run = expanded(resume)
+        _finish(run, lambda pipeline, bars: pipeline.resume(run, progress=bars))
         return
 
     from cuello import kinds, pipeline
@@ -204,6 +210,7 @@ def fit(
             "network": network,
             "hidden": parse_widths(hidden),
             "latent_dim": latent,
+            "allow_overcomplete": allow_overcomplete,
             "activation": activation,
             "initializer": initializer,
             "batch_norm": batch_norm,
@@ -226,7 +233,7 @@ def fit(
             "precision": precision,
         },
     )
-    where = folder or pipeline.default_folder(data)
+    where = pipeline.default_folder(data) if folder is None else expanded(folder)
     _finish(
         where, lambda pipeline, bars: pipeline.start(job, where, overwrite=overwrite, progress=bars)
     )
@@ -246,7 +253,7 @@ def _finish(where: Path, work: Any) -> None:
         sys.exit(complain(text, 130))
     metrics = folder.read_json("metrics.json")
     for note in folder.read_json("config.json")["notes"]:
-        out.print(f"note: {note}", markup=False, soft_wrap=True)
+        out.print(f"note: {note}", soft_wrap=True)
     if metrics["few_labels"]:
         out.print(table_of_methods(metrics))
     reconstruction, timing = metrics["reconstruction"], metrics["timing"]
@@ -259,7 +266,7 @@ def _finish(where: Path, work: Any) -> None:
         f"{timing['epochs']} epochs in {timing['train_seconds']:.1f} s "
         f"({timing['rows_per_second']:,.0f} rows/s), {timing['total_seconds']:.1f} s in all"
     )
-    out.print(f"report: {folder.report}", markup=False, soft_wrap=True)
+    out.print(f"report: {folder.report}", soft_wrap=True)
 
 
 def _is_running(where: Path) -> bool:
@@ -273,7 +280,7 @@ def _is_running(where: Path) -> bool:
 
 
 def _absolute(spec: str) -> str:
-    path = Path(spec).expanduser()
+    path = Path(os.path.expanduser(spec))
     # A run must be continuable from another working directory. Names of sets stay names.
     return str(path.absolute()) if path.exists() and not _is_set(spec) else spec
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from cuello.cli.console import out, table_of_methods
+from cuello.cli.options import expanded
+from cuello.errors import RunError
 
 __all__ = ["add_to"]
 
@@ -21,17 +26,36 @@ def report(run: RunArgument) -> None:
     from cuello.report import write_report
     from cuello.store import RunFolder
 
-    folder = RunFolder(run)
-    write_report(folder)
-    out.print(f"report: {folder.report}", markup=False, soft_wrap=True)
+    folder = RunFolder(expanded(run))
+    with _complete(folder.path):
+        write_report(folder)
+    out.print(f"report: {folder.report}", soft_wrap=True)
 
 
 def info(run: RunArgument) -> None:
     """Say what a run is: data, model, results."""
     from cuello.store import RunFolder
 
-    folder = RunFolder(run)
+    folder = RunFolder(expanded(run))
     config = folder.read_json("config.json")
+    with _complete(folder.path):
+        finished = config["status"] == "finished"
+        metrics = folder.read_json("metrics.json") if finished else {}
+        shown: list[Table | str] = [_facts(config)]
+        if finished:
+            shown += [table_of_methods(metrics)] if metrics["few_labels"] else []
+            reconstruction = metrics["reconstruction"]
+            shown.append(
+                f"test MSE {reconstruction['test_mse']:.5f}, "
+                f"PCA {reconstruction['pca_test_mse']:.5f}"
+            )
+        else:
+            shown.append(f"continue it with: cuello fit --resume {shlex.quote(str(run))}")
+    for part in shown:
+        out.print(part)
+
+
+def _facts(config: dict[str, Any]) -> Table:
     data = config["data"]
     facts = {
         "state": config["status"],
@@ -46,17 +70,19 @@ def info(run: RunArgument) -> None:
     table = Table(show_header=False, box=None)
     for name, value in facts.items():
         table.add_row(name, value)
-    out.print(table)
-    if config["status"] != "finished":
-        out.print(f"continue it with: cuello fit --resume {run}", markup=False)
-        return
-    metrics = folder.read_json("metrics.json")
-    if metrics["few_labels"]:
-        out.print(table_of_methods(metrics))
-    reconstruction = metrics["reconstruction"]
-    out.print(
-        f"test MSE {reconstruction['test_mse']:.5f}, PCA {reconstruction['pca_test_mse']:.5f}"
-    )
+    return table
+
+
+@contextmanager
+def _complete(run: Path) -> Iterator[None]:
+    """Take a part that is missing from the JSON files for the damage that it is."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{run}: config.json or metrics.json is damaged or of another version "
+            f"({type(error).__name__}: {error}); restore the folder or run the fit again."
+        ) from error
 
 
 def data() -> None:

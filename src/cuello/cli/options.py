@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from cuello.errors import InputError
 
-__all__ = ["given", "parse_kind_options", "parse_widths"]
+__all__ = ["expanded", "given", "parse_kind_options", "parse_widths"]
 
 _PARSERS: dict[str, Any] = {"int": int, "float": float, "str": str}
+
+
+def expanded(path: Path) -> Path:
+    """Put the home folder in for ``~``, which no shell does in ``--out=~/runs``."""
+    return Path(os.path.expanduser(path))
 
 
 def given(context: typer.Context) -> list[str]:

@@ -61,14 +61,15 @@ def draw(
 def _check_draw(count: int, rows: list[npt.NDArray[np.intp]], classes: Sequence[str]) -> None:
     labelled = sum(map(len, rows))
     without = [name for name, members in zip(classes, rows, strict=True) if not len(members)]
-    if without:
-        raise InputError(
-            f"no row is labelled {listed(map(repr, without))}; every class needs at least one."
-        )
     if count < max(1, len(classes)):
         raise InputError(
             f"{count} labels are too few for {len(classes)} classes; draw at least one a class: "
             f"{len(classes)} or more."
+        )
+    if without:
+        raise InputError(
+            f"no row to draw from is labelled {listed(map(repr, without))}; every class needs at "
+            "least one."
         )
     if count > labelled:
         raise InputError(

@@ -87,7 +87,7 @@ def _load_named(named: sets.NamedSet, part: str, offline: bool) -> Dataset:
 
 
 def _existing(spec: str | Path) -> Path:
-    path = Path(spec).expanduser()
+    path = Path(os.path.expanduser(spec))  # unlike Path's, never raises
     try:
         if str(spec) and path.exists():
             return path

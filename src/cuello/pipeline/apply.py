@@ -128,6 +128,14 @@ def open_run(path: str | Path) -> Run:
     folder = RunFolder(Path(path))
     config = folder.read_json("config.json")
     autoencoder, classifier = folder.load_models()
+    data = config.get("data")
+    classes = data.get("classes") if isinstance(data, dict) else None
+    needed = 0 if classifier is None else int(classifier.classes_.max()) + 1
+    if not isinstance(classes, list) or len(classes) < needed:
+        raise RunError(
+            f"{folder.path}/config.json is damaged: its data has other classes than the "
+            "classifier; restore the folder or run the fit again."
+        )
     return Run(folder, config, autoencoder, classifier)
 
 

@@ -5,7 +5,9 @@ Everything that can be refused is refused here, before any training.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 
 _HELD_OUT = 1 / 3  # of given labels, in each repeat, where no test labels exist
+_LARGEST_SEED = 2**31 - 1  # NumPy's legacy generators end at 2**32 - 1, and each draw adds to it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +76,17 @@ def prepare(job: Job) -> Prepared:
     InputError, DataError
         If the data, or the labels asked for, cannot be used.
     """
+    _check_options(job)
     data = load(
         job.data,
         image_size=job.image_size,
         label_column=job.label_column,
         skip_bad=job.skip_bad,
     )
-    given = job.labels is not None and job.labels != "all" and not job.labels.isdigit()
+    given = job.labels is not None and job.labels != "all" and not job.labels.isdecimal()
     if given:
         assert job.labels is not None
-        codes, classes = labels.read(Path(job.labels), data)
+        codes, classes = labels.read(_existing_labels(job.labels), data)
         data = replace(data, y=codes, classes=classes)
     rows = split(data, validation=job.validation, test=job.test, random_state=job.seed)
     data = data.filled(rows.train)
@@ -92,6 +96,30 @@ def prepare(job: Job) -> Prepared:
         rows=rows,
         plan=_plan_labels(job, data, rows, given=given),
         fingerprint=_fingerprint(data),
+    )
+
+
+def _check_options(job: Job) -> None:
+    """Refuse what a later step would, after minutes of training."""
+    if not 0 <= job.seed <= _LARGEST_SEED:
+        raise InputError(f"seed={job.seed} must be a whole number from 0 to {_LARGEST_SEED}.")
+    if not 0.0 < job.encoder_lr_factor <= 1.0:
+        raise InputError(
+            f"encoder_lr_factor={job.encoder_lr_factor} must be above 0 and at most 1; 0.1 is the "
+            "usual share."
+        )
+
+
+def _existing_labels(text: str) -> Path:
+    path = Path(os.path.expanduser(text))
+    if path.exists():
+        return path
+    beside = os.listdir(path.parent) if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, ["all", *beside], n=1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    raise InputError(
+        f"labels={text}: give how many labels to keep (1 or more), 'all', or a CSV of "
+        f"file-or-row,label; there is no file of that name{hint}"
     )
 
 
@@ -136,7 +164,7 @@ def _plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelP
             f"{data.source}: a classifier needs at least 2 classes; the labels name only "
             f"{data.classes[0]!r}."
         )
-    if job.labels is not None and job.labels.isdigit():
+    if job.labels is not None and job.labels.isdecimal():
         return _draw(job, data, rows)
     if given or partly:
         return _use_given(job, data)

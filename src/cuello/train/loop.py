@@ -100,7 +100,7 @@ def train(
     the same number of threads, the same weights to the bit.
     """
     watcher = watcher or Watcher()
-    placement = place(how.device, how.precision, model)
+    placement = place(how.device, how.precision, how.batch_size, model)
     model.to(placement.device)
     rows = rows.to(placement.device)
     held_out = None if validation is None else validation.to(placement.device)
@@ -110,7 +110,7 @@ def train(
     keeper = None if checkpoint is None else Keeper(state, checkpoint, checkpoint_seconds)
     gpus = [placement.device] if placement.device.type == "cuda" else []
     try:
-        with torch.random.fork_rng(devices=gpus):
+        with torch.random.fork_rng(devices=gpus), placement.limit_threads():
             while state.epoch < how.epochs and not _is_stale(state, how):
                 state.record(_run_epoch(state, rows, held_out, how, placement, augment, watcher))
                 watcher.epoch(state.history[-1])

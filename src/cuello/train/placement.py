@@ -1,8 +1,9 @@
-"""Where a model is trained, and in which number format its matrix products are taken."""
+"""Where a model is trained, on how many threads, and in which number format."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -16,13 +17,18 @@ __all__ = ["Placement", "place"]
 # the faster product saves (benchmarks/precision.py measures it).
 _BF16_PAYS_FROM = 64 * 1024
 
+# Below this many multiplications in a pass over a batch, threads wait for one another longer than
+# they compute: slower by themselves, and several times slower where they share the processor.
+_THREADS_PAY_FROM = 64 * 1024**2
+
 
 @dataclass(frozen=True)
 class Placement:
-    """A device and whether bfloat16 is used on it."""
+    """A device, whether bfloat16 is used on it, and how many threads compute."""
 
     device: torch.device
     bf16: bool
+    threads: int
 
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context in which losses are computed."""
@@ -30,12 +36,22 @@ class Placement:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
+    @contextmanager
+    def limit_threads(self) -> Iterator[None]:
+        """Compute on this many threads, and on as many as before afterwards."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
-def place(device: str, precision: str, model: nn.Module) -> Placement:
-    """Choose a device and a precision.
+
+def place(device: str, precision: str, batch_size: int, model: nn.Module) -> Placement:
+    """Choose a device, a precision and a number of threads.
 
     ``auto`` takes a GPU if there is one, and bfloat16 where the processor computes it natively and
-    the model is large enough to gain from it. The choice follows from machine and model alone, so
+    the model is large enough to gain from it. The choice follows from machine, model and batch size alone, so
     that the same seed gives the same weights.
 
     Raises
@@ -44,12 +60,14 @@ def place(device: str, precision: str, model: nn.Module) -> Placement:
         If the device does not exist here.
     """
     chosen = _device(device)
+    sizes = [p.numel() for p in model.parameters()]
     if precision == "auto":
-        largest = max((p.numel() for p in model.parameters()), default=0)
+        largest = max(sizes, default=0)
         bf16 = _native_bf16(chosen) and largest >= _BF16_PAYS_FROM
     else:
         bf16 = precision == "bf16"
-    return Placement(chosen, bf16)
+    few = batch_size * sum(sizes) < _THREADS_PAY_FROM
+    return Placement(chosen, bf16, 1 if few else torch.get_num_threads())
 
 
 def _device(name: str) -> torch.device:

@@ -1,0 +1,1 @@
+"""How fast cuello is, measured beside what else one could use. Run ``python -m benchmarks``."""

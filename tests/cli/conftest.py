@@ -1,0 +1,106 @@
+"""Commands as functions, and the folders they work on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_samples import SMALL, Outcome, picture, rows_of_three_classes, run, tree
+
+from cuello.estimators import FewLabelClassifier
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _short_fine_tuning() -> Iterator[None]:
+    # 60 epochs for each of three rates, three modes and several folds: seconds that teach nothing.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(FewLabelClassifier.__init__.__kwdefaults__, "epochs", 2)
+        yield
+
+
+@pytest.fixture
+def cuello(tmp_path: Path) -> Callable[..., Outcome]:
+    """Return a function that runs a command in the test's folder and checks its exit code."""
+
+    def command(*arguments: object, code: int = 0) -> Outcome:
+        outcome = run(tmp_path, *arguments)
+        assert outcome.code == code, outcome
+        assert "Traceback" not in outcome.err
+        return outcome
+
+    return command
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Callable[..., str]:
+    """Return a function that expects a refusal: exit code 2, one line, nothing changed on disk.
+
+    ``saying`` are pieces of text that the line has to hold.
+    """
+
+    def command(*arguments: object, saying: tuple[str, ...] = ()) -> str:
+        before = tree(tmp_path)
+        outcome = run(tmp_path, *arguments)
+        assert outcome.code == 2, outcome
+        assert outcome.out == ""
+        assert outcome.err.startswith("cuello: ")
+        assert outcome.err.count("\n") == 1, outcome.err
+        assert outcome.err.endswith("\n")
+        assert [piece for piece in saying if piece not in outcome.err] == [], outcome.err
+        assert tree(tmp_path) == before
+        return outcome.err
+
+    return command
+
+
+@pytest.fixture
+def arrays(tmp_path: Path) -> Path:
+    """60 rows of 6 numbers in three classes, as rows.npz."""
+    X, y = rows_of_three_classes()
+    np.savez(tmp_path / "rows.npz", X=X, y=y)
+    return tmp_path / "rows.npz"
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Folder of 20 + 20 pictures in two class folders."""
+    for i in range(40):
+        folder = tmp_path / "pictures" / ("left", "right")[i % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        picture(i % 2, i).save(folder / f"p{i:02}.png")
+    return tmp_path / "pictures"
+
+
+@pytest.fixture(scope="session")
+def _finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished")
+    X, y = rows_of_three_classes()
+    np.savez(folder / "rows.npz", X=X, y=y)
+    for name, labels in (("labelled", ("--labels", 3, "--repeats", 2)), ("bare", ())):
+        outcome = run(folder, "fit", "rows.npz", *SMALL, *labels, "--out", name)
+        assert outcome.code == 0, outcome
+    return folder
+
+
+def _copy(run: Path, to: Path) -> Path:
+    """Copy a run and its data, as if it had been made there."""
+    shutil.copytree(run, to)
+    shutil.copy(run.parent / "rows.npz", to.parent)
+    config = (to / "config.json").read_text()
+    (to / "config.json").write_text(config.replace(str(run.parent), str(to.parent)))
+    return to
+
+
+@pytest.fixture
+def finished(_finished: Path, tmp_path: Path) -> Path:
+    """Finished run on rows.npz with 3 labels, as the folder ``run``; its data beside it."""
+    return _copy(_finished / "labelled", tmp_path / "run")
+
+
+@pytest.fixture
+def unlabelled(_finished: Path, tmp_path: Path) -> Path:
+    """Finished run without labels, as the folder ``bare``; its data beside it."""
+    return _copy(_finished / "bare", tmp_path / "bare")

@@ -1,0 +1,321 @@
+"""Every command does what it says: what it wrote is read back and checked."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+import pytest
+from cli_samples import ENVIRONMENT, SMALL, SUBPROCESS, picture, rows_of_three_classes
+
+from cuello import load, open_run
+
+RNG = np.random.default_rng(0)
+
+
+def read_csv(path):
+    with path.open(newline="", encoding="utf-8") as f:
+        return list(csv.DictReader(f))
+
+
+def codes(path):
+    table = pq.read_table(path)
+    return np.stack([table[f"z{k}"].to_numpy() for k in range(2)], axis=1)
+
+
+def test_help_is_quick_and_imports_no_torch():
+    program = (
+        "import time; start = time.perf_counter()\n"
+        "import sys; sys.argv = ['cuello', '--help']\n"
+        "from cuello.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert not stop.code\n"
+        "assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
+        "print(time.perf_counter() - start, file=sys.stderr)"
+    )
+    seconds = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        )
+        assert "reconstruct" in done.stdout
+        seconds.append(float(done.stderr))
+    assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize("command", ["fit", "embed", "reconstruct", "classify", "report", "info"])
+def test_every_command_has_help(cuello, command):
+    assert cuello(command, "--help").out.count(command)
+
+
+def test_version(cuello):
+    assert cuello("--version").out.startswith("cuello 0.")
+
+
+def test_no_arguments_show_the_help(cuello):
+    assert "classify" in cuello(code=2).out
+
+
+def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
+    outcome = cuello("fit", "rows.npz", *SMALL, "--labels", 3, "--repeats", 2, "--out", "a/run")
+    folder = tmp_path / "a" / "run"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "config.json",
+        "embeddings.parquet",
+        "examples.npz",
+        "few_labels.jsonl",
+        "history.jsonl",
+        "metrics.json",
+        "model.safetensors",
+        "report.html",
+    ]
+    config = json.loads((folder / "config.json").read_text())
+    assert config["status"] == "finished"
+    assert config["command"].startswith("cuello fit rows.npz")
+    assert config["data"]["rows"] == {"train": 42, "validation": 6, "test": 12}
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert {r["method"] for r in metrics["few_labels"]} >= {"pca_logistic", "scratch", "frozen"}
+    assert all(r["labels"] == 3 and r["repeats"] == 2 for r in metrics["few_labels"])
+    table = pq.read_table(folder / "embeddings.parquet")
+    assert table.column_names == ["row", "part", "label", "z0", "z1"]
+    assert table["row"].to_pylist() == list(range(60))
+    assert table["label"].to_pylist() == [str(i % 3) for i in range(60)]
+    assert "from scratch" in outcome.out
+    assert outcome.out.rstrip().endswith("report: a/run/report.html")
+    assert "Warning" not in outcome.err
+
+
+def test_default_folder_is_named_after_the_data(cuello, arrays, tmp_path):
+    cuello("fit", "rows.npz", *SMALL)
+    assert (tmp_path / "runs" / "rows" / "report.html").is_file()
+
+
+def test_options_of_a_kind_may_come_before_the_data(cuello, arrays, tmp_path):
+    options = ("--kind", "denoising", "--noise-level", "0.3", "--noise=gaussian")
+    cuello("fit", *options, "rows.npz", *SMALL, "--out", "run")
+    model = json.loads((tmp_path / "run" / "config.json").read_text())["job"]["model"]
+    assert model["kind_options"] == {"noise_level": 0.3, "noise": "gaussian"}
+
+
+def test_same_seed_same_weights(cuello, arrays, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        cuello("fit", "rows.npz", *SMALL, "--seed", seed, "--out", name)
+    a, b, c = ((tmp_path / name / "model.safetensors").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_embed(cuello, finished, tmp_path):
+    outcome = cuello("embed", "run", "rows.npz", "--out", "new/codes.parquet")
+    assert outcome.out == "60 rows: new/codes.parquet\n"
+    table = pq.read_table(tmp_path / "new" / "codes.parquet")
+    assert table.column_names == ["row", "label", "z0", "z1"]
+    np.testing.assert_array_equal(
+        codes(tmp_path / "new" / "codes.parquet"), codes(finished / "embeddings.parquet")
+    )
+
+
+def test_reconstruct(cuello, finished, tmp_path):
+    cuello("reconstruct", "run", "rows.npz", "--out", "back.npz")
+    X, _ = rows_of_three_classes()
+    with np.load(tmp_path / "back.npz") as back:
+        assert back["X"].shape == X.shape
+        np.testing.assert_allclose(back["error"], ((X - back["X"]) ** 2).mean(1), rtol=1e-4)
+        np.testing.assert_array_equal(back["X"], open_run(finished).autoencoder.reconstruct(X))
+
+
+def test_classify(cuello, finished, tmp_path):
+    cuello("classify", "run", "rows.npz", "--out", "classes.csv")
+    rows = read_csv(tmp_path / "classes.csv")
+    X, _ = rows_of_three_classes()
+    run = open_run(finished)
+    assert run.classifier is not None
+    assert [row["row"] for row in rows] == [str(i) for i in range(60)]
+    assert [row["class"] for row in rows] == [run.classes[k] for k in run.classifier.predict(X)]
+    assert all(1 / 3 <= float(row["probability"]) <= 1 for row in rows)
+
+
+def test_output_is_replaced_but_never_the_input(cuello, refused, finished, tmp_path):
+    for _ in range(2):
+        cuello("reconstruct", "run", "rows.npz", "-o", "back.npz")
+    refused("reconstruct", "run", "rows.npz", "-o", "rows.npz", saying=("is the data itself",))
+    refused("embed", "run", "rows.npz", "-o", "run/embeddings.parquet", saying=("of the run",))
+
+
+def test_test_part_follows_the_training_part(cuello, finished, tmp_path):
+    X, y = rows_of_three_classes()
+    np.savez(tmp_path / "parts.npz", X=X[:50], y=y[:50], X_test=X[50:], y_test=y[50:])
+    cuello("embed", "run", "parts.npz", "-o", "codes.parquet")
+    table = pq.read_table(tmp_path / "codes.parquet")
+    assert table["part"].to_pylist() == ["train"] * 50 + ["test"] * 10
+    np.testing.assert_array_equal(
+        codes(tmp_path / "codes.parquet"), codes(finished / "embeddings.parquet")
+    )
+    cuello("classify", "run", "parts.npz", "-o", "classes.csv")
+    assert len(read_csv(tmp_path / "classes.csv")) == 60
+
+
+def test_report_is_written_again(cuello, finished):
+    assert cuello("report", "run").out == "report: run/report.html\n"
+    first = (finished / "report.html").read_bytes()
+    (finished / "report.html").unlink()
+    cuello("report", "run")
+    assert (finished / "report.html").read_bytes() == first
+
+
+def test_info(cuello, finished):
+    out = cuello("info", "run").out
+    for piece in ("finished", "rows.npz", "42 train", "0, 1, 2", "latent_dim=2", "from scratch"):
+        assert piece in out
+
+
+def test_info_of_an_unfinished_run(cuello, finished):
+    file = finished / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"status": "running"}))
+    assert "cuello fit --resume run" in cuello("info", "run").out
+
+
+def test_data_lists_the_sets(cuello):
+    out = cuello("data").out
+    for piece in ("digits", "fashion", "font", "mnist", "1,797", "bundled", "CUELLO_DATA"):
+        assert piece in out
+
+
+@pytest.fixture
+def table(tmp_path):
+    """CSV with text, empty cells, a label column and a name for every row."""
+    lines = ["name,size,colour,weight,label"]
+    for i in range(60):
+        size = "" if i % 11 == 0 else f"{RNG.normal() + i % 3:.3f}"
+        colour = "" if i % 13 == 0 else ("red", "green", "blue")[i % 3]
+        lines.append(f"n{i},{size},{colour},{RNG.normal():.3f},{'xyz'[i % 3]}")
+    lines[0] = "id" + lines[0].removeprefix("name")
+    (tmp_path / "table.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "table.csv"
+
+
+def test_table_with_text_and_empty_cells(cuello, table, tmp_path):
+    outcome = cuello("fit", "table.csv", *SMALL, "--labels", 3, "--repeats", 1, "--out", "run")
+    assert "note: column 'label' was taken as the label" in outcome.out
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["data"]["classes"] == ["x", "y", "z"]
+    assert config["data"]["shape"] == [5]  # size, weight, and a column for each colour
+    assert "empty cells were filled" in " ".join(config["notes"])
+
+
+def test_columns_may_come_in_another_order(cuello, table, tmp_path):
+    cuello("fit", "table.csv", *SMALL, "--labels", 3, "--repeats", 1, "--out", "run")
+    content = pacsv.read_csv(table)
+    other = content.select(["weight", "label", "colour", "size"])
+    other = other.append_column("new", pa.array(["text"] * 60))
+    pacsv.write_csv(other, tmp_path / "other.csv")
+    pq.write_table(other, tmp_path / "other.parquet")
+    expected = codes(tmp_path / "run" / "embeddings.parquet")
+    for name in ("table.csv", "other.csv", "other.parquet"):
+        cuello("embed", "run", name, "-o", "codes.parquet")
+        np.testing.assert_allclose(codes(tmp_path / "codes.parquet"), expected, atol=1e-6)
+        cuello("classify", "run", name, "-o", f"{name}.classes.csv")
+    one, two, three = (
+        (tmp_path / f"{name}.classes.csv").read_text()
+        for name in ("table.csv", "other.csv", "other.parquet")
+    )
+    assert two == three
+    assert [line.split(",")[-2:] for line in one.splitlines()] == [
+        line.split(",")[-2:] for line in two.splitlines()
+    ]
+
+
+def test_a_row_alone_has_the_code_it_has_among_others(cuello, table, tmp_path):
+    cuello("fit", "table.csv", *SMALL, "--out", "run")
+    header, *lines = table.read_text().splitlines()
+    (tmp_path / "one.csv").write_text(f"{header}\n{lines[0]}\n")  # its size is empty
+    cuello("embed", "run", "one.csv", "-o", "one.parquet")
+    expected = codes(tmp_path / "run" / "embeddings.parquet")[:1]
+    np.testing.assert_allclose(codes(tmp_path / "one.parquet"), expected, atol=1e-6)
+
+
+def test_folder_of_classes(cuello, pictures, tmp_path):
+    cuello("fit", "pictures", *SMALL, "--labels", 2, "--repeats", 1, "--out", "run")
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["data"]["classes"] == [
+        "left",
+        "right",
+    ]
+    table = pq.read_table(tmp_path / "run" / "embeddings.parquet")
+    assert table["name"].to_pylist() == list(load(pictures).row_names)
+    cuello("classify", "run", "pictures", "-o", "classes.csv")
+    rows = read_csv(tmp_path / "classes.csv")
+    assert [row["name"] for row in rows] == table["name"].to_pylist()
+    assert {row["class"] for row in rows} <= {"left", "right"}
+
+
+def test_flat_folder_with_a_file_of_labels(cuello, tmp_path):
+    (tmp_path / "flat").mkdir()
+    lines = ["file,label"]
+    for i in range(40):
+        picture(i % 2, i).save(tmp_path / "flat" / f"{i:02}.png")
+        lines += [f"{i:02}.png,{('left', 'right')[i % 2]}"] * (i < 12)
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    labels = ("--labels", "labels.csv", "--repeats", 2)
+    outcome = cuello("fit", "flat", *SMALL, *labels, "--out", "run")
+    assert "a third of the 12 labelled rows" in " ".join(outcome.out.split())
+    run = open_run(tmp_path / "run")
+    assert run.classes == ("left", "right")
+    assert pq.read_table(tmp_path / "run" / "embeddings.parquet")["label"].to_pylist()[10:14] == [
+        "left",
+        "right",
+        None,
+        None,
+    ]
+    # Pictures of another size are brought to that of the training.
+    picture(0, 99).resize((20, 20)).save(tmp_path / "new.png")
+    cuello("classify", "run", "new.png", "-o", "one.csv")
+    assert [row["name"] for row in read_csv(tmp_path / "one.csv")] == ["new.png"]
+
+
+def test_run_folder_works_from_anywhere(cuello, finished, tmp_path):
+    cuello("embed", "run", "rows.npz", "-o", "a.parquet")
+    finished.rename(tmp_path / "moved run")
+    cuello("embed", "moved run", "rows.npz", "-o", "b.parquet")
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_home_folder(cuello, arrays, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    cuello("fit", "rows.npz", *SMALL, "--out=~/run")
+    assert (tmp_path / "home" / "run" / "report.html").is_file()
+    cuello("info", "~/run")
+    assert not (tmp_path / "~").exists()
+
+
+def test_constant_columns_can_be_kept(cuello, tmp_path):
+    X, _ = rows_of_three_classes()
+    X[:, 2] = 7
+    np.savez(tmp_path / "rows.npz", X=X)
+    cuello("fit", "rows.npz", *SMALL, "--keep-constant", "--out", "run")
+    cuello("reconstruct", "run", "rows.npz", "-o", "back.npz")
+    with np.load(tmp_path / "back.npz") as back:
+        assert np.isfinite(back["X"]).all()
+
+
+def test_code_as_long_as_a_row_has_to_be_asked_for(cuello, arrays):
+    cuello("fit", "rows.npz", *SMALL, "--latent", 6, "--allow-overcomplete")
+
+
+def test_text_that_the_terminal_cannot_show(cuello, pictures, tmp_path):
+    (pictures / "left").rename(pictures / "左")
+    done = subprocess.run(
+        [*SUBPROCESS, "fit", "pictures", *map(str, SMALL), "--out", "läuft"],
+        cwd=tmp_path,
+        env=ENVIRONMENT | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert rb"report: l\xe4uft/report.html" in done.stdout
