@@ -9,6 +9,7 @@ import argparse
 import importlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.timing import Result, Settings, limit_threads, machine
@@ -39,12 +40,14 @@ def main() -> int:
     results: list[Result] = []
     for name in dict.fromkeys(given.names or _NAMES):
         result = importlib.import_module(f"benchmarks.{name}").run(settings)
+        if given.quick:
+            result = replace(result, bars=[])
         results.append(result)
         print(result.to_markdown(), flush=True)
         if given.out:  # after each, so that an interruption loses none
             _write(given.out, head, results, settings)
     missed = [bar for result in results for bar in result.bars if not bar.met]
-    return 1 if missed and not given.quick else 0
+    return 1 if missed else 0
 
 
 def _complaint(given: argparse.Namespace) -> str | None:

@@ -384,6 +384,35 @@ class TestOtherData:
         refused(command, "run", "rows.npz", "-o", f"/dev/null/{out}", saying=("/dev/null",))
 
 
+def test_pixels_of_another_range(cuello, refused, tmp_path):
+    bytes_ = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "bytes.npz", X=bytes_)
+    np.savez(tmp_path / "unit.npz", X=bytes_ / 255)
+    np.savez(tmp_path / "floats.npz", X=bytes_.astype(np.float32))
+    cuello("fit", "bytes.npz", *SMALL, "--out", "of_bytes")
+    cuello("fit", "unit.npz", *SMALL, "--out", "of_unit")
+    refused("embed", "of_bytes", "unit.npz", "-o", "o", saying=("unit.npz", "up to 1", "up to 255"))
+    refused(
+        "embed", "of_unit", "bytes.npz", "-o", "o", saying=("bytes.npz", "up to 255", "up to 1")
+    )
+    for run, data in (("of_bytes", "bytes"), ("of_bytes", "floats"), ("of_unit", "unit")):
+        cuello("embed", run, f"{data}.npz", "-o", f"{run}-{data}.parquet")
+    one, two = (tmp_path / f"of_bytes-{data}.parquet" for data in ("bytes", "floats"))
+    assert pq.read_table(one).equals(pq.read_table(two))
+
+
+def test_network_that_is_too_large(refused, arrays, monkeypatch):
+    def fail(*arguments, **options):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes")
+
+    monkeypatch.setattr("cuello.networks.build", fail)
+    refused("fit", "rows.npz", *SMALL, saying=("not enough memory", "--hidden"))
+
+
+def test_arguments_in_the_wrong_order(refused, finished):
+    refused("embed", "rows.npz", "run", "-o", "o.parquet", saying=("rows.npz",))
+
+
 def test_classify_without_labels(refused, unlabelled):
     refused("classify", "bare", "rows.npz", "-o", "c.csv", saying=("bare", "--labels"))
 

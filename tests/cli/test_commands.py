@@ -308,6 +308,14 @@ def test_code_as_long_as_a_row_has_to_be_asked_for(cuello, arrays):
     cuello("fit", "rows.npz", *SMALL, "--latent", 6, "--allow-overcomplete")
 
 
+def test_names_are_printed_as_they_are(cuello, tmp_path):
+    X, y = rows_of_three_classes()
+    np.savez(tmp_path / "a:cat:.npz", X=X, y=np.array(["[red]", "[/b]", ":dog:"])[y])
+    outcome = cuello("fit", "a:cat:.npz", *SMALL, "--labels", 3, "--repeats", 1, "-o", "[bold]")
+    assert outcome.out.endswith("report: [bold]/report.html\n")
+    assert "[/b], [red]" in cuello("info", "[bold]").out
+
+
 def test_text_that_the_terminal_cannot_show(cuello, pictures, tmp_path):
     (pictures / "left").rename(pictures / "左")
     done = subprocess.run(

@@ -75,6 +75,8 @@ def main() -> None:
         if os.environ.get("CUELLO_DEBUG"):
             raise
         text = str(error).splitlines()[0] if str(error) else ""
+        if "allocate memory" in text or type(error).__name__ == "OutOfMemoryError":
+            sys.exit(complain(f"not enough memory ({text}); try a smaller --hidden.", 2))
         sys.exit(
             complain(
                 f"this is a bug in cuello: {type(error).__name__}: {text} "

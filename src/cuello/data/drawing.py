@@ -68,8 +68,8 @@ def _check_draw(count: int, rows: list[npt.NDArray[np.intp]], classes: Sequence[
         )
     if without:
         raise InputError(
-            f"no row to draw from is labelled {listed(map(repr, without))}; every class needs at "
-            "least one."
+            f"no row is labelled {listed(map(repr, without))} among those to draw from; every "
+            "class needs at least one."
         )
     if count > labelled:
         raise InputError(

@@ -31,7 +31,7 @@ __all__ = ["MODES", "FewLabelClassifier", "Mode", "folds"]
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
 
-_STEPS = 300
+_STEPS = 120
 _INFERENCE_BATCH = 4096
 
 
@@ -75,7 +75,7 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     cv : int
         Folds of that cross-validation, at least 2; fewer where a class has fewer labels.
     epochs : int or "auto"
-        Passes over the labelled rows; ``auto`` is 300 steps, in 20 passes or more.
+        Passes over the labelled rows; ``auto`` is 120 steps, in 20 passes or more.
     batch_size : int
         Rows a step, or all labelled rows if there are fewer.
     weight_decay : float

@@ -58,7 +58,7 @@ class Run:
         DataError
             If it cannot be read.
         InputError
-            If its rows have another shape.
+            If its rows have another shape, or pixels another range.
         """
         data = load(
             spec, encoding=self.config["data"].get("encoding") or None, skip_bad=skip_bad
@@ -69,6 +69,8 @@ class Run:
                 f"{spec}: rows have shape {data.shape}; {self.folder.path} was trained on rows of "
                 f"shape {expected}. Give data of that shape."
             )
+        if data.is_image:
+            _check_range(data, self.autoencoder)
         return data
 
     def embed(self, data: Dataset, out: Path) -> int:
@@ -137,6 +139,20 @@ def open_run(path: str | Path) -> Run:
             "classifier; restore the folder or run the fit again."
         )
     return Run(folder, config, autoencoder, classifier)
+
+
+def _check_range(data: Dataset, autoencoder: Autoencoder) -> None:
+    """Refuse pixels in 0..1 for a model of 0..255, or the other way round: both look usable."""
+    brightest, scaling = float(data.X.max()), autoencoder.scaling_
+    trained = float(scaling.invert(np.full((1, 1), scaling.high, dtype=np.float32)).max())
+    is_bytes = data.X.dtype == np.uint8
+    if (trained > 128 and 0 < brightest <= 1 and not is_bytes) or (
+        trained <= 1 < brightest and is_bytes
+    ):
+        raise InputError(
+            f"{data.source}: pixels go up to {brightest:g}, those of the training went up to "
+            f"{trained:g}; bring them to that range."
+        )
 
 
 def _all_rows(data: Dataset) -> Array:
