@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from cuello.errors import RunError
 
 __all__ = ["write", "write_bytes", "write_json"]
@@ -38,9 +40,10 @@ def write(path: Path, fill: Callable[[Path], object]) -> None:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise RunError(
-            f"{path}: cannot be written ({error.strerror or error}); what was there before is "
+            f"{path}: cannot be written ({reason}); what was there before is "
             "unchanged. Free some space or choose another folder, then try again."
         ) from error
     finally:

@@ -82,6 +82,12 @@ class RunFolder:
         """Whether the folder holds a run, finished or not."""
         return (self.path / "config.json").is_file()
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether model, metrics and report are all there."""
+        needed = ("model.safetensors", "metrics.json", "report.html")
+        return all((self.path / name).is_file() for name in needed)
+
     def start(self, config: dict[str, Any], *, overwrite: bool = False) -> None:
         """Make the folder and write its configuration.
 
@@ -119,7 +125,7 @@ class RunFolder:
         file = self.path / name
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise RunError(
                 f"{file} does not exist; {self.path} is not a run folder, or its run is not "
                 f"finished (continue it with: cuello fit --resume {self.path})."
@@ -162,7 +168,7 @@ class RunFolder:
         """Read what :meth:`write_arrays` wrote; a file that does not exist has none."""
         file = self.path / name
         try:
-            with np.load(file, allow_pickle=False) as archive:
+            with file.open("rb") as f, np.load(f, allow_pickle=False) as archive:
                 return dict(archive)
         except FileNotFoundError:
             return {}
@@ -210,7 +216,7 @@ class RunFolder:
                 return autoencoder, None
             classifier = classifier_of(record, parts["classifier"], autoencoder)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise RunError(
                 f"{self.path}: config.json and model.safetensors cannot be used together "
                 f"({reason}); restore the folder or run the fit again."

@@ -100,17 +100,14 @@ def test_option(refused, arrays, options, saying):
     refused("fit", "rows.npz", *SMALL, *options.split(), saying=saying)
 
 
-@pytest.mark.xfail(strict=True, reason="estimators: the device is looked at when training starts")
 def test_device_that_is_not_here(refused, arrays):
     refused("fit", "rows.npz", *SMALL, "--device", "tpu", saying=("device='tpu'", "'cpu'"))
 
 
-@pytest.mark.xfail(strict=True, reason="train.placement: a tensor on 'meta' can be made, not read")
 def test_device_without_values(refused, arrays):
     refused("fit", "rows.npz", *SMALL, "--device", "meta", saying=("device='meta'", "'cpu'"))
 
 
-@pytest.mark.xfail(strict=True, reason="main_job.start: checks with a tenth of the rows held out")
 def test_batch_of_all_training_rows(cuello, arrays):
     cuello("fit", "rows.npz", *SMALL, "--batch-size", 42)
 
@@ -483,7 +480,6 @@ def test_label_column_with_a_typing_error(refused, tmp_path):
     refused("fit", "t.csv", "--label-column", "spezies", saying=("spezies", "'species'"))
 
 
-@pytest.mark.xfail(strict=True, reason="pipeline.few_labels: lets a warning of scikit-learn out")
 def test_many_classes_with_a_label_each(cuello, tmp_path):
     y = np.arange(144) % 24
     X = np.random.default_rng(0).normal(size=(144, 4)) + y[:, None]
@@ -642,7 +638,6 @@ def test_missing_metrics(refused, finished):
         "history.jsonl",
         pytest.param(
             "examples.npz",
-            marks=pytest.mark.xfail(strict=True, reason="store.read_arrays: leaves the file open"),
         ),
     ],
 )
@@ -715,7 +710,6 @@ def test_resume_with_half_a_line(cuello, finished):
     assert file.read_bytes() == before
 
 
-@pytest.mark.xfail(strict=True, reason="main_job: KeyError where a part of config.json is missing")
 @pytest.mark.parametrize("changes", [{"data": {}}, {"notes": 3}])
 def test_resume_with_an_edited_configuration(refused, finished, changes):
     unfinish(finished)

@@ -108,7 +108,6 @@ def test_disk_full_at_every_write(cuello, arrays, tmp_path, uninterrupted):
         fill_disk_and_resume(cuello, tmp_path / f"run{n}", n, whole)
 
 
-@pytest.mark.xfail(strict=True, reason="main_job: a run is called finished before its report is")
 def test_disk_full_at_the_last_write(cuello, arrays, tmp_path, uninterrupted):
     whole, writes = uninterrupted
     fill_disk_and_resume(cuello, tmp_path / "run", writes, whole)
@@ -136,7 +135,6 @@ def test_disk_full_in_each_step_of_a_write(refused, finished, monkeypatch, step)
     [
         pytest.param(
             30_000,
-            marks=pytest.mark.xfail(strict=True, reason="atomic: SafetensorError is no OSError"),
         ),
         300_000,
     ],
@@ -305,7 +303,6 @@ def test_diverged_run(cuello, refused, arrays, tmp_path):
     cuello("fit", "rows.npz", *SMALL, "--out", "run", "--overwrite")
 
 
-@pytest.mark.xfail(strict=True, reason="train.doctor: takes the first step of an epoch for step 0")
 def test_diverged_run_says_why(cuello, arrays):
     outcome = cuello("fit", "rows.npz", *SMALL, "--lr", "1e30", "--optimizer", "sgd", code=2)
     assert "learning_rate=1e+30" in outcome.complaint

@@ -20,7 +20,7 @@ from cuello.data.augment import Augment
 from cuello.data.scaling import Scaling
 from cuello.errors import DivergedError, InputError, unknown
 from cuello.metrics import row_errors
-from cuello.train import Epoch, Rows, Training, Watcher, train
+from cuello.train import Epoch, Rows, Training, Watcher, place, train
 
 __all__ = ["Autoencoder"]
 
@@ -320,6 +320,7 @@ gradient_clip, device, precision
             )
         self.scaling_ = Scaling.fit(X, self.scaling)
         self.module_ = self.build_module(seed)
+        place(how.device, how.precision, how.batch_size, self.module_)  # refuses unknown devices
         self._n_features_out = self.latent_dim
         return X, validation, how, augment
 

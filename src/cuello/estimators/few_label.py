@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import Tags, check_random_state
@@ -31,7 +32,7 @@ __all__ = ["MODES", "FewLabelClassifier", "Mode", "folds"]
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
 
-_STEPS = 120
+_STEPS = 150
 _INFERENCE_BATCH = 4096
 
 
@@ -75,7 +76,7 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     cv : int
         Folds of that cross-validation, at least 2; fewer where a class has fewer labels.
     epochs : int or "auto"
-        Passes over the labelled rows; ``auto`` is 120 steps, in 20 passes or more.
+        Passes over the labelled rows; ``auto`` is 150 steps, in 20 passes or more.
     batch_size : int
         Rows a step, or all labelled rows if there are fewer.
     weight_decay : float
@@ -125,7 +126,7 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         *,
         mode: str = "slow",
         encoder_lr_factor: float = 0.1,
-        learning_rates: Sequence[float] = (0.003, 0.01, 0.03),
+        learning_rates: Sequence[float] = (0.001, 0.003, 0.01, 0.03),
         cv: int = 3,
         epochs: int | str = "auto",
         batch_size: int = 64,
@@ -175,7 +176,7 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.autoencoder_ = clone(Autoencoder() if self.autoencoder is None else self.autoencoder)
         try:
             check_is_fitted(self.autoencoder_)
-        except Exception:
+        except NotFittedError:
             self.autoencoder_.fit(X)
         x = torch.from_numpy(self.autoencoder_.scaling_.apply(X[labelled]))
         self._fit_labelled(x, codes.astype(np.int64), mode, seed)

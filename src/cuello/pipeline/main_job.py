@@ -104,9 +104,8 @@ def start(
         folder.start({})  # refuses, before minutes are spent on reading
     with _collect_warnings() as notes:
         prepared = prepare(job)
-        _estimator(job).initialize(
-            prepared.train
-        )  # refuses what fit would, before a folder is made
+        # Refuses what fit would, before a folder is made.
+        _estimator(job).set_params(validation_fraction=0.0).initialize(prepared.train)
     folder.start(run_config(job, prepared, [*prepared.data.notes, *notes]), overwrite=overwrite)
     return _Run(job, prepared, folder, progress or Silent()).finish()
 
@@ -124,7 +123,7 @@ def resume(out: Path, *, progress: Progress | None = None) -> RunFolder:
         raise RunError(f"{out} holds no run to continue; start one without --resume.")
     config = folder.read_json("config.json")
     progress = progress or Silent()
-    if config.get("status") == "finished":
+    if config.get("status") == "finished" and folder.is_complete:
         progress.say(f"{out} is finished; there is nothing to continue.")
         return folder
     if config.get("status") == "diverged":
@@ -134,10 +133,15 @@ def resume(out: Path, *, progress: Progress | None = None) -> RunFolder:
         )
     try:
         job = Job.from_json(config["job"])
+        fingerprint = config["data"]["fingerprint"]
+        list(config["notes"])  # read again at the end, after hours perhaps
     except (KeyError, TypeError) as error:
-        raise RunError(f"{out}/config.json is damaged ({error}); start again.") from error
+        raise RunError(
+            f"{out}/config.json is damaged ({type(error).__name__}: {error}); start again with "
+            "--overwrite."
+        ) from error
     prepared = prepare(job)
-    if prepared.fingerprint != config["data"]["fingerprint"]:
+    if prepared.fingerprint != fingerprint:
         raise RunError(
             f"{job.data} is not the data that {out} was started with (another fingerprint); "
             "restore the data, or start again with --overwrite."
@@ -272,6 +276,8 @@ def _collect_warnings() -> Iterator[list[str]]:
     texts: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CuelloWarning)
+        # Few labels and many classes are what this program is for, no sign of a regression.
+        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
         yield texts
     for warning in caught:
         if issubclass(warning.category, CuelloWarning):

@@ -48,7 +48,7 @@ def explain_divergence(
     elif largest_input > 1e3:
         cause = f"the inputs are large (up to {largest_input:.3g})"
         remedy = "Try scaling='standard' or scaling='minmax'."
-    elif losses:
+    elif losses or step > 0:
         cause = f"one update at learning_rate={how.learning_rate:g} overflowed"
         remedy = f"Try {smaller}, or gradient_clip=1."
     else:

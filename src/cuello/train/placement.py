@@ -51,8 +51,8 @@ def place(device: str, precision: str, batch_size: int, model: nn.Module) -> Pla
     """Choose a device, a precision and a number of threads.
 
     ``auto`` takes a GPU if there is one, and bfloat16 where the processor computes it natively and
-    the model is large enough to gain from it. The choice follows from machine, model and batch size alone, so
-    that the same seed gives the same weights.
+    the model is large enough to gain from it. The choice follows from machine, model and batch
+    size alone, so that the same seed gives the same weights.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def _device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
