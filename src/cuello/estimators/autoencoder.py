@@ -87,6 +87,8 @@ gradient_clip, device, precision
         The trained network, on the CPU.
     scaling_ : Scaling
         Fitted on the training rows.
+    training_ : Training
+        What ``auto`` came to: epochs, rows a step, ...
     history_ : list of Epoch
         Losses of every epoch.
     shape_ : tuple of int
@@ -322,6 +324,7 @@ gradient_clip, device, precision
         self.module_ = self.build_module(seed)
         place(how.device, how.precision, how.batch_size, self.module_)  # refuses unknown devices
         self._n_features_out = self.latent_dim
+        self.training_ = how
         return X, validation, how, augment
 
     def _training(self, rows: int, seed: int) -> Training:

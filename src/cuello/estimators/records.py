@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from torch import Tensor
 from cuello.data.scaling import Scaling
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.estimators.few_label import MODES, FewLabelClassifier
+from cuello.kinds import options
+from cuello.train import Training
 
 __all__ = ["autoencoder_of", "classifier_of", "record_autoencoder", "record_classifier"]
 
@@ -20,13 +23,25 @@ Weights = Mapping[str, Tensor]
 
 
 def record_autoencoder(model: Autoencoder) -> Record:
-    """Return everything but the weights."""
+    """Return everything but the weights; ``chosen`` says what defaults and ``auto`` came to."""
     check_is_fitted(model, "module_")
     params = model.get_params(deep=False)
     return {
         "params": params | {"hidden": list(params["hidden"])},
         "shape": list(model.shape_),
         "scaling": model.scaling_.to_json(),
+        "training": asdict(model.training_),
+        "chosen": {
+            "loss": model.module_.reconstruction.loss,
+            "output_activation": model.module_.reconstruction.output,
+            "scaling": model.scaling_.name,
+            "epochs": model.training_.epochs,
+            "batch_size": model.training_.batch_size,
+            "kind_options": {
+                name: parameter.default for name, parameter in options(model.kind).items()
+            }
+            | dict(model.kind_options or {}),
+        },
         "code_mean": model.code_mean_.tolist(),
         "code_scale": model.code_scale_.tolist(),
     }
@@ -40,6 +55,7 @@ def autoencoder_of(record: Record, weights: Weights) -> Autoencoder:
     model.scaling_ = Scaling.from_json(record["scaling"])
     model.code_mean_ = np.asarray(record["code_mean"], dtype=np.float32)
     model.code_scale_ = np.asarray(record["code_scale"], dtype=np.float32)
+    model.training_ = Training(**record["training"])
     model.history_ = []
     model._n_features_out = model.latent_dim
     module = model.build_module(seed=0)

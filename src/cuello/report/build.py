@@ -41,7 +41,7 @@ def gather(folder: RunFolder) -> ReportContent:
     config, metrics = folder.read_json("config.json"), folder.read_json("metrics.json")
     arrays = folder.read_arrays("examples.npz")
     classes = tuple(config["data"]["classes"])
-    scale = 255.0 if _holds_bytes(arrays) else 1.0
+    low, span = _unit_range(arrays)
     return ReportContent(
         title=f"{config['data']['name']}: {config['autoencoder']['params']['kind']} autoencoder",
         options=_options(config),
@@ -51,7 +51,7 @@ def gather(folder: RunFolder) -> ReportContent:
         classes=classes,
         latent=_latent_map(arrays, classes),
         galleries=tuple(
-            _gallery(arrays, name, classes, scale)
+            _gallery(arrays, name, classes, low, span)
             for name in _GALLERIES
             if f"{name}_original" in arrays
         ),
@@ -59,8 +59,15 @@ def gather(folder: RunFolder) -> ReportContent:
     )
 
 
-def _holds_bytes(arrays: Arrays) -> bool:
-    return "typical_original" in arrays and arrays["typical_original"].dtype == np.uint8
+def _unit_range(arrays: Arrays) -> tuple[float, float]:
+    """Return what to subtract from, and divide pixels by, to have them in 0..1; tables stay."""
+    shown = arrays.get("typical_original", np.empty((0, 0)))
+    if shown.dtype == np.uint8:
+        return 0.0, 255.0
+    if shown.ndim < 3 or (shown.min() >= 0.0 and shown.max() <= 1.0):
+        return 0.0, 1.0
+    low, high = float(shown.min()), float(shown.max())
+    return low, max(high - low, 1e-12)
 
 
 def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentMap | None:
@@ -85,19 +92,21 @@ def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentMap | None:
         xy=xy.astype(np.float32),
         axes=axes,
         label=labels if classes else None,
-        names=_names(arrays["map_rows"], labels, classes),
+        names=_names(arrays["map_rows"], None, ()),  # the class has a line of its own
         images=arrays.get("map_images"),
     )
 
 
-def _gallery(arrays: Arrays, name: str, classes: tuple[str, ...], scale: float) -> Gallery:
+def _gallery(
+    arrays: Arrays, name: str, classes: tuple[str, ...], low: float, span: float
+) -> Gallery:
     title, caption = _GALLERIES[name]
     return Gallery(
         title=title,
         caption=caption,
-        original=arrays[f"{name}_original"] / scale,
-        reconstruction=arrays[f"{name}_model"] / scale,
-        pca=arrays[f"{name}_pca"] / scale,
+        original=(arrays[f"{name}_original"] - low) / span,
+        reconstruction=(arrays[f"{name}_model"] - low) / span,
+        pca=(arrays[f"{name}_pca"] - low) / span,
         error=arrays[f"{name}_errors"],
         names=_names(arrays[f"{name}_rows"], arrays.get(f"{name}_labels"), classes),
     )
@@ -131,6 +140,7 @@ def _options(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         "batch_norm", "dropout", "loss", "reduction", "output_activation", "scaling",
     )  # fmt: skip
     training = [name for name in params if name not in model]
+    chosen = config["autoencoder"]["chosen"]
     shown = {
         "data": {
             "name": data["name"],
@@ -141,8 +151,8 @@ def _options(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
             "labels": job["labels"] or "none kept",
             "fingerprint": data["fingerprint"][:16],
         },
-        "model": {name: _text(params[name]) for name in model},
-        "training": {name: _text(params[name]) for name in training},
+        "model": {name: _decided(name, params, chosen) for name in model},
+        "training": {name: _decided(name, params, chosen) for name in training},
         "versions": {name: str(value) for name, value in config["versions"].items()},
     }
     if config.get("command"):
@@ -150,17 +160,15 @@ def _options(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     return shown
 
 
+def _decided(name: str, params: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
+    decided = _text(chosen.get(name, params[name]))
+    return f"auto: {decided}" if params[name] == "auto" and name in chosen else decided
+
+
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, dict):
         return ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
-    return (
-        "none"
-        if value is None
-        else "yes"
-        if value is True
-        else "no"
-        if value is False
-        else str(value)
-    )
+    words = {None: "none", True: "yes", False: "no"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
