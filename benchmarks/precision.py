@@ -1,6 +1,6 @@
 """Where bfloat16 and threads pay.
 
-It justifies ``_BF16_PAYS_FROM`` and ``_THREADS_PAY_FROM`` in ``cuello/train/placement.py``.
+It justifies ``_LARGE_STEP`` in ``cuello/train/placement.py``.
 """
 
 from __future__ import annotations

@@ -13,13 +13,11 @@ from cuello.errors import InputError
 
 __all__ = ["Placement", "place"]
 
-# Below this many weights in the largest layer, converting to bfloat16 and back costs more than
-# the faster product saves (benchmarks/precision.py measures it).
-_BF16_PAYS_FROM = 64 * 1024
-
-# Below this many multiplications in a pass over a batch, threads wait for one another longer than
-# they compute: slower by themselves, and several times slower where they share the processor.
-_THREADS_PAY_FROM = 64 * 1024**2
+# Multiplications in a pass over a batch (rows times weights) from which a step is large. Below it,
+# converting to bfloat16 and back costs more than the faster product saves, and threads wait for one
+# another longer than they compute: several times longer where they share the processor with other
+# programs. `python -m benchmarks precision` measures both.
+_LARGE_STEP = 64 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,9 @@ class Placement:
 def place(device: str, precision: str, batch_size: int, model: nn.Module) -> Placement:
     """Choose a device, a precision and a number of threads.
 
-    ``auto`` takes a GPU if there is one, and bfloat16 where the processor computes it natively and
-    the model is large enough to gain from it. The choice follows from machine, model and batch
-    size alone, so that the same seed gives the same weights.
+    ``auto`` takes a GPU if there is one, and for large steps bfloat16 where the processor computes
+    it natively, and several threads. The choice follows from machine, model and batch size alone,
+    so that the same seed gives the same weights.
 
     Raises
     ------
@@ -60,14 +58,9 @@ def place(device: str, precision: str, batch_size: int, model: nn.Module) -> Pla
         If the device does not exist here.
     """
     chosen = _device(device)
-    sizes = [p.numel() for p in model.parameters()]
-    if precision == "auto":
-        largest = max(sizes, default=0)
-        bf16 = _native_bf16(chosen) and largest >= _BF16_PAYS_FROM
-    else:
-        bf16 = precision == "bf16"
-    few = batch_size * sum(sizes) < _THREADS_PAY_FROM
-    return Placement(chosen, bf16, 1 if few else torch.get_num_threads())
+    large = batch_size * sum(p.numel() for p in model.parameters()) >= _LARGE_STEP
+    bf16 = large and _native_bf16(chosen) if precision == "auto" else precision == "bf16"
+    return Placement(chosen, bf16, torch.get_num_threads() if large else 1)
 
 
 def _device(name: str) -> torch.device:

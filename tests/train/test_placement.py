@@ -1,0 +1,38 @@
+"""Where and how a model is trained follows from the machine, the model and the batch alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from cuello.train.placement import place
+
+
+def test_a_small_step_takes_one_thread_and_float32():
+    placed = place("cpu", "auto", 64, nn.Linear(10, 10))
+    assert (placed.bf16, placed.threads) == (False, 1)
+
+
+def test_a_large_step_takes_all_threads():
+    assert place("cpu", "auto", 128, nn.Linear(1024, 1024)).threads == torch.get_num_threads()
+
+
+@pytest.mark.parametrize(("precision", "bf16"), [("bf16", True), ("float32", False)])
+def test_precision_can_be_chosen(precision, bf16):
+    assert place("cpu", precision, 64, nn.Linear(10, 10)).bf16 is bf16
+
+
+def test_bf16_only_where_the_processor_has_it(monkeypatch):
+    large = nn.Linear(1024, 1024)
+    for flags, expected in (({"avx512_bf16": True}, True), ({}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda flags=flags: flags)
+        assert place("cpu", "auto", 128, large).bf16 is expected
+
+
+def test_threads_are_as_before_afterwards():
+    before = torch.get_num_threads()
+    placed = place("cpu", "auto", 1, nn.Linear(2, 2))
+    with placed.limit_threads():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
