@@ -35,17 +35,20 @@ REDUCTIONS = ("mean", "sum")
 _MAPE_FLOOR = 1e-2  # keeps |error| / |target| finite where a target is (nearly) zero
 
 
-def _mape(output: Tensor, target: Tensor) -> Tensor:
-    return (output - target).abs() / target.abs().clamp_min(_MAPE_FLOOR)
+def _mape(output: Tensor, target: Tensor, reduction: str) -> Tensor:
+    share = (output - target).abs() / target.abs().clamp_min(_MAPE_FLOOR)
+    return share.mean() if reduction == "mean" else share.sum()
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mse": lambda output, target: F.mse_loss(output, target, reduction="none"),
-    "mae": lambda output, target: F.l1_loss(output, target, reduction="none"),
-    "huber": lambda output, target: F.huber_loss(output, target, reduction="none"),
+# (output, target, reduction) -> scalar; bce takes the sums before the sigmoid. PyTorch's own
+# reduction is one pass over the elements where reducing afterwards takes three.
+LOSSES: dict[str, Callable[[Tensor, Tensor, str], Tensor]] = {
+    "mse": lambda output, target, how: F.mse_loss(output, target, reduction=how),
+    "mae": lambda output, target, how: F.l1_loss(output, target, reduction=how),
+    "huber": lambda output, target, how: F.huber_loss(output, target, reduction=how),
     "mape": _mape,
-    "bce": lambda logits, target: F.binary_cross_entropy_with_logits(
-        logits, target, reduction="none"
+    "bce": lambda sums, target, how: F.binary_cross_entropy_with_logits(
+        sums, target, reduction=how
     ),
 }
 
@@ -124,5 +127,7 @@ class Reconstruction:
         Cross-entropy is taken from the sums, not from their sigmoid: no logarithm of zero.
         """
         a = a.float()  # the loss is always summed in float32, whatever the network computes in
-        element = LOSSES[self.loss](a if self.loss == "bce" else self.activate(a), target)
-        return element.mean() if self.reduction == "mean" else element.sum() / len(element)
+        total = LOSSES[self.loss](
+            a if self.loss == "bce" else self.activate(a), target, self.reduction
+        )
+        return total if self.reduction == "mean" else total / len(a)

@@ -39,7 +39,11 @@ class Rows:
 
     def take(self, index: Tensor | slice) -> Batch:
         """Return the rows at these positions."""
-        return Batch(self.x[index], None if self.y is None else self.y[index])
+        if isinstance(index, slice):
+            return Batch(self.x[index], None if self.y is None else self.y[index])
+        # Copies whole rows; the general `x[index]` goes element by element.
+        y = None if self.y is None else self.y.index_select(0, index)
+        return Batch(self.x.index_select(0, index), y)
 
 
 def batch_bounds(rows: int, batch_size: int) -> list[tuple[int, int]]:
