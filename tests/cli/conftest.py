@@ -13,9 +13,9 @@ from cli_samples import SMALL, Outcome, picture, rows_of_three_classes, run, tre
 from cuello.estimators import FewLabelClassifier
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _short_fine_tuning() -> Iterator[None]:
-    # 60 epochs for each of three rates, three modes and several folds: seconds that teach nothing.
+    # Hundreds of steps for each rate, mode and fold: seconds that teach nothing here.
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(FewLabelClassifier.__init__.__kwdefaults__, "epochs", 2)
         yield
@@ -74,7 +74,7 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path / "pictures"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     X, y = rows_of_three_classes()

@@ -175,7 +175,7 @@ def test_partly_labelled_data_holds_out_labelled_rows(tmp_path):
         assert not set(draw) & set(held)
         assert sorted([*draw, *held]) == known.tolist()
         assert len(held) == 30
-    assert "third of the 90 labelled rows" in plan.evaluated_on
+    assert "held-out third of the 90 labelled rows" in plan.evaluated_on
 
 
 def test_labels_from_a_csv(tmp_path):

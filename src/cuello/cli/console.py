@@ -79,6 +79,10 @@ class Bars:
         self._progress.print(text, soft_wrap=True)
 
 
+def _spread(row: dict[str, Any]) -> str:
+    return f" ± {100 * row['accuracy_sd']:.2f}" if row["repeats"] > 1 else ""
+
+
 def table_of_methods(metrics: dict[str, Any]) -> Table:
     """Return the few-label results as a table."""
     table = Table(title=f"accuracy on the {metrics['evaluated_on']}")
@@ -90,14 +94,15 @@ def table_of_methods(metrics: dict[str, Any]) -> Table:
         table.add_row(
             METHOD_NAMES.get(row["method"], row["method"]) + (" *" if chosen else ""),
             str(row["labels"]),
-            f"{100 * row['accuracy_mean']:.2f} ± {100 * row['accuracy_sd']:.2f} %",
+            f"{100 * row['accuracy_mean']:.2f}{_spread(row)} %",
             f"{row['macro_f1_mean']:.3f}",
             "-" if inside is None else f"{100 * inside:.1f} %",
             style="bold" if chosen else None,
         )
     repeats = metrics["few_labels"][0]["repeats"]
     table.caption = (
-        f"mean ± standard deviation over {repeats} label draw{'s' * (repeats != 1)}; "
-        "* chosen by cross-validation inside the labelled rows, kept for `cuello classify`"
+        (f"mean ± standard deviation over {repeats} label draws; " if repeats > 1 else "")
+        + "* of the four networks, the one that cross-validation inside the labelled rows chose; "
+        "kept for `cuello classify`"
     )
     return table

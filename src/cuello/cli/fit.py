@@ -64,7 +64,11 @@ def fit(
     ] = 0.2,
     kind: Annotated[
         str,
-        _option("--kind", help="plain or denoising; its own options follow.", panel=_MODEL),
+        _option(
+            "--kind",
+            help="plain, or denoising with --noise, --noise-level and --noise-share.",
+            panel=_MODEL,
+        ),
     ] = "denoising",
     network: Annotated[str, _option("--network", help="dense.", panel=_MODEL)] = "dense",
     hidden: Annotated[

@@ -116,10 +116,22 @@ def _parse(flag: str, value: str, parameter: inspect.Parameter) -> Any:
 
 
 def _unknown_option(flag: str, kind: str, own: Iterable[str], general: Iterable[str]) -> InputError:
-    flags = [f"--{name.replace('_', '-')}" for name in own]
+    from cuello import kinds
+
+    flags = [_flag(name) for name in own]
+    others = [name for name in kinds.KINDS if flag in map(_flag, kinds.options(name))]
+    if others:
+        return InputError(
+            f"{flag} is an option of --kind {' and --kind '.join(others)}, not of --kind {kind}; "
+            "leave it out or choose that kind."
+        )
     near = difflib.get_close_matches(flag, [*flags, *general], n=2, cutoff=0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else "."
     return InputError(
         f"{flag} is not an option of `cuello fit`{hint} Options of --kind {kind}: "
         f"{', '.join(flags) or 'none'}; see cuello fit --help."
     )
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

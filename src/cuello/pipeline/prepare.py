@@ -227,7 +227,7 @@ def _use_given(job: Job, data: Dataset) -> LabelPlan:
     return LabelPlan(
         draws=tuple(np.sort(np.concatenate([always, train])) for train, _ in parts),
         held_out=tuple(np.sort(test) for _, test in parts),
-        evaluated_on=f"a third of the {len(known):,} labelled rows, held out in each repeat",
+        evaluated_on=f"held-out third of the {len(known):,} labelled rows",
         final=known,
     )
 
