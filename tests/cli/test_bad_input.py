@@ -50,7 +50,10 @@ def write_table(path, rows=40, **columns):
         ("--noise-level -3", ("level=-3", "0 <= level")),
         ("--noise gausian", ("gausian", "'gaussian'")),
         ("--kind denoisng", ("denoisng", "did you mean 'denoising'", "plain")),
-        ("--kind plain --noise-level 0.3", ("--noise-level", "--kind plain")),
+        (
+            "--kind plain --noise-level 0.3",
+            ("--noise-level", "an option of --kind denoising, not of --kind plain"),
+        ),
         ("--network dens", ("dens", "'dense'")),
         ("--epochs -1", ("epochs=-1", "at least 1")),
         ("--epochs 0", ("epochs=0",)),

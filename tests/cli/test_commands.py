@@ -263,7 +263,7 @@ def test_flat_folder_with_a_file_of_labels(cuello, tmp_path):
     (tmp_path / "labels.csv").write_text("\n".join(lines))
     labels = ("--labels", "labels.csv", "--repeats", 2)
     outcome = cuello("fit", "flat", *SMALL, *labels, "--out", "run")
-    assert "a third of the 12 labelled rows" in " ".join(outcome.out.split())
+    assert "held-out third of the 12 labelled rows" in " ".join(outcome.out.split())
     run = open_run(tmp_path / "run")
     assert run.classes == ("left", "right")
     assert pq.read_table(tmp_path / "run" / "embeddings.parquet")["label"].to_pylist()[10:14] == [

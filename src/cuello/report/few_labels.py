@@ -188,7 +188,7 @@ def _better(rows: list[dict[str, Any]], content: ReportContent) -> str:
 def _where(content: ReportContent) -> str:
     """Say on which rows the accuracy was measured."""
     where = str(content.metrics.get("evaluated_on") or "rows that were not used for training")
-    if where.startswith(("official ", "test ", "validation ")):
+    if where.startswith(("official ", "test ", "validation ", "held-out ")):
         return f"the {where}"
     if where not in ("train", "validation", "test"):
         return where
