@@ -246,7 +246,7 @@ gradient_clip, device, precision
         return self._in_batches(X, lambda x: self.module_.encode(x), (self.latent_dim,))
 
     def inverse_transform(self, X: Array) -> npt.NDArray[np.float32]:
-        """Return the row of each code, shape (n, *shape of a row), in the data's own units."""
+        """Return the row of each code, one of the data's shape each, in its own units."""
         check_is_fitted(self, "module_")
         Z = np.asarray(X, dtype=np.float32)
         if Z.ndim != 2 or Z.shape[1] != self.latent_dim:
