@@ -53,7 +53,10 @@ def network(
         torch.manual_seed(0)
         encoder, decoder = networks.build("dense", (features,), latent, latent, hidden=hidden)
     loss = kinds.Reconstruction(loss="mse", output="sigmoid")
-    return kinds.build("plain", encoder, decoder, loss)
+    parts = kinds.Parts(
+        encoder=encoder, decoder=decoder, reconstruction=loss, shape=(features,), latent_dim=latent
+    )
+    return kinds.build("plain", parts)
 
 
 def linear_layers(model: nn.Module) -> list[nn.Linear]:

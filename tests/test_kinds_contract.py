@@ -36,6 +36,22 @@ def small(kind, **options):
     return Autoencoder(kind=kind, **(defaults | options))
 
 
+def labels(kind, rows):
+    """Three classes and a few rows without one, for kinds that need classes."""
+    if not kinds.KINDS[kind].needs_labels:
+        return None
+    return np.where(np.arange(rows) % 5 == 4, -1, np.arange(rows) % 3)
+
+
+def fit(model, X, **more):
+    return model.fit(X, labels(model.kind, len(X)), **more)
+
+
+def batch_of(kind, x):
+    y = labels(kind, len(x))
+    return Batch(x, None if y is None else torch.from_numpy(y))
+
+
 def weights(model):
     return {k: v.clone() for k, v in model.module_.state_dict().items()}
 
@@ -49,7 +65,8 @@ def equal(a, b):
 @given(shape=SHAPES, rows=st.integers(2, 7), batch_norm=st.booleans(), seed=st.integers(0, 99))
 def test_shapes(kind, shape, rows, batch_norm, seed):
     X = np.random.default_rng(seed).random((rows, *shape), dtype=np.float32)
-    model = small(kind, latent_dim=1, epochs=1, batch_size="auto", batch_norm=batch_norm).fit(X)
+    model = small(kind, latent_dim=1, epochs=1, batch_size="auto", batch_norm=batch_norm)
+    fit(model, X)
     z = model.transform(X)
     assert z.shape == (rows, 1)
     assert model.inverse_transform(z).shape == X.shape
@@ -60,20 +77,20 @@ def test_shapes(kind, shape, rows, batch_norm, seed):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_encode_is_deterministic(kind):
-    model = small(kind, dropout=0.5).fit(toy())
+    model = fit(small(kind, dropout=0.5), toy())
     assert np.array_equal(model.transform(toy()), model.transform(toy()))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_same_seed_same_weights_another_seed_others(kind):
-    first, again, other = (small(kind, random_state=s).fit(toy()) for s in (1, 1, 2))
+    first, again, other = (fit(small(kind, random_state=s), toy()) for s in (1, 1, 2))
     assert equal(weights(first), weights(again))
     assert not equal(weights(first), weights(other))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_save_and_load_are_equal_to_the_bit(kind, tmp_path):
-    model = small(kind, batch_norm=True).fit(toy())
+    model = fit(small(kind, batch_norm=True), toy())
     folder = RunFolder(tmp_path / "run")
     folder.start({"status": "running"})
     folder.save_models(model, None)
@@ -87,7 +104,7 @@ def test_save_and_load_are_equal_to_the_bit(kind, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_loss_falls(kind):
-    model = small(kind, epochs=60, learning_rate=0.01).fit(toy())
+    model = fit(small(kind, epochs=60, learning_rate=0.01), toy())
     first, last = (sum(model.history_[i].train.values()) for i in (0, -1))
     assert last < 0.7 * first
 
@@ -96,7 +113,7 @@ def test_loss_falls(kind):
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
 def test_resumed_equals_uninterrupted(kind, optimizer, tmp_path):
     options = {"optimizer": optimizer, "batch_norm": True, "dropout": 0.2, "epochs": 6}
-    whole = small(kind, **options).fit(toy(), checkpoint=tmp_path / "whole")
+    whole = fit(small(kind, **options), toy(), checkpoint=tmp_path / "whole")
 
     def stop_after_three(epoch):
         if epoch.epoch == 2:
@@ -106,9 +123,9 @@ def test_resumed_equals_uninterrupted(kind, optimizer, tmp_path):
 
     halted = small(kind, **options)
     with pytest.raises(InterruptedError):
-        halted.fit(toy(), checkpoint=tmp_path / "part", watcher=Watcher(epoch=stop_after_three))
+        fit(halted, toy(), checkpoint=tmp_path / "part", watcher=Watcher(epoch=stop_after_three))
     torch.rand(17)  # whatever else draws random numbers in between does not matter
-    resumed = small(kind, **options).fit(toy(), checkpoint=tmp_path / "part")
+    resumed = fit(small(kind, **options), toy(), checkpoint=tmp_path / "part")
     assert len(resumed.history_) == 6
     assert equal(weights(whole), weights(resumed))
 
@@ -117,13 +134,13 @@ def test_resumed_equals_uninterrupted(kind, optimizer, tmp_path):
 @pytest.mark.parametrize("rows", [2, 3, 33])
 def test_last_batch_of_one_row(kind, rows):
     model = small(kind, batch_norm=True, batch_size=2, validation_fraction=0.0)
-    assert np.isfinite(model.fit(toy(rows)).transform(toy(rows))).all()
+    assert np.isfinite(fit(model, toy(rows)).transform(toy(rows))).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_row_is_refused_or_trained_on(kind):
     with pytest.raises(ValueError, match="1 sample"):
-        small(kind).fit(toy(1))
+        fit(small(kind), toy(1))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -132,7 +149,7 @@ def test_ten_times_the_learning_rate_stays_finite_or_stops_clearly(kind):
 
     model = small(kind, learning_rate=0.01, epochs=100)
     with contextlib.suppress(DivergedError):
-        model.fit(toy())
+        fit(model, toy())
     assert np.isfinite(model.transform(toy())).all()
 
 
@@ -142,8 +159,7 @@ def test_bf16_ends_near_float32(kind):
     X = toy(2048) + np.random.default_rng(1).normal(size=(2048, 12)).astype(np.float32)
     losses = [
         sum(
-            small(kind, epochs=40, learning_rate=0.003, precision=p)
-            .fit(X)
+            fit(small(kind, epochs=40, learning_rate=0.003, precision=p), X)
             .history_[-1]
             .train.values()
         )
@@ -157,13 +173,13 @@ def test_training_leaves_the_global_random_state_alone(kind):
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    small(kind).fit(toy())
+    fit(small(kind), toy())
     assert torch.equal(torch.rand(3), expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradient_agrees_with_finite_differences(kind):
-    model = small(kind, activation="tanh").initialize(toy())
+    model = small(kind, activation="tanh").initialize(toy(), labels(kind, 96))
     module = model.module_.double().eval()
     x = torch.from_numpy(toy(4)).double()
     parameters = [p for p in module.parameters() if p.ndim > 1]
@@ -190,7 +206,7 @@ def test_gradient_agrees_with_finite_differences(kind):
             self.module = module
 
         def forward(self, x):
-            sums = self.module.losses(Batch(x), next(iter(self.module.players())))
+            sums = self.module.losses(batch_of(kind, x), next(iter(self.module.players())))
             return {k: v.double() for k, v in sums.items()}
 
     # The loss itself is summed in float32, which bounds how well differences can agree.
@@ -205,17 +221,18 @@ def test_loop_equals_a_plain_torch_loop(kind):
     from cuello.train.loop import _seed
 
     X = torch.from_numpy(toy(64))
-    module = small(kind).initialize(X.numpy()).module_
+    module = small(kind).initialize(X.numpy(), labels(kind, 64)).module_
     reference = copy.deepcopy(module).train()
     how = Training(epochs=3, batch_size=16, learning_rate=0.01, schedule="constant", seed=4)
-    train(module, Rows(X), how)
+    rows = Rows(*batch_of(kind, X))
+    train(module, rows, how)
     optimizer = torch.optim.Adam(reference.parameters(), lr=0.01)
     with torch.random.fork_rng(devices=[]):
         for epoch in range(3):
             torch.manual_seed(_seed(4, epoch))
             for index in torch.randperm(64).split(16):
                 optimizer.zero_grad()
-                terms = reference.losses(Batch(X[index]), next(iter(reference.players())))
+                terms = reference.losses(rows.take(index), next(iter(reference.players())))
                 sum(terms.values()).backward()
                 optimizer.step()
     for ours, plain in zip(module.parameters(), reference.parameters(), strict=True):

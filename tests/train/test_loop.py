@@ -189,6 +189,9 @@ def test_first_loss_not_finite_is_told_apart():
         def players(self):
             return {"only": [{"params": [self.w]}]}
 
+        def active(self, progress):
+            return ["only"]
+
     from cuello.train import train
 
     with pytest.raises(DivergedError, match="the first loss of all"):

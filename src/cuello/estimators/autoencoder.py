@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,26 +13,26 @@ import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from cuello import kinds, networks
 from cuello.data.augment import Augment
 from cuello.data.scaling import Scaling
-from cuello.errors import DivergedError, InputError, unknown
+from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
+from cuello.estimators.assemble import NetworkSource, assemble
+from cuello.estimators.inputs import check_rows, check_shape, class_codes, sequence_lengths
 from cuello.metrics import row_errors
 from cuello.train import Epoch, Rows, Training, Watcher, place, train
 
 __all__ = ["Autoencoder"]
 
 Array = npt.NDArray[Any]
-
-NUMBERS = [np.float32, np.float64, np.uint8]
-"""Types of input that are taken as they are; others become float32."""
+Codes = npt.NDArray[np.int64]
 
 _STEPS = 10_000
 _INFERENCE_BATCH = 4096
-_CODE_STATISTICS_ROWS = 10_000
+_EXAMINED_ROWS = 10_000
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -40,17 +41,28 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     Parameters
     ----------
     kind : str
-        ``plain`` or ``denoising``; see :data:`cuello.kinds.KINDS`.
+        One of :data:`cuello.kinds.KINDS`; ``cuello kinds`` lists them.
     kind_options : dict or None
         The kind's own options, for example ``{"noise": "gaussian", "noise_level": 0.3}``.
     network : str
-        ``dense``.
-    hidden : sequence of int
-        Widths of the hidden layers from the input to the code; the decoder mirrors them.
+        One of :data:`cuello.networks.NETWORKS`.
+    network_options : dict or None
+        The network's own options, for example ``{"tied": True}`` for ``dense``.
+    encoder, decoder : nn.Module, callable, str or None
+        Your own networks instead of a named one: a module (its layers are initialised anew), a
+        function or class that makes one, or where to import either, ``"package.module:name"``. The
+        encoder maps rows to (B, length of the code), the decoder maps codes back to rows; only
+        what can be imported by name can be kept in a run folder.
+    hidden : sequence of int or None
+        Widths from the input to the code; the decoder mirrors them. Units of dense layers, channels
+        of convolutional ones, units of recurrent ones. None: the network's own default.
     latent_dim : int
-        Length of the code; below the number of features unless ``allow_overcomplete``.
+        Length of the code; below the number of features unless ``allow_overcomplete``. Your own
+        encoder decides it itself.
     activation, initializer : str
         Names in :data:`cuello.networks.ACTIVATIONS` and :data:`cuello.networks.INITIALIZERS`.
+    code_activation : str
+        After the last layer of the encoder; ``auto`` is what the kind needs, mostly identity.
     batch_norm : bool
         Batch normalisation before each activation.
     dropout : float
@@ -93,6 +105,12 @@ gradient_clip, device, precision
         Losses of every epoch.
     shape_ : tuple of int
         Shape of one row.
+    latent_dim_ : int
+        Length of the code.
+    classes_ : ndarray
+        Classes of the rows, for kinds that need them; otherwise empty.
+    diagnosis_ : cuello.kinds.Diagnosis
+        Statistics of the trained model on (up to 10,000) training rows, and what is wrong with it.
     code_mean_, code_scale_ : ndarray of shape (latent_dim,)
         Mean and standard deviation of the codes of (up to 10,000) training rows.
     n_features_in_ : int
@@ -113,9 +131,13 @@ gradient_clip, device, precision
         *,
         kind_options: Mapping[str, Any] | None = None,
         network: str = "dense",
-        hidden: Sequence[int] = (512, 256),
+        network_options: Mapping[str, Any] | None = None,
+        encoder: NetworkSource | None = None,
+        decoder: NetworkSource | None = None,
+        hidden: Sequence[int] | None = None,
         latent_dim: int = 32,
         activation: str = "relu",
+        code_activation: str = "auto",
         initializer: str = "default",
         batch_norm: bool = False,
         dropout: float = 0.0,
@@ -143,9 +165,13 @@ gradient_clip, device, precision
         self.kind = kind
         self.kind_options = kind_options
         self.network = network
+        self.network_options = network_options
+        self.encoder = encoder
+        self.decoder = decoder
         self.hidden = hidden
         self.latent_dim = latent_dim
         self.activation = activation
+        self.code_activation = code_activation
         self.initializer = initializer
         self.batch_norm = batch_norm
         self.dropout = dropout
@@ -173,7 +199,7 @@ gradient_clip, device, precision
     def fit(
         self,
         X: Array,
-        y: object = None,
+        y: npt.ArrayLike | None = None,
         *,
         validation: Array | None = None,
         checkpoint: Path | None = None,
@@ -185,8 +211,8 @@ gradient_clip, device, precision
         ----------
         X : ndarray of shape (n, features), (n, height, width) or (n, channels, height, width)
             Finite numbers; bytes are taken as 0..255.
-        y : ignored
-            For scikit-learn's pipelines.
+        y : array-like of shape (n,) or None
+            Classes of the rows, -1 where a row has none. Only kinds that need labels look at them.
         validation : ndarray or None
             Rows of the same shape that choose the best epoch, instead of a share of ``X``.
         checkpoint : Path or None
@@ -201,8 +227,8 @@ gradient_clip, device, precision
         DivergedError
             If a loss became NaN. The estimator is fitted with the last good weights.
         """
-        X, validation, how, augment = self._initialize(X, validation)
-        rows = self._rows(X)
+        X, y_codes, validation, how, augment = self._initialize(X, y, validation)
+        rows = self._rows(X, y_codes)
         self.history_: list[Epoch] = []
         try:
             self.history_ = train(
@@ -215,12 +241,12 @@ gradient_clip, device, precision
                 watcher=watcher,
             )
         except DivergedError:
-            self._measure_codes(rows)
+            self._examine(rows.x)
             raise
-        self._measure_codes(rows)
+        self._examine(rows.x)
         return self
 
-    def initialize(self, X: Array) -> Self:
+    def initialize(self, X: Array, y: npt.ArrayLike | None = None) -> Self:
         """Do all of ``fit`` but the training: check options and data, build an untrained network.
 
         Raises
@@ -234,27 +260,26 @@ gradient_clip, device, precision
         >>> sum(p.numel() for p in model.module_.parameters())
         80
         """
-        self._initialize(X, None)
-        self.code_mean_ = np.zeros(self.latent_dim, dtype=np.float32)
-        self.code_scale_ = np.ones(self.latent_dim, dtype=np.float32)
+        self._initialize(X, y, None)
+        self.code_mean_ = np.zeros(self.latent_dim_, dtype=np.float32)
+        self.code_scale_ = np.ones(self.latent_dim_, dtype=np.float32)
         self.history_ = []
         return self
 
     def transform(self, X: Array) -> npt.NDArray[np.float32]:
         """Return the code of each row, shape (n, latent_dim): deterministic."""
         X = self._check(X)
-        return self._in_batches(X, lambda x: self.module_.encode(x), (self.latent_dim,))
+        return self._apply(X, self.module_.encode, (self.latent_dim_,))
 
     def inverse_transform(self, X: Array) -> npt.NDArray[np.float32]:
         """Return the row of each code, one of the data's shape each, in its own units."""
         check_is_fitted(self, "module_")
         Z = np.asarray(X, dtype=np.float32)
-        if Z.ndim != 2 or Z.shape[1] != self.latent_dim:
+        if Z.ndim != 2 or Z.shape[1] != self.latent_dim_:
             raise InputError(
-                f"codes have shape {Z.shape}; expected (n, {self.latent_dim}), as from transform."
+                f"codes have shape {Z.shape}; expected (n, {self.latent_dim_}), as from transform."
             )
-        with torch.no_grad():
-            rows: npt.NDArray[np.float32] = self.module_.decode(torch.from_numpy(Z)).numpy()
+        rows = _in_batches(len(Z), lambda a, b: self._decode(Z[a:b]), self.shape_)
         return self.scaling_.invert(rows)
 
     def reconstruct(self, X: Array) -> npt.NDArray[np.float32]:
@@ -272,47 +297,15 @@ gradient_clip, device, precision
 
     def build_module(self, seed: int) -> kinds.Autoencoder:
         """Return a new, untrained network for the data that ``fit`` saw."""
-        if self.kind not in kinds.KINDS:
-            raise unknown("kind", self.kind, kinds.KINDS)
-        features = math.prod(self.shape_)
-        if features == 1 and not self.allow_overcomplete:
-            raise InputError("rows have 1 feature(s); a shorter code needs at least 2.")
-        if self.latent_dim < 1 or (self.latent_dim >= features and not self.allow_overcomplete):
-            raise InputError(
-                f"latent_dim={self.latent_dim} must be at least 1 and below the number of features "
-                f"({features}); pick 1..{features - 1}, or set allow_overcomplete=True."
-            )
-        low, high = self.scaling_.low, self.scaling_.high
-        reconstruction = kinds.Reconstruction(
-            loss=self.loss,
-            output=self.output_activation,
-            reduction=self.reduction,
-            low=low,
-            high=high if high > low else low + 1.0,
-        )
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            encoder, decoder = networks.build(
-                self.network,
-                self.shape_,
-                self.latent_dim,
-                kinds.KINDS[self.kind].code_width(self.latent_dim),
-                hidden=tuple(self.hidden),
-                activation=self.activation,
-                initializer=self.initializer,
-                batch_norm=self.batch_norm,
-                dropout=self.dropout,
-            )
-            return kinds.build(
-                self.kind, encoder, decoder, reconstruction, **(self.kind_options or {})
-            )
+        return assemble(self, seed)
 
     def _initialize(
-        self, X: Array, validation: Array | None
-    ) -> tuple[Array, Array | None, Training, Augment | None]:
+        self, X: Array, y: npt.ArrayLike | None, validation: Array | None
+    ) -> tuple[Array, Codes | None, Array | None, Training, Augment | None]:
         X = self._validate(X, reset=True)
+        codes = self._classes_of(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        X, validation = self._divide(X, validation, seed)
+        X, codes, validation = self._divide(X, codes, validation, seed)
         how = self._training(len(X), seed)
         augment = None if self.augment is None else Augment.parse(self.augment)
         if augment is not None and len(self.shape_) < 2:
@@ -320,12 +313,22 @@ gradient_clip, device, precision
                 f"augment={self.augment!r} moves pixels but a row has shape {self.shape_}; "
                 "use augment=None for tables."
             )
-        self.scaling_ = Scaling.fit(X, self.scaling)
+        self.scaling_ = Scaling.fit(self._values(X), self.scaling)
         self.module_ = self.build_module(seed)
+        self.latent_dim_ = self.module_.latent_dim
         place(how.device, how.precision, how.batch_size, self.module_)  # refuses unknown devices
-        self._n_features_out = self.latent_dim
+        self._n_features_out = self.latent_dim_
         self.training_ = how
-        return X, validation, how, augment
+        return X, codes, validation, how, augment
+
+    def _classes_of(self, X: Array, y: npt.ArrayLike | None) -> Codes | None:
+        self.classes_: Array = np.empty(0)
+        if self.kind not in kinds.KINDS:
+            raise unknown("kind", self.kind, kinds.KINDS)
+        if not kinds.KINDS[self.kind].needs_labels:
+            return None
+        self.classes_, codes = class_codes(X, y)
+        return codes
 
     def _training(self, rows: int, seed: int) -> Training:
         batch_size = min(128, rows) if self.batch_size == "auto" else self.batch_size
@@ -360,67 +363,80 @@ gradient_clip, device, precision
             seed=seed,
         )
 
-    def _divide(self, X: Array, validation: Array | None, seed: int) -> tuple[Array, Array | None]:
+    def _divide(
+        self, X: Array, codes: Codes | None, validation: Array | None, seed: int
+    ) -> tuple[Array, Codes | None, Array | None]:
         if validation is not None:
-            return X, self._validate(validation, reset=False)
+            return X, codes, self._validate(validation, reset=False)
         if not 0.0 <= self.validation_fraction < 1.0:
             raise InputError(
                 f"validation_fraction={self.validation_fraction} must be in [0, 1); 0 is none."
             )
         held_out = round(len(X) * self.validation_fraction)
         if held_out == 0:
-            return X, None
+            return X, codes, None
         order = np.random.default_rng(seed).permutation(len(X))
-        return X[order[held_out:]], X[order[:held_out]]
+        kept = order[held_out:]
+        return X[kept], None if codes is None else codes[kept], X[order[:held_out]]
 
     def _check(self, X: Array) -> Array:
         check_is_fitted(self, "module_")
         return self._validate(X, reset=False)
 
     def _validate(self, X: Array, *, reset: bool) -> Array:
-        X = validate_data(
-            self,
-            X,
-            reset=reset,
-            allow_nd=True,
-            dtype=NUMBERS,
-            ensure_min_samples=2 if reset else 1,
-        )
+        X = check_rows(self, X, reset=reset, sequences=self.network in networks.SEQUENCES)
         if reset:
             self.shape_ = tuple(X.shape[1:])
-        elif tuple(X.shape[1:]) != self.shape_:
-            raise InputError(
-                f"X holds rows of shape {tuple(X.shape[1:])}; this model was trained on rows of "
-                f"shape {self.shape_}."
-            )
+        else:
+            check_shape(X, self.shape_)
         return X
 
-    def _rows(self, X: Array) -> Rows:
-        return Rows(torch.from_numpy(self.scaling_.apply(X)))
+    def _values(self, X: Array) -> Array:
+        """What the scaling is fitted on: of sequences, the steps that are there, as a table."""
+        if self.network not in networks.SEQUENCES:
+            return X
+        there = np.arange(X.shape[1]) < sequence_lengths(X)[:, None]
+        return X[there]
 
-    def _measure_codes(self, rows: Rows) -> None:
-        with torch.no_grad():
-            codes = self.module_.encode(rows.x[:_CODE_STATISTICS_ROWS]).numpy()
-        self.code_mean_ = codes.mean(axis=0)
-        self.code_scale_ = np.maximum(codes.std(axis=0), 1e-6)
-
-    def _reconstruct_scaled(self, X: Array) -> npt.NDArray[np.float32]:
-        return self._in_batches(
-            X, lambda x: self.module_.decode(self.module_.encode(x)), self.shape_
-        )
+    def _rows(self, X: Array, codes: Codes | None = None) -> Rows:
+        y = None if codes is None else torch.from_numpy(codes)
+        return Rows(torch.from_numpy(self.scaling_.apply(X)), y)
 
     @torch.no_grad()
-    def _in_batches(
-        self, X: Array, compute: Any, shape: tuple[int, ...]
+    def _examine(self, x: Tensor) -> None:
+        x = x[:_EXAMINED_ROWS]
+        codes = self.module_.encode(x).numpy()
+        self.code_mean_ = codes.mean(axis=0)
+        self.code_scale_ = np.maximum(codes.std(axis=0), 1e-6)
+        self.diagnosis_ = self.module_.diagnose(x)
+        for finding in self.diagnosis_.findings:
+            warnings.warn(finding, CuelloWarning, stacklevel=3)
+
+    def _decode(self, Z: npt.NDArray[np.float32]) -> Tensor:
+        return self.module_.decode(torch.from_numpy(Z))
+
+    def _reconstruct_scaled(self, X: Array) -> npt.NDArray[np.float32]:
+        return self._apply(X, self.module_.reconstruct, self.shape_)
+
+    def _apply(
+        self, X: Array, compute: Callable[[Tensor], Tensor], shape: tuple[int, ...]
     ) -> npt.NDArray[np.float32]:
-        out = np.empty((len(X), *shape), dtype=np.float32)
-        for start in range(0, len(X), _INFERENCE_BATCH):
-            x: Tensor = self._rows(X[start : start + _INFERENCE_BATCH]).x
-            out[start : start + _INFERENCE_BATCH] = compute(x).numpy()
-        return out
+        return _in_batches(len(X), lambda a, b: compute(self._rows(X[a:b]).x), shape)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+@torch.no_grad()
+def _in_batches(
+    rows: int, compute: Callable[[int, int], Tensor], shape: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    """Fill (rows, *shape) a batch at a time: no copy of all scaled rows is ever made."""
+    out = np.empty((rows, *shape), dtype=np.float32)
+    for start in range(0, rows, _INFERENCE_BATCH):
+        stop = min(start + _INFERENCE_BATCH, rows)
+        out[start:stop] = compute(start, stop).numpy()
+    return out

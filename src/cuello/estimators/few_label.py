@@ -16,15 +16,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from cuello.data.augment import Augment
 from cuello.data.dataset import UNLABELLED
 from cuello.errors import CuelloWarning, InputError, unknown
-from cuello.estimators.autoencoder import NUMBERS, Autoencoder
+from cuello.estimators.autoencoder import Autoencoder
 from cuello.estimators.head import EncoderWithHead
+from cuello.estimators.inputs import check_rows, check_shape, class_codes
 from cuello.train import Rows, Training, train
 
 __all__ = ["MODES", "FewLabelClassifier", "Mode", "folds"]
@@ -164,33 +164,26 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         InputError
             If an option is outside its range, or no row is labelled; before training starts.
         """
-        X, targets = validate_data(self, X, y, allow_nd=True, dtype=NUMBERS, ensure_min_samples=2)
-        check_classification_targets(targets)
+        X = check_rows(self, X, reset=True)
+        self.classes_, codes = class_codes(X, y)
         mode = self._mode()
-        labelled = np.array([label != UNLABELLED for label in targets])  # labels may be texts
-        if not labelled.any():
-            raise InputError("y holds no labels (every entry is -1, unlabelled); label some rows.")
-        self.classes_, codes = np.unique(targets[labelled], return_inverse=True)
+        labelled = codes != UNLABELLED
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._training(self.learning_rates[0], 1, seed)  # refuse a wrong option before training
         self.autoencoder_ = clone(Autoencoder() if self.autoencoder is None else self.autoencoder)
         try:
             check_is_fitted(self.autoencoder_)
         except NotFittedError:
-            self.autoencoder_.fit(X)
+            self.autoencoder_.fit(X, y)
         x = torch.from_numpy(self.autoencoder_.scaling_.apply(X[labelled]))
-        self._fit_labelled(x, codes.astype(np.int64), mode, seed)
+        self._fit_labelled(x, codes[labelled], mode, seed)
         return self
 
     def predict_proba(self, X: Array) -> npt.NDArray[np.float64]:
         """Return the probability of each class, shape (n, classes), rows summing to 1."""
         check_is_fitted(self, "module_")
-        X = validate_data(self, X, reset=False, allow_nd=True, dtype=NUMBERS)
-        if tuple(X.shape[1:]) != self.autoencoder_.shape_:
-            raise InputError(
-                f"X holds rows of shape {tuple(X.shape[1:])}; this model was trained on rows of "
-                f"shape {self.autoencoder_.shape_}."
-            )
+        X = check_rows(self, X, reset=False)
+        check_shape(X, self.autoencoder_.shape_)
         out = np.empty((len(X), len(self.classes_)))
         with torch.no_grad():
             for start in range(0, len(X), _INFERENCE_BATCH):

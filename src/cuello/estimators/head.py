@@ -36,6 +36,7 @@ class EncoderWithHead(nn.Module):
 
     code_mean: Tensor
     code_scale: Tensor
+    progress = 1.0
 
     def __init__(
         self,
@@ -67,6 +68,14 @@ class EncoderWithHead(nn.Module):
         """Return the cross-entropy of the rows' classes."""
         assert batch.y is not None
         return {"cross_entropy": F.cross_entropy(self(batch.x).float(), batch.y)}
+
+    def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the same on held-out rows."""
+        return self.losses(batch, "classifier")
+
+    def active(self, progress: float) -> list[str]:
+        """Return the one player there is."""
+        return ["classifier"]
 
     def players(self) -> Players:
         """Return the head and, at its own rate, the encoder."""

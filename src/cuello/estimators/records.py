@@ -11,9 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from cuello.data.scaling import Scaling
+from cuello.estimators.assemble import name_of_source
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.estimators.few_label import MODES, FewLabelClassifier
-from cuello.kinds import options
+from cuello.kinds import Diagnosis, options
 from cuello.train import Training
 
 __all__ = ["autoencoder_of", "classifier_of", "record_autoencoder", "record_classifier"]
@@ -27,7 +28,9 @@ def record_autoencoder(model: Autoencoder) -> Record:
     check_is_fitted(model, "module_")
     params = model.get_params(deep=False)
     return {
-        "params": params | {"hidden": list(params["hidden"])},
+        "params": params
+        | {which: name_of_source(which, params[which]) for which in ("encoder", "decoder")},
+        "classes": model.classes_.tolist(),
         "shape": list(model.shape_),
         "scaling": model.scaling_.to_json(),
         "training": asdict(model.training_),
@@ -42,6 +45,7 @@ def record_autoencoder(model: Autoencoder) -> Record:
             }
             | dict(model.kind_options or {}),
         },
+        "diagnosis": model.diagnosis_._asdict(),
         "code_mean": model.code_mean_.tolist(),
         "code_scale": model.code_scale_.tolist(),
     }
@@ -57,8 +61,10 @@ def autoencoder_of(record: Record, weights: Weights) -> Autoencoder:
     model.code_scale_ = np.asarray(record["code_scale"], dtype=np.float32)
     model.training_ = Training(**record["training"])
     model.history_ = []
-    model._n_features_out = model.latent_dim
+    model.classes_ = np.asarray(record["classes"])
+    model.diagnosis_ = Diagnosis(**record["diagnosis"])
     module = model.build_module(seed=0)
+    model.latent_dim_ = model._n_features_out = module.latent_dim
     module.load_state_dict(dict(weights))
     model.module_ = module.eval()
     return model

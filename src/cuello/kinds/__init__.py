@@ -5,7 +5,17 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from cuello.kinds.base import KINDS, Autoencoder, Batch, Players, build, options, register
+from cuello.kinds.base import (
+    KINDS,
+    Autoencoder,
+    Batch,
+    Diagnosis,
+    Parts,
+    Players,
+    build,
+    options,
+    register,
+)
 from cuello.kinds.losses import LOSSES, OUTPUTS, Reconstruction
 
 __all__ = [
@@ -14,6 +24,8 @@ __all__ = [
     "OUTPUTS",
     "Autoencoder",
     "Batch",
+    "Diagnosis",
+    "Parts",
     "Players",
     "Reconstruction",
     "build",

@@ -11,15 +11,26 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from torch import Tensor, nn
 
 from cuello.errors import InputError, unknown
 from cuello.kinds.losses import Reconstruction
 
-__all__ = ["KINDS", "Autoencoder", "Batch", "Players", "build", "options", "register"]
+__all__ = [
+    "KINDS",
+    "Autoencoder",
+    "Batch",
+    "Diagnosis",
+    "Parts",
+    "Players",
+    "build",
+    "options",
+    "register",
+]
 
 Players = dict[str, list[dict[str, Any]]]
 """Optimizer name -> parameter groups. ``lr_scale`` in a group multiplies its learning rate."""
@@ -34,30 +45,83 @@ class Batch(NamedTuple):
     """(B,) class codes, or None."""
 
 
-class Autoencoder(nn.Module, ABC):
-    """An encoder, a decoder, and a way to train them.
+class Diagnosis(NamedTuple):
+    """What a trained model turned out to be, beyond its loss."""
+
+    statistics: dict[str, float | list[float]]
+    """Numbers by name; one a latent where it is a list."""
+    findings: list[str]
+    """What is wrong, each in a sentence with the way out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What a kind is built from.
 
     Parameters
     ----------
     encoder : nn.Module
         (B, ...) -> (B, code width).
     decoder : nn.Module
-        (B, K) -> (B, ...), before the last activation.
+        (B, decoder width) -> (B, ...), before the last activation.
     reconstruction : Reconstruction
         Loss and last activation.
+    shape : tuple of int
+        Shape of one row.
+    latent_dim : int
+        Length of the code (K).
+    classes : int
+        How many classes the rows are labelled with; 0 if they are not.
     """
 
-    def __init__(
-        self, encoder: nn.Module, decoder: nn.Module, reconstruction: Reconstruction
-    ) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
-        self.reconstruction = reconstruction
+    encoder: nn.Module
+    decoder: nn.Module
+    reconstruction: Reconstruction
+    shape: tuple[int, ...]
+    latent_dim: int
+    classes: int = 0
 
-    @staticmethod
-    def code_width(latent_dim: int) -> int:
+
+class Autoencoder(nn.Module, ABC):
+    """An encoder, a decoder, and a way to train them.
+
+    Parameters
+    ----------
+    parts : Parts
+        Networks, loss and sizes.
+
+    Attributes
+    ----------
+    progress : float
+        How far the training is, in [0, 1]. The loop sets it before every step; terms that are
+        warmed up read it. It is 1 on held-out rows, so that epochs can be compared.
+    """
+
+    equation: ClassVar[str]
+    """What is minimised, in one line."""
+    paper: ClassVar[str]
+    """Where it comes from."""
+    code_activation: ClassVar[str] = "identity"
+    """What ``code_activation="auto"`` means for this kind."""
+    needs_labels: ClassVar[bool] = False
+    """Whether it cannot be trained without classes."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
+        self.encoder = parts.encoder
+        self.decoder = parts.decoder
+        self.reconstruction = parts.reconstruction
+        self.latent_dim = parts.latent_dim
+        self.progress = 1.0
+
+    @classmethod
+    def code_width(cls, latent_dim: int) -> int:
         """How many numbers the encoder must give for ``latent_dim`` latents."""
+        return latent_dim
+
+    @classmethod
+    def decoder_width(cls, latent_dim: int, classes: int) -> int:
+        """How many numbers the decoder takes."""
         return latent_dim
 
     @abstractmethod
@@ -72,9 +136,28 @@ class Autoencoder(nn.Module, ABC):
         """Return rows (B, ...) in the range of the scaled data."""
         return self.reconstruction.activate(self.decoder(z))
 
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Return each row after encoding and decoding (B, ...)."""
+        return self.decode(self.encode(x))
+
     def players(self) -> Players:
         """Return who is optimised: one player that owns every parameter, unless a kind has more."""
         return {"autoencoder": [{"params": list(self.parameters())}]}
+
+    def active(self, progress: float) -> Sequence[str]:
+        """Return the players that move in an epoch, in order; asked when it begins."""
+        return list(self.players())
+
+    def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the terms whose sum on held-out rows decides which epoch was best."""
+        terms: dict[str, Tensor] = {}
+        for player in self.active(1.0):
+            terms |= self.losses(batch, player)
+        return terms
+
+    def diagnose(self, x: Tensor) -> Diagnosis:
+        """Examine the trained model on rows (n, ...): nothing to say, unless a kind has."""
+        return Diagnosis({}, [])
 
 
 Kind = TypeVar("Kind", bound=type[Autoencoder])
@@ -106,14 +189,8 @@ def options(kind: str) -> dict[str, inspect.Parameter]:
     return {n: p for n, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-def build(
-    kind: str,
-    encoder: nn.Module,
-    decoder: nn.Module,
-    reconstruction: Reconstruction,
-    **chosen: Any,
-) -> Autoencoder:
-    """Build a kind from its networks; options that are not its own are refused."""
+def build(kind: str, parts: Parts, **chosen: Any) -> Autoencoder:
+    """Build a kind from its parts; options that are not its own are refused."""
     own = options(kind)
     for name in chosen:
         if name not in own:
@@ -121,4 +198,4 @@ def build(
             raise InputError(
                 f"kind_options={name!r} is not an option of kind={kind!r}; its options: {known}."
             )
-    return KINDS[kind](encoder, decoder, reconstruction, **chosen)
+    return KINDS[kind](parts, **chosen)

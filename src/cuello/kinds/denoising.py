@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from cuello.data.noise import Noise
-from cuello.kinds.base import Autoencoder, Batch, register
-from cuello.kinds.losses import Reconstruction
+from cuello.kinds.base import Autoencoder, Batch, Parts, register
 
 __all__ = ["Denoising"]
 
@@ -20,8 +19,8 @@ class Denoising(Autoencoder):
 
     Parameters
     ----------
-    encoder, decoder, reconstruction
-        See :class:`cuello.kinds.base.Autoencoder`.
+    parts : Parts
+        Networks, loss and sizes.
     noise : str
         How rows are damaged, see :data:`cuello.data.noise.NOISES`.
     noise_level : float
@@ -35,23 +34,24 @@ class Denoising(Autoencoder):
     Source: Vincent et al., "Stacked denoising autoencoders", JMLR 11 (2010).
     """
 
+    equation = "loss(x, decode(encode(noise(x))))"
+    paper = "Vincent et al. 2010, JMLR 11, 3371-3408"
+
     def __init__(
         self,
-        encoder: nn.Module,
-        decoder: nn.Module,
-        reconstruction: Reconstruction,
+        parts: Parts,
         *,
         noise: str = "masking",
         noise_level: float = 0.75,
         noise_share: float = 0.9,
     ) -> None:
-        super().__init__(encoder, decoder, reconstruction)
+        super().__init__(parts)
         self.noise = Noise(
             noise,
             noise_level,
             share=noise_share,
-            low=reconstruction.low,
-            high=reconstruction.high,
+            low=parts.reconstruction.low,
+            high=parts.reconstruction.high,
         )
 
     def encode(self, x: Tensor) -> Tensor:

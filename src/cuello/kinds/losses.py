@@ -37,11 +37,11 @@ _MAPE_FLOOR = 1e-2  # keeps |error| / |target| finite where a target is (nearly)
 
 def _mape(output: Tensor, target: Tensor, reduction: str) -> Tensor:
     share = (output - target).abs() / target.abs().clamp_min(_MAPE_FLOOR)
-    return share.mean() if reduction == "mean" else share.sum()
+    return share if reduction == "none" else share.mean() if reduction == "mean" else share.sum()
 
 
-# (output, target, reduction) -> scalar; bce takes the sums before the sigmoid. PyTorch's own
-# reduction is one pass over the elements where reducing afterwards takes three.
+# (output, target, reduction) -> scalar, or a number an element for "none"; bce takes sums before
+# the sigmoid. PyTorch's own reduction is one pass over the elements, reducing afterwards is three.
 LOSSES: dict[str, Callable[[Tensor, Tensor, str], Tensor]] = {
     "mse": lambda output, target, how: F.mse_loss(output, target, reduction=how),
     "mae": lambda output, target, how: F.l1_loss(output, target, reduction=how),
@@ -69,6 +69,8 @@ class Reconstruction:
         ``mean`` over rows and elements, or ``sum`` over elements and mean over rows.
     low, high : float
         Smallest and largest value of the data after scaling.
+    missing : bool
+        Whether targets may hold NaN, which then do not count: the end of a short sequence.
 
     Raises
     ------
@@ -89,6 +91,7 @@ class Reconstruction:
     reduction: str = "mean"
     low: float = 0.0
     high: float = 1.0
+    missing: bool = False
 
     def __post_init__(self) -> None:
         if self.loss not in (*LOSSES, "auto"):
@@ -121,13 +124,28 @@ class Reconstruction:
         """Turn the decoder's last sums into values in the data's range."""
         return OUTPUTS[self.output](a)
 
-    def __call__(self, a: Tensor, target: Tensor) -> Tensor:
+    def __call__(self, a: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the loss of the decoder's last sums ``a`` against the target, a scalar.
 
         Cross-entropy is taken from the sums, not from their sigmoid: no logarithm of zero.
+
+        Parameters
+        ----------
+        a, target : Tensor
+            (B, ...).
+        weight : Tensor or None
+            (B, ...), how much each element counts; the mean is over what counts. Elements whose
+            target is NaN never count.
         """
-        a = a.float()  # the loss is always summed in float32, whatever the network computes in
-        total = LOSSES[self.loss](
-            a if self.loss == "bce" else self.activate(a), target, self.reduction
-        )
-        return total if self.reduction == "mean" else total / len(a)
+        if a.dtype != torch.float64:
+            a = a.float()  # summed in float32 at least, whatever the network computes in
+        if self.missing:
+            known = ~target.isnan()
+            target = target.nan_to_num()
+            weight = known.to(a.dtype) if weight is None else weight * known
+        output = a if self.loss == "bce" else self.activate(a)
+        if weight is None:
+            total = LOSSES[self.loss](output, target, self.reduction)
+            return total if self.reduction == "mean" else total / len(a)
+        total = (LOSSES[self.loss](output, target, "none") * weight).sum()
+        return total / (weight.sum().clamp_min(1) if self.reduction == "mean" else len(a))

@@ -18,6 +18,9 @@ class Plain(Autoencoder):
     (Baldi and Hornik 1989).
     """
 
+    equation = "loss(x, decode(encode(x)))"
+    paper = "Hinton and Salakhutdinov 2006, Science 313, 504-507"
+
     def encode(self, x: Tensor) -> Tensor:
         """Return the code (B, K)."""
         z: Tensor = self.encoder(x)

@@ -2,24 +2,98 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 from torch import nn
 
-from cuello.errors import unknown
+from cuello.errors import InputError, unknown
 from cuello.networks import dense
 from cuello.networks.layers import ACTIVATIONS, INITIALIZERS
 
-__all__ = ["ACTIVATIONS", "INITIALIZERS", "NETWORKS", "build"]
+__all__ = [
+    "ACTIVATIONS",
+    "COMMON",
+    "INITIALIZERS",
+    "NETWORKS",
+    "SEQUENCES",
+    "build",
+    "default_hidden",
+    "options",
+]
 
 NETWORKS: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {"dense": dense.build}
+"""Name -> ``build(shape, inputs, outputs, *, <common and own options>)``."""
+
+SEQUENCES: frozenset[str] = frozenset()
+"""Networks whose rows are sequences: (time, features), shorter ones filled up with NaN."""
+
+COMMON = ("hidden", "activation", "code_activation", "initializer", "batch_norm", "dropout")
+"""Options that every network has, under the same names."""
+
+
+def options(name: str) -> dict[str, inspect.Parameter]:
+    """Return the options that a network has beyond the common ones.
+
+    Examples
+    --------
+    >>> list(options("dense"))
+    ['tied']
+    """
+    if name not in NETWORKS:
+        raise unknown("network", name, NETWORKS)
+    parameters = inspect.signature(NETWORKS[name]).parameters
+    return {
+        n: p
+        for n, p in parameters.items()
+        if p.kind is inspect.Parameter.KEYWORD_ONLY and n not in COMMON
+    }
+
+
+def default_hidden(name: str) -> tuple[int, ...]:
+    """Return the widths that a network has if none are given."""
+    default: tuple[int, ...] = inspect.signature(NETWORKS[name]).parameters["hidden"].default
+    return default
 
 
 def build(
-    name: str, shape: tuple[int, ...], latent_dim: int, code_width: int, **options: Any
+    name: str,
+    shape: tuple[int, ...],
+    inputs: int,
+    outputs: int,
+    *,
+    own: dict[str, Any] | None = None,
+    **common: Any,
 ) -> tuple[nn.Module, nn.Module]:
-    """Build the named encoder and decoder; options are those of the network's own ``build``."""
-    if name not in NETWORKS:
-        raise unknown("network", name, NETWORKS)
-    return NETWORKS[name](shape, latent_dim, code_width, **options)
+    """Build the named encoder and decoder.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`NETWORKS`.
+    shape : tuple of int
+        Shape of one row.
+    inputs : int
+        How many numbers the decoder takes.
+    outputs : int
+        How many numbers the encoder gives.
+    own : dict or None
+        The network's own options.
+    **common
+        Options in :data:`COMMON`.
+
+    Raises
+    ------
+    InputError
+        If the name or an option is not known, or does not fit the shape.
+    """
+    known = options(name)
+    for option in own or {}:
+        if option not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise InputError(
+                f"network_options={option!r} is not an option of network={name!r}; its options: "
+                f"{names}."
+            )
+    return NETWORKS[name](shape, inputs, outputs, **common, **(own or {}))

@@ -1,7 +1,7 @@
 """Fully connected encoder and decoder of any depth.
 
 Shapes: B rows of a batch, D features of a row (its shape multiplied out), C outputs of the encoder,
-K latents.
+K inputs of the decoder.
 """
 
 from __future__ import annotations
@@ -10,24 +10,46 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from cuello.errors import InputError
 from cuello.networks.layers import activation_layer, initialize
 
-__all__ = ["build"]
+__all__ = ["TiedLinear", "build"]
+
+
+class TiedLinear(nn.Module):
+    """A linear layer whose weights are those of another one, transposed.
+
+    Parameters
+    ----------
+    other : nn.Linear
+        (D, C): this layer maps (B, C) to (B, D) with a bias of its own.
+    """
+
+    def __init__(self, other: nn.Linear) -> None:
+        super().__init__()
+        self.weight = other.weight
+        self.bias = nn.Parameter(other.weight.new_zeros(other.in_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, D)."""
+        return F.linear(x, self.weight.t(), self.bias)
 
 
 def build(
     shape: tuple[int, ...],
-    latent_dim: int,
-    code_width: int,
+    inputs: int,
+    outputs: int,
     *,
     hidden: Sequence[int] = (512, 256),
     activation: str = "relu",
+    code_activation: str = "identity",
     initializer: str = "default",
     batch_norm: bool = False,
     dropout: float = 0.0,
+    tied: bool = False,
 ) -> tuple[nn.Sequential, nn.Sequential]:
     """Build a dense encoder and its mirror image.
 
@@ -35,25 +57,31 @@ def build(
     ----------
     shape : tuple of int
         Shape of one row; images are flattened on the way in and restored on the way out.
-    latent_dim : int
+    inputs : int
         Inputs of the decoder (K).
-    code_width : int
-        Outputs of the encoder (C): ``latent_dim``, or more where a kind needs more than a point.
+    outputs : int
+        Outputs of the encoder (C).
     hidden : sequence of int
         Widths from the input to the code; the decoder mirrors them. Empty: one linear layer each.
     activation : str
         After every layer but the last of each half.
+    code_activation : str
+        After the last layer of the encoder.
     initializer : str
         See :data:`cuello.networks.layers.INITIALIZERS`.
     batch_norm : bool
         Batch normalisation before each activation (Ioffe and Szegedy 2015, arXiv:1502.03167).
     dropout : float
         Rate in [0, 1) after each activation (Srivastava et al. 2014).
+    tied : bool
+        Whether each layer of the decoder uses the weights of its mirror image, transposed; needs
+        ``inputs`` equal to ``outputs``.
 
     Returns
     -------
     encoder, decoder : nn.Sequential
-        The decoder's last layer has no activation: the loss decides (:mod:`cuello.kinds.losses`).
+        As many blocks each; block i of the encoder is undone by block -1 - i of the decoder. The
+        decoder's last block has no activation: the loss decides (:mod:`cuello.kinds.losses`).
 
     Examples
     --------
@@ -65,22 +93,37 @@ def build(
         raise InputError(f"dropout={dropout} is not a rate; use 0 (none) up to, not including, 1.")
     if any(width < 1 for width in hidden):
         raise InputError(f"hidden={tuple(hidden)} holds a width below 1; use positive widths.")
+    if tied and inputs != outputs:
+        raise InputError(
+            f"tied=True needs a decoder that takes what the encoder gives; this kind's encoder "
+            f"gives {outputs} numbers and its decoder takes {inputs}; use tied=False."
+        )
     features = math.prod(shape)
 
-    def layers(widths: Sequence[int]) -> list[nn.Module]:
-        stack: list[nn.Module] = []
-        for i, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
-            stack.append(initialize(nn.Linear(inputs, outputs), initializer))
-            if i < len(widths) - 2:
-                if batch_norm:
-                    stack.append(nn.BatchNorm1d(outputs))
-                stack.append(activation_layer(activation))
-                if dropout:
-                    stack.append(nn.Dropout(dropout))
-        return stack
+    def block(layer: nn.Module, width: int) -> nn.Sequential:
+        return nn.Sequential(
+            layer,
+            *([nn.BatchNorm1d(width)] if batch_norm else []),
+            activation_layer(activation),
+            *([nn.Dropout(dropout)] if dropout else []),
+        )
 
-    encoder = nn.Sequential(nn.Flatten(), *layers([features, *hidden, code_width]))
-    decoder = nn.Sequential(
-        *layers([latent_dim, *reversed(hidden), features]), nn.Unflatten(1, shape)
+    def linears(widths: Sequence[int]) -> list[nn.Linear]:
+        return [initialize(nn.Linear(a, b), initializer) for a, b in itertools.pairwise(widths)]
+
+    encoder_layers = linears([features, *hidden, outputs])
+    decoder_layers: list[nn.Module] = (
+        [TiedLinear(layer) for layer in reversed(encoder_layers)]
+        if tied
+        else [*linears([inputs, *reversed(hidden), features])]
     )
-    return encoder, decoder
+    *first, last = encoder_layers
+    encoder = [block(layer, width) for layer, width in zip(first, hidden, strict=True)]
+    encoder.append(nn.Sequential(last, activation_layer(code_activation)))
+    encoder[0].insert(0, nn.Flatten())
+    *first_back, last_back = decoder_layers
+    decoder = [
+        block(layer, width) for layer, width in zip(first_back, reversed(hidden), strict=True)
+    ]
+    decoder.append(nn.Sequential(last_back, nn.Unflatten(1, shape)))
+    return nn.Sequential(*encoder), nn.Sequential(*decoder)

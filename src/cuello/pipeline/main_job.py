@@ -105,7 +105,9 @@ def start(
     with _collect_warnings() as notes:
         prepared = prepare(job)
         # Refuses what fit would, before a folder is made.
-        _estimator(job).set_params(validation_fraction=0.0).initialize(prepared.train)
+        _estimator(job).set_params(validation_fraction=0.0).initialize(
+            prepared.train, prepared.known_labels
+        )
     folder.start(run_config(job, prepared, [*prepared.data.notes, *notes]), overwrite=overwrite)
     return _Run(job, prepared, folder, progress or Silent()).finish()
 
@@ -164,7 +166,7 @@ class _Run:
             autoencoder = self.pretrain()
             pca = fit_pca(
                 autoencoder.scaling_.apply(self.prepared.train),
-                autoencoder.latent_dim,
+                autoencoder.latent_dim_,
                 self.job.seed,
             )
             reconstruction, errors = measure_reconstruction(autoencoder, pca, self.prepared)
@@ -200,12 +202,13 @@ class _Run:
         return self.folder
 
     def pretrain(self) -> Autoencoder:
-        """Train on all training rows, without labels."""
+        """Train on all training rows; only kinds that need classes see the few that are known."""
         autoencoder = _estimator(self.job)
         watcher = Watcher(step=lambda done, all: self.progress.update("autoencoder", done, all))
         try:
             autoencoder.fit(
                 self.prepared.train,
+                self.prepared.known_labels,
                 validation=self.prepared.validation,
                 checkpoint=self.folder.checkpoint,
                 watcher=watcher,

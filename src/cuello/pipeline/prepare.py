@@ -58,6 +58,14 @@ class Prepared:
         return self.data.X[self.rows.train]
 
     @property
+    def known_labels(self) -> Codes | None:
+        """Class of each training row that the classifier in the run folder may see; others -1."""
+        if self.plan is None or self.data.y is None:
+            return None
+        visible = np.isin(self.rows.train, self.plan.final)
+        return np.where(visible, self.data.y[self.rows.train], UNLABELLED)
+
+    @property
     def validation(self) -> Array:
         """Validation rows."""
         return self.data.X[self.rows.validation]

@@ -64,7 +64,7 @@ def measure_reconstruction(
     return {
         "test_mse": float(errors.mean()),
         "pca_test_mse": float(pca_errors.mean()),
-        "latent_dim": autoencoder.latent_dim,
+        "latent_dim": autoencoder.latent_dim_,
         "pca_components": int(pca.n_components_),
     }, errors
 

@@ -6,8 +6,9 @@ there and are looked at once in ``_SYNC_EVERY`` steps.
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
@@ -35,11 +36,19 @@ _VALIDATION_BATCH = 1024
 class Trainable(Protocol):
     """What the loop asks of a model, besides being an ``nn.Module``."""
 
+    progress: float
+
     def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
         """Return the named terms that this player minimises."""
 
     def players(self) -> Players:
         """Return the parameter groups of each optimizer."""
+
+    def active(self, progress: float) -> Sequence[str]:
+        """Return the players that move in an epoch."""
+
+    def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the terms that decide which epoch was best."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,7 @@ def train(
         if keeper is not None:
             keeper.flush()
         model.to("cpu").eval()
+        _trainable(model).progress = 1.0
     if held_out is not None:
         state.restore_best()
     return state.history
@@ -144,15 +154,18 @@ def _run_epoch(
     order = torch.randperm(len(rows)).to(placement.device)
     bounds = batch_bounds(len(rows), how.batch_size)
     first_step, all_steps = state.epoch * len(bounds), how.epochs * len(bounds)
+    model = _trainable(state.model)
+    players = model.active(first_step / all_steps)
     sums: dict[str, float] = {}
     pending: list[dict[str, Tensor]] = []
     rate = 0.0
     for step, (start, stop) in enumerate(bounds):
-        rate = how.learning_rate * how.rate_factor((first_step + step) / all_steps)
+        model.progress = (first_step + step) / all_steps
+        rate = how.learning_rate * how.rate_factor(model.progress)
         batch = rows.take(order[start:stop])
         if augment is not None:
             batch = batch._replace(x=augment(batch.x))
-        pending.append(train_step(state, batch, rate, how, placement))
+        pending.append(train_step(state, batch, players, rate, how, placement))
         if len(pending) == _SYNC_EVERY or stop == len(rows):
             done = first_step + step + 1
             losses = _to_host(pending)  # CPU-GPU sync point
@@ -172,17 +185,23 @@ def _run_epoch(
 
 
 def train_step(
-    state: State, batch: Batch, rate: float, how: Training, placement: Placement
+    state: State,
+    batch: Batch,
+    players: Sequence[str],
+    rate: float,
+    how: Training,
+    placement: Placement,
 ) -> dict[str, Tensor]:
-    """Let every player take one step; return the terms, still on the device."""
+    """Let each of these players take one step; return the terms, still on the device."""
     logged: dict[str, Tensor] = {}
-    for player, optimizer in state.optimizers.items():
+    for player in players:
+        optimizer = state.optimizers[player]
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("lr_scale", 1.0)
         optimizer.zero_grad(set_to_none=True)
         with placement.autocast():
             terms = _trainable(state.model).losses(batch, player)
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        functools.reduce(torch.add, terms.values()).backward()  # type: ignore[no-untyped-call]
         if how.gradient_clip is not None:
             owned = [p for group in optimizer.param_groups for p in group["params"]]
             nn.utils.clip_grad_norm_(owned, how.gradient_clip)
@@ -195,15 +214,16 @@ def train_step(
 def evaluate(state: State, rows: Rows, how: Training, placement: Placement) -> dict[str, float]:
     """Return the mean of each term over held-out rows, with the same noise in every epoch."""
     state.model.eval()
+    model = _trainable(state.model)
+    model.progress = 1.0
     torch.manual_seed(_seed(how.seed))
     sums: dict[str, float] = {}
     for start, stop in batch_bounds(len(rows), _VALIDATION_BATCH):
         batch = rows.take(slice(start, stop))
-        for player in state.optimizers:
-            with placement.autocast():
-                terms = _trainable(state.model).losses(batch, player)
-            for name, term in terms.items():
-                sums[name] = sums.get(name, 0.0) + float(term) * (stop - start)
+        with placement.autocast():
+            terms = model.held_out_losses(batch)
+        for name, term in terms.items():
+            sums[name] = sums.get(name, 0.0) + float(term) * (stop - start)
     return {name: total / len(rows) for name, total in sums.items()}
 
 

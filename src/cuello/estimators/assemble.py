@@ -1,0 +1,195 @@
+"""From the options of an estimator and the shape of its rows to an untrained network."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from cuello import kinds, networks
+from cuello.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from cuello.estimators.autoencoder import Autoencoder
+
+__all__ = ["NetworkSource", "assemble", "name_of_source"]
+
+NetworkSource = nn.Module | Callable[[], nn.Module] | str
+"""A network, a function or class that makes one, or where to import either: ``package.mod:name``"""
+
+
+def assemble(model: Autoencoder, seed: int) -> kinds.Autoencoder:
+    """Build the network that an estimator describes, for rows of its ``shape_``.
+
+    Raises
+    ------
+    InputError
+        If an option is not known, or options do not fit one another or the rows.
+    """
+    if model.kind not in kinds.KINDS:
+        raise unknown("kind", model.kind, kinds.KINDS)
+    kind = kinds.KINDS[model.kind]
+    low, high = model.scaling_.low, model.scaling_.high
+    reconstruction = kinds.Reconstruction(
+        loss=model.loss,
+        output=model.output_activation,
+        reduction=model.reduction,
+        low=low,
+        high=high if high > low else low + 1.0,
+        missing=model.network in networks.SEQUENCES,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if model.encoder is None and model.decoder is None:
+            latent_dim = _check_latent_dim(model)
+            encoder, decoder = _named(model, kind, latent_dim)
+        else:
+            encoder, decoder, latent_dim = _given(model, kind)
+        parts = kinds.Parts(
+            encoder=encoder,
+            decoder=decoder,
+            reconstruction=reconstruction,
+            shape=model.shape_,
+            latent_dim=latent_dim,
+            classes=len(model.classes_),
+        )
+        return kinds.build(model.kind, parts, **(model.kind_options or {}))
+
+
+def _named(
+    model: Autoencoder, kind: type[kinds.Autoencoder], latent_dim: int
+) -> tuple[nn.Module, nn.Module]:
+    networks.options(model.network)  # refuses an unknown one
+    hidden = networks.default_hidden(model.network) if model.hidden is None else model.hidden
+    own_activation = model.code_activation == "auto"
+    return networks.build(
+        model.network,
+        model.shape_,
+        kind.decoder_width(latent_dim, len(model.classes_)),
+        kind.code_width(latent_dim),
+        own=dict(model.network_options or {}),
+        hidden=tuple(hidden),
+        activation=model.activation,
+        code_activation=kind.code_activation if own_activation else model.code_activation,
+        initializer=model.initializer,
+        batch_norm=model.batch_norm,
+        dropout=model.dropout,
+    )
+
+
+def _check_latent_dim(model: Autoencoder) -> int:
+    features = math.prod(model.shape_)
+    if features == 1 and not model.allow_overcomplete:
+        raise InputError("rows have 1 feature(s); a shorter code needs at least 2.")
+    if model.latent_dim < 1 or (model.latent_dim >= features and not model.allow_overcomplete):
+        raise InputError(
+            f"latent_dim={model.latent_dim} must be at least 1 and below the number of features "
+            f"({features}); pick 1..{features - 1}, or set allow_overcomplete=True."
+        )
+    return int(model.latent_dim)
+
+
+def _given(model: Autoencoder, kind: type[kinds.Autoencoder]) -> tuple[nn.Module, nn.Module, int]:
+    """Make the user's own networks, and find out from their shapes how long the code is."""
+    if model.encoder is None or model.decoder is None:
+        missing = "encoder" if model.encoder is None else "decoder"
+        raise InputError(f"{missing}=None: give encoder and decoder together, or neither.")
+    encoder, decoder = _make("encoder", model.encoder), _make("decoder", model.decoder)
+    shape = model.shape_
+    code = _try("encoder", encoder, (2, *shape))
+    if len(code) != 2 or code[0] != 2:
+        raise InputError(
+            f"encoder turns rows of shape (2, {_listed(shape)}) into {code}; it must give "
+            "(2, length of the code): end it with torch.nn.Flatten()."
+        )
+    latent_dim = code[1] // kind.code_width(1)
+    if latent_dim < 1 or kind.code_width(latent_dim) != code[1]:
+        raise InputError(
+            f"encoder gives {code[1]} numbers a row; kind={model.kind!r} needs a multiple of "
+            f"{kind.code_width(1)}."
+        )
+    width = kind.decoder_width(latent_dim, len(model.classes_))
+    row = _try("decoder", decoder, (2, width))
+    if row != (2, *shape):
+        raise InputError(
+            f"decoder turns codes of shape (2, {width}) into {row}; it must give "
+            f"(2, {_listed(shape)}), the shape of the rows: end it with "
+            f"torch.nn.Unflatten(1, ({_listed(shape)}))."
+        )
+    return encoder, decoder, latent_dim
+
+
+def _make(which: str, source: NetworkSource) -> nn.Module:
+    made = _import(which, source) if isinstance(source, str) else source
+    if isinstance(made, nn.Module):
+        module = copy.deepcopy(made)
+        for layer in module.modules():  # so that the seed decides the weights, as it does elsewhere
+            if callable(reset := getattr(layer, "reset_parameters", None)):
+                reset()
+        return module
+    made = made() if callable(made) else made
+    if not isinstance(made, nn.Module):
+        raise InputError(
+            f"{which}={source!r} is no torch.nn.Module, and no function or class that makes one; "
+            "give one of them, or where to import it: 'package.module:name'."
+        )
+    return made
+
+
+def _import(which: str, source: str) -> Any:
+    module, _, name = source.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"{which}={source!r} cannot be imported ({error}); write 'package.module:name', and "
+            "run where Python finds that module."
+        ) from None
+    return found
+
+
+def _try(which: str, module: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+    was_training = module.training
+    try:
+        with torch.no_grad():
+            out = module.eval()(torch.zeros(shape))
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{which} cannot take rows of shape {shape}: {reason}") from None
+    finally:
+        module.train(was_training)
+    if not isinstance(out, torch.Tensor):
+        raise InputError(f"{which} gives {type(out).__name__}; it must give a tensor.")
+    return tuple(out.shape)
+
+
+def _listed(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))
+
+
+def name_of_source(which: str, source: NetworkSource | None) -> str | None:
+    """Return the importable name of a network, by which a run folder can build it again.
+
+    Raises
+    ------
+    InputError
+        If it has none: a module object, or a function made inside another one.
+    """
+    if source is None or isinstance(source, str):
+        return source
+    if not isinstance(source, nn.Module):
+        name = f"{source.__module__}:{source.__qualname__}"
+        if source.__module__ != "__main__" and "<" not in name:
+            return name
+    raise InputError(
+        f"{which} is a {type(source).__name__} that no other program can import, so a run folder "
+        "cannot build it again; put a function that makes it into a module and give its name: "
+        f"{which}='package.module:name'."
+    )

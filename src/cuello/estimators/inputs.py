@@ -1,0 +1,139 @@
+"""Rows and classes as they come from a user, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import assert_all_finite, validate_data
+
+from cuello.data.dataset import UNLABELLED
+from cuello.errors import InputError
+
+__all__ = ["check_rows", "check_shape", "class_codes", "pad", "sequence_lengths"]
+
+Array = npt.NDArray[Any]
+Codes = npt.NDArray[np.int64]
+
+NUMBERS = [np.float32, np.float64, np.uint8]
+"""Types of input that are taken as they are; others become float32."""
+
+
+def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool, sequences: bool = False) -> Array:
+    """Return rows as an array of finite numbers, by scikit-learn's rules.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Remembers the number and names of columns, or compares with what it remembers.
+    X : array-like
+        (n, ...). With ``sequences``, also a list of (time, features) arrays of various lengths.
+    reset : bool
+        Remember (``fit``), or compare (everything else).
+    sequences : bool
+        Whether NaN may fill up the end of a row.
+    """
+    if sequences and isinstance(X, list | tuple):
+        X = pad(X)
+    rows: Array = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        allow_nd=True,
+        dtype=NUMBERS,
+        ensure_min_samples=2 if reset else 1,
+        ensure_all_finite="allow-nan" if sequences else True,
+    )
+    if sequences:
+        if rows.ndim != 3:
+            raise InputError(
+                f"X has shape {rows.shape}; network='sequence' needs (n, time, features), or a "
+                "list of (time, features) arrays."
+            )
+        sequence_lengths(rows)
+    return rows
+
+
+def check_shape(X: Array, shape: tuple[int, ...]) -> None:
+    """Refuse rows of another shape than a model was trained on."""
+    if tuple(X.shape[1:]) != shape:
+        raise InputError(
+            f"X holds rows of shape {tuple(X.shape[1:])}; this model was trained on rows of shape "
+            f"{shape}."
+        )
+
+
+def pad(X: Sequence[npt.ArrayLike]) -> npt.NDArray[np.float32]:
+    """Fill up sequences with NaN to the length of the longest.
+
+    Examples
+    --------
+    >>> pad([[[1.0]], [[2.0], [3.0]]])[..., 0]
+    array([[ 1., nan],
+           [ 2.,  3.]], dtype=float32)
+    """
+    rows = [np.asarray(row, dtype=np.float32) for row in X]
+    shapes = {row.shape[1:] for row in rows}
+    if not rows or any(row.ndim != 2 for row in rows) or len(shapes) > 1:
+        raise InputError(
+            f"X is a list of {len(rows)} arrays of shapes such as "
+            f"{[row.shape for row in rows[:3]]}; sequences are (time, features) each, with the "
+            "same features."
+        )
+    out = np.full((len(rows), max(map(len, rows)), *shapes.pop()), np.nan, dtype=np.float32)
+    for filled, row in zip(out, rows, strict=True):
+        filled[: len(row)] = row
+    return out
+
+
+def sequence_lengths(X: Array) -> Codes:
+    """Return the length of each sequence in (n, time, features): NaN fills up its end.
+
+    Raises
+    ------
+    InputError
+        If a sequence is empty, or has NaN elsewhere than at its end.
+    """
+    known = ~np.isnan(X)
+    steps = known.all(axis=2)
+    lengths: Codes = steps.sum(axis=1)
+    if (empty := np.flatnonzero(lengths == 0)).size:
+        raise InputError(f"sequence {empty[0]} has length 0; leave it out.")
+    expected = np.arange(X.shape[1]) < lengths[:, None]
+    if (bad := np.flatnonzero((known != expected[..., None]).any(axis=(1, 2)))).size:
+        raise InputError(
+            f"sequence {bad[0]} has NaN before its end; NaN marks the end of short sequences, so "
+            "fill in missing values first."
+        )
+    return lengths
+
+
+def class_codes(X: Array, y: npt.ArrayLike | None) -> tuple[Array, Codes]:
+    """Return the classes, and the class of each row by number, -1 where it has none.
+
+    Raises
+    ------
+    InputError
+        If no row is labelled.
+    """
+    if y is None:
+        # The middle of this sentence is what scikit-learn's own checks look for.
+        raise InputError(
+            "learning classes requires y to be passed, but the target y is None; give fit a class "
+            "for every row, -1 where it has none."
+        )
+    labels = column_or_1d(y, warn=True)
+    assert_all_finite(labels, input_name="y")
+    check_consistent_length(X, labels)
+    check_classification_targets(labels)
+    known = np.array([label != UNLABELLED for label in labels], dtype=bool)
+    if not known.any():
+        raise InputError("y holds no labels (every entry is -1, unlabelled); label some rows.")
+    codes = np.full(len(labels), UNLABELLED, dtype=np.int64)
+    classes, codes[known] = np.unique(labels[known], return_inverse=True)
+    return classes, codes
