@@ -23,6 +23,7 @@ def test_formulas():
         "huber": (0.5 * (s - t) ** 2).mean(),  # all errors are below delta = 1
         "mape": ((s - t).abs() / t.clamp_min(0.01)).mean(),
         "bce": -(t * s.log() + (1 - t) * (1 - s).log()).mean(),
+        "gaussian": -torch.distributions.Normal(s, 1.0).log_prob(t).mean(),
     }
     assert expected.keys() == LOSSES.keys()
     for name, value in expected.items():
@@ -34,6 +35,38 @@ def test_sum_is_mean_times_elements(loss):
     a, t = sums_and_target()
     mean, total = (Reconstruction(loss=loss, reduction=r)(a, t) for r in ("mean", "sum"))
     torch.testing.assert_close(total, 4 * mean)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_weights_choose_elements(loss, reduction):
+    a, t = sums_and_target()
+    fit = Reconstruction(loss=loss, reduction=reduction)
+    torch.testing.assert_close(fit(a, t, torch.ones_like(t)), fit(a, t))
+    first = torch.zeros_like(t)
+    first[:, :2] = 1.0
+    torch.testing.assert_close(fit(a, t, first), fit(a[:, :2], t[:, :2]))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_missing_targets_do_not_count(loss, reduction):
+    a, t = sums_and_target()
+    part = t.clone()
+    part[:, 2:] = float("nan")
+    a.requires_grad_()
+    value = Reconstruction(loss=loss, reduction=reduction, missing=True)(a, part)
+    torch.testing.assert_close(
+        value, Reconstruction(loss=loss, reduction=reduction)(a[:, :2], t[:, :2])
+    )
+    value.backward()
+    assert a.grad.isfinite().all()
+    assert not a.grad[:, 2:].any()
+
+
+@pytest.mark.parametrize(("name", "same"), [("l1", "mae"), ("l2", "mse"), ("bernoulli", "bce")])
+def test_other_names(name, same):
+    assert Reconstruction(loss=name) == Reconstruction(loss=same)
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
@@ -68,7 +101,8 @@ def test_auto_follows_the_range(low, high, output, loss):
         ({"loss": "bce", "low": -1.0}, "scaling='minmax'"),
         ({"loss": "bce", "output": "identity"}, "loss='mse'"),
         ({"output": "relu", "low": -2.0}, "output_activation='auto'"),
-        ({"output": "tanh", "high": 3.0}, "reaches -1..1"),
+        ({"output": "tanh", "low": -2.0}, "reaches -1..1"),
+        ({"output": "tanh"}, "scaling='symmetric'"),
         ({"loss": "msee"}, "did you mean 'mse'"),
         ({"output": "sigmoidal"}, "did you mean 'sigmoid'"),
         ({"reduction": "total"}, "mean, sum"),

@@ -45,12 +45,19 @@ def _mape(output: Tensor, target: Tensor, reduction: str) -> Tensor:
 LOSSES: dict[str, Callable[[Tensor, Tensor, str], Tensor]] = {
     "mse": lambda output, target, how: F.mse_loss(output, target, reduction=how),
     "mae": lambda output, target, how: F.l1_loss(output, target, reduction=how),
+    "gaussian": lambda output, target, how: F.gaussian_nll_loss(
+        output, target, torch.ones_like(output), full=True, reduction=how
+    ),
     "huber": lambda output, target, how: F.huber_loss(output, target, reduction=how),
     "mape": _mape,
     "bce": lambda sums, target, how: F.binary_cross_entropy_with_logits(
         sums, target, reduction=how
     ),
 }
+
+
+# Other names that the same losses go by.
+_ALSO = {"l1": "mae", "l2": "mse", "bernoulli": "bce"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +67,10 @@ class Reconstruction:
     Parameters
     ----------
     loss : str
-        ``mse``, ``mae``, ``huber`` (delta 1), ``mape`` (targets below 0.01 in size count as 0.01)
-        or ``bce`` (binary cross-entropy, on targets in [0, 1] with a sigmoid output); ``auto`` is
-        ``bce`` where it can be had and ``mse`` otherwise.
+        ``mse`` (or ``l2``), ``mae`` (or ``l1``), ``huber`` (delta 1), ``mape`` (targets below 0.01
+        in size count as 0.01), ``bce`` (binary cross-entropy, or ``bernoulli``: on targets in
+        [0, 1] with a sigmoid output) or ``gaussian`` (minus the log-likelihood in nats, variance
+        1); ``auto`` is ``bce`` where it can be had and ``mse`` otherwise.
     output : str
         Last activation, or ``auto``: sigmoid for data in [0, 1], otherwise identity.
     reduction : str
@@ -94,8 +102,9 @@ class Reconstruction:
     missing: bool = False
 
     def __post_init__(self) -> None:
-        if self.loss not in (*LOSSES, "auto"):
-            raise unknown("loss", self.loss, [*LOSSES, "auto"])
+        if self.loss not in (*LOSSES, *_ALSO, "auto"):
+            raise unknown("loss", self.loss, [*LOSSES, *_ALSO, "auto"])
+        object.__setattr__(self, "loss", _ALSO.get(self.loss, self.loss))
         if self.output not in (*OUTPUTS, "auto"):
             raise unknown("output_activation", self.output, [*OUTPUTS, "auto"])
         if self.reduction not in REDUCTIONS:
@@ -111,6 +120,12 @@ class Reconstruction:
                 f"loss='bce' needs data in 0..1 and a sigmoid output; the scaled data lies in "
                 f"{self.low:.4g}..{self.high:.4g} and the output is {self.output!r}; use "
                 "scaling='minmax' with output_activation='auto', or loss='mse'."
+            )
+        if self.output == "tanh" and self.low >= 0.0:
+            raise InputError(
+                f"output_activation='tanh' reaches -1..1 but the scaled data lies in "
+                f"{self.low:.4g}..{self.high:.4g}, so half of it would never be used; use "
+                "scaling='symmetric', or output_activation='auto'."
             )
         lowest, highest = _REACH[self.output]
         if self.low < lowest or self.high > highest:
