@@ -20,7 +20,7 @@ types: .venv/.testing
 unit: .venv/.testing
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-bench: .venv/.installed
+bench: .venv/.bench
 	$(BIN)/python -m benchmarks
 
 docs: .venv/.docs
@@ -35,6 +35,10 @@ docs: .venv/.docs
 
 .venv/.testing: .venv/.installed
 	$(PIP) -e ".[test]"
+	@touch $@
+
+.venv/.bench: .venv/.installed
+	$(PIP) -e ".[bench]"
 	@touch $@
 
 .venv/.docs: .venv/.installed

@@ -117,7 +117,7 @@ def _steps(
         end = time.perf_counter() + seconds_a_round
         while time.perf_counter() < end or len(steps) < _LEAST_STEPS:
             started = time.perf_counter()
-            train_step(state, batch, how.learning_rate, how, placement)
+            train_step(state, batch, [*state.optimizers], how.learning_rate, how, placement)
             steps.append(time.perf_counter() - started)
         return statistics.median(steps)
 
