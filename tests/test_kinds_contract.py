@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cuello import Autoencoder, kinds
 from cuello.kinds import Batch
+from cuello.kinds.description import describe
 from cuello.store import RunFolder
 from cuello.train import Rows, Training, train
 
@@ -58,6 +59,18 @@ def weights(model):
 
 def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_says_what_it_is(kind):
+    found = describe(kind)
+    assert found.summary.endswith(".")
+    assert found.equation
+    assert any(character.isdigit() for character in found.paper)  # the year, at least
+    for option in found.options:
+        assert option.help, option.name
+        assert option.type in ("str", "int", "float", "bool"), option.name
+        assert ":`" not in option.help
 
 
 @pytest.mark.parametrize("kind", KINDS)
