@@ -17,7 +17,7 @@ from cuello.errors import InputError, unknown
 if TYPE_CHECKING:
     from cuello.estimators.autoencoder import Autoencoder
 
-__all__ = ["NetworkSource", "assemble", "name_of_source"]
+__all__ = ["NetworkSource", "assemble", "name_of_source", "network_options"]
 
 NetworkSource = nn.Module | Callable[[], nn.Module] | str
 """A network, a function or class that makes one, or where to import either: ``package.mod:name``"""
@@ -61,21 +61,35 @@ def assemble(model: Autoencoder, seed: int) -> kinds.Autoencoder:
         return kinds.build(model.kind, parts, **(model.kind_options or {}))
 
 
+def network_options(model: Autoencoder) -> dict[str, Any]:
+    """Return what the options of a named network come to: its defaults, and ``auto``, filled in."""
+    if model.encoder is not None or model.decoder is not None:
+        return {}
+    defaults = {name: p.default for name, p in networks.options(model.network).items()}
+    own_activation = kinds.KINDS[model.kind].code_activation
+    hidden = networks.default_hidden(model.network) if model.hidden is None else model.hidden
+    return {
+        "network_options": defaults | dict(model.network_options or {}),
+        "hidden": tuple(hidden),
+        "code_activation": own_activation
+        if model.code_activation == "auto"
+        else model.code_activation,
+    }
+
+
 def _named(
     model: Autoencoder, kind: type[kinds.Autoencoder], latent_dim: int
 ) -> tuple[nn.Module, nn.Module]:
-    networks.options(model.network)  # refuses an unknown one
-    hidden = networks.default_hidden(model.network) if model.hidden is None else model.hidden
-    own_activation = model.code_activation == "auto"
+    chosen = network_options(model)
     return networks.build(
         model.network,
         model.shape_,
         kind.decoder_width(latent_dim, len(model.classes_)),
         kind.code_width(latent_dim),
-        own=dict(model.network_options or {}),
-        hidden=tuple(hidden),
+        own=chosen["network_options"],
+        hidden=chosen["hidden"],
         activation=model.activation,
-        code_activation=kind.code_activation if own_activation else model.code_activation,
+        code_activation=chosen["code_activation"],
         initializer=model.initializer,
         batch_norm=model.batch_norm,
         dropout=model.dropout,

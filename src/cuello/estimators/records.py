@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from cuello.data.scaling import Scaling
-from cuello.estimators.assemble import name_of_source
+from cuello.estimators.assemble import name_of_source, network_options
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.estimators.few_label import MODES, FewLabelClassifier
 from cuello.kinds import Diagnosis, options
@@ -40,6 +40,7 @@ def record_autoencoder(model: Autoencoder) -> Record:
             "scaling": model.scaling_.name,
             "epochs": model.training_.epochs,
             "batch_size": model.training_.batch_size,
+            **network_options(model),
             "kind_options": {
                 name: parameter.default for name, parameter in options(model.kind).items()
             }

@@ -135,11 +135,14 @@ def _options(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     data, job = config["data"], config["job"]
     params = config["autoencoder"]["params"]
     rows = data["rows"]
+    own_network = ("encoder", "decoder") if params["encoder"] else ("network", "network_options")
     model = (
-        "kind", "kind_options", "network", "hidden", "latent_dim", "activation", "initializer",
-        "batch_norm", "dropout", "loss", "reduction", "output_activation", "scaling",
+        "kind", "kind_options", *own_network, "hidden", "latent_dim", "activation",
+        "code_activation", "initializer", "batch_norm", "dropout", "loss", "reduction",
+        "output_activation", "scaling",
     )  # fmt: skip
-    training = [name for name in params if name not in model]
+    hidden = {"network", "network_options", "encoder", "decoder"}
+    training = [name for name in params if name not in {*model, *hidden}]
     chosen = config["autoencoder"]["chosen"]
     shown = {
         "data": {
