@@ -86,7 +86,10 @@ def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     assert table.column_names == ["row", "part", "label", "z0", "z1"]
     assert table["row"].to_pylist() == list(range(60))
     assert table["label"].to_pylist() == [str(i % 3) for i in range(60)]
-    assert "from scratch" in outcome.out
+    report = (folder / "report.html").read_text()
+    for name in ("From scratch", "Encoder frozen", "5-NN on the columns"):
+        assert name in outcome.out
+        assert name in report
     assert outcome.out.rstrip().endswith("report: a/run/report.html")
     assert "Warning" not in outcome.err
 
@@ -171,7 +174,7 @@ def test_report_is_written_again(cuello, finished):
 
 def test_info(cuello, finished):
     out = cuello("info", "run").out
-    for piece in ("finished", "rows.npz", "42 train", "0, 1, 2", "latent_dim=2", "from scratch"):
+    for piece in ("finished", "rows.npz", "42 train", "0, 1, 2", "latent_dim=2", "From scratch"):
         assert piece in out
 
 
