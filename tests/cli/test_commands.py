@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
+from dataclasses import fields
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,12 @@ import pytest
 from cli_samples import ENVIRONMENT, SMALL, SUBPROCESS, picture, rows_of_three_classes
 
 from cuello import load, open_run
+from cuello.cli.choices import CHOICES
+from cuello.data.augment import Augment
+from cuello.data.scaling import SCALINGS
+from cuello.kinds import LOSSES, OUTPUTS
+from cuello.networks import ACTIVATIONS, INITIALIZERS
+from cuello.train import OPTIMIZERS, PRECISIONS, SCHEDULES
 
 RNG = np.random.default_rng(0)
 
@@ -29,10 +37,13 @@ def codes(path):
     return np.stack([table[f"z{k}"].to_numpy() for k in range(2)], axis=1)
 
 
-def test_help_is_quick_and_imports_no_torch():
+@pytest.mark.parametrize(
+    ("arguments", "shown"), [(("--help",), "reconstruct"), (("fit", "--help"), "leaky_relu")]
+)
+def test_help_is_quick_and_imports_no_torch(arguments, shown):
     program = (
         "import time; start = time.perf_counter()\n"
-        "import sys; sys.argv = ['cuello', '--help']\n"
+        f"import sys; sys.argv = ['cuello', *{arguments!r}]\n"
         "from cuello.cli import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code\n"
@@ -44,9 +55,31 @@ def test_help_is_quick_and_imports_no_torch():
         done = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, check=True
         )
-        assert "reconstruct" in done.stdout
+        assert shown in done.stdout
         seconds.append(float(done.stderr))
     assert min(seconds) < 0.5
+
+
+REGISTRIES = {
+    "activation": ACTIVATIONS,
+    "augment": tuple(field.name for field in fields(Augment)),
+    "initializer": INITIALIZERS,
+    "loss": ("auto", *LOSSES),
+    "optimizer": OPTIMIZERS,
+    "output_activation": ("auto", *OUTPUTS),
+    "precision": PRECISIONS,
+    "scaling": SCALINGS,
+    "schedule": SCHEDULES,
+}
+
+
+def test_choices_in_the_help_are_those_there_are(cuello):
+    assert {name: set(choices) for name, choices in CHOICES.items()} == {
+        name: set(registry) for name, registry in REGISTRIES.items()
+    }
+    words = set(re.findall(r"\w+", cuello("fit", "--help").out))
+    for choices in CHOICES.values():
+        assert set(choices) <= words
 
 
 @pytest.mark.parametrize("command", ["fit", "embed", "reconstruct", "classify", "report", "info"])

@@ -305,4 +305,4 @@ def test_diverged_run(cuello, refused, arrays, tmp_path):
 
 def test_diverged_run_says_why(cuello, arrays):
     outcome = cuello("fit", "rows.npz", *SMALL, "--lr", "1e30", "--optimizer", "sgd", code=2)
-    assert "learning_rate=1e+30" in outcome.complaint
+    assert "--learning-rate 1e+30" in outcome.complaint

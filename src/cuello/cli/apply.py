@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cuello.cli.console import out
+from cuello.cli.flags import FlagCommand
 from cuello.cli.options import expanded
 from cuello.errors import InputError
 
@@ -78,4 +79,4 @@ def _check_out(what: str, run: Path, data: str, to: Path) -> None:
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (embed, reconstruct, classify):
-        app.command()(command)
+        app.command(cls=FlagCommand)(command)

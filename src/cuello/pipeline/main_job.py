@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,9 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from cuello.errors import CuelloWarning, DivergedError, RunError
+from cuello.data.augment import Augment
+from cuello.data.scaling import SCALINGS
+from cuello.errors import CuelloWarning, DivergedError, RunError, unknown
 from cuello.estimators import Autoencoder, FewLabelClassifier
 from cuello.estimators.baselines import fit_pca
+from cuello.kinds import KINDS, LOSSES, OUTPUTS
+from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
 from cuello.pipeline import few_labels
 from cuello.pipeline.job import Job, Progress, Silent
 from cuello.pipeline.prepare import Prepared, prepare
@@ -22,9 +26,20 @@ from cuello.pipeline.record import describe_data, peak_memory_mb, run_config
 from cuello.pipeline.results import examples, measure_reconstruction, write_embeddings
 from cuello.report import write_report
 from cuello.store import RunFolder
-from cuello.train import Epoch, Watcher
+from cuello.train import Epoch, Training, Watcher
 
 __all__ = ["default_folder", "fit", "resume", "start"]
+
+_NAMES: dict[str, Collection[str]] = {
+    "kind": KINDS,
+    "network": NETWORKS,
+    "activation": ACTIVATIONS,
+    "initializer": INITIALIZERS,
+    "loss": ("auto", *LOSSES),
+    "output_activation": ("auto", *OUTPUTS),
+    "scaling": SCALINGS,
+}
+"""Options that are one of several names."""
 
 
 def fit(
@@ -70,14 +85,12 @@ def fit(
     >>> folder.report.exists()
     True
     """
-    own = {field.name for field in fields(Job)} - {"data", "labels", "repeats", "seed", "model"}
-    job = Job(
+    job = Job.of(
         data=str(data),
         labels=None if labels is None else str(labels),
         repeats=repeats,
         seed=seed,
-        **{name: value for name, value in model.items() if name in own},
-        model={name: value for name, value in model.items() if name not in own},
+        **model,
     )
     return start(job, default_folder(job.data) if out is None else Path(out), overwrite=overwrite)
 
@@ -99,6 +112,7 @@ def start(
     DivergedError
         If a loss became NaN; the folder then holds a checkpoint of the last good epoch.
     """
+    _check_options(job)
     folder = RunFolder(out)
     if folder.exists and not overwrite:
         folder.start({})  # refuses, before minutes are spent on reading
@@ -264,6 +278,19 @@ class _Run:
             "total_seconds": total,
             "peak_memory_mb": peak_memory_mb(),
         }
+
+
+def _check_options(job: Job) -> None:
+    """Refuse what no data could make right, before a folder is looked at or data is read."""
+    model = _estimator(job)
+    for name, known in _NAMES.items():
+        if getattr(model, name) not in known:
+            raise unknown(name, getattr(model, name), known)
+    if model.augment is not None:
+        Augment.parse(model.augment)
+    given = model.get_params(deep=False).items()
+    numbers = {field.name for field in fields(Training)}
+    Training(**{name: value for name, value in given if name in numbers and value != "auto"})
 
 
 def _estimator(job: Job) -> Autoencoder:

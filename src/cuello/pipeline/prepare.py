@@ -27,7 +27,6 @@ Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 
 _HELD_OUT = 1 / 3  # of given labels, in each repeat, where no test labels exist
-_LARGEST_SEED = 2**31 - 1  # NumPy's legacy generators end at 2**32 - 1, and each draw adds to it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,6 @@ def prepare(job: Job) -> Prepared:
     InputError, DataError
         If the data, or the labels asked for, cannot be used.
     """
-    _check_options(job)
     data = load(
         job.data,
         image_size=job.image_size,
@@ -97,17 +95,6 @@ def prepare(job: Job) -> Prepared:
         plan=_plan_labels(job, data, rows, given=given),
         fingerprint=_fingerprint(data),
     )
-
-
-def _check_options(job: Job) -> None:
-    """Refuse what a later step would, after minutes of training."""
-    if not 0 <= job.seed <= _LARGEST_SEED:
-        raise InputError(f"seed={job.seed} must be a whole number from 0 to {_LARGEST_SEED}.")
-    if not 0.0 < job.encoder_lr_factor <= 1.0:
-        raise InputError(
-            f"encoder_lr_factor={job.encoder_lr_factor} must be above 0 and at most 1; 0.1 is the "
-            "usual share."
-        )
 
 
 def _existing_labels(text: str) -> Path:
