@@ -294,6 +294,25 @@ def test_other_commands_interrupted(cuello, finished, monkeypatch, tmp_path, com
     assert tree(tmp_path) == before
 
 
+@pytest.mark.parametrize("module", ["typer", "rich.console", "cuello.errors", "torch"])
+def test_interrupted_among_the_imports(tmp_path, module):
+    program = (
+        "import signal, sys\n"
+        "class CtrlC:\n"
+        "    def find_spec(name, path, target=None):\n"
+        f"        if name != {module!r}: return\n"
+        "        try: signal.raise_signal(signal.SIGINT)\n"
+        "        except KeyboardInterrupt: pass\n"  # as some of numpy's and torch's imports do
+        "sys.meta_path.insert(0, CtrlC)\n"
+        "sys.argv = ['cuello', 'fit', 'digits']\n"
+        "from cuello.cli import main\n"
+        "main()"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "cuello: interrupted.\n")
+
+
 def test_diverged_run(cuello, refused, arrays, tmp_path):
     bad = ("--lr", "1e30", "--optimizer", "sgd", "--epochs", 4)
     outcome = cuello("fit", "rows.npz", *SMALL, *bad, "--out", "run", code=2)

@@ -11,8 +11,9 @@ import typer
 from cuello.cli.choices import listed
 from cuello.cli.finish import finish
 from cuello.cli.flags import FlagCommand
+from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded, given, parse_kind_options, parse_widths
-from cuello.errors import InputError
+from cuello.errors import InputError, unknown
 
 __all__ = ["add_to"]
 
@@ -201,15 +202,14 @@ def fit(
                 f"--resume {resume} continues with the data and options it was started with; "
                 f"leave {other[0]} away, or start another run with --out."
             )
-        from cuello import pipeline
-
+        with importing():
+            from cuello import pipeline
         run = expanded(resume)
         finish(run, lambda bars: pipeline.resume(run, progress=bars))
         return
 
-    from cuello import kinds, pipeline
-    from cuello.errors import unknown
-
+    with importing():
+        from cuello import kinds, pipeline
     if kind not in kinds.KINDS:
         raise unknown("kind", kind, kinds.KINDS)
     own = kinds.options(kind)
