@@ -18,6 +18,7 @@ from cli_samples import ENVIRONMENT, SMALL, SUBPROCESS, picture, rows_of_three_c
 
 from cuello import load, open_run
 from cuello.cli.choices import CHOICES
+from cuello.data import sets
 from cuello.data.augment import Augment
 from cuello.data.scaling import SCALINGS
 from cuello.kinds import LOSSES, OUTPUTS
@@ -124,6 +125,7 @@ def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
         assert name in outcome.out
         assert name in report
     assert outcome.out.rstrip().endswith("report: a/run/report.html")
+    assert (outcome.out + outcome.err).count("test MSE") == 1
     assert "Warning" not in outcome.err
 
 
@@ -211,16 +213,54 @@ def test_info(cuello, finished):
         assert piece in out
 
 
-def test_info_of_an_unfinished_run(cuello, finished):
+def test_info_says_what_auto_came_to(cuello, unlabelled, tmp_path):
+    config = json.loads((unlabelled / "config.json").read_text())
+    config["job"]["model"]["epochs"] = "auto"
+    (unlabelled / "config.json").write_text(json.dumps(config))
+    out = " ".join(cuello("info", "bare").out.split())
+    assert "epochs=auto (2), batch_size=auto (42)" in out
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("running", "if nothing works on it any more, continue it with: cuello fit --resume run"),
+        ("diverged", "start again with --overwrite and a smaller --learning-rate"),
+    ],
+)
+def test_info_of_an_unfinished_run(cuello, finished, status, said):
     file = finished / "config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"status": "running"}))
-    assert "cuello fit --resume run" in cuello("info", "run").out
+    config = json.loads(file.read_text()) | {"status": status}
+    del config["autoencoder"]
+    file.write_text(json.dumps(config))
+    out = cuello("info", "run").out
+    assert said in out
+    assert ("interrupted" in out) == (status == "running")
 
 
 def test_data_lists_the_sets(cuello):
     out = cuello("data").out
     for piece in ("digits", "fashion", "font", "mnist", "1,797", "bundled", "CUELLO_DATA"):
         assert piece in out
+
+
+@pytest.mark.parametrize("width", [20, 80])
+def test_nothing_is_cut_off_in_a_narrow_terminal(cuello, finished, tmp_path, monkeypatch, width):
+    monkeypatch.setattr("cuello.cli.console.out._width", width)
+    folder = tmp_path / ("a" * 50) / ("b" * 50)
+    monkeypatch.setenv("CUELLO_DATA", str(folder))
+    monkeypatch.setenv("CUELLO_CACHE", str(folder))
+    lines = cuello("data").out
+    assert "fashion-mnist: garments" in lines
+    assert str(folder) in lines
+    mirrors = [info.where for info in sets.listing() if info.kind == "mirror"]
+    assert mirrors
+    assert [where for where in mirrors if where not in lines] == []
+    file = finished / "config.json"
+    file.write_text(file.read_text().replace("rows.npz", "r" * 100))
+    out = cuello("info", "run").out
+    assert "…" not in out
+    assert out.count("r" * 5) > 1
 
 
 @pytest.fixture
@@ -243,6 +283,15 @@ def test_table_with_text_and_empty_cells(cuello, table, tmp_path):
     assert config["data"]["classes"] == ["x", "y", "z"]
     assert config["data"]["shape"] == [5]  # size, weight, and a column for each colour
     assert "empty cells were filled" in " ".join(config["notes"])
+    note = "empty or unknown categories became 0 in all 0/1 columns of 'colour'"
+    assert note in config["notes"]
+    assert f"note: {note}\n" in outcome.out
+    assert f"note: {note}\n" in cuello("embed", "run", "table.csv", "-o", "codes.parquet").out
+
+
+def test_full_cells_need_no_explaining(cuello, table):
+    table.write_text(re.sub(r",,(-?\d\.\d+,[xyz]\n)", r",red,\1", table.read_text()))
+    assert "0/1 columns" not in cuello("fit", "table.csv", *SMALL).out
 
 
 def test_columns_may_come_in_another_order(cuello, table, tmp_path):

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from cli_samples import ENVIRONMENT, SMALL, rows_of_three_classes, run, tree
 from safetensors import safe_open
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from cuello import atomic
 from cuello.train import loop
@@ -248,6 +248,30 @@ def test_every_finished_epoch_is_kept(cuello, arrays, tmp_path, monkeypatch):
     cuello("fit", "--resume", "run")
     assert len(calls) == 6 + 4  # epochs 5 to 8
     assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+
+
+def test_the_time_of_all_sessions_counts(cuello, arrays, tmp_path, monkeypatch):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    options = ("fit", "rows.npz", *SMALL, "--labels", 3, "--repeats", 1, "--out", "run")
+    with monkeypatch.context() as patch:
+        patch.setattr("cuello.pipeline.few_labels.fit_mode", stop)
+        cuello(*options, code=130)
+    few = tmp_path / "run" / "few_labels.jsonl"
+    done = [json.loads(line) | {"seconds": 1000.0} for line in few.read_text().splitlines()]
+    few.write_text("".join(json.dumps(record) + "\n" for record in done))
+    checkpoint = tmp_path / "run" / "checkpoint.safetensors"
+    with safe_open(checkpoint, framework="np") as f:
+        tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
+        state = json.loads(f.metadata()["state"])
+    state["history"] = [epoch | {"seconds": 100.0} for epoch in state["history"]]
+    save_file(tensors, checkpoint, {"state": json.dumps(state)})
+    outcome = cuello("fit", "--resume", "run")
+    timing = json.loads((tmp_path / "run" / "metrics.json").read_text())["timing"]
+    earlier = 2 * 100 + 2 * 1000  # two epochs, two baselines
+    assert earlier < timing["total_seconds"] < earlier + 60
+    assert f"{timing['total_seconds']:.1f} s in all" in outcome.out
 
 
 @posix

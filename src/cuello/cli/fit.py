@@ -18,7 +18,7 @@ from cuello.errors import InputError, unknown
 __all__ = ["add_to"]
 
 _DATA, _MODEL, _TRAINING, _RUN = "Data and labels", "Model", "Training", "Run"
-_NO_OPTIONS = ("folder", "overwrite", "resume")
+_NOT_OF_THE_JOB = ("folder", "overwrite", "resume")
 
 
 def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
@@ -219,7 +219,10 @@ def fit(
     if not data:
         raise InputError("which data? Name a set or a path, such as: cuello fit digits.")
     # Options have the names that Job and Autoencoder give them, and go there as they are.
-    options = {name: value for name, value in context.params.items() if name not in _NO_OPTIONS}
+    names = [str(parameter.name) for parameter in context.command.params]
+    options = {name: context.params[name] for name in names if name in context.params}
+    for name in _NOT_OF_THE_JOB:
+        del options[name]
     options |= {
         "data": _absolute(data),
         "labels": labels if labels is None or labels.isdecimal() else _absolute(labels),

@@ -4,42 +4,28 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cuello.data.augment import Augment
-from cuello.data.scaling import SCALINGS
-from cuello.errors import CuelloWarning, DivergedError, RunError, unknown
+from cuello.errors import CuelloWarning, DivergedError, RunError
 from cuello.estimators import Autoencoder, FewLabelClassifier
 from cuello.estimators.baselines import fit_pca
-from cuello.kinds import KINDS, LOSSES, OUTPUTS
-from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
 from cuello.pipeline import few_labels
 from cuello.pipeline.job import Job, Progress, Silent
+from cuello.pipeline.model import check_options, estimator
 from cuello.pipeline.prepare import Prepared, prepare
 from cuello.pipeline.record import describe_data, peak_memory_mb, run_config
 from cuello.pipeline.results import examples, measure_reconstruction, write_embeddings
 from cuello.report import write_report
 from cuello.store import RunFolder
-from cuello.train import Epoch, Training, Watcher
+from cuello.train import Epoch, Watcher
 
 __all__ = ["default_folder", "fit", "resume", "start"]
-
-_NAMES: dict[str, Collection[str]] = {
-    "kind": KINDS,
-    "network": NETWORKS,
-    "activation": ACTIVATIONS,
-    "initializer": INITIALIZERS,
-    "loss": ("auto", *LOSSES),
-    "output_activation": ("auto", *OUTPUTS),
-    "scaling": SCALINGS,
-}
-"""Options that are one of several names."""
 
 
 def fit(
@@ -112,14 +98,14 @@ def start(
     DivergedError
         If a loss became NaN; the folder then holds a checkpoint of the last good epoch.
     """
-    _check_options(job)
+    check_options(job)
     folder = RunFolder(out)
     if folder.exists and not overwrite:
         folder.start({})  # refuses, before minutes are spent on reading
     with _collect_warnings() as notes:
         prepared = prepare(job)
         # Refuses what fit would, before a folder is made.
-        _estimator(job).set_params(validation_fraction=0.0).initialize(prepared.train)
+        estimator(job).set_params(validation_fraction=0.0).initialize(prepared.train)
     folder.start(run_config(job, prepared, [*prepared.data.notes, *notes]), overwrite=overwrite)
     return _Run(job, prepared, folder, progress or Silent()).finish()
 
@@ -174,18 +160,16 @@ class _Run:
 
     def finish(self) -> RunFolder:
         began = time.perf_counter()
+        before = sum(r["seconds"] for r in self.folder.read_lines("few_labels.jsonl"))
         with _collect_warnings() as notes:
-            autoencoder = self.pretrain()
+            autoencoder, epochs_before = self.pretrain()
+            before += sum(epoch.seconds for epoch in epochs_before)
             pca = fit_pca(
                 autoencoder.scaling_.apply(self.prepared.train),
                 autoencoder.latent_dim,
                 self.job.seed,
             )
             reconstruction, errors = measure_reconstruction(autoencoder, pca, self.prepared)
-            self.progress.say(
-                f"test MSE {reconstruction['test_mse']:.5f}, PCA with the same number of "
-                f"components {reconstruction['pca_test_mse']:.5f}"
-            )
             metrics: dict[str, Any] = {
                 "data": describe_data(self.prepared),
                 "reconstruction": reconstruction,
@@ -203,7 +187,7 @@ class _Run:
             autoencoder,
             self.prepared.rows,
         )
-        metrics["timing"] = self.timing(autoencoder.history_, time.perf_counter() - began)
+        metrics["timing"] = self.timing(autoencoder.history_, before + time.perf_counter() - began)
         self.folder.write_json("metrics.json", metrics)
         self.folder.save_models(autoencoder, classifier)
         config = self.folder.read_json("config.json")
@@ -213,10 +197,14 @@ class _Run:
         self.folder.checkpoint.unlink(missing_ok=True)
         return self.folder
 
-    def pretrain(self) -> Autoencoder:
-        """Train on all training rows, without labels."""
-        autoencoder = _estimator(self.job)
-        watcher = Watcher(step=lambda done, all: self.progress.update("autoencoder", done, all))
+    def pretrain(self) -> tuple[Autoencoder, list[Epoch]]:
+        """Train on all training rows, without labels; also return the epochs done before."""
+        autoencoder = estimator(self.job)
+        now: list[Epoch] = []
+        watcher = Watcher(
+            step=lambda done, all: self.progress.update("autoencoder", done, all),
+            epoch=now.append,
+        )
         try:
             autoencoder.fit(
                 self.prepared.train,
@@ -229,8 +217,9 @@ class _Run:
             config = self.folder.read_json("config.json")
             self.folder.write_json("config.json", config | {"status": "diverged"})
             raise
-        self.folder.write_lines("history.jsonl", [e.to_json() for e in autoencoder.history_])
-        return autoencoder
+        history = autoencoder.history_
+        self.folder.write_lines("history.jsonl", [epoch.to_json() for epoch in history])
+        return autoencoder, history[: len(history) - len(now)]
 
     def classify(
         self, autoencoder: Autoencoder, pca: Any, metrics: dict[str, Any]
@@ -266,7 +255,7 @@ class _Run:
         return few_labels.fit_mode(best, self.job, autoencoder, rows, y, draw=0)
 
     def timing(self, history: list[Epoch], total: float) -> dict[str, Any]:
-        """Return how long what took."""
+        """Return how long what took; ``total`` includes what earlier sessions left finished."""
         seconds = sum(epoch.seconds for epoch in history)
         rows = len(self.prepared.rows.train)
         few = self.folder.read_lines("few_labels.jsonl")
@@ -278,23 +267,6 @@ class _Run:
             "total_seconds": total,
             "peak_memory_mb": peak_memory_mb(),
         }
-
-
-def _check_options(job: Job) -> None:
-    """Refuse what no data could make right, before a folder is looked at or data is read."""
-    model = _estimator(job)
-    for name, known in _NAMES.items():
-        if getattr(model, name) not in known:
-            raise unknown(name, getattr(model, name), known)
-    if model.augment is not None:
-        Augment.parse(model.augment)
-    given = model.get_params(deep=False).items()
-    numbers = {field.name for field in fields(Training)}
-    Training(**{name: value for name, value in given if name in numbers and value != "auto"})
-
-
-def _estimator(job: Job) -> Autoencoder:
-    return Autoencoder(**{"random_state": job.seed, **job.model})
 
 
 @contextmanager

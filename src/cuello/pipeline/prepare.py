@@ -21,7 +21,7 @@ from cuello.data.splits import Split, part, split
 from cuello.errors import DataError, InputError
 from cuello.pipeline.job import Job
 
-__all__ = ["LabelPlan", "Prepared", "prepare"]
+__all__ = ["LabelPlan", "Prepared", "explain_empty_text", "prepare"]
 
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
@@ -81,6 +81,7 @@ def prepare(job: Job) -> Prepared:
         label_column=job.label_column,
         skip_bad=job.skip_bad,
     )
+    data = explain_empty_text(data)
     given = job.labels is not None and job.labels != "all" and not job.labels.isdecimal()
     if given:
         assert job.labels is not None
@@ -95,6 +96,21 @@ def prepare(job: Job) -> Prepared:
         plan=_plan_labels(job, data, rows, given=given),
         fingerprint=_fingerprint(data),
     )
+
+
+def explain_empty_text(data: Dataset) -> Dataset:
+    """Add to the notes of a table what became of cells that hold none of the categories."""
+    without, start = [], 0
+    for column in data.encoding.get("columns", ()):
+        is_category = column["kind"] == "category"
+        width = len(column["categories"]) if is_category else 1
+        if is_category and not data.X[:, start : start + width].any(axis=1).all():
+            without.append(repr(column["name"]))
+        start += width
+    if not without:
+        return data
+    note = f"empty or unknown categories became 0 in all 0/1 columns of {', '.join(without)}"
+    return replace(data, notes=(*data.notes, note))
 
 
 def _existing_labels(text: str) -> Path:
