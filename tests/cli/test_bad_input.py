@@ -17,6 +17,7 @@ import pytest
 from cli_samples import SMALL, picture, rows_of_three_classes, tree
 from safetensors.numpy import load_file, save_file
 
+from cuello import Autoencoder, InputError
 from cuello.data import fetch
 
 
@@ -47,55 +48,66 @@ def write_table(path, rows=40, **columns):
         ("--latent 2.5", ("--latent", "integer")),
         ("--dropout much", ("--dropout", "number")),
         ("--noise-level x", ("--noise-level x", "number")),
-        ("--noise-level -3", ("level=-3", "0 <= level")),
+        ("--noise-level -3", ("--noise-level -3.0 must be", "--noise-level 0 for no noise")),
         ("--noise gausian", ("gausian", "'gaussian'")),
-        ("--kind denoisng", ("denoisng", "did you mean 'denoising'", "plain")),
+        ("--kind denoisng", ("--kind denoisng is not known", "did you mean 'denoising'", "plain")),
         (
             "--kind plain --noise-level 0.3",
             ("--noise-level", "an option of --kind denoising, not of --kind plain"),
         ),
         ("--network dens", ("dens", "'dense'")),
-        ("--epochs -1", ("epochs=-1", "at least 1")),
-        ("--epochs 0", ("epochs=0",)),
-        ("--repeats 0", ("repeats=0", "at least 1")),
-        ("--validation 1.5", ("validation=1.5", "between 0 and 1")),
-        ("--validation nan", ("validation=nan",)),
-        ("--test 0", ("test=0.0",)),
-        ("--validation 0.6 --test 0.5", ("nothing to train on",)),
-        ("--latent 0", ("latent_dim=0",)),
-        ("--latent 6", ("latent_dim=6", "(6)", "1..5", "allow_overcomplete")),
-        ("--latent 600", ("latent_dim=600",)),
+        ("--epochs -1", ("--epochs -1 must be at least 1",)),
+        ("--epochs 0", ("--epochs 0 must",)),
+        ("--repeats 0", ("--repeats 0 must be at least 1",)),
+        ("--validation 1.5", ("--validation 1.5", "between 0 and 1")),
+        ("--validation nan", ("--validation nan is",)),
+        ("--test 0", ("--test 0.0 is",)),
+        (
+            "--validation 0.6 --test 0.5",
+            ("--validation 0.6 and --test 0.5 leave nothing to train on",),
+        ),
+        ("--latent 0", ("--latent 0 must",)),
+        ("--latent 6", ("--latent 6 must", "(6)", "1..5", "or give --allow-overcomplete.")),
+        ("--latent 600", ("--latent 600 must",)),
         ("--hidden a", ("--hidden a", "512,256")),
-        ("--hidden 0", ("hidden=(0,)",)),
-        ("--batch-size 43", ("batch_size=43", "training rows")),
-        ("--batch-size 0", ("batch_size=0",)),
-        ("--seed -1", ("seed=-1",)),
-        ("--seed 99999999999", ("seed=99999999999", "2147483647")),
-        ("--lr 0", ("learning_rate=0.0",)),
-        ("--lr nan", ("learning_rate=nan",)),
-        ("--encoder-lr-factor 5", ("encoder_lr_factor=5.0",)),
-        ("--dropout 1", ("dropout=1.0",)),
-        ("--gradient-clip -1", ("gradient_clip=-1",)),
-        ("--patience 0", ("patience=0",)),
-        ("--loss mes", ("mes", "'mse'")),
-        ("--loss bce", ("bce", "0..1")),
-        ("--activation rel", ("'relu'",)),
+        ("--hidden 0", ("--hidden 0 holds",)),
+        ("--batch-size 43", ("--batch-size 43 must", "training rows", "or leave it out")),
+        ("--batch-size 0", ("--batch-size 0 must",)),
+        ("--batch-norm --batch-size 1", ("--batch-norm needs", "leave --batch-norm out")),
+        ("--seed -1", ("--seed -1 must",)),
+        ("--seed 99999999999", ("--seed 99999999999 must", "2147483647")),
+        ("--lr 0", ("--learning-rate 0.0 must",)),
+        ("--lr nan", ("--learning-rate nan must",)),
+        ("--encoder-lr-factor 5", ("--encoder-lr-factor 5.0 must",)),
+        ("--dropout 1", ("--dropout 1.0 is",)),
+        ("--gradient-clip -1", ("--gradient-clip -1.0 must", "or leave it out for no clipping")),
+        ("--patience 0", ("--patience 0 must", "or leave it out to train to the end")),
+        ("--loss mes", ("--loss mes is not known", "'mse'")),
+        ("--loss bce", ("--loss bce needs", "use --scaling minmax with", "or --loss mse")),
+        (
+            "--activation rel",
+            (
+                "--activation rel is",
+                "'relu'",
+            ),
+        ),
         ("--optimizer adm", ("'adam'",)),
         ("--schedule cos", ("'cosine'",)),
         ("--scaling minmx", ("'minmax'",)),
         ("--precision f16", ("'bf16'",)),
-        ("--augment shift=0.1", ("augment", "tables")),
-        ("--image-size 28", ("image_size", "leave it out")),
+        ("--augment shift=0.1", ("--augment shift=0.1 moves", "leave --augment out for tables")),
+        ("--image-size 28", ("--image-size is for", "leave it out")),
         ("--image-size 0", ("--image-size 0", "28x32")),
+        ("--image-size 99999", ("--image-size 99999", "65535")),
         ("--image-size 28x28x3", ("--image-size 28x28x3",)),
-        ("--label-column y", ("label_column", "leave it out")),
+        ("--label-column y", ("--label-column is for", "leave it out")),
         ("--labels 0", ("0 labels are too few for 3 classes", "3 or more")),
         ("--labels 2", ("2 labels are too few for 3 classes",)),
         ("--labels 43", ("43 labels", "only 42 rows")),
-        ("--labels -5", ("labels=-5", "1 or more")),
-        ("--labels 5.5", ("labels=5.5", "1 or more")),
-        ("--labels alll", ("labels=alll", "did you mean all?")),
-        ("--labels rows.csv", ("labels=rows.csv", "rows.npz")),
+        ("--labels -5", ("--labels -5:", "1 or more")),
+        ("--labels 5.5", ("--labels 5.5:", "1 or more")),
+        ("--labels alll", ("--labels alll:", "did you mean all?")),
+        ("--labels rows.csv", ("--labels rows.csv:", "rows.npz")),
         ("--resume run", ("--resume run", "leave rows.npz away")),
     ],
 )
@@ -103,12 +115,33 @@ def test_option(refused, arrays, options, saying):
     refused("fit", "rows.npz", *SMALL, *options.split(), saying=saying)
 
 
+def test_a_way_out_is_named_once_and_as_a_flag(refused, pictures, tmp_path):
+    broken_image(pictures)
+    refused("fit", "pictures", *SMALL, saying=("p00.png cannot be read", " --skip-bad "))
+    write_table(tmp_path / "t.csv", y=["p", "q"] * 20, label=["r", "s"] * 20)
+    text = refused("fit", "t.csv", *SMALL, saying=("; pass --label-column NAME, or ''",))
+    assert text.count("--label-column") == 1
+
+
+def test_what_looks_like_an_option_in_the_data_stays(refused, tmp_path):
+    write_table(tmp_path / "t.csv", kind=["plain"] * 40, seed=[1] * 40)
+    refused("fit", "t.csv", *SMALL, saying=("rows: kind=plain, seed;", "--keep-constant"))
+    (tmp_path / "seed=1").mkdir()
+    refused("fit", "seed=1", *SMALL, saying=("/seed=1 holds no image",))
+
+
+def test_the_library_speaks_of_arguments():
+    X, _ = rows_of_three_classes()
+    with pytest.raises(InputError, match=r"latent_dim=6 .* or set allow_overcomplete=True"):
+        Autoencoder(latent_dim=6).fit(X)
+
+
 def test_device_that_is_not_here(refused, arrays):
-    refused("fit", "rows.npz", *SMALL, "--device", "tpu", saying=("device='tpu'", "'cpu'"))
+    refused("fit", "rows.npz", *SMALL, "--device", "tpu", saying=("--device tpu cannot", "'cpu'"))
 
 
 def test_device_without_values(refused, arrays):
-    refused("fit", "rows.npz", *SMALL, "--device", "meta", saying=("device='meta'", "'cpu'"))
+    refused("fit", "rows.npz", *SMALL, "--device", "meta", saying=("--device meta cannot", "'cpu'"))
 
 
 def test_batch_of_all_training_rows(cuello, arrays):
@@ -480,7 +513,13 @@ def test_folder_of_labels(refused, pictures):
 
 def test_label_column_with_a_typing_error(refused, tmp_path):
     write_table(tmp_path / "t.csv", species=["p", "q"] * 20)
-    refused("fit", "t.csv", "--label-column", "spezies", saying=("spezies", "'species'"))
+    refused(
+        "fit",
+        "t.csv",
+        "--label-column",
+        "spezies",
+        saying=("--label-column spezies is no", "'species'"),
+    )
 
 
 def test_many_classes_with_a_label_each(cuello, tmp_path):
@@ -504,6 +543,29 @@ def test_folder_that_holds_a_run(cuello, refused, finished):
     after = json.loads((finished / "config.json").read_text())
     assert (before["job"]["seed"], after["job"]["seed"]) == (0, 3)
     assert not (finished / "few_labels.jsonl").exists()  # of the run that was replaced
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--seed", -1),
+        ("--encoder-lr-factor", 2),
+        ("--activation", "rel"),
+        ("--loss", "mes"),
+        ("--scaling", "minmx"),
+        ("--initializer", "hee_normal"),
+        ("--output-activation", "sigmod"),
+        ("--network", "dens"),
+        ("--epochs", 0),
+        ("--schedule", "cos"),
+        ("--lr", -1),
+        ("--augment", "shfit"),
+    ],
+)
+def test_bad_option_is_told_before_the_folder_that_is_taken(refused, finished, option):
+    text = refused("fit", "rows.npz", *SMALL, *option, "--out", "run")
+    assert "already holds a run" not in text
+    assert str(option[1]) in text
 
 
 def test_bad_option_leaves_the_run_that_is_there(refused, finished):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
+from dataclasses import fields
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,13 @@ import pytest
 from cli_samples import ENVIRONMENT, SMALL, SUBPROCESS, picture, rows_of_three_classes
 
 from cuello import load, open_run
+from cuello.cli.choices import CHOICES
+from cuello.data import sets
+from cuello.data.augment import Augment
+from cuello.data.scaling import SCALINGS
+from cuello.kinds import LOSSES, OUTPUTS
+from cuello.networks import ACTIVATIONS, INITIALIZERS
+from cuello.train import OPTIMIZERS, PRECISIONS, SCHEDULES
 
 RNG = np.random.default_rng(0)
 
@@ -29,10 +38,13 @@ def codes(path):
     return np.stack([table[f"z{k}"].to_numpy() for k in range(2)], axis=1)
 
 
-def test_help_is_quick_and_imports_no_torch():
+@pytest.mark.parametrize(
+    ("arguments", "shown"), [(("--help",), "reconstruct"), (("fit", "--help"), "leaky_relu")]
+)
+def test_help_is_quick_and_imports_no_torch(arguments, shown):
     program = (
         "import time; start = time.perf_counter()\n"
-        "import sys; sys.argv = ['cuello', '--help']\n"
+        f"import sys; sys.argv = ['cuello', *{arguments!r}]\n"
         "from cuello.cli import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code\n"
@@ -44,9 +56,31 @@ def test_help_is_quick_and_imports_no_torch():
         done = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, check=True
         )
-        assert "reconstruct" in done.stdout
+        assert shown in done.stdout
         seconds.append(float(done.stderr))
     assert min(seconds) < 0.5
+
+
+REGISTRIES = {
+    "activation": ACTIVATIONS,
+    "augment": tuple(field.name for field in fields(Augment)),
+    "initializer": INITIALIZERS,
+    "loss": ("auto", *LOSSES),
+    "optimizer": OPTIMIZERS,
+    "output_activation": ("auto", *OUTPUTS),
+    "precision": PRECISIONS,
+    "scaling": SCALINGS,
+    "schedule": SCHEDULES,
+}
+
+
+def test_choices_in_the_help_are_those_there_are(cuello):
+    assert {name: set(choices) for name, choices in CHOICES.items()} == {
+        name: set(registry) for name, registry in REGISTRIES.items()
+    }
+    words = set(re.findall(r"\w+", cuello("fit", "--help").out))
+    for choices in CHOICES.values():
+        assert set(choices) <= words
 
 
 @pytest.mark.parametrize("command", ["fit", "embed", "reconstruct", "classify", "report", "info"])
@@ -86,8 +120,12 @@ def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     assert table.column_names == ["row", "part", "label", "z0", "z1"]
     assert table["row"].to_pylist() == list(range(60))
     assert table["label"].to_pylist() == [str(i % 3) for i in range(60)]
-    assert "from scratch" in outcome.out
+    report = (folder / "report.html").read_text()
+    for name in ("From scratch", "Encoder frozen", "5-NN on the columns"):
+        assert name in outcome.out
+        assert name in report
     assert outcome.out.rstrip().endswith("report: a/run/report.html")
+    assert (outcome.out + outcome.err).count("test MSE") == 1
     assert "Warning" not in outcome.err
 
 
@@ -171,20 +209,58 @@ def test_report_is_written_again(cuello, finished):
 
 def test_info(cuello, finished):
     out = cuello("info", "run").out
-    for piece in ("finished", "rows.npz", "42 train", "0, 1, 2", "latent_dim=2", "from scratch"):
+    for piece in ("finished", "rows.npz", "42 train", "0, 1, 2", "latent_dim=2", "From scratch"):
         assert piece in out
 
 
-def test_info_of_an_unfinished_run(cuello, finished):
+def test_info_says_what_auto_came_to(cuello, unlabelled, tmp_path):
+    config = json.loads((unlabelled / "config.json").read_text())
+    config["job"]["model"]["epochs"] = "auto"
+    (unlabelled / "config.json").write_text(json.dumps(config))
+    out = " ".join(cuello("info", "bare").out.split())
+    assert "epochs=auto (2), batch_size=auto (42)" in out
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("running", "if nothing works on it any more, continue it with: cuello fit --resume run"),
+        ("diverged", "start again with --overwrite and a smaller --learning-rate"),
+    ],
+)
+def test_info_of_an_unfinished_run(cuello, finished, status, said):
     file = finished / "config.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"status": "running"}))
-    assert "cuello fit --resume run" in cuello("info", "run").out
+    config = json.loads(file.read_text()) | {"status": status}
+    del config["autoencoder"]
+    file.write_text(json.dumps(config))
+    out = cuello("info", "run").out
+    assert said in out
+    assert ("interrupted" in out) == (status == "running")
 
 
 def test_data_lists_the_sets(cuello):
     out = cuello("data").out
     for piece in ("digits", "fashion", "font", "mnist", "1,797", "bundled", "CUELLO_DATA"):
         assert piece in out
+
+
+@pytest.mark.parametrize("width", [20, 80])
+def test_nothing_is_cut_off_in_a_narrow_terminal(cuello, finished, tmp_path, monkeypatch, width):
+    monkeypatch.setattr("cuello.cli.console.out._width", width)
+    folder = tmp_path / ("a" * 50) / ("b" * 50)
+    monkeypatch.setenv("CUELLO_DATA", str(folder))
+    monkeypatch.setenv("CUELLO_CACHE", str(folder))
+    lines = cuello("data").out
+    assert "fashion-mnist: garments" in lines
+    assert str(folder) in lines
+    mirrors = [info.where for info in sets.listing() if info.kind == "mirror"]
+    assert mirrors
+    assert [where for where in mirrors if where not in lines] == []
+    file = finished / "config.json"
+    file.write_text(file.read_text().replace("rows.npz", "r" * 100))
+    out = cuello("info", "run").out
+    assert "…" not in out
+    assert out.count("r" * 5) > 1
 
 
 @pytest.fixture
@@ -207,6 +283,15 @@ def test_table_with_text_and_empty_cells(cuello, table, tmp_path):
     assert config["data"]["classes"] == ["x", "y", "z"]
     assert config["data"]["shape"] == [5]  # size, weight, and a column for each colour
     assert "empty cells were filled" in " ".join(config["notes"])
+    note = "empty or unknown categories became 0 in all 0/1 columns of 'colour'"
+    assert note in config["notes"]
+    assert f"note: {note}\n" in outcome.out
+    assert f"note: {note}\n" in cuello("embed", "run", "table.csv", "-o", "codes.parquet").out
+
+
+def test_full_cells_need_no_explaining(cuello, table):
+    table.write_text(re.sub(r",,(-?\d\.\d+,[xyz]\n)", r",red,\1", table.read_text()))
+    assert "0/1 columns" not in cuello("fit", "table.csv", *SMALL).out
 
 
 def test_columns_may_come_in_another_order(cuello, table, tmp_path):

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from cli_samples import ENVIRONMENT, SMALL, rows_of_three_classes, run, tree
 from safetensors import safe_open
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from cuello import atomic
 from cuello.train import loop
@@ -250,6 +250,30 @@ def test_every_finished_epoch_is_kept(cuello, arrays, tmp_path, monkeypatch):
     assert weights(tmp_path / "run") == weights(tmp_path / "whole")
 
 
+def test_the_time_of_all_sessions_counts(cuello, arrays, tmp_path, monkeypatch):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    options = ("fit", "rows.npz", *SMALL, "--labels", 3, "--repeats", 1, "--out", "run")
+    with monkeypatch.context() as patch:
+        patch.setattr("cuello.pipeline.few_labels.fit_mode", stop)
+        cuello(*options, code=130)
+    few = tmp_path / "run" / "few_labels.jsonl"
+    done = [json.loads(line) | {"seconds": 1000.0} for line in few.read_text().splitlines()]
+    few.write_text("".join(json.dumps(record) + "\n" for record in done))
+    checkpoint = tmp_path / "run" / "checkpoint.safetensors"
+    with safe_open(checkpoint, framework="np") as f:
+        tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
+        state = json.loads(f.metadata()["state"])
+    state["history"] = [epoch | {"seconds": 100.0} for epoch in state["history"]]
+    save_file(tensors, checkpoint, {"state": json.dumps(state)})
+    outcome = cuello("fit", "--resume", "run")
+    timing = json.loads((tmp_path / "run" / "metrics.json").read_text())["timing"]
+    earlier = 2 * 100 + 2 * 1000  # two epochs, two baselines
+    assert earlier < timing["total_seconds"] < earlier + 60
+    assert f"{timing['total_seconds']:.1f} s in all" in outcome.out
+
+
 @posix
 @pytest.mark.slow
 def test_ctrl_c_among_the_label_draws(cuello, arrays, tmp_path):
@@ -294,6 +318,25 @@ def test_other_commands_interrupted(cuello, finished, monkeypatch, tmp_path, com
     assert tree(tmp_path) == before
 
 
+@pytest.mark.parametrize("module", ["typer", "rich.console", "cuello.errors", "torch"])
+def test_interrupted_among_the_imports(tmp_path, module):
+    program = (
+        "import signal, sys\n"
+        "class CtrlC:\n"
+        "    def find_spec(name, path, target=None):\n"
+        f"        if name != {module!r}: return\n"
+        "        try: signal.raise_signal(signal.SIGINT)\n"
+        "        except KeyboardInterrupt: pass\n"  # as some of numpy's and torch's imports do
+        "sys.meta_path.insert(0, CtrlC)\n"
+        "sys.argv = ['cuello', 'fit', 'digits']\n"
+        "from cuello.cli import main\n"
+        "main()"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "cuello: interrupted.\n")
+
+
 def test_diverged_run(cuello, refused, arrays, tmp_path):
     bad = ("--lr", "1e30", "--optimizer", "sgd", "--epochs", 4)
     outcome = cuello("fit", "rows.npz", *SMALL, *bad, "--out", "run", code=2)
@@ -305,4 +348,4 @@ def test_diverged_run(cuello, refused, arrays, tmp_path):
 
 def test_diverged_run_says_why(cuello, arrays):
     outcome = cuello("fit", "rows.npz", *SMALL, "--lr", "1e30", "--optimizer", "sgd", code=2)
-    assert "learning_rate=1e+30" in outcome.complaint
+    assert "--learning-rate 1e+30" in outcome.complaint

@@ -169,7 +169,11 @@ def wine() -> ReportContent:
         base,
         title="Autoencoder on wine",
         classes=("Barolo", "Grignolino", "Barbera"),
-        metrics=base.metrics | {"confusion": confusion(("Barolo", "Grignolino", "Barbera"))},
+        metrics=base.metrics
+        | {
+            "data": {"name": "wine", "rows": {"train": 142, "test": 36}, "shape": [X.shape[1]]},
+            "confusion": confusion(("Barolo", "Grignolino", "Barbera")),
+        },
         columns=tuple(data.feature_names),
         latent=LatentMap(
             xy=codes[:, :2].astype(np.float32),

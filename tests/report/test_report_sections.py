@@ -38,6 +38,12 @@ def test_few_labels_table_and_chart_say_the_same(page: str) -> None:
     assert "standard deviation over 5 repeats" in part
 
 
+def test_neighbours_in_a_table_are_found_on_its_columns() -> None:
+    part = section(render(samples.wine()), "few-labels")
+    assert "5-NN on the columns" in part
+    assert "pixels" not in part
+
+
 def test_one_draw_has_no_spread(digits: ReportContent) -> None:
     rows = samples.few_label_rows(repeats=1)
     page = render(replace(digits, metrics=digits.metrics | {"few_labels": rows}))

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from cuello.cli.console import out
+from cuello.cli.flags import FlagCommand
+from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded
 from cuello.errors import InputError
 
@@ -43,8 +45,8 @@ def classify(
 
 
 def _apply(what: str, run: Path, data: str, to: Path, skip_bad: bool) -> None:
-    from cuello.pipeline import open_run
-
+    with importing():
+        from cuello.pipeline import open_run
     run, to = expanded(run), expanded(to)
     _check_out(what, run, data, to)
     opened = open_run(run)
@@ -78,4 +80,4 @@ def _check_out(what: str, run: Path, data: str, to: Path) -> None:
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (embed, reconstruct, classify):
-        app.command()(command)
+        app.command(cls=FlagCommand)(command)

@@ -17,20 +17,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
-__all__ = ["METHOD_NAMES", "Bars", "complain", "out", "table_of_methods"]
+__all__ = ["Bars", "complain", "out", "table_of_methods"]
 
 # Plain: a path or class may hold "[x]" or ":cat:", and is printed as it is.
 out = Console(highlight=False, markup=False, emoji=False)
 _err = Console(stderr=True, highlight=False, markup=False, emoji=False)
-
-METHOD_NAMES = {
-    "pca_logistic": "PCA + logistic regression",
-    "knn_pixels": "5-NN on pixels",
-    "scratch": "from scratch",
-    "frozen": "encoder frozen",
-    "slow": "encoder at a slower rate",
-    "full": "fully fine-tuned",
-}
 
 
 def complain(text: str, code: int) -> int:
@@ -85,18 +76,21 @@ def _spread(row: dict[str, Any]) -> str:
 
 def table_of_methods(metrics: dict[str, Any]) -> Table:
     """Return the few-label results as a table."""
+    from cuello.report import method_name
+
     table = Table(title=f"accuracy on the {metrics['evaluated_on']}")
-    for name in ("method", "labels", "accuracy", "macro F1", "inside the labels"):
-        table.add_column(name, justify="left" if name == "method" else "right")
+    # The names of the methods fit into 80 columns beside these, but not beside longer ones.
+    for name in ("method", "labels", "accuracy, %", "macro F1", "inside the\nlabels, %"):
+        table.add_column(name, justify="left" if name == "method" else "right", overflow="fold")
     for row in metrics["few_labels"]:
         inside = row["cv_accuracy_mean"]
         chosen = row["method"] == metrics["best_method"]
         table.add_row(
-            METHOD_NAMES.get(row["method"], row["method"]) + (" *" if chosen else ""),
+            method_name(row, metrics) + (" *" if chosen else ""),
             str(row["labels"]),
-            f"{100 * row['accuracy_mean']:.2f}{_spread(row)} %",
+            f"{100 * row['accuracy_mean']:.2f}{_spread(row)}",
             f"{row['macro_f1_mean']:.3f}",
-            "-" if inside is None else f"{100 * inside:.1f} %",
+            "-" if inside is None else f"{100 * inside:.1f}",
             style="bold" if chosen else None,
         )
     repeats = metrics["few_labels"][0]["repeats"]

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cuello.cli.console import Bars, complain, out, table_of_methods
+from cuello.cli.choices import listed
+from cuello.cli.finish import finish
+from cuello.cli.flags import FlagCommand
+from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded, given, parse_kind_options, parse_widths
-from cuello.errors import InputError
+from cuello.errors import InputError, unknown
 
 __all__ = ["add_to"]
 
 _DATA, _MODEL, _TRAINING, _RUN = "Data and labels", "Model", "Training", "Run"
+_NOT_OF_THE_JOB = ("folder", "overwrite", "resume")
 
 
 def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
@@ -74,39 +76,56 @@ def fit(
     hidden: Annotated[
         str, _option("--hidden", help="Widths from the input to the code.", panel=_MODEL)
     ] = "512,256",
-    latent: Annotated[int, _option("--latent", help="Length of the code.", panel=_MODEL)] = 32,
+    latent_dim: Annotated[int, _option("--latent", help="Length of the code.", panel=_MODEL)] = 32,
     allow_overcomplete: Annotated[
         bool,
         _option("--allow-overcomplete", help="Let the code be as long as a row.", panel=_MODEL),
     ] = False,
     activation: Annotated[
-        str, _option("--activation", help="After every hidden layer.", panel=_MODEL)
+        str,
+        _option(
+            "--activation",
+            help=f"After every hidden layer: {listed('activation')}.",
+            panel=_MODEL,
+        ),
     ] = "relu",
     initializer: Annotated[
         str,
-        _option("--initializer", "--initialiser", help="Of the weights.", panel=_MODEL),
+        _option(
+            "--initializer",
+            "--initialiser",
+            help=f"Of the weights: {listed('initializer')}.",
+            panel=_MODEL,
+        ),
     ] = "default",
     batch_norm: Annotated[
         bool, _option("--batch-norm", help="Batch normalisation.", panel=_MODEL)
     ] = False,
     dropout: Annotated[float, _option("--dropout", help="Rate in [0, 1).", panel=_MODEL)] = 0.0,
-    loss: Annotated[
-        str, _option("--loss", help="auto, mse, mae, huber, mape or bce.", panel=_MODEL)
-    ] = "auto",
+    loss: Annotated[str, _option("--loss", help=f"{listed('loss')}.", panel=_MODEL)] = "auto",
     output_activation: Annotated[
-        str, _option("--output-activation", help="auto fits the data's range.", panel=_MODEL)
+        str,
+        _option(
+            "--output-activation",
+            help=f"{listed('output_activation')}; auto fits the data's range.",
+            panel=_MODEL,
+        ),
     ] = "auto",
     scaling: Annotated[
         str,
-        _option("--scaling", help="auto, none, minmax, symmetric or standard.", panel=_MODEL),
+        _option("--scaling", help=f"{listed('scaling')}.", panel=_MODEL),
     ] = "auto",
     augment: Annotated[
         str | None,
-        _option("--augment", help="Of images, such as shift=0.1,rotate=10.", panel=_MODEL),
+        _option(
+            "--augment",
+            help=f"Of images, such as shift=0.1,rotate=10: {listed('augment')}; or mild.",
+            panel=_MODEL,
+        ),
     ] = None,
     optimizer: Annotated[
         str,
-        _option("--optimizer", "--optimiser", help="adam, adamw, rmsprop or sgd.", panel=_TRAINING),
+        _option("--optimizer", "--optimiser", help=f"{listed('optimizer')}.", panel=_TRAINING),
     ] = "adam",
     learning_rate: Annotated[
         float, _option("--learning-rate", "--lr", help="Above 0.", panel=_TRAINING)
@@ -118,7 +137,7 @@ def fit(
         float, _option("--weight-decay", help="At least 0.", panel=_TRAINING)
     ] = 0.0,
     schedule: Annotated[
-        str, _option("--schedule", help="constant, cosine, linear or step.", panel=_TRAINING)
+        str, _option("--schedule", help=f"{listed('schedule')}.", panel=_TRAINING)
     ] = "cosine",
     warm_up: Annotated[
         float,
@@ -158,7 +177,7 @@ def fit(
         str, _option("--device", help="auto, cpu, cuda, ...", panel=_TRAINING)
     ] = "auto",
     precision: Annotated[
-        str, _option("--precision", help="auto, float32 or bf16.", panel=_TRAINING)
+        str, _option("--precision", help=f"{listed('precision')}.", panel=_TRAINING)
     ] = "auto",
     seed: Annotated[int, _option("--seed", help="Same seed, same result.", panel=_RUN)] = 0,
     folder: Annotated[
@@ -183,104 +202,39 @@ def fit(
                 f"--resume {resume} continues with the data and options it was started with; "
                 f"leave {other[0]} away, or start another run with --out."
             )
+        with importing():
+            from cuello import pipeline
         run = expanded(resume)
-        _finish(run, lambda pipeline, bars: pipeline.resume(run, progress=bars))
+        finish(run, lambda bars: pipeline.resume(run, progress=bars))
         return
 
-    from cuello import kinds, pipeline
-    from cuello.errors import unknown
-
+    with importing():
+        from cuello import kinds, pipeline
     if kind not in kinds.KINDS:
-        raise unknown("--kind", kind, kinds.KINDS)
+        raise unknown("kind", kind, kinds.KINDS)
+    own = kinds.options(kind)
+    context.obj = list(own)
     general = [f for p in context.command.params if p.name != "data" for f in p.opts]
-    data, kind_options = parse_kind_options(left, kind, kinds.options(kind), general)
+    data, kind_options = parse_kind_options(left, kind, own, general)
     if not data:
         raise InputError("which data? Name a set or a path, such as: cuello fit digits.")
-    job = pipeline.Job(
-        data=_absolute(data),
-        labels=labels if labels is None or labels.isdecimal() else _absolute(labels),
-        repeats=repeats,
-        encoder_lr_factor=encoder_lr_factor,
-        validation=validation,
-        test=test,
-        image_size=_parse_size(image_size),
-        label_column=label_column,
-        skip_bad=skip_bad,
-        keep_constant=keep_constant,
-        seed=seed,
-        model={
-            "kind": kind,
-            "kind_options": kind_options,
-            "network": network,
-            "hidden": parse_widths(hidden),
-            "latent_dim": latent,
-            "allow_overcomplete": allow_overcomplete,
-            "activation": activation,
-            "initializer": initializer,
-            "batch_norm": batch_norm,
-            "dropout": dropout,
-            "loss": loss,
-            "output_activation": output_activation,
-            "scaling": scaling,
-            "augment": augment,
-            "optimizer": optimizer,
-            "learning_rate": learning_rate,
-            "momentum": momentum,
-            "weight_decay": weight_decay,
-            "schedule": schedule,
-            "warm_up": warm_up,
-            "epochs": "auto" if epochs is None else epochs,
-            "batch_size": "auto" if batch_size is None else batch_size,
-            "patience": patience,
-            "gradient_clip": gradient_clip,
-            "device": device,
-            "precision": precision,
-        },
-    )
+    # Options have the names that Job and Autoencoder give them, and go there as they are.
+    names = [str(parameter.name) for parameter in context.command.params]
+    options = {name: context.params[name] for name in names if name in context.params}
+    for name in _NOT_OF_THE_JOB:
+        del options[name]
+    options |= {
+        "data": _absolute(data),
+        "labels": labels if labels is None or labels.isdecimal() else _absolute(labels),
+        "image_size": _parse_size(image_size),
+        "kind_options": kind_options,
+        "hidden": parse_widths(hidden),
+        "epochs": "auto" if epochs is None else epochs,
+        "batch_size": "auto" if batch_size is None else batch_size,
+    }
+    job = pipeline.Job.of(**options)
     where = pipeline.default_folder(data) if folder is None else expanded(folder)
-    _finish(
-        where, lambda pipeline, bars: pipeline.start(job, where, overwrite=overwrite, progress=bars)
-    )
-
-
-def _finish(where: Path, work: Any) -> None:
-    from cuello import pipeline
-
-    try:
-        with Bars() as bars:
-            folder = work(pipeline, bars)
-    except KeyboardInterrupt:
-        if _is_running(where):
-            text = f"interrupted; continue with: cuello fit --resume {shlex.quote(str(where))}"
-        else:
-            text = "interrupted before training started; nothing was written."
-        sys.exit(complain(text, 130))
-    metrics = folder.read_json("metrics.json")
-    for note in folder.read_json("config.json")["notes"]:
-        out.print(f"note: {note}", soft_wrap=True)
-    if metrics["few_labels"]:
-        out.print(table_of_methods(metrics))
-    reconstruction, timing = metrics["reconstruction"], metrics["timing"]
-    out.print(
-        f"test MSE {reconstruction['test_mse']:.5f} with {reconstruction['latent_dim']} latents; "
-        f"PCA with {reconstruction['pca_components']} components "
-        f"{reconstruction['pca_test_mse']:.5f}"
-    )
-    out.print(
-        f"{timing['epochs']} epochs in {timing['train_seconds']:.1f} s "
-        f"({timing['rows_per_second']:,.0f} rows/s), {timing['total_seconds']:.1f} s in all"
-    )
-    out.print(f"report: {folder.report}", soft_wrap=True)
-
-
-def _is_running(where: Path) -> bool:
-    from cuello.errors import RunError
-    from cuello.store import RunFolder
-
-    try:
-        return RunFolder(where).read_json("config.json").get("status") == "running"
-    except RunError:
-        return False
+    finish(where, lambda bars: pipeline.start(job, where, overwrite=overwrite, progress=bars))
 
 
 def _absolute(spec: str) -> str:
@@ -299,8 +253,11 @@ def _parse_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise InputError(f"--image-size {text} is not a size; write 28, or 28x32 (height x width).")
+    if len(parts) > 2 or not all(part.isdecimal() and 0 < int(part) <= 65535 for part in parts):
+        raise InputError(
+            f"--image-size {text} is not a size from 1 to 65535; write 28, or 28x32 "
+            "(height x width)."
+        )
     return int(parts[0]), int(parts[-1])
 
 
@@ -308,4 +265,5 @@ def add_to(app: typer.Typer) -> None:
     """Add the command."""
     # Options of a kind are not known before torch is imported, so unknown ones are let through
     # here and judged in parse_kind_options.
-    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(fit)
+    let_through = {"allow_extra_args": True, "ignore_unknown_options": True}
+    app.command(cls=FlagCommand, context_settings=let_through)(fit)

@@ -13,18 +13,26 @@ import typer
 from rich.table import Table
 
 from cuello.cli.console import out, table_of_methods
+from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded
 from cuello.errors import RunError
 
 __all__ = ["add_to"]
+
+_STATES = {
+    "running": "not finished: still running, or interrupted",
+    "diverged": "stopped, as a loss became NaN or infinite",
+    "finished": "finished",
+}
 
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
 
 
 def report(run: RunArgument) -> None:
     """Write the report of a run again, and say where it is."""
-    from cuello.report import write_report
-    from cuello.store import RunFolder
+    with importing():
+        from cuello.report import write_report
+        from cuello.store import RunFolder
 
     folder = RunFolder(expanded(run))
     with _complete(folder.path):
@@ -34,7 +42,8 @@ def report(run: RunArgument) -> None:
 
 def info(run: RunArgument) -> None:
     """Say what a run is: data, model, results."""
-    from cuello.store import RunFolder
+    with importing():
+        from cuello.store import RunFolder
 
     folder = RunFolder(expanded(run))
     config = folder.read_json("config.json")
@@ -49,25 +58,38 @@ def info(run: RunArgument) -> None:
                 f"test MSE {reconstruction['test_mse']:.5f}, "
                 f"PCA {reconstruction['pca_test_mse']:.5f}"
             )
+        elif config["status"] == "diverged":
+            shown.append(
+                "start again with --overwrite and a smaller --learning-rate or --gradient-clip 1"
+            )
         else:
-            shown.append(f"continue it with: cuello fit --resume {shlex.quote(str(run))}")
+            shown.append(
+                "if nothing works on it any more, continue it with: "
+                f"cuello fit --resume {shlex.quote(str(run))}"
+            )
     for part in shown:
-        out.print(part)
+        out.print(part, soft_wrap=isinstance(part, str))
 
 
 def _facts(config: dict[str, Any]) -> Table:
     data = config["data"]
+    chosen = config["autoencoder"]["chosen"] if "autoencoder" in config else {}
     facts = {
-        "state": config["status"],
+        "state": _STATES[config["status"]],
         "created": config["created"],
         "data": f"{data['name']} ({data['source']})",
         "rows": ", ".join(f"{count:,} {part}" for part, count in data["rows"].items()),
         "shape of a row": " x ".join(map(str, data["shape"])),
         "classes": ", ".join(data["classes"]) or "none",
-        "model": ", ".join(f"{k}={v}" for k, v in config["job"]["model"].items()),
+        "model": ", ".join(
+            f"{name}={value}" + (f" ({chosen[name]})" if value == "auto" and name in chosen else "")
+            for name, value in config["job"]["model"].items()
+        ),
         "versions": ", ".join(f"{k} {v}" for k, v in config["versions"].items()),
     }
     table = Table(show_header=False, box=None)
+    for _ in ("name", "value"):
+        table.add_column(overflow="fold")
     for name, value in facts.items():
         table.add_row(name, value)
     return table
@@ -86,26 +108,28 @@ def _complete(run: Path) -> Iterator[None]:
 
 
 def data() -> None:
-    """List the named data sets: what, size, where from, licence."""
-    from cuello.data import sets
+    """List the named data sets: what, size, licence, where from."""
+    with importing():
+        from cuello.data import sets
 
-    table = Table()
-    for name in ("name", "what", "rows", "shape", "where", "licence"):
-        table.add_column(name, justify="right" if name == "rows" else "left")
     for entry in sets.listing():
         rows = f"{entry.rows:,}" + (f" + {entry.test_rows:,}" if entry.test_rows else "")
         where = f"{entry.kind}: {entry.where}" if entry.where else entry.kind
         if entry.download_bytes:
             where += f" ({entry.download_bytes / 1e6:.1f} MB)"
-        table.add_row(
-            entry.name, entry.what, rows, " x ".join(map(str, entry.shape)), where, entry.licence
-        )
-    out.print(table)
+        _say(f"{entry.name}: {entry.what}")
+        _say(f"    {rows} rows of {' x '.join(map(str, entry.shape))}; licence: {entry.licence}")
+        _say(f"    {where}")
     folders = os.environ.get("CUELLO_DATA")
-    out.print(
+    _say(
         f"Sets that are not bundled are looked for in CUELLO_DATA ({folders or 'not set'}), then "
         "in the cache, then downloaded. A path works as well as a name."
     )
+
+
+def _say(text: str) -> None:
+    """Print a line that a terminal may wrap, and a pipe leaves whole."""
+    out.print(text, soft_wrap=True)
 
 
 def add_to(app: typer.Typer) -> None:

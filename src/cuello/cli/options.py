@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 
+from cuello.cli.flags import flag as flag_of
 from cuello.errors import InputError
 
 __all__ = ["expanded", "given", "parse_kind_options", "parse_widths"]
@@ -118,8 +119,8 @@ def _parse(flag: str, value: str, parameter: inspect.Parameter) -> Any:
 def _unknown_option(flag: str, kind: str, own: Iterable[str], general: Iterable[str]) -> InputError:
     from cuello import kinds
 
-    flags = [_flag(name) for name in own]
-    others = [name for name in kinds.KINDS if flag in map(_flag, kinds.options(name))]
+    flags = [flag_of(name) for name in own]
+    others = [name for name in kinds.KINDS if flag in map(flag_of, kinds.options(name))]
     if others:
         return InputError(
             f"{flag} is an option of --kind {' and --kind '.join(others)}, not of --kind {kind}; "
@@ -131,7 +132,3 @@ def _unknown_option(flag: str, kind: str, own: Iterable[str], general: Iterable[
         f"{flag} is not an option of `cuello fit`{hint} Options of --kind {kind}: "
         f"{', '.join(flags) or 'none'}; see cuello fit --help."
     )
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"

@@ -15,6 +15,7 @@ from cuello.data import Dataset, load
 from cuello.errors import InputError, RunError
 from cuello.estimators import Autoencoder, FewLabelClassifier
 from cuello.metrics import row_errors
+from cuello.pipeline.prepare import explain_empty_text
 from cuello.pipeline.results import write_embeddings
 from cuello.store import RunFolder
 
@@ -60,9 +61,8 @@ class Run:
         InputError
             If its rows have another shape, or pixels another range.
         """
-        data = load(
-            spec, encoding=self.config["data"].get("encoding") or None, skip_bad=skip_bad
-        ).filled()
+        encoding = self.config["data"].get("encoding") or None
+        data = explain_empty_text(load(spec, encoding=encoding, skip_bad=skip_bad)).filled()
         expected = self.autoencoder.shape_
         if data.shape != expected:
             raise InputError(

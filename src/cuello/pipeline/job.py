@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
 from cuello.errors import InputError
 
 __all__ = ["Job", "Progress", "Silent"]
+
+_LARGEST_SEED = 2**31 - 1  # NumPy's legacy generators end at 2**32 - 1, and each draw adds to it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,22 @@ class Job:
     def __post_init__(self) -> None:
         if self.repeats < 1:
             raise InputError(f"repeats={self.repeats} must be at least 1.")
+        if not 0 <= self.seed <= _LARGEST_SEED:
+            raise InputError(f"seed={self.seed} must be a whole number from 0 to {_LARGEST_SEED}.")
+        if not 0.0 < self.encoder_lr_factor <= 1.0:
+            raise InputError(
+                f"encoder_lr_factor={self.encoder_lr_factor} must be above 0 and at most 1; 0.1 is "
+                "the usual share."
+            )
+
+    @classmethod
+    def of(cls, **options: Any) -> Job:
+        """Build a job of its own options and those of the model, given side by side."""
+        own = {field.name for field in fields(cls)} - {"model"}
+        return cls(
+            **{name: value for name, value in options.items() if name in own},
+            model={name: value for name, value in options.items() if name not in own},
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers and texts."""

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from cuello.estimators import Autoencoder, FewLabelClassifier
 from cuello.estimators.baselines import fit_pca
 from cuello.pipeline import few_labels
 from cuello.pipeline.job import Job, Progress, Silent
+from cuello.pipeline.model import check_options, estimator
 from cuello.pipeline.prepare import Prepared, prepare
 from cuello.pipeline.record import describe_data, peak_memory_mb, run_config
 from cuello.pipeline.results import examples, measure_reconstruction, write_embeddings
@@ -70,14 +71,12 @@ def fit(
     >>> folder.report.exists()
     True
     """
-    own = {field.name for field in fields(Job)} - {"data", "labels", "repeats", "seed", "model"}
-    job = Job(
+    job = Job.of(
         data=str(data),
         labels=None if labels is None else str(labels),
         repeats=repeats,
         seed=seed,
-        **{name: value for name, value in model.items() if name in own},
-        model={name: value for name, value in model.items() if name not in own},
+        **model,
     )
     return start(job, default_folder(job.data) if out is None else Path(out), overwrite=overwrite)
 
@@ -99,15 +98,15 @@ def start(
     DivergedError
         If a loss became NaN; the folder then holds a checkpoint of the last good epoch.
     """
+    check_options(job)
     folder = RunFolder(out)
     if folder.exists and not overwrite:
         folder.start({})  # refuses, before minutes are spent on reading
     with _collect_warnings() as notes:
         prepared = prepare(job)
         # Refuses what fit would, before a folder is made.
-        _estimator(job).set_params(validation_fraction=0.0).initialize(
-            prepared.train, prepared.known_labels
-        )
+        untrained = estimator(job).set_params(validation_fraction=0.0)
+        untrained.initialize(prepared.train, prepared.known_labels)
     folder.start(run_config(job, prepared, [*prepared.data.notes, *notes]), overwrite=overwrite)
     return _Run(job, prepared, folder, progress or Silent()).finish()
 
@@ -162,21 +161,20 @@ class _Run:
 
     def finish(self) -> RunFolder:
         began = time.perf_counter()
+        before = sum(r["seconds"] for r in self.folder.read_lines("few_labels.jsonl"))
         with _collect_warnings() as notes:
-            autoencoder = self.pretrain()
+            autoencoder, epochs_before = self.pretrain()
+            before += sum(epoch.seconds for epoch in epochs_before)
             pca = fit_pca(
                 autoencoder.scaling_.apply(self.prepared.train),
                 autoencoder.latent_dim_,
                 self.job.seed,
             )
             reconstruction, errors = measure_reconstruction(autoencoder, pca, self.prepared)
-            self.progress.say(
-                f"test MSE {reconstruction['test_mse']:.5f}, PCA with the same number of "
-                f"components {reconstruction['pca_test_mse']:.5f}"
-            )
             metrics: dict[str, Any] = {
                 "data": describe_data(self.prepared),
                 "reconstruction": reconstruction,
+                "diagnosis": autoencoder.diagnosis_.statistics,
                 "few_labels": [],
             }
             classifier = None
@@ -191,7 +189,7 @@ class _Run:
             autoencoder,
             self.prepared.rows,
         )
-        metrics["timing"] = self.timing(autoencoder.history_, time.perf_counter() - began)
+        metrics["timing"] = self.timing(autoencoder.history_, before + time.perf_counter() - began)
         self.folder.write_json("metrics.json", metrics)
         self.folder.save_models(autoencoder, classifier)
         config = self.folder.read_json("config.json")
@@ -201,10 +199,17 @@ class _Run:
         self.folder.checkpoint.unlink(missing_ok=True)
         return self.folder
 
-    def pretrain(self) -> Autoencoder:
-        """Train on all training rows; only kinds that need classes see the few that are known."""
-        autoencoder = _estimator(self.job)
-        watcher = Watcher(step=lambda done, all: self.progress.update("autoencoder", done, all))
+    def pretrain(self) -> tuple[Autoencoder, list[Epoch]]:
+        """Train on all training rows, and return the epochs done before.
+
+        Only kinds that need classes see the few labels that are known.
+        """
+        autoencoder = estimator(self.job)
+        now: list[Epoch] = []
+        watcher = Watcher(
+            step=lambda done, all: self.progress.update("autoencoder", done, all),
+            epoch=now.append,
+        )
         try:
             autoencoder.fit(
                 self.prepared.train,
@@ -218,8 +223,9 @@ class _Run:
             config = self.folder.read_json("config.json")
             self.folder.write_json("config.json", config | {"status": "diverged"})
             raise
-        self.folder.write_lines("history.jsonl", [e.to_json() for e in autoencoder.history_])
-        return autoencoder
+        history = autoencoder.history_
+        self.folder.write_lines("history.jsonl", [epoch.to_json() for epoch in history])
+        return autoencoder, history[: len(history) - len(now)]
 
     def classify(
         self, autoencoder: Autoencoder, pca: Any, metrics: dict[str, Any]
@@ -255,7 +261,7 @@ class _Run:
         return few_labels.fit_mode(best, self.job, autoencoder, rows, y, draw=0)
 
     def timing(self, history: list[Epoch], total: float) -> dict[str, Any]:
-        """Return how long what took."""
+        """Return how long what took; ``total`` includes what earlier sessions left finished."""
         seconds = sum(epoch.seconds for epoch in history)
         rows = len(self.prepared.rows.train)
         few = self.folder.read_lines("few_labels.jsonl")
@@ -267,10 +273,6 @@ class _Run:
             "total_seconds": total,
             "peak_memory_mb": peak_memory_mb(),
         }
-
-
-def _estimator(job: Job) -> Autoencoder:
-    return Autoencoder(**{"random_state": job.seed, **job.model})
 
 
 @contextmanager

@@ -21,13 +21,12 @@ from cuello.data.splits import Split, part, split
 from cuello.errors import DataError, InputError
 from cuello.pipeline.job import Job
 
-__all__ = ["LabelPlan", "Prepared", "prepare"]
+__all__ = ["LabelPlan", "Prepared", "explain_empty_text", "prepare"]
 
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 
 _HELD_OUT = 1 / 3  # of given labels, in each repeat, where no test labels exist
-_LARGEST_SEED = 2**31 - 1  # NumPy's legacy generators end at 2**32 - 1, and each draw adds to it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +83,13 @@ def prepare(job: Job) -> Prepared:
     InputError, DataError
         If the data, or the labels asked for, cannot be used.
     """
-    _check_options(job)
     data = load(
         job.data,
         image_size=job.image_size,
         label_column=job.label_column,
         skip_bad=job.skip_bad,
     )
+    data = explain_empty_text(data)
     given = job.labels is not None and job.labels != "all" and not job.labels.isdecimal()
     if given:
         assert job.labels is not None
@@ -107,15 +106,19 @@ def prepare(job: Job) -> Prepared:
     )
 
 
-def _check_options(job: Job) -> None:
-    """Refuse what a later step would, after minutes of training."""
-    if not 0 <= job.seed <= _LARGEST_SEED:
-        raise InputError(f"seed={job.seed} must be a whole number from 0 to {_LARGEST_SEED}.")
-    if not 0.0 < job.encoder_lr_factor <= 1.0:
-        raise InputError(
-            f"encoder_lr_factor={job.encoder_lr_factor} must be above 0 and at most 1; 0.1 is the "
-            "usual share."
-        )
+def explain_empty_text(data: Dataset) -> Dataset:
+    """Add to the notes of a table what became of cells that hold none of the categories."""
+    without, start = [], 0
+    for column in data.encoding.get("columns", ()):
+        is_category = column["kind"] == "category"
+        width = len(column["categories"]) if is_category else 1
+        if is_category and not data.X[:, start : start + width].any(axis=1).all():
+            without.append(repr(column["name"]))
+        start += width
+    if not without:
+        return data
+    note = f"empty or unknown categories became 0 in all 0/1 columns of {', '.join(without)}"
+    return replace(data, notes=(*data.notes, note))
 
 
 def _existing_labels(text: str) -> Path:

@@ -2,6 +2,15 @@
 
 from cuello.report.build import gather, write_report
 from cuello.report.content import Gallery, LatentMap, ReportContent
+from cuello.report.few_labels import method_name
 from cuello.report.page import render
 
-__all__ = ["Gallery", "LatentMap", "ReportContent", "gather", "render", "write_report"]
+__all__ = [
+    "Gallery",
+    "LatentMap",
+    "ReportContent",
+    "gather",
+    "method_name",
+    "render",
+    "write_report",
+]

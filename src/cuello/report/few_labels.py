@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from cuello.report.confusion import confusion_matrix
@@ -56,17 +57,17 @@ def few_labels_section(content: ReportContent) -> Section:
         parts.append(paragraph(text, "empty"))
     confusion = mapping(content.metrics.get("confusion"))
     if confusion.get("matrix"):
-        method = method_name({"method": confusion.get("method", "")}, content)
+        method = method_name(confusion, content.metrics)
         repeats = max((finite(row.get("repeats")) or 1 for row in rows), default=1)
         parts.append(confusion_matrix(confusion, method, summed=repeats > 1))
     return Section(anchor="few-labels", title="Few labels", body="".join(parts), data=data)
 
 
-def method_name(row: dict[str, Any], content: ReportContent) -> str:
+def method_name(row: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """Return what to call a row's method; one without a name of its own is called by its key."""
     method = str(row.get("method", ""))
-    if method == "knn_pixels" and content.columns:
-        return "5-NN on columns"
+    if method == "knn_pixels" and len(mapping(metrics.get("data")).get("shape") or ()) == 1:
+        return "5-NN on the columns"
     plain = method.replace("_", " ")
     return METHODS.get(method, plain[:1].upper() + plain[1:])
 
@@ -115,7 +116,8 @@ def _method_table(rows: list[dict[str, Any]], content: ReportContent) -> str:
     lines = []
     for row in rows:
         kind = "baseline" if row.get("method") in BASELINES else "ours"
-        name = f'<th scope="row"><span class="mark {kind}"></span>{esc(method_name(row, content))}'
+        name = esc(method_name(row, content.metrics))
+        name = f'<th scope="row"><span class="mark {kind}"></span>{name}'
         name += ' <span class="chosen">chosen</span></th>' if row.get("method") == best else "</th>"
         several = (finite(row.get("repeats")) or 0) > 1
         figures = (
@@ -134,15 +136,16 @@ def _setting(content: ReportContent) -> str:
     """Say what was measured where, and how the method was chosen."""
     sentences = [f"Accuracy and macro F1 are measured on {_where(content)}."]
     best = best_row(content)
+    name = "" if best is None else method_name(best, content.metrics)
     if best is not None and finite(best.get("cv_accuracy_mean")) is not None:
         among = "" if best.get("method") in BASELINES else "Of the methods with the autoencoder, "
         sentences.append(
-            f"{among}“{method_name(best, content)}” was chosen by cross-validation inside the "
+            f"{among}“{name}” was chosen by cross-validation inside the "
             "labelled examples; the rows it is measured on played no part in the choice."
         )
     elif best is not None:
         sentences.append(
-            f"“{method_name(best, content)}” was taken without comparing: there was no "
+            f"“{name}” was taken without comparing: there was no "
             "cross-validation inside the labelled examples."
         )
     return paragraph(" ".join(sentences))
@@ -178,9 +181,9 @@ def _better(rows: list[dict[str, Any]], content: ReportContent) -> str:
     top = max(rivals, key=lambda row: finite(row.get("accuracy_mean")) or 0.0)
     if (finite(top.get("accuracy_mean")) or 0.0) <= reached:
         return ""
-    accuracy = plus_minus(top["accuracy_mean"], None)
+    accuracy, name = plus_minus(top["accuracy_mean"], None), method_name(top, content.metrics)
     return paragraph(
-        f"Measured afterwards, “{method_name(top, content)}” was more accurate here than the "
+        f"Measured afterwards, “{name}” was more accurate here than the "
         f"chosen method: {accuracy} against {plus_minus(reached, None)} %."
     )
 
@@ -211,7 +214,7 @@ def _chart_row(row: dict[str, Any], content: ReportContent) -> dict[str, Any]:
     mean, sd = finite(row.get("accuracy_mean")), finite(row.get("accuracy_sd"))
     draws = [finite(value) for value in row.get("accuracy") or ()]
     return {
-        "name": method_name(row, content),
+        "name": method_name(row, content.metrics),
         "labels": labels_text(row) if several_label_counts else "",
         "ours": row.get("method") not in BASELINES,
         "best": row.get("method") == content.metrics.get("best_method"),

@@ -35,7 +35,7 @@ def headline(content: ReportContent) -> str:
     figures: list[tuple[str, str, str]] = []
     best = best_row(content)
     if best is not None:
-        name = method_name(best, content)
+        name = method_name(best, content.metrics)
         accuracy = plus_minus(best.get("accuracy_mean"), best.get("accuracy_sd"))
         figures.append((f"Accuracy with {labels_text(best)}", f"{accuracy} %", name))
         scratch = method_row(content, "scratch", best.get("labels"))

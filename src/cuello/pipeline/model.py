@@ -1,0 +1,44 @@
+"""The autoencoder that a job asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import fields
+
+from cuello.data.augment import Augment
+from cuello.data.scaling import SCALINGS
+from cuello.errors import unknown
+from cuello.estimators import Autoencoder
+from cuello.kinds import KINDS, LOSSES, OUTPUTS
+from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
+from cuello.pipeline.job import Job
+from cuello.train import Training
+
+__all__ = ["check_options", "estimator"]
+
+
+def estimator(job: Job) -> Autoencoder:
+    """Return it, not fitted."""
+    return Autoencoder(**{"random_state": job.seed, **job.model})
+
+
+def check_options(job: Job) -> None:
+    """Refuse what no data could make right, before a folder is looked at or data is read."""
+    model = estimator(job)
+    names: dict[str, Collection[str]] = {
+        "kind": KINDS,
+        "network": NETWORKS,
+        "activation": ACTIVATIONS,
+        "initializer": INITIALIZERS,
+        "loss": ("auto", *LOSSES),
+        "output_activation": ("auto", *OUTPUTS),
+        "scaling": SCALINGS,
+    }
+    for name, known in names.items():
+        if getattr(model, name) not in known:
+            raise unknown(name, getattr(model, name), known)
+    if model.augment is not None:
+        Augment.parse(model.augment)
+    given = model.get_params(deep=False).items()
+    numbers = {field.name for field in fields(Training)}
+    Training(**{name: value for name, value in given if name in numbers and value != "auto"})
