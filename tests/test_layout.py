@@ -25,6 +25,7 @@ ROOMS = [
     "report",
     "pipeline",
     "cli",
+    "__main__",
 ]
 FILES = sorted(SOURCE.rglob("*.py"))
 LONGEST = 460  # lines with docstrings; the guide is 300 of code

@@ -16,13 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 from cli_samples import ENVIRONMENT, SMALL, SUBPROCESS, picture, rows_of_three_classes
 
-from cuello import load, open_run
-from cuello.cli.choices import CHOICES
+from cuello import Autoencoder, kinds, load, networks, open_run
+from cuello.cli.choices import CHOICES, OWN_OPTIONS
 from cuello.data import sets
 from cuello.data.augment import Augment
 from cuello.data.scaling import SCALINGS
-from cuello.kinds import LOSSES, OUTPUTS
+from cuello.kinds import LOSS_NAMES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS
+from cuello.pipeline import Job
 from cuello.train import OPTIMIZERS, PRECISIONS, SCHEDULES
 
 RNG = np.random.default_rng(0)
@@ -41,31 +42,26 @@ def codes(path):
 @pytest.mark.parametrize(
     ("arguments", "shown"), [(("--help",), "reconstruct"), (("fit", "--help"), "leaky_relu")]
 )
-def test_help_is_quick_and_imports_no_torch(arguments, shown):
+def test_help_imports_nothing_heavy(arguments, shown):
+    """What makes it slow; `python -m benchmarks help` measures how slow."""
     program = (
-        "import time; start = time.perf_counter()\n"
         f"import sys; sys.argv = ['cuello', *{arguments!r}]\n"
         "from cuello.cli import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code\n"
-        "assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
-        "print(time.perf_counter() - start, file=sys.stderr)"
+        "assert not {'torch', 'numpy', 'sklearn', 'pyarrow'} & set(sys.modules)"
     )
-    seconds = []
-    for _ in range(3):
-        done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True
-        )
-        assert shown in done.stdout
-        seconds.append(float(done.stderr))
-    assert min(seconds) < 0.5
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert shown in done.stdout
 
 
 REGISTRIES = {
     "activation": ACTIVATIONS,
     "augment": tuple(field.name for field in fields(Augment)),
     "initializer": INITIALIZERS,
-    "loss": ("auto", *LOSSES),
+    "loss": LOSS_NAMES,
     "optimizer": OPTIMIZERS,
     "output_activation": ("auto", *OUTPUTS),
     "precision": PRECISIONS,
@@ -83,7 +79,24 @@ def test_choices_in_the_help_are_those_there_are(cuello):
         assert set(choices) <= words
 
 
-@pytest.mark.parametrize("command", ["fit", "embed", "reconstruct", "classify", "report", "info"])
+def test_networks_in_the_help_are_those_there_are(cuello):
+    assert {name: set(own) for name, own in OWN_OPTIONS["network"].items()} == {
+        name: set(networks.options(name)) for name in networks.NETWORKS
+    }
+
+
+def test_no_two_options_share_a_name():
+    general = set(Autoencoder().get_params()) | {field.name for field in fields(Job)}
+    for kind in kinds.KINDS:
+        for network in networks.NETWORKS:
+            own = [*kinds.options(kind), *networks.options(network)]
+            assert len(set(own)) == len(own)
+            assert not general & set(own)
+
+
+@pytest.mark.parametrize(
+    "command", ["fit", "kinds", "embed", "reconstruct", "classify", "report", "info"]
+)
 def test_every_command_has_help(cuello, command):
     assert cuello(command, "--help").out.count(command)
 
@@ -94,6 +107,37 @@ def test_version(cuello):
 
 def test_no_arguments_show_the_help(cuello):
     assert "classify" in cuello(code=2).out
+
+
+def test_kinds_are_listed_with_their_equations(cuello):
+    shown = " ".join(cuello("kinds").out.split())
+    for name in kinds.KINDS:
+        assert name in shown
+    one = " ".join(cuello("kinds", "denoising").out.split())
+    assert "loss(x, decode(encode(noise(x))))" in one
+    assert "--noise-level" in one
+    assert "Vincent" in one
+    assert "did you mean 'plain'" in cuello("kinds", "plane", code=2).err
+
+
+def test_options_of_network_and_kind_reach_the_model(cuello, arrays, tmp_path):
+    cuello(
+        "fit",
+        "rows.npz",
+        *SMALL,
+        "--tied",
+        "--kind",
+        "denoising",
+        "--noise-level=0.3",
+        "--out",
+        "t",
+    )
+    model = open_run(tmp_path / "t").autoencoder
+    assert model.network_options == {"tied": True}
+    assert model.kind_options == {"noise_level": 0.3}
+    assert "--tied maybe: write yes or no" in cuello(
+        "fit", "rows.npz", *SMALL, "--tied=maybe", code=2
+    ).err.replace("=", " ")
 
 
 def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):

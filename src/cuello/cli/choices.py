@@ -5,7 +5,7 @@ A test keeps them equal to the registries.
 
 from __future__ import annotations
 
-__all__ = ["CHOICES", "listed"]
+__all__ = ["CHOICES", "OWN_OPTIONS", "listed", "own_flags"]
 
 CHOICES = {
     "activation": (
@@ -16,7 +16,9 @@ CHOICES = {
         "default", "he_normal", "he_uniform", "orthogonal", "uniform", "xavier_normal",
         "xavier_uniform",
     ),
-    "loss": ("auto", "mse", "mae", "huber", "mape", "bce"),
+    "loss": (
+        "auto", "mse", "l2", "mae", "l1", "huber", "mape", "bce", "bernoulli", "gaussian",
+    ),
     "optimizer": ("adam", "adamw", "rmsprop", "sgd"),
     "output_activation": ("auto", "identity", "sigmoid", "tanh", "relu", "softplus"),
     "precision": ("auto", "bf16", "float32"),
@@ -24,6 +26,11 @@ CHOICES = {
     "schedule": ("constant", "cosine", "linear", "step"),
 }  # fmt: skip
 """What may follow an option, by its name."""
+
+OWN_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "network": {"dense": ("tied",)},
+}
+"""What may follow an option, with the options that each choice has of its own."""
 
 
 def listed(option: str) -> str:
@@ -36,3 +43,17 @@ def listed(option: str) -> str:
     """
     *most, last = CHOICES[option]
     return f"{', '.join(most)} or {last}"
+
+
+def own_flags(option: str) -> str:
+    """Return the choices of an option, each with its own options.
+
+    Examples
+    --------
+    >>> own_flags("network").partition(",")[0]
+    'dense (--tied)'
+    """
+    return ", ".join(
+        f"{name} ({', '.join('--' + own.replace('_', '-') for own in options)})"
+        for name, options in OWN_OPTIONS[option].items()
+    )

@@ -8,17 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from cuello.cli.choices import listed
+from cuello.cli.choices import listed, own_flags
 from cuello.cli.finish import finish
 from cuello.cli.flags import FlagCommand
 from cuello.cli.interrupt import importing
-from cuello.cli.options import expanded, given, parse_kind_options, parse_widths
-from cuello.errors import InputError, unknown
+from cuello.cli.options import expanded, given, parse_widths
+from cuello.cli.own_options import OwnOptions, parse_rest
+from cuello.cli.plan import show_plan
+from cuello.errors import InputError
 
 __all__ = ["add_to"]
 
 _DATA, _MODEL, _TRAINING, _RUN = "Data and labels", "Model", "Training", "Run"
-_NOT_OF_THE_JOB = ("folder", "overwrite", "resume")
+_NOT_OF_THE_JOB = ("folder", "overwrite", "resume", "dry_run")
 
 
 def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
@@ -68,14 +70,33 @@ def fit(
         str,
         _option(
             "--kind",
-            help="plain, or denoising with --noise, --noise-level and --noise-share.",
+            help="`cuello kinds` lists them, `cuello kinds NAME` shows the options of one.",
             panel=_MODEL,
         ),
     ] = "denoising",
-    network: Annotated[str, _option("--network", help="dense.", panel=_MODEL)] = "dense",
+    network: Annotated[
+        str, _option("--network", help=f"{own_flags('network')}.", panel=_MODEL)
+    ] = "dense",
+    encoder: Annotated[
+        str | None,
+        _option(
+            "--encoder",
+            help="Your own network instead: where to import it, package.module:name.",
+            panel=_MODEL,
+        ),
+    ] = None,
+    decoder: Annotated[
+        str | None, _option("--decoder", help="The other half of it.", panel=_MODEL)
+    ] = None,
     hidden: Annotated[
-        str, _option("--hidden", help="Widths from the input to the code.", panel=_MODEL)
-    ] = "512,256",
+        str | None,
+        _option(
+            "--hidden",
+            help="Units or channels from the input to the code, such as 512,256.",
+            panel=_MODEL,
+            show_default="by network",
+        ),
+    ] = None,
     latent_dim: Annotated[int, _option("--latent", help="Length of the code.", panel=_MODEL)] = 32,
     allow_overcomplete: Annotated[
         bool,
@@ -89,6 +110,14 @@ def fit(
             panel=_MODEL,
         ),
     ] = "relu",
+    code_activation: Annotated[
+        str,
+        _option(
+            "--code-activation",
+            help="After the last layer of the encoder; auto is what the kind needs.",
+            panel=_MODEL,
+        ),
+    ] = "auto",
     initializer: Annotated[
         str,
         _option(
@@ -187,6 +216,12 @@ def fit(
     overwrite: Annotated[
         bool, _option("--overwrite", help="Replace the run that is there.", panel=_RUN)
     ] = False,
+    dry_run: Annotated[
+        bool,
+        _option(
+            "--dry-run", help="Check data and options, show the network, and stop.", panel=_RUN
+        ),
+    ] = False,
     resume: Annotated[
         Path | None,
         _option("--resume", help="Continue an interrupted run; needs nothing else.", panel=_RUN),
@@ -209,13 +244,11 @@ def fit(
         return
 
     with importing():
-        from cuello import kinds, pipeline
-    if kind not in kinds.KINDS:
-        raise unknown("kind", kind, kinds.KINDS)
-    own = kinds.options(kind)
-    context.obj = list(own)
+        from cuello import pipeline
+    own = OwnOptions(kind, network)
+    context.obj = own.names
     general = [f for p in context.command.params if p.name != "data" for f in p.opts]
-    data, kind_options = parse_kind_options(left, kind, own, general)
+    data, kind_options, network_options = parse_rest(left, own, general)
     if not data:
         raise InputError("which data? Name a set or a path, such as: cuello fit digits.")
     # Options have the names that Job and Autoencoder give them, and go there as they are.
@@ -228,11 +261,15 @@ def fit(
         "labels": labels if labels is None or labels.isdecimal() else _absolute(labels),
         "image_size": _parse_size(image_size),
         "kind_options": kind_options,
+        "network_options": network_options,
         "hidden": parse_widths(hidden),
         "epochs": "auto" if epochs is None else epochs,
         "batch_size": "auto" if batch_size is None else batch_size,
     }
     job = pipeline.Job.of(**options)
+    if dry_run:
+        show_plan(job)
+        return
     where = pipeline.default_folder(data) if folder is None else expanded(folder)
     finish(where, lambda bars: pipeline.start(job, where, overwrite=overwrite, progress=bars))
 
@@ -263,7 +300,7 @@ def _parse_size(text: str | None) -> tuple[int, int] | None:
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
-    # Options of a kind are not known before torch is imported, so unknown ones are let through
-    # here and judged in parse_kind_options.
+    # Options of a kind or network are not known before torch is imported, so unknown ones are let
+    # through here and judged in parse_rest.
     let_through = {"allow_extra_args": True, "ignore_unknown_options": True}
     app.command(cls=FlagCommand, context_settings=let_through)(fit)

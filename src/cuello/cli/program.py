@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli import apply, fit, look
+from cuello.cli import apply, fit, kinds, look
 from cuello.cli.console import complain, out
 
 __all__ = ["app", "run"]
@@ -47,6 +47,7 @@ def _general(
 fit.add_to(app)
 apply.add_to(app)
 look.add_to(app)
+kinds.add_to(app)
 
 
 # Its name has moved between typer's versions; its place above BadParameter has not.

@@ -16,11 +16,12 @@ from cuello.kinds.base import (
     options,
     register,
 )
-from cuello.kinds.losses import LOSSES, OUTPUTS, Reconstruction
+from cuello.kinds.losses import LOSS_NAMES, LOSSES, OUTPUTS, Reconstruction
 
 __all__ = [
     "KINDS",
     "LOSSES",
+    "LOSS_NAMES",
     "OUTPUTS",
     "Autoencoder",
     "Batch",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cuello.errors import InputError, unknown
 
-__all__ = ["LOSSES", "OUTPUTS", "REDUCTIONS", "Reconstruction"]
+__all__ = ["LOSSES", "LOSS_NAMES", "OUTPUTS", "REDUCTIONS", "Reconstruction"]
 
 OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda a: a,
@@ -60,6 +60,10 @@ LOSSES: dict[str, Callable[[Tensor, Tensor, str], Tensor]] = {
 _ALSO = {"l1": "mae", "l2": "mse", "bernoulli": "bce"}
 
 
+LOSS_NAMES = ("auto", *LOSSES, *_ALSO)
+"""All that ``loss`` may be."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reconstruction:
     """A loss by name, the last activation, and the range of the (scaled) data.
@@ -102,8 +106,8 @@ class Reconstruction:
     missing: bool = False
 
     def __post_init__(self) -> None:
-        if self.loss not in (*LOSSES, *_ALSO, "auto"):
-            raise unknown("loss", self.loss, [*LOSSES, *_ALSO, "auto"])
+        if self.loss not in LOSS_NAMES:
+            raise unknown("loss", self.loss, LOSS_NAMES)
         object.__setattr__(self, "loss", _ALSO.get(self.loss, self.loss))
         if self.output not in (*OUTPUTS, "auto"):
             raise unknown("output_activation", self.output, [*OUTPUTS, "auto"])

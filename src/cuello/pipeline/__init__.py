@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cuello.pipeline.apply import Run, open_run
 from cuello.pipeline.job import Job, Progress, Silent
-from cuello.pipeline.main_job import default_folder, fit, resume, start
+from cuello.pipeline.main_job import default_folder, fit, plan, resume, start
 
 __all__ = [
     "Job",
@@ -14,6 +14,7 @@ __all__ = [
     "default_folder",
     "fit",
     "open_run",
+    "plan",
     "resume",
     "start",
 ]

@@ -14,6 +14,7 @@ import numpy as np
 
 from cuello.errors import CuelloWarning, DivergedError, RunError
 from cuello.estimators import Autoencoder, FewLabelClassifier
+from cuello.estimators.assemble import name_of_source
 from cuello.estimators.baselines import fit_pca
 from cuello.pipeline import few_labels
 from cuello.pipeline.job import Job, Progress, Silent
@@ -25,7 +26,7 @@ from cuello.report import write_report
 from cuello.store import RunFolder
 from cuello.train import Epoch, Watcher
 
-__all__ = ["default_folder", "fit", "resume", "start"]
+__all__ = ["default_folder", "fit", "plan", "resume", "start"]
 
 
 def fit(
@@ -86,6 +87,22 @@ def default_folder(data: str) -> Path:
     return Path("runs") / (Path(data).name.split(".")[0].replace(":", "-") or "data")
 
 
+def plan(job: Job) -> tuple[Prepared, Autoencoder]:
+    """Read and divide the data, check every option, and build the untrained network.
+
+    Raises
+    ------
+    CuelloError
+        If the data or an option cannot be used.
+    """
+    check_options(job)
+    prepared = prepare(job)
+    untrained = estimator(job).set_params(validation_fraction=0.0)
+    for which in ("encoder", "decoder"):
+        name_of_source(which, getattr(untrained, which))  # or the run could not be kept
+    return prepared, untrained.initialize(prepared.train, prepared.known_labels)
+
+
 def start(
     job: Job, out: Path, *, overwrite: bool = False, progress: Progress | None = None
 ) -> RunFolder:
@@ -103,10 +120,7 @@ def start(
     if folder.exists and not overwrite:
         folder.start({})  # refuses, before minutes are spent on reading
     with _collect_warnings() as notes:
-        prepared = prepare(job)
-        # Refuses what fit would, before a folder is made.
-        untrained = estimator(job).set_params(validation_fraction=0.0)
-        untrained.initialize(prepared.train, prepared.known_labels)
+        prepared, _ = plan(job)
     folder.start(run_config(job, prepared, [*prepared.data.notes, *notes]), overwrite=overwrite)
     return _Run(job, prepared, folder, progress or Silent()).finish()
 

@@ -1,0 +1,5 @@
+"""``python -m cuello`` is ``cuello``."""
+
+from cuello.cli import main
+
+main()

@@ -1,0 +1,48 @@
+"""`cuello fit --dry-run`: what would be trained, before anything is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from cuello.cli.console import out
+
+if TYPE_CHECKING:
+    from cuello.pipeline import Job
+
+__all__ = ["show_plan"]
+
+
+def show_plan(job: Job) -> None:
+    """Read the data, check every option, and print the network layer by layer."""
+    from cuello import pipeline
+    from cuello.kinds import KINDS
+    from cuello.networks.summary import summarize
+
+    prepared, model = pipeline.plan(job)
+    module = model.module_
+    table = Table()
+    for name in ("layer", "type", "output", "parameters", "bytes", "multiply-adds a row"):
+        left = name in ("layer", "type", "output")
+        table.add_column(name, justify="left" if left else "right", overflow="fold")
+    width = KINDS[model.kind].decoder_width(model.latent_dim_, len(model.classes_))
+    summary = summarize(module.encoder, module.decoder, model.shape_, width)
+    for layer in [*summary.layers, summary.total]:
+        table.add_row(
+            layer.name,
+            layer.type,
+            " x ".join(map(str, layer.output)),
+            f"{layer.parameters:,}",
+            f"{layer.bytes:,}",
+            f"{layer.multiply_adds:,}",
+            style="bold" if layer is summary.total else None,
+        )
+    out.print(table)
+    how, rows = model.training_, len(prepared.rows.train)
+    steps = how.epochs * -(-rows // how.batch_size)
+    out.print(
+        f"kind {job.model.get('kind', model.kind)}, {model.latent_dim_} latents; "
+        f"{rows:,} training rows, {how.epochs} epochs of batches of {how.batch_size}: "
+        f"{steps:,} steps. Nothing was trained or written."
+    )
