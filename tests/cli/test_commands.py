@@ -43,13 +43,13 @@ def codes(path):
 )
 def test_help_is_quick_and_imports_no_torch(arguments, shown):
     program = (
-        "import time; start = time.perf_counter()\n"
+        "import time; start = time.process_time()  # whatever else the machine does\n"
         f"import sys; sys.argv = ['cuello', *{arguments!r}]\n"
         "from cuello.cli import main\n"
         "try: main()\n"
         "except SystemExit as stop: assert not stop.code\n"
         "assert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
-        "print(time.perf_counter() - start, file=sys.stderr)"
+        "print(time.process_time() - start, file=sys.stderr)"
     )
     seconds = []
     for _ in range(3):
