@@ -163,7 +163,7 @@ def test_further_files_are_read_as_in_training(tmp_path):
     assert data.X.tolist() == [[5, 0, 0], [6, 0, 1]]
     assert data.y is None
     assert "1 cells of 'colour' hold a category not seen in training" in data.notes
-    assert "ignored columns that were not there in training: extra" in data.notes
+    assert "ignored columns that the model does not use: extra" in data.notes
     assert data.encoding == train.encoding | {"label_column": None}
     with pytest.raises(DataError, match=r"c\.csv has no column 'size', which the model"):
         load(write(tmp_path / "c.csv", "colour\nred\n"), encoding=train.encoding)

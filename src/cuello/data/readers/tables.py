@@ -69,7 +69,7 @@ def _dataset(table: Any, path: Path, options: Options, notes: list[str]) -> Data
         specs = [learn(column, str(path)) for column in features.values()]
     else:
         other = [name for name in features if name not in {spec["name"] for spec in specs}]
-        notes += [f"ignored columns that were not there in training: {listed(other)}"] * bool(other)
+        notes += [f"ignored columns that the model does not use: {listed(other)}"] * bool(other)
     if not specs:
         raise DataError(f"{path} has no column left to learn from; it has {listed(names)}.")
     X = _matrix(features, specs, path, notes)
