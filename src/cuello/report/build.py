@@ -18,6 +18,8 @@ __all__ = ["gather", "write_report"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 
+_SHOWN_LATENTS = 8
+
 _GALLERIES = {
     "typical": ("Test rows", "Drawn at random from the test part."),
     "best": ("Best reconstructions", "The smallest errors of the test part."),
@@ -158,6 +160,11 @@ def _options(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         "training": {name: _decided(name, params, chosen) for name in training},
         "versions": {name: str(value) for name, value in config["versions"].items()},
     }
+    diagnosis = config["autoencoder"]["diagnosis"]["statistics"]
+    if diagnosis:
+        shown["what became of it"] = {
+            name.replace("_", " "): _statistic(value) for name, value in diagnosis.items()
+        }
     if config.get("command"):
         shown["versions"]["command"] = config["command"]
     return shown
@@ -166,6 +173,14 @@ def _options(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 def _decided(name: str, params: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:
     decided = _text(chosen.get(name, params[name]))
     return f"auto: {decided}" if params[name] == "auto" and name in chosen else decided
+
+
+def _statistic(value: float | list[float]) -> str:
+    if isinstance(value, list):
+        shown = ", ".join(f"{v:.2g}" for v in value[:_SHOWN_LATENTS])
+        more = len(value) - _SHOWN_LATENTS
+        return shown + (f" and {more} more" if more > 0 else "")
+    return f"{value:.4g}"
 
 
 def _text(value: Any) -> str:
