@@ -22,7 +22,7 @@ from cuello.estimators.few_label import INVERSE_PENALTIES, MODES, folds
 from cuello.estimators.head import EncoderWithHead
 from cuello.kinds import Batch
 
-SMALL = Autoencoder(kind="plain", hidden=(6,), latent_dim=3, epochs=4, batch_size=32)
+SMALL = Autoencoder(kind="plain", hidden=(6,), latent_dim=3, dropout=0.3, epochs=4, batch_size=32)
 SEED = int(np.random.RandomState(0).randint(2**31 - 1))  # what random_state=0 comes to
 
 
@@ -241,6 +241,16 @@ def test_the_seed_decides_the_new_weights(trained):
     state = torch.get_rng_state()
     model.build_module(MODES["full"], 1)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_random_state_decides_what_is_fitted(trained):
+    X, y = blobs()
+    first, again, other = (
+        use(trained, "full", learning_rates=(0.01,), epochs=1, random_state=state).fit(X, y)
+        for state in (1, np.random.RandomState(1), 2)
+    )
+    assert equal(weights(first.module_), weights(again.module_))
+    assert not equal(weights(first.module_), weights(other.module_))
 
 
 @settings(max_examples=25)
