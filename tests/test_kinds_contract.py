@@ -11,8 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cuello import Autoencoder, kinds
-from cuello.kinds import Batch
+from cuello import Autoencoder, InputError, kinds
+from cuello.data.noise import NOISES, Noise
+from cuello.kinds import Batch, Reconstruction
 from cuello.kinds.description import describe
 from cuello.store import RunFolder
 from cuello.train import Rows, Training, train
@@ -250,3 +251,79 @@ def test_loop_equals_a_plain_torch_loop(kind):
                 optimizer.step()
     for ours, plain in zip(module.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("output", ["sigmoid", "tanh", "softplus"])
+def test_decoded_rows_are_the_last_sums_activated(kind, output):
+    X = np.random.default_rng(0).random((40, 12), dtype=np.float32)
+    module = small(kind, output_activation=output).initialize(X).module_
+    z = 3.0 * torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
+    expected = module.reconstruction.activate(module.decoder(z))
+    assert torch.equal(module.decode(z), expected)
+    assert not torch.equal(module.decode(z), module.decoder(z))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_parameter_has_one_player(kind):
+    module = small(kind, batch_norm=True).initialize(toy()).module_
+    owned = [p for groups in module.players().values() for g in groups for p in g["params"]]
+    assert len(owned) == len({id(p) for p in owned})
+    assert {id(p) for p in owned} == {id(p) for p in module.parameters()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_options_are_the_keywords_of_its_own_and_reach_it(kind):
+    networks = torch.nn.Linear(4, 2), torch.nn.Linear(2, 4), Reconstruction(loss="mse")
+    own = kinds.options(kind)
+    assert not own.keys() & {"encoder", "decoder", "reconstruction", "self"}
+    for name, option in own.items():
+        if isinstance(option.default, float):
+            built = kinds.build(kind, *networks, **{name: option.default / 2})
+            default = kinds.build(kind, *networks)
+            assert str(vars(built)) != str(vars(default)), f"{name} changes nothing"
+    with pytest.raises(InputError, match=f"'nothing' is not an option of kind={kind!r}"):
+        kinds.build(kind, *networks, nothing=1)
+    with pytest.raises(InputError, match="is not known"):
+        kinds.options(kind + "_")
+
+
+@pytest.mark.parametrize("loss", ["mse", "bce"])
+def test_plain_minimizes_the_distance_to_its_own_reconstruction(loss):
+    X = np.random.default_rng(0).random((40, 12), dtype=np.float32)
+    module = small("plain", loss=loss).initialize(X).module_.eval()
+    x = torch.from_numpy(X)
+    terms, back = module.losses(Batch(x), "autoencoder"), module.decode(module.encode(x))
+    expected = {
+        "mse": (back - x).square().mean(),
+        "bce": -(x * back.log() + (1 - x) * (1 - back).log()).mean(),
+    }
+    assert terms.keys() == {"reconstruction"}
+    torch.testing.assert_close(terms["reconstruction"], expected[loss])
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    noise=st.sampled_from(sorted(NOISES)),
+    level=st.floats(0.1, 0.9),
+    share=st.floats(0.1, 1.0),
+    signed=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_denoising_reconstructs_the_clean_row_from_the_noise_it_was_given(
+    noise, level, share, signed, seed
+):
+    low = -1.0 if signed else 0.0
+    X = np.random.default_rng(seed).random((40, 12), dtype=np.float32) * (1.0 - low) + low
+    chosen = {"noise": noise, "noise_level": level, "noise_share": share}
+    options = {"kind_options": chosen, "validation_fraction": 0.0, "scaling": "none", "loss": "mse"}
+    module = small("denoising", **options).initialize(X).module_.eval()
+    x = torch.from_numpy(X)
+    bounds = {"low": float(X.min()), "high": float(X.max())}
+    assert module.noise == Noise(noise, level, share=share, **bounds)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        loss = module.losses(Batch(x), "autoencoder")["reconstruction"]
+        torch.manual_seed(seed)
+        back = module.decode(module.encode(module.noise(x)))
+    torch.testing.assert_close(loss, (back - x).square().mean())

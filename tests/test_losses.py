@@ -30,6 +30,29 @@ def test_formulas():
         torch.testing.assert_close(Reconstruction(loss=name)(a, t), value)
 
 
+def test_huber_is_quadratic_up_to_one_and_linear_beyond():
+    fit = Reconstruction(loss="huber", output="identity", reduction="sum")
+    errors = [(0.5, 0.125), (1.0, 0.5), (1.5, 1.0), (-4.0, 3.5)]
+    for error, expected in errors:
+        assert fit(torch.tensor([[error]]), torch.zeros(1, 1)).item() == pytest.approx(expected)
+
+
+def test_mape_counts_small_targets_as_a_hundredth():
+    fit = Reconstruction(loss="mape", output="identity", low=-1.0, reduction="sum")
+    for target, expected in ((0.0, 50.0), (0.005, 49.5), (-0.005, 50.5), (0.25, 1.0), (-0.5, 2.0)):
+        loss = fit(torch.tensor([[0.5]]), torch.tensor([[target]])).item()
+        assert loss == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_loss_is_summed_in_float32_whatever_the_network_computes_in(loss):
+    a, t = sums_and_target()
+    half = a.bfloat16()
+    value = Reconstruction(loss=loss)(half, t)
+    assert value.dtype == torch.float32
+    assert torch.equal(value, Reconstruction(loss=loss)(half.float(), t))
+
+
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 def test_sum_is_mean_times_elements(loss):
     a, t = sums_and_target()
@@ -95,6 +118,11 @@ def test_auto_follows_the_range(low, high, output, loss):
     assert (fit.output, fit.loss) == (output, loss)
 
 
+@pytest.mark.parametrize("output", sorted(set(OUTPUTS) - {"sigmoid", "tanh"}))
+def test_auto_loss_is_squared_error_without_a_sigmoid(output):
+    assert Reconstruction(output=output).loss == "mse"
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -103,6 +131,9 @@ def test_auto_follows_the_range(low, high, output, loss):
         ({"output": "relu", "low": -2.0}, "output_activation='auto'"),
         ({"output": "tanh", "low": -2.0}, "reaches -1..1"),
         ({"output": "tanh"}, "scaling='symmetric'"),
+        ({"output": "sigmoid", "low": -0.5}, "reaches 0..1"),
+        ({"output": "sigmoid", "high": 1.5}, "reaches 0..1"),
+        ({"output": "softplus", "low": -0.5}, "reaches 0..inf"),
         ({"loss": "msee"}, "did you mean 'mse'"),
         ({"output": "sigmoidal"}, "did you mean 'sigmoid'"),
         ({"reduction": "total"}, "mean, sum"),
@@ -122,3 +153,17 @@ def test_outputs_stay_in_their_reach(output):
         assert reached.min() >= 0
     if output in ("sigmoid", "tanh"):
         assert reached.abs().max() <= 1
+
+
+def test_outputs_are_their_formulas():
+    a = torch.linspace(-4, 4, 33, dtype=torch.float64)
+    expected = {
+        "identity": a,
+        "sigmoid": 1 / (1 + (-a).exp()),
+        "tanh": (a.exp() - (-a).exp()) / (a.exp() + (-a).exp()),
+        "relu": a.where(a > 0, 0.0),
+        "softplus": (1 + a.exp()).log(),
+    }
+    assert expected.keys() == OUTPUTS.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(OUTPUTS[name](a), value)

@@ -67,6 +67,43 @@ def test_last_layers_are_plain():
     assert [type(layer) for layer in decoder[-1]] == [nn.Linear, nn.Unflatten]
 
 
+def test_every_hidden_layer_is_normalized_then_activated_then_dropped_out():
+    encoder, decoder = networks.build(
+        "dense", (9,), 2, 2, hidden=(5, 4), activation="tanh", batch_norm=True, dropout=0.5
+    )
+    hidden = [nn.Linear, nn.BatchNorm1d, nn.Tanh, nn.Dropout]
+    first, second, last = ([type(layer) for layer in block] for block in encoder)
+    assert (first, second, last) == ([nn.Flatten, *hidden], hidden, [nn.Linear, nn.Identity])
+    first, second, last = ([type(layer) for layer in block] for block in decoder)
+    assert (first, second, last) == (hidden, hidden, [nn.Linear, nn.Unflatten])
+
+
+def test_activations_are_their_formulas():
+    a = torch.linspace(-3, 3, 25, dtype=torch.float64)
+    expected = {
+        "elu": a.where(a > 0, a.exp() - 1),
+        "gelu": a * 0.5 * (1 + torch.erf(a / math.sqrt(2))),
+        "identity": a,
+        "leaky_relu": a.where(a > 0, 0.1 * a),
+        "relu": a.where(a > 0, 0.0),
+        "sigmoid": 1 / (1 + (-a).exp()),
+        "silu": a / (1 + (-a).exp()),
+        "softplus": (1 + a.exp()).log(),
+        "tanh": (a.exp() - (-a).exp()) / (a.exp() + (-a).exp()),
+    }
+    assert expected.keys() == ACTIVATIONS.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(ACTIVATIONS[name]()(a), value)
+
+
+def test_the_initializer_reaches_every_layer():
+    halves = networks.build("dense", (12,), 3, 3, hidden=(9, 6), initializer="orthogonal")
+    for layer in [layer for half in halves for layer in linears(half)]:
+        narrow = layer.weight if len(layer.weight) <= layer.in_features else layer.weight.T
+        torch.testing.assert_close(narrow @ narrow.T, torch.eye(len(narrow)), atol=1e-5, rtol=0)
+        assert (layer.bias == 0).all()
+
+
 def test_batch_norm_is_its_formula_and_can_undo_itself():
     encoder, _ = networks.build("dense", (5,), 2, 2, hidden=(4,), batch_norm=True)
     norm = next(m for m in encoder.modules() if isinstance(m, nn.BatchNorm1d)).train()
@@ -107,6 +144,9 @@ def test_initial_weights_have_the_spread_of_their_formula(name, sd):
     layer = linears(encoder)[0]
     assert layer.weight.std().item() == pytest.approx(sd, rel=0.02)
     assert set(INITIALIZERS) >= {name}
+    flat = name in ("default", "he_uniform", "xavier_uniform", "uniform")
+    # A uniform distribution ends at sqrt(3) standard deviations; the others go on.
+    assert (layer.weight.abs().max().item() <= 1.0001 * math.sqrt(3) * sd) == flat
     if name == "uniform":
         assert layer.bias.std().item() == pytest.approx(sd, rel=0.1)
     elif name != "default":
@@ -119,6 +159,7 @@ def test_initial_weights_have_the_spread_of_their_formula(name, sd):
         ({"activation": "rleu"}, "did you mean 'relu'"),
         ({"initializer": "hee"}, "Known: "),
         ({"dropout": 1.0}, "dropout=1.0"),
+        ({"dropout": -0.1}, "dropout=-0.1"),
         ({"hidden": (4, 0)}, "use positive widths"),
     ],
 )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,9 +23,12 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from cuello import Autoencoder, DivergedError, InputError, RunError
-from cuello.train import SCHEDULES, Rows, Training, Watcher
+from cuello.kinds import Batch
+from cuello.train import OPTIMIZERS, SCHEDULES, Rows, Training, Watcher, train
+from cuello.train.doctor import explain_divergence
 from cuello.train.placement import place
 from cuello.train.rows import batch_bounds
+from cuello.train.state import Keeper, State
 
 
 def low_rank(n=400, features=10, rank=3, seed=0):
@@ -55,7 +62,8 @@ def test_linear_autoencoder_reaches_the_discarded_eigenvalues():
 def test_batches_cover_every_row_once_and_none_is_left_alone(rows, batch):
     bounds = batch_bounds(rows, batch)
     assert [i for a, b in bounds for i in range(a, b)] == list(range(rows))
-    assert all(b - a <= batch + 1 for a, b in bounds)
+    assert all(b - a == batch for a, b in bounds[:-1])
+    assert bounds[-1][1] - bounds[-1][0] <= (batch + 1 if batch > 1 else 1)
     if rows > 1 and batch > 1:
         assert all(b - a > 1 for a, b in bounds)
 
@@ -79,13 +87,322 @@ def test_cosine_schedule_against_torch():
         reference.step()
 
 
+@given(warm_up=st.sampled_from([0.0, 0.2]), progress=st.floats(0.0, 0.999))
+def test_schedules_are_their_formulas(warm_up, progress):
+    after = warm_up + (1.0 - warm_up) * progress
+    linear, step = (Training(schedule=s, warm_up=warm_up).rate_factor for s in ("linear", "step"))
+    assert linear(after) == pytest.approx(1.0 - progress)
+    if min(abs(3 * progress - third) for third in (0, 1, 2)) > 1e-9:
+        assert step(after) == pytest.approx(10.0 ** -math.floor(3 * progress))
+
+
+@pytest.mark.parametrize(
+    ("name", "reference", "options"),
+    [
+        ("sgd", torch.optim.SGD, {"momentum": 0.5}),
+        ("rmsprop", torch.optim.RMSprop, {"momentum": 0.5}),
+        ("adam", torch.optim.Adam, {}),
+        ("adamw", torch.optim.AdamW, {}),
+    ],
+)
+def test_optimizers_are_those_of_torch_with_every_option(name, reference, options):
+    how = Training(optimizer=name, learning_rate=0.1, momentum=0.5, weight_decay=0.3)
+    ours, theirs = (torch.nn.Parameter(torch.tensor([1.0, -2.0])) for _ in range(2))
+    pairs = [
+        (ours, OPTIMIZERS[name]([{"params": [ours]}], how)),
+        (theirs, reference([theirs], lr=0.1, weight_decay=0.3, **options)),
+    ]
+    for step in range(4):
+        for weight, optimizer in pairs:
+            weight.grad = torch.tensor([0.5, -1.0 * step])
+            optimizer.step()
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_defaults_are_those_of_the_autoencoder():
+    faces = inspect.signature(Autoencoder).parameters
+    settings = inspect.signature(Training).parameters
+    shared = (faces.keys() & settings.keys()) - {"epochs", "batch_size"}  # `auto` there
+    assert len(shared) > 8
+    assert {n: faces[n].default for n in shared} == {n: settings[n].default for n in shared}
+
+
+class Judged(torch.nn.Module):
+    """All players move in every epoch, and are judged by what they minimize."""
+
+    def active(self, progress):
+        return list(self.players())
+
+    def held_out_losses(self, batch):
+        terms = {}
+        for player in self.players():
+            terms |= self.losses(batch, player)
+        return terms
+
+
+class Descent(Judged):
+    """Weights that a loss of slope 1 moves down by the learning rate at every step.
+
+    Training finds every epoch worse than the one before, and validation the weight best at -3.
+    """
+
+    def __init__(self, scales=(1.0,)):
+        super().__init__()
+        self.weights = torch.nn.ParameterList(torch.nn.Parameter(torch.zeros(1)) for _ in scales)
+        self.scales = scales
+        self.seen = []
+
+    def losses(self, batch, player):
+        self.seen.append([w.item() for w in self.weights])
+        if self.training:
+            return {"down": torch.cat(list(self.weights)).sum() + 100.0 * len(self.seen)}
+        return {"distance": (self.weights[0] + 3.0).abs().sum()}
+
+    def players(self):
+        groups = zip(self.weights, self.scales, strict=True)
+        return {"only": [{"params": [w], "lr_scale": s} for w, s in groups]}
+
+
+STEADY = {"optimizer": "sgd", "momentum": 0.0, "learning_rate": 1.0, "schedule": "constant"}
+
+
+@given(
+    schedule=st.sampled_from(sorted(SCHEDULES)),
+    warm_up=st.sampled_from([0.0, 0.3]),
+    rows=st.integers(2, 30),
+)
+def test_rates_follow_the_schedule_over_the_whole_training(schedule, warm_up, rows):
+    how = Training(**STEADY | {"schedule": schedule}, warm_up=warm_up, epochs=3, batch_size=4)
+    model, told = Descent(scales=(1.0, 0.25)), []
+    watcher = Watcher(step=lambda done, total: told.append((done, total)))
+    history = train(model, Rows(torch.zeros(rows, 1)), how, watcher=watcher)
+    steps = 3 * len(batch_bounds(rows, 4))
+    factors = [how.rate_factor(i / steps) for i in range(steps)]
+    path = np.array([*model.seen, [w.item() for w in model.weights]])
+    np.testing.assert_allclose(-np.diff(path[:, 0]), factors, atol=1e-5)
+    np.testing.assert_allclose(path[:, 1], 0.25 * path[:, 0], atol=1e-5)
+    last = [factors[(i + 1) * steps // 3 - 1] for i in range(3)]
+    assert [epoch.learning_rate for epoch in history] == pytest.approx(last)
+    assert told == [((i + 1) * steps // 3, steps) for i in range(3)]
+
+
+@pytest.mark.parametrize(("validated", "expected"), [(True, -3.0), (False, -8.0)])
+def test_best_weights_are_kept_where_validation_can_tell(validated, expected):
+    model, rows = Descent(), Rows(torch.zeros(2, 1))
+    how = Training(**STEADY, epochs=8, batch_size=2)
+    train(model, rows, how, validation=rows if validated else None)
+    assert model.weights[0].item() == pytest.approx(expected)
+    assert not any(module.training for module in model.modules())
+
+
+@pytest.mark.parametrize("patience", [None, 3])
+@pytest.mark.parametrize("halt", [2, 5])
+@pytest.mark.parametrize("moment", ["step", "epoch"])
+def test_a_resumed_training_remembers_its_best_epoch(tmp_path, patience, halt, moment):
+    rows = Rows(torch.zeros(2, 1))
+    how = Training(**STEADY, epochs=8, batch_size=2, patience=patience)
+
+    def stop(*seen):
+        if (seen[0] if moment == "step" else seen[0].epoch + 1) == halt:
+            raise InterruptedError
+
+    def run(**options):
+        model = Descent()
+        history = train(model, rows, how, validation=rows, checkpoint=tmp_path / "file", **options)
+        return model.weights[0].item(), [e.validation["distance"] for e in history]
+
+    with pytest.raises(InterruptedError):
+        run(watcher=Watcher(**{moment: stop}))
+    distances = [2.0, 1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert run() == (-3.0, distances if patience is None else distances[:6])
+
+
+class Flat(Judged):
+    """Losses that are means of the rows, whatever the weight is."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def losses(self, batch, player):
+        zero = 0.0 * self.weight.sum()
+        return {"mean": batch.x.mean() + zero, "square": batch.x.square().mean() + zero}
+
+    def players(self):
+        return {"only": [{"params": [self.weight]}]}
+
+
+@pytest.mark.parametrize(("rows", "batch"), [(10, 4), (1030, 4), (1001, 500)])
+def test_an_epoch_reports_the_mean_over_rows_not_over_batches(rows, batch):
+    x = torch.linspace(0, 3, rows)[:, None] ** 2
+    held_out = torch.linspace(0, 2, 2500)[:, None] ** 2
+    how = Training(epochs=1, batch_size=batch)
+    (epoch,) = train(Flat(), Rows(x), how, validation=Rows(held_out))
+    for seen, values in ((epoch.train, x), (epoch.validation, held_out)):
+        expected = {"mean": values.mean().item(), "square": values.square().mean().item()}
+        assert seen == pytest.approx(expected, rel=1e-4)
+
+
+def test_an_equal_loss_is_not_a_better_one():
+    rows = Rows(torch.ones(4, 1))
+    how = Training(epochs=9, batch_size=2, patience=3)
+    assert len(train(Flat(), rows, how, validation=rows)) == 4
+
+
+def test_training_rows_are_augmented_and_held_out_rows_are_not():
+    rows = Rows(torch.ones(10, 1))
+    how = Training(epochs=1, batch_size=4)
+    (epoch,) = train(Flat(), rows, how, validation=rows, augment=lambda x: x + 2.0)
+    assert epoch.train == pytest.approx({"mean": 3.0, "square": 9.0})
+    assert epoch.validation == pytest.approx({"mean": 1.0, "square": 1.0})
+
+
+def test_validation_has_no_dropout_and_the_same_noise_in_every_epoch():
+    X = low_rank(64)
+    options = {"hidden": (8,), "latent_dim": 3, "learning_rate": 1e-30, "epochs": 3}
+    plain = Autoencoder(kind="plain", dropout=0.5, loss="mse", **options).fit(X, validation=X)
+    losses = [epoch.validation["reconstruction"] for epoch in plain.history_]
+    assert losses == pytest.approx([-plain.score(X)] * 3)
+    assert plain.history_[0].train["reconstruction"] != pytest.approx(losses[0])
+    noisy = Autoencoder(kind="denoising", **options).fit(X, validation=X)
+    losses = [epoch.validation["reconstruction"] for epoch in noisy.history_]
+    assert losses == [losses[0]] * 3
+    assert len({epoch.train["reconstruction"] for epoch in noisy.history_}) == 3
+
+
+def test_every_player_minimizes_the_sum_of_its_own_terms():
+    class Game(Judged):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
+
+        def losses(self, batch, player):
+            if player == "first":
+                return {"one": self.a.sum() + 100 * self.b.sum(), "two": 2 * self.a.sum()}
+            return {"three": self.b.sum() + 100 * self.a.sum()}
+
+        def players(self):
+            return {"first": [{"params": [self.a]}], "second": [{"params": [self.b]}]}
+
+    model, rows = Game(), Rows(torch.zeros(2, 1))
+    how = Training(**STEADY, epochs=1, batch_size=2)
+    (epoch,) = train(model, rows, how, validation=rows)
+    assert (model.a.item(), model.b.item()) == (-3.0, -1.0)
+    assert epoch.train == {"one": 0.0, "two": 0.0, "three": -300.0}
+    assert epoch.validation == {"one": -103.0, "two": -6.0, "three": -301.0}
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("bf16", torch.bfloat16), ("float32", torch.float32)]
+)
+def test_products_are_computed_in_the_precision_asked_for(precision, dtype):
+    class Product(Flat):
+        def losses(self, batch, player):
+            seen.append((batch.x @ self.weight[:, None]).dtype)
+            return super().losses(batch, player)
+
+    seen, rows = [], Rows(torch.zeros(2, 1))
+    how = Training(epochs=1, batch_size=2, precision=precision, device="cpu")
+    train(Product(), rows, how, validation=rows)
+    assert seen == [dtype, dtype]
+
+
+def test_small_steps_train_on_one_thread():
+    class Threads(Flat):
+        def losses(self, batch, player):
+            seen.append(torch.get_num_threads())
+            return super().losses(batch, player)
+
+    seen, before = [], torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        train(Threads(), Rows(torch.zeros(2, 1)), Training(epochs=1, batch_size=2, device="cpu"))
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+@given(n=st.integers(1, 9), data=st.data())
+def test_labels_stay_with_their_rows(n, data):
+    rows = Rows(torch.arange(n)[:, None], torch.arange(n)).to(torch.device("cpu"))
+    chosen = data.draw(st.lists(st.integers(0, n - 1), min_size=1))
+    for index, expected in ((torch.tensor(chosen), chosen), (slice(n // 2, n), range(n // 2, n))):
+        batch = rows.take(index)
+        assert batch.x[:, 0].tolist() == batch.y.tolist() == list(expected)
+    assert Rows(rows.x).to(torch.device("cpu")).take(slice(0, 1)) == Batch(rows.x[:1], None)
+
+
+def test_checkpoints_are_written_as_seldom_as_asked_for(tmp_path, monkeypatch):
+    now, file = 0.0, tmp_path / "file"
+    monkeypatch.setattr("cuello.train.state.time", SimpleNamespace(monotonic=lambda: now))
+    keeper = Keeper(State(Flat(), {}), file, seconds=10.0, written_at=now)
+    written = []
+    for now in (1.0, 9.0, 10.0, 11.0, 19.0, 21.0):
+        keeper.after_epoch()
+        if file.exists():
+            written.append(now)
+            file.unlink()
+    keeper.flush()
+    assert (written, file.exists()) == ([10.0, 21.0], False)
+    keeper.after_epoch()
+    keeper.flush()
+    assert file.exists()
+
+
+def test_a_failed_write_leaves_the_checkpoint_before_it(tmp_path, monkeypatch):
+    file, state = tmp_path / "file", State(Flat(), {})
+    state.snapshot().save(file)
+    whole = file.read_bytes()
+
+    def full_disk(tensors, path, metadata):
+        Path(path).write_bytes(whole[:20])
+        raise OSError("no space left")
+
+    monkeypatch.setattr("cuello.train.state.save_file", full_disk)
+    with pytest.raises(RunError, match="no space left"):
+        state.snapshot().save(file)
+    assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("losses", "largest", "step", "cause", "remedy"),
+    [
+        ([3.0, 2.0, 900.0, 100.0], 1.0, 4, "the loss rose from 2 to 900", "learning_rate=0.001"),
+        ([2.0, 21.0], 1e6, 2, "learning_rate=0.01 is too large", "gradient_clip=1"),
+        ([2.0, 19.0], 1e6, 2, r"the inputs are large \(up to 1e\+06\)", "scaling='standard'"),
+        ([2.0, 19.0], 100.0, 2, "update at learning_rate=0.01 overflowed", "learning_rate=0.001"),
+        ([], 100.0, 7, "update at learning_rate=0.01 overflowed", "gradient_clip=1"),
+        ([], 100.0, 0, "the first loss of all, before any update", "another initializer"),
+    ],
+)
+def test_divergence_is_explained_by_what_was_seen(losses, largest, step, cause, remedy):
+    text = explain_divergence(step, "mse", math.nan, losses, Training(learning_rate=0.01), largest)
+    assert re.search(f"'mse' became nan at step {step}\\. .*{cause}.*Try .*{remedy}[.,]? ", text)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_the_first_bad_step_is_named(value):
+    class Later(Flat):
+        def losses(self, batch, player):
+            seen.append(1)
+            terms = super().losses(batch, player)
+            return terms | {"bad": terms["mean"] + (value if len(seen) > 104 else 0.0)}
+
+    seen = []
+    with pytest.raises(DivergedError, match=f"'bad' became {value} at step 104\\."):
+        train(Later(), Rows(torch.zeros(300, 1)), Training(epochs=2, batch_size=2))
+
+
 @pytest.mark.parametrize(
     ("option", "value", "way_out"),
     [
         ("learning_rate", 0.0, "0.001 is a good start"),
         ("learning_rate", math.nan, "above 0"),
         ("momentum", 1.0, "0.9 is usual"),
+        ("learning_rate", math.inf, "above 0"),
         ("weight_decay", -1.0, "at least 0"),
+        ("weight_decay", math.nan, "at least 0"),
+        ("weight_decay", math.inf, "at least 0"),
         ("epochs", 0, "at least 1"),
         ("batch_size", 0, "at least 1"),
         ("patience", 0, "None to train to the end"),
@@ -102,9 +419,10 @@ def test_wrong_settings_are_refused(option, value, way_out):
     assert way_out in str(error.value)
 
 
-def test_unknown_device_is_refused():
-    with pytest.raises(InputError, match="device='tpu9'"):
-        place("tpu9", "auto", 8, torch.nn.Linear(1, 1))
+@pytest.mark.parametrize("device", ["tpu9", "meta"])
+def test_unknown_device_is_refused(device):
+    with pytest.raises(InputError, match=f"device='{device}'"):
+        place(device, "auto", 8, torch.nn.Linear(1, 1))
 
 
 def test_early_stopping_keeps_the_best_weights():
@@ -178,7 +496,7 @@ def test_first_loss_not_finite_is_told_apart():
     model = Autoencoder(kind="plain", latent_dim=3, hidden=(8,), epochs=2)
     model.initialize(X)
 
-    class Broken(torch.nn.Module):
+    class Broken(Judged):
         def __init__(self):
             super().__init__()
             self.w = torch.nn.Parameter(torch.ones(1))
@@ -188,11 +506,6 @@ def test_first_loss_not_finite_is_told_apart():
 
         def players(self):
             return {"only": [{"params": [self.w]}]}
-
-        def active(self, progress):
-            return ["only"]
-
-    from cuello.train import train
 
     with pytest.raises(DivergedError, match="the first loss of all"):
         train(Broken(), Rows(torch.zeros(4, 2)), Training(epochs=1, batch_size=2))

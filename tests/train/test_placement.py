@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from cuello.train.placement import place
+from cuello.train.placement import Placement, place
 
 
 def test_a_small_step_takes_one_thread_and_float32():
@@ -14,8 +14,12 @@ def test_a_small_step_takes_one_thread_and_float32():
     assert (placed.bf16, placed.threads) == (False, 1)
 
 
-def test_a_large_step_takes_all_threads():
-    assert place("cpu", "auto", 128, nn.Linear(1024, 1024)).threads == torch.get_num_threads()
+@pytest.mark.parametrize(("batch", "threads", "bf16"), [(63, 1, False), (64, 3, True)])
+def test_a_large_step_takes_all_threads_and_bf16(batch, threads, bf16, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    placed = place("cpu", "auto", batch, nn.Linear(1024, 1024, bias=False))
+    assert (placed.threads, placed.bf16) == (threads, bf16)
 
 
 @pytest.mark.parametrize(("precision", "bf16"), [("bf16", True), ("float32", False)])
@@ -25,14 +29,17 @@ def test_precision_can_be_chosen(precision, bf16):
 
 def test_bf16_only_where_the_processor_has_it(monkeypatch):
     large = nn.Linear(1024, 1024)
-    for flags, expected in (({"avx512_bf16": True}, True), ({}, False)):
+    for flags, expected in (({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({}, False)):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda flags=flags: flags)
         assert place("cpu", "auto", 128, large).bf16 is expected
 
 
 def test_threads_are_as_before_afterwards():
     before = torch.get_num_threads()
-    placed = place("cpu", "auto", 1, nn.Linear(2, 2))
+    placed = Placement(torch.device("cpu"), bf16=False, threads=before + 1)
     with placed.limit_threads():
-        assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+    with pytest.raises(InterruptedError), placed.limit_threads():
+        raise InterruptedError
     assert torch.get_num_threads() == before
