@@ -18,6 +18,9 @@ from cuello.kinds.description import describe
 from cuello.store import RunFolder
 from cuello.train import Rows, Training, train
 
+# A few epochs on noise may well leave a kind with something to warn of.
+pytestmark = pytest.mark.filterwarnings("ignore::cuello.CuelloWarning")
+
 KINDS = sorted(kinds.KINDS)
 SHAPES = st.one_of(
     st.tuples(st.integers(2, 40)),

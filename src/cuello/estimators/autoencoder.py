@@ -22,6 +22,7 @@ from cuello.data.scaling import Scaling
 from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
 from cuello.estimators.assemble import NetworkSource, assemble
 from cuello.estimators.inputs import check_rows, check_shape, class_codes, sequence_lengths
+from cuello.estimators.likelihood import log_likelihood
 from cuello.metrics import row_errors
 from cuello.train import Epoch, Rows, Training, Watcher, place, train
 
@@ -294,6 +295,14 @@ gradient_clip, device, precision
     def score(self, X: Array, y: object = None) -> float:
         """Return the mean of :meth:`score_samples`."""
         return float(self.score_samples(X).mean())
+
+    def log_likelihood(self, X: Array, samples: int = 200) -> npt.NDArray[np.float64]:
+        """Estimate the log-likelihood of each scaled row, in nats, by importance sampling.
+
+        Only for kinds with a likelihood, such as ``variational``. It is a density in units of the
+        scaled data; more ``samples`` of the latents bring it up to its true value.
+        """
+        return log_likelihood(self, self._check(X), samples)
 
     def build_module(self, seed: int) -> kinds.Autoencoder:
         """Return a new, untrained network for the data that ``fit`` saw."""
