@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 
 import numpy as np
 import pytest
@@ -196,40 +197,48 @@ def test_training_leaves_the_global_random_state_alone(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradient_agrees_with_finite_differences(kind):
+    """Of each player's loss, in the weights that it owns."""
     model = small(kind, activation="tanh").initialize(toy(), labels(kind, 96))
     module = model.module_.double().eval()
     x = torch.from_numpy(toy(4)).double()
-    parameters = [p for p in module.parameters() if p.ndim > 1]
+    names = {p: n for n, p in module.named_parameters() if p.ndim > 1}
 
-    def loss(*values):
+    def loss(player, owned, *values):
         twin = copy.deepcopy(module)
-        names = [n for n, p in module.named_parameters() if p.ndim > 1]
         torch.manual_seed(0)  # the same noise in every evaluation
 
         def total():
-            terms = twin_losses(dict(zip(names, values, strict=True)))
+            terms = twin_losses(dict(zip([names[p] for p in owned], values, strict=True)))
             return torch.stack(list(terms.values())).sum()
 
         def twin_losses(changed):
             return torch.func.functional_call(
-                _Losses(twin), {f"module.{k}": v for k, v in changed.items()}, (x,)
+                _Losses(twin, player), {f"module.{k}": v for k, v in changed.items()}, (x,)
             )
 
         return total()
 
     class _Losses(torch.nn.Module):
-        def __init__(self, module):
+        def __init__(self, module, player):
             super().__init__()
             self.module = module
+            self.player = player
 
         def forward(self, x):
-            sums = self.module.losses(batch_of(kind, x), next(iter(self.module.players())))
+            sums = self.module.losses(batch_of(kind, x), self.player)
             return {k: v.double() for k, v in sums.items()}
 
     # The loss itself is summed in float32, which bounds how well differences can agree.
-    assert torch.autograd.gradcheck(
-        loss, tuple(parameters), eps=1e-2, atol=1e-3, rtol=1e-2, fast_mode=True
-    )
+    for player, groups in module.players().items():
+        owned = [p for group in groups for p in group["params"] if p in names]
+        assert torch.autograd.gradcheck(
+            functools.partial(loss, player, owned),
+            tuple(owned),
+            eps=1e-2,
+            atol=1e-3,
+            rtol=1e-2,
+            fast_mode=True,
+        )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -243,15 +252,18 @@ def test_loop_equals_a_plain_torch_loop(kind):
     how = Training(epochs=3, batch_size=16, learning_rate=0.01, schedule="constant", seed=4)
     rows = Rows(*batch_of(kind, X))
     train(module, rows, how)
-    optimizer = torch.optim.Adam(reference.parameters(), lr=0.01)
+    optimizers = {p: torch.optim.Adam(g, lr=0.01) for p, g in reference.players().items()}
     with torch.random.fork_rng(devices=[]):
         for epoch in range(3):
             torch.manual_seed(_seed(4, epoch))
-            for index in torch.randperm(64).split(16):
-                optimizer.zero_grad()
-                terms = reference.losses(rows.take(index), next(iter(reference.players())))
-                sum(terms.values()).backward()
-                optimizer.step()
+            players = reference.active(1.0 if epoch == 2 else epoch / 3)
+            for step, index in enumerate(torch.randperm(64).split(16)):
+                reference.progress = (4 * epoch + step) / 12
+                for player in players:
+                    optimizers[player].zero_grad()
+                    terms = reference.losses(rows.take(index), player)
+                    sum(terms.values()).backward()
+                    optimizers[player].step()
     for ours, plain in zip(module.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-6)
 

@@ -222,6 +222,28 @@ def test_curves_with_gaps(digits: ReportContent) -> None:
     assert "0.01 throughout" in part
 
 
+def test_curves_of_terms_that_are_trained_in_turn(digits: ReportContent) -> None:
+    history = samples.curves(5, terms=("reconstruction",))
+    for record, term in zip(history, ("layer 1", "layer 1", "layer 2"), strict=False):
+        record["train"] = {term: 0.25}
+    page = render(replace(digits, history=history))
+    data, part = chart_data(page)["curves"], section(page, "curves")
+    panels = {panel["title"]: panel for panel in data["panels"]}
+    assert list(panels) == ["Total loss", "layer 1", "layer 2", "reconstruction"]
+    assert panels["layer 1"]["train"] == [0.25, 0.25, None, None, None]
+    assert panels["layer 2"]["train"] == [None, None, 0.25, None, None]
+    assert panels["layer 1"]["validation"] is None
+    assert [v is None for v in panels["reconstruction"]["train"]] == [True] * 3 + [False] * 2
+    assert None not in panels["Total loss"]["train"] + panels["reconstruction"]["validation"]
+    turns = "layer 1 (epochs 1 to 2), layer 2 (epoch 3), reconstruction (epochs 4 to 5)"
+    assert f"Trained in turn: {turns}." in part
+    assert "not finite" not in part
+
+
+def test_curves_of_terms_that_are_trained_at_once_have_no_turns(page: str) -> None:
+    assert "Trained in turn" not in section(page, "curves")
+
+
 @pytest.mark.parametrize("value", [float("nan"), -2.5])
 def test_no_logarithm_without_positive_values(digits: ReportContent, value: float) -> None:
     history = [{"epoch": 1, "train": {"loss": value}, "validation": None}]

@@ -437,6 +437,61 @@ def test_early_stopping_keeps_the_best_weights():
     assert -model.score(X[order[:6]]) == pytest.approx(min(losses), rel=1e-4)
 
 
+class InTurn(torch.nn.Module):
+    """Two weights, moved towards 1 one after the other; rows judge the second."""
+
+    progress = 0.0
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
+        self.asked = []
+
+    def players(self):
+        return {name: [{"params": [getattr(self, name)]}] for name in ("first", "second")}
+
+    def active(self, progress):
+        self.asked.append(progress)
+        return ["second"] if progress >= 0.6 else ["first"]
+
+    def losses(self, batch, player):
+        far = 0.001 if player == "first" else 1.0  # the first one's loss is always less
+        return {player: far * (getattr(self, player) - 1.0).square().sum()}
+
+    def held_out_losses(self, batch):
+        return self.losses(batch, "second")
+
+
+@pytest.mark.parametrize("held_out", [None, Rows(torch.zeros(4, 2))])
+@pytest.mark.parametrize(("epochs", "turns"), [(1, 0), (2, 1), (10, 6)])
+def test_players_move_in_turn_and_the_last_epoch_is_of_those_that_are_judged(
+    held_out, epochs, turns
+):
+    """Early stopping neither counts epochs in which others move, nor compares with them."""
+    model, how = InTurn(), Training(epochs=epochs, batch_size=4, patience=2, learning_rate=0.01)
+    history = train(model, Rows(torch.zeros(4, 2)), how, validation=held_out)
+    assert [list(epoch.train) for epoch in history] == turns * [["first"]] + (epochs - turns) * [
+        ["second"]
+    ]
+    assert set(model.asked) - {1.0} == {epoch / epochs for epoch in range(epochs - 1)}
+    assert (model.first > 0) == (turns > 0)
+    assert model.second > 0
+
+
+def test_divergence_before_the_judged_ones_move_keeps_the_last_good_weights():
+    model, kept = InTurn(), []
+
+    def sabotage(epoch):
+        kept.append(model.first.item())
+        if epoch.epoch == 2:
+            model.first.data.fill_(math.nan)
+
+    how = Training(epochs=10, batch_size=4, learning_rate=0.01)
+    with pytest.raises(DivergedError):
+        train(model, Rows(torch.zeros(4, 2)), how, watcher=Watcher(epoch=sabotage))
+    assert model.first.item() == kept[2] > kept[1]
+
+
 def test_gradient_clip_bounds_the_first_update():
     X = 100.0 * low_rank(64)
     options = {

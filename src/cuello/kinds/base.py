@@ -145,7 +145,11 @@ class Autoencoder(nn.Module, ABC):
         return {"autoencoder": [{"params": list(self.parameters())}]}
 
     def active(self, progress: float) -> Sequence[str]:
-        """Return the players that move in an epoch, in order; asked when it begins."""
+        """Return the players that move in an epoch, in order; asked when it begins.
+
+        The last epoch counts as progress 1, so those that held-out rows judge have moved. An epoch
+        in which others move is never the best one, nor does early stopping count it.
+        """
         return list(self.players())
 
     def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:

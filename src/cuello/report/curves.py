@@ -22,6 +22,8 @@ __all__ = ["curves_section"]
 TOTALS = ("total", "loss")
 """Names under which a record may carry the total itself; otherwise it is the sum of the terms."""
 
+_TOLD_STAGES = 10
+
 
 def curves_section(content: ReportContent) -> Section:
     """Build the curves: total loss, each term where there are several, the learning rate."""
@@ -50,7 +52,9 @@ def curves_section(content: ReportContent) -> Section:
     return Section(
         anchor="curves",
         title="Training curves",
-        body=_summary(panels[0], epochs, best, rates, history) + _charts(data),
+        body=_summary(panels[0], epochs, best, rates, history)
+        + _stages(train, epochs)
+        + _charts(data),
         data=data,
     )
 
@@ -121,6 +125,28 @@ def _summary(
     if spent:
         sentences.append(f"An epoch took {duration(math.fsum(spent) / len(spent))} on average.")
     return paragraph(" ".join(sentences))
+
+
+def _stages(train: list[dict[str, Any]], epochs: list[Any]) -> str:
+    """Say which epochs trained which terms, where that changed: their totals cannot be compared."""
+    stages: list[tuple[list[str], list[Any]]] = []
+    for part, epoch in zip(train, epochs, strict=True):
+        if part and (not stages or sorted(part) != sorted(stages[-1][0])):
+            stages.append((list(part), []))
+        if part:
+            stages[-1][1].append(epoch)
+    if len(stages) < 2:
+        return ""
+    told = [
+        f"{' + '.join(terms)} ({'epoch' if len(own) == 1 else 'epochs'} {own[0]}"
+        + (f" to {own[-1]})" if len(own) > 1 else ")")
+        for terms, own in stages[:_TOLD_STAGES]
+    ]
+    more = len(stages) - len(told)
+    return paragraph(
+        f"Trained in turn: {', '.join(told)}{f', and {more} more' if more else ''}. Training "
+        "losses can be compared within a stage, not between two."
+    )
 
 
 def _charts(data: dict[str, Any]) -> str:

@@ -121,7 +121,9 @@ def train(
     try:
         with torch.random.fork_rng(devices=gpus), placement.limit_threads():
             while state.epoch < how.epochs and not _is_stale(state, how):
-                state.record(_run_epoch(state, rows, held_out, how, placement, augment, watcher))
+                settled = _players(state, how) == list(_trainable(model).active(1.0))
+                epoch = _run_epoch(state, rows, held_out, how, placement, augment, watcher)
+                state.record(epoch, settled=settled)
                 watcher.epoch(state.history[-1])
                 if keeper is not None:
                     keeper.after_epoch()
@@ -155,7 +157,7 @@ def _run_epoch(
     bounds = batch_bounds(len(rows), how.batch_size)
     first_step, all_steps = state.epoch * len(bounds), how.epochs * len(bounds)
     model = _trainable(state.model)
-    players = model.active(first_step / all_steps)
+    players = _players(state, how)
     sums: dict[str, float] = {}
     pending: list[dict[str, Tensor]] = []
     rate = 0.0
@@ -255,6 +257,12 @@ def _trainable(model: nn.Module) -> Trainable:
 def _optimizers(model: nn.Module, how: Training) -> dict[str, torch.optim.Optimizer]:
     players = _trainable(model).players()
     return {name: OPTIMIZERS[how.optimizer](groups, how) for name, groups in players.items()}
+
+
+def _players(state: State, how: Training) -> list[str]:
+    """Return who moves in the next epoch; the last one counts as the end, however few there are."""
+    last = state.epoch + 1 == how.epochs
+    return list(_trainable(state.model).active(1.0 if last else state.epoch / how.epochs))
 
 
 def _is_stale(state: State, how: Training) -> bool:

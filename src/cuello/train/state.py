@@ -59,11 +59,16 @@ class State:
         """How many epochs are finished."""
         return len(self.history)
 
-    def record(self, epoch: Epoch) -> None:
-        """Append a finished epoch, and keep the weights if they are the best so far."""
+    def record(self, epoch: Epoch, *, settled: bool = True) -> None:
+        """Append a finished epoch, and keep the weights if they are the best so far.
+
+        Before the training has settled on those who move at its end, losses cannot be compared with
+        later ones: the last weights count as the best, and any settled epoch as better.
+        """
         self.history.append(epoch)
-        if epoch.loss < self.best_loss:
-            self.best_loss, self.best_epoch = epoch.loss, epoch.epoch
+        if not settled or epoch.loss < self.best_loss:
+            self.best_loss = epoch.loss if settled else float("inf")
+            self.best_epoch = epoch.epoch
             self.best_weights = self._copy_weights()
 
     def restore_best(self) -> None:

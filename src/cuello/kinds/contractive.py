@@ -1,0 +1,143 @@
+"""The contractive autoencoder: a code that hardly moves when the row moves a little.
+
+Shapes: B rows of a batch, D elements of a row, K latents.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from cuello.errors import InputError
+from cuello.kinds.base import Autoencoder, Batch, Parts, register
+
+__all__ = ["Contractive"]
+
+# Activation -> its squared slope from its value: no second pass through the layer.
+_SQUARED_SLOPES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
+    nn.Identity: torch.ones_like,
+    nn.Sigmoid: lambda z: (z * (1 - z)).square(),
+    nn.Tanh: lambda z: (1 - z.square()).square(),
+}
+
+
+@register("contractive")
+class Contractive(Autoencoder):
+    """Minimise the reconstruction loss plus the squared slope of the encoder.
+
+    Every direction in which the code moves has its price, and only those in which rows really
+    differ pay it back in reconstruction; so the code follows these and no others.
+
+    Parameters
+    ----------
+    parts : Parts
+        Networks, loss and sizes.
+    weight : float
+        Price, at least 0, of the squared Frobenius norm of the Jacobian d encode(x) / dx, averaged
+        over rows, beside the loss of one element. With ``reduction="sum"`` the penalty counts as
+        often as a row has elements, so that a weight means the same in both; the paper's weight, on
+        sums over D elements, is ``weight * D``.
+
+    Raises
+    ------
+    InputError
+        If the weight is negative or not finite.
+
+    Notes
+    -----
+    For an encoder of one layer (``hidden=()``) with a sigmoid, tanh or no activation the norm is
+    exact and nearly free (the paper's equation 3). Any deeper one takes Hutchinson's estimate: the
+    squared length of J'v for one random v of signs a row, whose mean over draws is the norm; it
+    costs about as much again as the step without it. Where a layer normalises over the batch, the
+    slopes through the batch's mean and variance count too.
+
+    An encoder can dodge the penalty by shrinking its weights while the decoder's grow. The paper
+    ties them, ``network_options={"tied": True}``; with ``weight_decay`` neither can.
+
+    Source: Rifai, Vincent, Muller, Glorot and Bengio, "Contractive auto-encoders: explicit
+    invariance during feature extraction", ICML (2011); Hutchinson, "A stochastic estimator of the
+    trace of the influence matrix", Communications in Statistics 18 (1989).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from cuello import Autoencoder
+    >>> X = load_digits().images
+    >>> model = Autoencoder("contractive", hidden=(), latent_dim=16, epochs=2).fit(X)
+    >>> sorted(model.history_[-1].train)
+    ['contraction', 'reconstruction']
+    """
+
+    equation = "loss(x, decode(encode(x))) + weight * |d encode(x) / dx|^2"
+    paper = "Rifai et al. 2011, ICML, 833-840"
+    code_activation = "sigmoid"
+
+    def __init__(self, parts: Parts, *, weight: float = 0.001) -> None:
+        super().__init__(parts)
+        if not 0.0 <= weight < math.inf:
+            raise InputError(f"weight={weight!r} must be at least 0; 0.001 is a good start.")
+        by_sum = parts.reconstruction.reduction == "sum"
+        self.weight = weight * (math.prod(parts.shape) if by_sum else 1)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the code (B, K)."""
+        z: Tensor = self.encoder(x)
+        return z
+
+    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+        """Return the reconstruction loss and the weighted norm, also where gradients are off."""
+        z, norm = self.encode_with_norm(batch.x)
+        return {
+            "reconstruction": self.reconstruction(self.decoder(z), batch.x),
+            "contraction": self.weight * norm,
+        }
+
+    def encode_with_norm(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the codes (B, K) and the mean over rows of the squared norm, a scalar.
+
+        Exact for an encoder of one layer, a random estimate for others.
+        """
+        layer = _one_layer(self.encoder)
+        return _estimated(self.encoder, x) if layer is None else _exact(self.encoder, x, *layer)
+
+
+def _one_layer(encoder: nn.Module) -> tuple[nn.Linear, nn.Module] | None:
+    """Return the linear layer and the activation that are all of an encoder; None if it is more."""
+    leaves: list[nn.Module] = []
+    for module in encoder.modules():
+        if next(module.children(), None) is None:
+            leaves.append(module)
+        elif type(module) is not nn.Sequential:
+            return None  # its forward may do anything with these layers
+    layers = [leaf for leaf in leaves if type(leaf) is not nn.Flatten]
+    if len(layers) == 2 and type(layers[0]) is nn.Linear and type(layers[1]) in _SQUARED_SLOPES:
+        return layers[0], layers[1]
+    return None
+
+
+def _exact(
+    encoder: nn.Module, x: Tensor, linear: nn.Linear, activation: nn.Module
+) -> tuple[Tensor, Tensor]:
+    z_BK: Tensor = encoder(x)
+    slopes_BK = _SQUARED_SLOPES[type(activation)](_wide(z_BK))
+    return z_BK, (slopes_BK * linear.weight.square().sum(dim=1)).sum(dim=1).mean()
+
+
+def _estimated(encoder: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    learning = torch.is_grad_enabled()
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()  # a new view: the batch itself stays as it is
+        z_BK: Tensor = encoder(x)
+        # E vv' = I, hence E |J'v|^2 = |J|^2; of all such v, signs have the least variance.
+        v_BK = torch.empty_like(z_BK, requires_grad=False).bernoulli_().mul_(2).sub_(1)
+        (pulled,) = torch.autograd.grad(z_BK, x, v_BK, create_graph=learning)
+    norm = _wide(pulled).square().sum() / len(x)
+    return (z_BK, norm) if learning else (z_BK.detach(), norm)
+
+
+def _wide(t: Tensor) -> Tensor:
+    """Squares are summed in float32 at least, whatever the network computes in."""
+    return t.to(torch.promote_types(t.dtype, torch.float32))
