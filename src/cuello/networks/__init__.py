@@ -12,12 +12,14 @@ from torch import nn
 from cuello.errors import InputError, unknown
 from cuello.networks import conv, dense, sequence
 from cuello.networks.layers import ACTIVATIONS, INITIALIZERS
+from cuello.networks.summary import Layer, summarize, total
 from cuello.networks.uses import multiplications, note_uses
 
 __all__ = [
     "ACTIVATIONS",
     "COMMON",
     "INITIALIZERS",
+    "Layer",
     "NETWORKS",
     "SEQUENCES",
     "build",
@@ -25,6 +27,8 @@ __all__ = [
     "multiplications",
     "note_uses",
     "options",
+    "summarize",
+    "total",
 ]
 
 NETWORKS: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {

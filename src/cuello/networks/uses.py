@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["multiplications", "note_uses"]
+__all__ = ["evaluating", "multiplications", "note_uses"]
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Compute in evaluation mode and without gradient; afterwards every module is as it was."""
+    was_training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module in was_training:
+            module.training = True
 
 
 def note_uses(network: nn.Module, x: Tensor) -> Tensor:
@@ -44,13 +59,10 @@ def note_uses(network: nn.Module, x: Tensor) -> Tensor:
 
     kinds = (nn.Linear, *_CONVOLUTIONS, *_TRANSPOSED, nn.RNNBase)
     hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, kinds)]
-    was_training = [m for m in network.modules() if m.training]
     try:
-        with torch.no_grad():
-            out: Tensor = network.eval()(x)
+        with evaluating(network):
+            out: Tensor = network(x)
     finally:
-        for module in was_training:
-            module.training = True
         for hook in hooks:
             hook.remove()
     return out
