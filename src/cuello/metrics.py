@@ -18,7 +18,7 @@ def row_errors(X: npt.NDArray[Any], Y: npt.NDArray[Any]) -> npt.NDArray[np.float
     Parameters
     ----------
     X, Y : ndarray of shape (n, ...)
-        Same shape.
+        Same shape. Elements of X that are NaN do not count: the end of a short sequence.
 
     Examples
     --------
@@ -31,7 +31,13 @@ def row_errors(X: npt.NDArray[Any], Y: npt.NDArray[Any]) -> npt.NDArray[np.float
         difference = np.subtract(
             X[start : start + _CHUNK], Y[start : start + _CHUNK], dtype=np.float64
         )
-        errors[start : start + _CHUNK] = np.square(difference).reshape(len(difference), -1).mean(1)
+        squares = np.square(difference).reshape(len(difference), -1)
+        missing = np.isnan(X[start : start + _CHUNK]).reshape(squares.shape)
+        if missing.any():
+            squares[missing] = 0.0
+            errors[start : start + _CHUNK] = squares.sum(1) / (~missing).sum(1)
+        else:
+            errors[start : start + _CHUNK] = squares.mean(1)
     return errors
 
 

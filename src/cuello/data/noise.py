@@ -231,6 +231,8 @@ class Noise:
         Probability in (0, 1] that a row is touched at all.
     low, high : float
         Range of the data, for the kinds that need one.
+    missing : bool
+        Whether rows may hold NaN, which then stays: the end of a short sequence.
     options : mapping of str to value
         Options of that kind alone, see :func:`options`.
 
@@ -254,6 +256,7 @@ class Noise:
     share: float = field(default=1.0, kw_only=True)
     low: float = field(default=0.0, kw_only=True)
     high: float = field(default=1.0, kw_only=True)
+    missing: bool = field(default=False, kw_only=True)
     options: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
 
     def __post_init__(self) -> None:
@@ -317,6 +320,8 @@ class Noise:
         noisy = NOISES[self.name](
             x, self.level, low=self.low, high=self.high, generator=generator, **self.options
         )
+        if self.missing:
+            noisy = torch.where(x.isnan(), x, noisy)
         if self.share == 1.0:
             return noisy
         one_a_row = x[(slice(None), *[slice(0, 1)] * (x.ndim - 1))]

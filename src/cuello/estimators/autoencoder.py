@@ -21,7 +21,13 @@ from cuello.data.augment import Augment
 from cuello.data.scaling import Scaling
 from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
 from cuello.estimators.assemble import NetworkSource, assemble
-from cuello.estimators.inputs import check_rows, check_shape, class_codes, sequence_lengths
+from cuello.estimators.inputs import (
+    check_rows,
+    check_shape,
+    class_codes,
+    parse_augment,
+    sequence_lengths,
+)
 from cuello.estimators.likelihood import log_likelihood
 from cuello.metrics import row_errors
 from cuello.train import Epoch, Rows, Training, Watcher, place, train
@@ -32,7 +38,7 @@ Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 
 _STEPS = 10_000
-_INFERENCE_BATCH = 4096
+_INFERENCE_BATCH = 1024  # the stages of a convolutional network are many times its input
 _EXAMINED_ROWS = 10_000
 
 
@@ -211,7 +217,9 @@ gradient_clip, device, precision
         Parameters
         ----------
         X : ndarray of shape (n, features), (n, height, width) or (n, channels, height, width)
-            Finite numbers; bytes are taken as 0..255.
+            Finite numbers; bytes are taken as 0..255. With ``network="sequence"``: of shape
+            (n, time, features), NaN after the end of a short row, or a list of arrays (time,
+            features) of any lengths.
         y : array-like of shape (n,) or None
             Classes of the rows, -1 where a row has none. Only kinds that need labels look at them.
         validation : ndarray or None
@@ -273,7 +281,10 @@ gradient_clip, device, precision
         return self._apply(X, self.module_.encode, (self.latent_dim_,))
 
     def inverse_transform(self, X: Array) -> npt.NDArray[np.float32]:
-        """Return the row of each code, one of the data's shape each, in its own units."""
+        """Return the row of each code, one of the data's shape each, in its own units.
+
+        A code does not say how long a sequence was: all come at the length of the longest.
+        """
         check_is_fitted(self, "module_")
         Z = np.asarray(X, dtype=np.float32)
         if Z.ndim != 2 or Z.shape[1] != self.latent_dim_:
@@ -284,7 +295,10 @@ gradient_clip, device, precision
         return self.scaling_.invert(rows)
 
     def reconstruct(self, X: Array) -> npt.NDArray[np.float32]:
-        """Return each row after encoding and decoding, in the data's own units."""
+        """Return each row after encoding and decoding, in the data's own units.
+
+        Sequences come as an array filled up with NaN, each as long as it was given.
+        """
         return self.scaling_.invert(self._reconstruct_scaled(self._check(X)))
 
     def score_samples(self, X: Array) -> npt.NDArray[np.float64]:
@@ -316,15 +330,12 @@ gradient_clip, device, precision
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, codes, validation = self._divide(X, codes, validation, seed)
         how = self._training(len(X), seed)
-        augment = None if self.augment is None else Augment.parse(self.augment)
-        if augment is not None and len(self.shape_) < 2:
-            raise InputError(
-                f"augment={self.augment!r} moves pixels but a row has shape {self.shape_}; "
-                "use augment=None for tables."
-            )
+        augment = parse_augment(
+            self.augment, self.shape_, sequences=self.network in networks.SEQUENCES
+        )
         self.scaling_ = Scaling.fit(self._values(X), self.scaling)
-        self.module_ = self.build_module(seed)
-        self.latent_dim_ = self.module_.latent_dim
+        self.module_: kinds.Autoencoder = self.build_module(seed)
+        self.latent_dim_: int = self.module_.latent_dim
         place(how.device, how.precision, how.batch_size, self.module_)  # refuses unknown devices
         self._n_features_out = self.latent_dim_
         self.training_ = how
@@ -393,9 +404,11 @@ gradient_clip, device, precision
         return self._validate(X, reset=False)
 
     def _validate(self, X: Array, *, reset: bool) -> Array:
-        X = check_rows(self, X, reset=reset, sequences=self.network in networks.SEQUENCES)
+        sequences = self.network in networks.SEQUENCES
+        steps = self.shape_[0] if sequences and not reset else None
+        X = check_rows(self, X, reset=reset, sequences=sequences, steps=steps)
         if reset:
-            self.shape_ = tuple(X.shape[1:])
+            self.shape_: tuple[int, ...] = tuple(X.shape[1:])
         else:
             check_shape(X, self.shape_)
         return X
@@ -414,7 +427,7 @@ gradient_clip, device, precision
     @torch.no_grad()
     def _examine(self, x: Tensor) -> None:
         x = x[:_EXAMINED_ROWS]
-        codes = self.module_.encode(x).numpy()
+        codes = _in_batches(len(x), lambda a, b: self.module_.encode(x[a:b]), (self.latent_dim_,))
         self.code_mean_ = codes.mean(axis=0)
         self.code_scale_ = np.maximum(codes.std(axis=0), 1e-6)
         self.diagnosis_ = self.module_.diagnose(x)
@@ -425,7 +438,10 @@ gradient_clip, device, precision
         return self.module_.decode(torch.from_numpy(Z))
 
     def _reconstruct_scaled(self, X: Array) -> npt.NDArray[np.float32]:
-        return self._apply(X, self.module_.reconstruct, self.shape_)
+        rows = self._apply(X, self.module_.reconstruct, self.shape_)
+        if self.network in networks.SEQUENCES:
+            rows[np.isnan(X)] = np.nan  # a short row stays as short as it is
+        return rows
 
     def _apply(
         self, X: Array, compute: Callable[[Tensor], Tensor], shape: tuple[int, ...]

@@ -19,12 +19,13 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from cuello import networks
 from cuello.data.augment import Augment
 from cuello.data.dataset import UNLABELLED
 from cuello.errors import CuelloWarning, InputError, unknown
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.estimators.head import EncoderWithHead
-from cuello.estimators.inputs import check_rows, check_shape, class_codes
+from cuello.estimators.inputs import check_rows, check_shape, class_codes, parse_augment
 from cuello.train import Rows, Training, train
 
 __all__ = ["MODES", "FewLabelClassifier", "Mode", "folds"]
@@ -33,7 +34,7 @@ Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
 
 _STEPS = 150
-_INFERENCE_BATCH = 4096
+_INFERENCE_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -164,13 +165,15 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         InputError
             If an option is outside its range, or no row is labelled; before training starts.
         """
-        X = check_rows(self, X, reset=True)
+        wanted = Autoencoder() if self.autoencoder is None else self.autoencoder
+        X = check_rows(self, X, reset=True, **_reading(wanted))
         self.classes_, codes = class_codes(X, y)
         mode = self._mode()
+        parse_augment(self.augment, X.shape[1:], sequences=wanted.network in networks.SEQUENCES)
         labelled = codes != UNLABELLED
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self._training(self.learning_rates[0], 1, seed)  # refuse a wrong option before training
-        self.autoencoder_ = clone(Autoencoder() if self.autoencoder is None else self.autoencoder)
+        self.autoencoder_ = clone(wanted)
         try:
             check_is_fitted(self.autoencoder_)
         except NotFittedError:
@@ -182,7 +185,7 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Array) -> npt.NDArray[np.float64]:
         """Return the probability of each class, shape (n, classes), rows summing to 1."""
         check_is_fitted(self, "module_")
-        X = check_rows(self, X, reset=False)
+        X = check_rows(self, X, reset=False, **_reading(self.autoencoder_))
         check_shape(X, self.autoencoder_.shape_)
         out = np.empty((len(X), len(self.classes_)))
         with torch.no_grad():
@@ -305,6 +308,14 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _reading(autoencoder: Autoencoder) -> dict[str, Any]:
+    """Return how rows for this autoencoder are read: as long as the longest it was trained on."""
+    if autoencoder.network not in networks.SEQUENCES:
+        return {}
+    shape = getattr(autoencoder, "shape_", None)
+    return {"sequences": True, "steps": shape and shape[0]}
 
 
 def folds(y: Labels, cv: int, seed: int) -> list[tuple[Labels, Labels]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,11 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import assert_all_finite, validate_data
 
+from cuello.data.augment import Augment
 from cuello.data.dataset import UNLABELLED
 from cuello.errors import InputError
 
-__all__ = ["check_rows", "check_shape", "class_codes", "pad", "sequence_lengths"]
+__all__ = ["check_rows", "check_shape", "class_codes", "pad", "parse_augment", "sequence_lengths"]
 
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
@@ -24,7 +24,14 @@ NUMBERS = [np.float32, np.float64, np.uint8]
 """Types of input that are taken as they are; others become float32."""
 
 
-def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool, sequences: bool = False) -> Array:
+def check_rows(
+    estimator: BaseEstimator,
+    X: Any,
+    *,
+    reset: bool,
+    sequences: bool = False,
+    steps: int | None = None,
+) -> Array:
     """Return rows as an array of finite numbers, by scikit-learn's rules.
 
     Parameters
@@ -37,9 +44,11 @@ def check_rows(estimator: BaseEstimator, X: Any, *, reset: bool, sequences: bool
         Remember (``fit``), or compare (everything else).
     sequences : bool
         Whether NaN may fill up the end of a row.
+    steps : int or None
+        The length that sequences are filled up to; None: that of the longest.
     """
-    if sequences and isinstance(X, list | tuple):
-        X = pad(X)
+    if sequences:
+        X = pad(X, steps)
     rows: Array = validate_data(
         estimator,
         X,
@@ -68,8 +77,37 @@ def check_shape(X: Array, shape: tuple[int, ...]) -> None:
         )
 
 
-def pad(X: Sequence[npt.ArrayLike]) -> npt.NDArray[np.float32]:
-    """Fill up sequences with NaN to the length of the longest.
+def parse_augment(text: str | None, shape: tuple[int, ...], *, sequences: bool) -> Augment | None:
+    """Return the augmentation that a text describes.
+
+    Raises
+    ------
+    InputError
+        If it is not understood, or rows are no images.
+    """
+    augment = None if text is None else Augment.parse(text)
+    if augment is not None and (len(shape) < 2 or sequences):
+        raise InputError(
+            f"augment={text!r} moves pixels but a row has shape {shape}; use augment=None for "
+            "tables and sequences."
+        )
+    return augment
+
+
+def pad(X: Any, steps: int | None = None) -> Any:
+    """Fill up sequences with NaN.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, time, features), or list of arrays (time, features)
+        Anything else is returned as it is.
+    steps : int or None
+        The length to fill up to; None: that of the longest.
+
+    Raises
+    ------
+    InputError
+        If a sequence is longer than ``steps``, or they differ in more than their lengths.
 
     Examples
     --------
@@ -77,15 +115,28 @@ def pad(X: Sequence[npt.ArrayLike]) -> npt.NDArray[np.float32]:
     array([[ 1., nan],
            [ 2.,  3.]], dtype=float32)
     """
-    rows = [np.asarray(row, dtype=np.float32) for row in X]
-    shapes = {row.shape[1:] for row in rows}
-    if not rows or any(row.ndim != 2 for row in rows) or len(shapes) > 1:
+    if isinstance(X, list | tuple):
+        rows = [np.asarray(row, dtype=np.float32) for row in X]
+        shapes = {row.shape[1:] for row in rows}
+        if not rows or any(row.ndim != 2 for row in rows) or len(shapes) > 1:
+            raise InputError(
+                f"X is a list of {len(rows)} arrays of shapes such as "
+                f"{[row.shape for row in rows[:3]]}; sequences are (time, features) each, with the "
+                "same features."
+            )
+        longest = max(map(len, rows))
+    elif getattr(X, "ndim", 0) != 3 or steps is None or X.shape[1] == steps:
+        return X
+    elif X.shape[1] > steps and np.isnan(X[:, steps:]).all():
+        return X[:, :steps]
+    else:
+        rows, longest = X, X.shape[1]
+    if steps is not None and longest > steps:
         raise InputError(
-            f"X is a list of {len(rows)} arrays of shapes such as "
-            f"{[row.shape for row in rows[:3]]}; sequences are (time, features) each, with the "
-            "same features."
+            f"X holds a sequence of {longest} steps; this model was trained on up to {steps}; cut "
+            "sequences to that, or train on longer ones."
         )
-    out = np.full((len(rows), max(map(len, rows)), *shapes.pop()), np.nan, dtype=np.float32)
+    out = np.full((len(rows), steps or longest, rows[0].shape[1]), np.nan, dtype=np.float32)
     for filled, row in zip(out, rows, strict=True):
         filled[: len(row)] = row
     return out

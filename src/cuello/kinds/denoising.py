@@ -52,6 +52,7 @@ class Denoising(Autoencoder):
             share=noise_share,
             low=parts.reconstruction.low,
             high=parts.reconstruction.high,
+            missing=parts.reconstruction.missing,
         )
 
     def encode(self, x: Tensor) -> Tensor:

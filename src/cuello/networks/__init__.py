@@ -6,27 +6,39 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
 from cuello.errors import InputError, unknown
-from cuello.networks import dense
+from cuello.networks import conv, dense, sequence
 from cuello.networks.layers import ACTIVATIONS, INITIALIZERS
+from cuello.networks.summary import Layer, summarize, total
+from cuello.networks.uses import multiplications, note_uses
 
 __all__ = [
     "ACTIVATIONS",
     "COMMON",
     "INITIALIZERS",
+    "Layer",
     "NETWORKS",
     "SEQUENCES",
     "build",
     "default_hidden",
+    "multiplications",
+    "note_uses",
     "options",
+    "summarize",
+    "total",
 ]
 
-NETWORKS: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {"dense": dense.build}
+NETWORKS: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {
+    "conv": conv.build,
+    "dense": dense.build,
+    "sequence": sequence.build,
+}
 """Name -> ``build(shape, inputs, outputs, *, <common and own options>)``."""
 
-SEQUENCES: frozenset[str] = frozenset()
+SEQUENCES = frozenset({"sequence"})
 """Networks whose rows are sequences: (time, features), shorter ones filled up with NaN."""
 
 COMMON = ("hidden", "activation", "code_activation", "initializer", "batch_norm", "dropout")
@@ -96,4 +108,7 @@ def build(
                 f"network_options={option!r} is not an option of network={name!r}; its options: "
                 f"{names}."
             )
-    return NETWORKS[name](shape, inputs, outputs, **common, **(own or {}))
+    encoder, decoder = NETWORKS[name](shape, inputs, outputs, **common, **(own or {}))
+    note_uses(encoder, torch.zeros(1, *shape))
+    note_uses(decoder, torch.zeros(1, inputs))
+    return encoder, decoder

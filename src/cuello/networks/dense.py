@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cuello.errors import InputError
-from cuello.networks.layers import activation_layer, initialize
+from cuello.networks.layers import activation_layer, check_common, initialize
 
 __all__ = ["TiedLinear", "build"]
 
@@ -89,10 +89,7 @@ def build(
     >>> [tuple(p.shape) for p in encoder.parameters()]
     [(20, 35), (20,), (2, 20), (2,)]
     """
-    if not 0.0 <= dropout < 1.0:
-        raise InputError(f"dropout={dropout} is not a rate; use 0 (none) up to, not including, 1.")
-    if any(width < 1 for width in hidden):
-        raise InputError(f"hidden={tuple(hidden)} holds a width below 1; use positive widths.")
+    check_common(hidden, dropout)
     if tied and inputs != outputs:
         raise InputError(
             f"tied=True needs a decoder that takes what the encoder gives; this kind's encoder "

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 
-from cuello.errors import unknown
+from cuello.errors import InputError, unknown
 
-__all__ = ["ACTIVATIONS", "INITIALIZERS", "activation_layer", "initialize"]
+__all__ = [
+    "ACTIVATIONS",
+    "INITIALIZERS",
+    "activation_layer",
+    "check_common",
+    "fill_bias",
+    "initialize",
+    "initializer",
+]
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "elu": nn.ELU,
@@ -64,19 +74,47 @@ def activation_layer(name: str) -> nn.Module:
     return ACTIVATIONS[name]()
 
 
-def initialize(layer: nn.Linear, name: str) -> nn.Linear:
+def check_common(hidden: Sequence[int], dropout: float) -> None:
+    """Refuse widths and rates that no network can have."""
+    if not 0.0 <= dropout < 1.0:
+        raise InputError(f"dropout={dropout} is not a rate; use 0 (none) up to, not including, 1.")
+    if any(width < 1 for width in hidden):
+        raise InputError(f"hidden={tuple(hidden)} holds a width below 1; use positive widths.")
+
+
+Layer = TypeVar("Layer", bound=nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
+
+
+def initialize(layer: Layer, name: str) -> Layer:
     """Fill a layer's weights by the named initializer, and its biases with zero.
 
-    ``uniform`` draws the biases like the weights; ``default`` leaves what PyTorch made.
+    ``uniform`` draws the biases like the weights; ``default`` leaves what PyTorch made. A
+    convolution counts as a dense layer from all that its kernel covers, as usual.
     """
+    fill = initializer(name)
+    if fill is not None:
+        with torch.no_grad():
+            if isinstance(layer, nn.ConvTranspose2d):
+                # It alone keeps its inputs first; the formulas count what comes second as inputs.
+                weight = layer.weight.transpose(0, 1)
+                weight.copy_(fill(weight.new_empty(weight.shape)))
+            else:
+                fill(layer.weight)
+            if layer.bias is not None:
+                fill_bias(layer.bias, name)
+    return layer
+
+
+def initializer(name: str) -> Callable[[Tensor], Tensor] | None:
+    """Return the named filling of weights (outputs, inputs, ...); None for PyTorch's own."""
     if name not in INITIALIZERS:
         raise unknown("initializer", name, INITIALIZERS)
-    fill = INITIALIZERS[name]
-    if fill is not None:
-        fill(layer.weight)
-        if layer.bias is not None:
-            if fill is _uniform_one:
-                fill(layer.bias)
-            else:
-                nn.init.zeros_(layer.bias)
-    return layer
+    return INITIALIZERS[name]
+
+
+def fill_bias(bias: Tensor, name: str) -> None:
+    """Fill a bias as goes with weights of the named initializer; ``default`` is not for here."""
+    if name == "uniform":
+        _uniform_one(bias)
+    else:
+        nn.init.zeros_(bias)

@@ -244,7 +244,7 @@ def _check_finite(
     bad = int(np.argmin(np.isfinite(total)))
     term = next((n for n, values in losses.items() if not np.isfinite(values[bad])), "total")
     value = float(losses[term][bad]) if term in losses else float(total[bad])
-    largest = float(rows.x.abs().max())
+    largest = float(rows.x.nan_to_num().abs().max())
     raise DivergedError(
         explain_divergence(first_step + bad, term, value, total[:bad].tolist(), how, largest)
     )

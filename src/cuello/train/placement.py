@@ -10,13 +10,15 @@ import torch
 from torch import nn
 
 from cuello.errors import InputError
+from cuello.networks import multiplications
 
 __all__ = ["Placement", "place"]
 
-# Multiplications in a pass over a batch (rows times weights) from which a step is large. Below it,
-# converting to bfloat16 and back costs more than the faster product saves, and threads wait for one
-# another longer than they compute: several times longer where they share the processor with other
-# programs. `python -m benchmarks precision` measures both.
+# Multiplications in a pass over a batch (rows times weights, times the pixels or time steps that
+# share them) from which a step is large. Below it, converting to bfloat16 and back costs more than
+# the faster product saves, and threads wait for one another longer than they compute: several times
+# longer where they share the processor with other programs. `python -m benchmarks precision`
+# measures both.
 _LARGE_STEP = 64 * 1024**2
 
 
@@ -58,7 +60,7 @@ def place(device: str, precision: str, batch_size: int, model: nn.Module) -> Pla
         If the device does not exist here.
     """
     chosen = _device(device)
-    large = batch_size * sum(p.numel() for p in model.parameters()) >= _LARGE_STEP
+    large = batch_size * multiplications(model) >= _LARGE_STEP
     bf16 = large and _native_bf16(chosen) if precision == "auto" else precision == "bf16"
     return Placement(chosen, bf16, torch.get_num_threads() if large else 1)
 

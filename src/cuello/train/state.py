@@ -116,6 +116,7 @@ class State:
                     slots.setdefault(int(index), {})[slot] = value
                 groups = optimizer.state_dict()["param_groups"]
                 optimizer.load_state_dict({"state": slots, "param_groups": groups})
+                _like_weights(optimizer)
             self.history = [Epoch(**epoch) for epoch in record["history"]]
             self.best_loss, self.best_epoch = record["best_loss"], record["best_epoch"]
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -149,6 +150,18 @@ class Keeper:
         if self.pending is not None:
             self.pending.save(self.path)
             self.pending, self.written_at = None, time.monotonic()
+
+
+def _like_weights(optimizer: torch.optim.Optimizer) -> None:
+    """Lay out what an optimizer keeps in memory as the weights are.
+
+    Files hold the usual order only. Fused optimizers walk through weights and slots side by side,
+    without a look at either's order: weights in channels-last would meet the slots of others.
+    """
+    for weight, slots in optimizer.state.items():
+        for name, value in slots.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:
+                slots[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

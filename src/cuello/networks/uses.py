@@ -1,0 +1,92 @@
+"""How often one row uses each weight of a network: what a step costs beyond counting weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["evaluating", "multiplications", "note_uses"]
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Compute in evaluation mode and without gradient; afterwards every module is as it was."""
+    was_training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module in was_training:
+            module.training = True
+
+
+def note_uses(network: nn.Module, x: Tensor) -> Tensor:
+    """Run rows through a network and note at each layer, as ``weight_uses``, how often it works.
+
+    A dense layer uses its weights once a row, a convolution once a pixel, a recurrent layer once a
+    time step.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Unchanged but for the notes: evaluation mode, no gradient, no random number.
+    x : Tensor
+        (B, ...), rows that it takes.
+
+    Returns
+    -------
+    Tensor
+        What the network gives.
+
+    Examples
+    --------
+    >>> layer = nn.Conv2d(1, 2, 3)
+    >>> _ = note_uses(layer, torch.zeros(5, 1, 4, 4))
+    >>> layer.weight_uses  # 2 x 2 pixels
+    4
+    """
+
+    def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        layer.weight_uses = _uses(layer, inputs[0], output, len(x))  # type: ignore[assignment]
+
+    kinds = (nn.Linear, *_CONVOLUTIONS, *_TRANSPOSED, nn.RNNBase)
+    hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, kinds)]
+    try:
+        with evaluating(network):
+            out: Tensor = network(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return out
+
+
+def _uses(layer: nn.Module, x: Tensor, output: Tensor, rows: int) -> int:
+    if isinstance(layer, _CONVOLUTIONS):
+        return math.prod(output.shape[2:])
+    if isinstance(layer, _TRANSPOSED):
+        return math.prod(x.shape[2:])
+    return math.prod(x.shape[:-1]) // rows
+
+
+def multiplications(model: nn.Module) -> int:
+    """Return how many multiplications one row costs: weights times noted uses (once if not noted).
+
+    Examples
+    --------
+    >>> multiplications(nn.Linear(2, 3))  # biases count, too
+    9
+    """
+    uses = {
+        weight: getattr(layer, "weight_uses", 1)
+        for layer in model.modules()
+        for weight in layer.parameters(recurse=False)
+    }
+    return sum(weight.numel() * times for weight, times in uses.items())
