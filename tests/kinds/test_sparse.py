@@ -137,10 +137,10 @@ def test_wrong_options_are_refused(option, value, way_out):
 
 def test_diagnosis_counts_by_hand():
     model = built(nn.Identity())
-    z = torch.tensor([[1.0, 0.0, 0.04, -0.5], [0.0, 0.0, 0.0, 0.01]])
+    z = torch.tensor([[2.0, 0.0, 0.08, -1.0], [0.0, 0.0, 0.0, 0.02]])
     statistics, findings = model.diagnose(z)
-    assert statistics["mean_activation"] == pytest.approx(1.55 / 8)
-    assert statistics["share_active"] == 2 / 8  # 1 and -0.5; the others are below 0.05
+    assert statistics["mean_activation"] == pytest.approx(3.1 / 8)
+    assert statistics["share_active"] == 2 / 8  # 2 and -1; the others are below 0.05 of 2
     assert statistics["dead_latents"] == 2
     assert findings == [
         "2 of 4 latents are never active (number 1, 2, from 0): they carry nothing; use a smaller "

@@ -137,6 +137,17 @@ def test_the_loss_falls_in_every_stage_and_the_stages_help():
     assert -model.score(X) < 0.5 * untrained
 
 
+def test_stages_train_a_deep_sigmoid_stack_further_than_plain():
+    """What they were invented for: gradients fade on their way through many sigmoids."""
+    X = load_digits().images
+    options = {"hidden": (64, 48, 32), "activation": "sigmoid", "latent_dim": 10}
+    stacked, plain = (
+        -Autoencoder(kind, **options, epochs=60, learning_rate=0.01).fit(X).score(X)
+        for kind in ("stacked", "plain")
+    )
+    assert stacked < 0.7 * plain
+
+
 @pytest.mark.parametrize("halt", [1, 2, 6, 8])
 def test_resuming_at_and_inside_a_stage_is_exact(halt, tmp_path):
     """Epochs 0-1, 2-3 and 4-5 are of one block each."""

@@ -44,10 +44,10 @@ class Sparse(Autoencoder):
     parts : Parts
         Networks, loss and sizes.
     penalty : str
-        ``l1``: the mean of \\|z\\| over rows and latents. ``kl``: how far the mean activation of
-        each latent is from ``rate``, as the Kullback-Leibler divergence between two coins, averaged
-        over latents; needs a code in 0..1. The mean is over a batch, so it takes batches of some
-        multiple of ``1 / rate`` rows.
+        ``l1``: the mean size of an activation, over rows and latents. ``kl``: how far the mean
+        activation of each latent is from ``rate``, as the Kullback-Leibler divergence between two
+        coins, averaged over latents; needs a code in 0..1. The mean is over a batch, which should
+        have several times ``1 / rate`` rows.
     weight : float
         Price, at least 0, beside the loss of one element: with ``reduction="sum"`` the penalty
         counts as often as a row has elements, so that a weight means the same in both. Ng's beta,
@@ -131,7 +131,7 @@ class Sparse(Autoencoder):
         Returns
         -------
         Diagnosis
-            ``mean_activation`` (mean of \\|z\\|), ``share_active`` (share of all activations above
+            ``mean_activation`` (their mean size), ``share_active`` (share of all activations above
             a twentieth of the largest), ``dead_latents`` (how many are below that in every row).
         """
         size = self.encode(x).abs()
