@@ -140,6 +140,16 @@ def test_options_of_network_and_kind_reach_the_model(cuello, arrays, tmp_path):
     ).err.replace("=", " ")
 
 
+def test_dry_run_shows_the_network_and_writes_nothing(cuello, arrays, tmp_path):
+    shown = cuello("fit", "rows.npz", *SMALL, "--dry-run", "--kind", "variational").out
+    rows = {line.split()[0]: line.split()[1:] for line in shown.splitlines() if "coder" in line}
+    assert rows["encoder.0.1"] == ["Linear", "8", "56", "224", "48"]
+    assert rows["encoder.1.0"][:2] == ["Linear", "4"]  # means and log-variances of 2 latents
+    assert "Nothing was trained" in shown
+    assert [file.name for file in tmp_path.iterdir()] == ["rows.npz"]
+    assert "--up" in cuello("fit", "rows.npz", *SMALL, "--dry-run", "--up=transposed", code=2).err
+
+
 def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     outcome = cuello("fit", "rows.npz", *SMALL, "--labels", 3, "--repeats", 2, "--out", "a/run")
     folder = tmp_path / "a" / "run"

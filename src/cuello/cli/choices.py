@@ -28,7 +28,11 @@ CHOICES = {
 """What may follow an option, by its name."""
 
 OWN_OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "network": {"dense": ("tied",)},
+    "network": {
+        "dense": ("tied",),
+        "conv": ("up", "residual", "kernel_size"),
+        "sequence": ("cell", "bidirectional"),
+    },
 }
 """What may follow an option, with the options that each choice has of its own."""
 

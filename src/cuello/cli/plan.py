@@ -18,25 +18,26 @@ def show_plan(job: Job) -> None:
     """Read the data, check every option, and print the network layer by layer."""
     from cuello import pipeline
     from cuello.kinds import KINDS
-    from cuello.networks.summary import summarize
+    from cuello.networks.summary import summarize, total
 
     prepared, model = pipeline.plan(job)
     module = model.module_
-    table = Table()
-    for name in ("layer", "type", "output", "parameters", "bytes", "multiply-adds a row"):
+    table = Table(box=None, pad_edge=False)
+    for name in ("layer", "type", "output", "parameters", "bytes", "multiply-adds"):
         left = name in ("layer", "type", "output")
         table.add_column(name, justify="left" if left else "right", overflow="fold")
     width = KINDS[model.kind].decoder_width(model.latent_dim_, len(model.classes_))
-    summary = summarize(module.encoder, module.decoder, model.shape_, width)
-    for layer in [*summary.layers, summary.total]:
+    layers = summarize(module.encoder, module.decoder, model.shape_, width)
+    whole = total(layers)
+    for layer in [*layers, whole]:
         table.add_row(
             layer.name,
             layer.type,
-            " x ".join(map(str, layer.output)),
+            " x ".join(map(str, layer.output_shape)),
             f"{layer.parameters:,}",
             f"{layer.bytes:,}",
             f"{layer.multiply_adds:,}",
-            style="bold" if layer is summary.total else None,
+            style="bold" if layer is whole else None,
         )
     out.print(table)
     how, rows = model.training_, len(prepared.rows.train)
@@ -44,5 +45,6 @@ def show_plan(job: Job) -> None:
     out.print(
         f"kind {job.model.get('kind', model.kind)}, {model.latent_dim_} latents; "
         f"{rows:,} training rows, {how.epochs} epochs of batches of {how.batch_size}: "
-        f"{steps:,} steps. Nothing was trained or written."
+        f"{steps:,} steps. Multiply-adds are for one row. Nothing was trained or written.",
+        soft_wrap=True,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from cuello.data.augment import Augment
 from cuello.data.scaling import Scaling
 from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
 from cuello.estimators.assemble import NetworkSource, assemble
+from cuello.estimators.auto import choose_training
 from cuello.estimators.inputs import (
     check_rows,
     check_shape,
@@ -37,7 +37,6 @@ __all__ = ["Autoencoder"]
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 
-_STEPS = 10_000
 _INFERENCE_BATCH = 1024  # the stages of a convolutional network are many times its input
 _EXAMINED_ROWS = 10_000
 
@@ -329,7 +328,7 @@ gradient_clip, device, precision
         codes = self._classes_of(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, codes, validation = self._divide(X, codes, validation, seed)
-        how = self._training(len(X), seed)
+        how = choose_training(self, len(X), seed)
         augment = parse_augment(
             self.augment, self.shape_, sequences=self.network in networks.SEQUENCES
         )
@@ -349,39 +348,6 @@ gradient_clip, device, precision
             return None
         self.classes_, codes = class_codes(X, y)
         return codes
-
-    def _training(self, rows: int, seed: int) -> Training:
-        batch_size = min(128, rows) if self.batch_size == "auto" else self.batch_size
-        if not isinstance(batch_size, int | np.integer) or batch_size > rows:
-            raise InputError(
-                f"batch_size={batch_size!r} must be a number of rows up to the training rows "
-                f"({rows}), or 'auto'."
-            )
-        if self.batch_norm and (rows < 2 or batch_size < 2):
-            raise InputError(
-                f"batch_norm=True needs batches of 2 rows or more; got {rows} training rows and "
-                f"batch_size={batch_size}; set batch_norm=False."
-            )
-        epochs = self.epochs
-        if epochs == "auto":
-            epochs = min(max(math.ceil(_STEPS / math.ceil(rows / batch_size)), 20), 300)
-        if not isinstance(epochs, int | np.integer):
-            raise InputError(f"epochs={epochs!r} must be a whole number from 1 on, or 'auto'.")
-        return Training(
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            schedule=self.schedule,
-            warm_up=self.warm_up,
-            epochs=int(epochs),
-            batch_size=int(batch_size),
-            patience=self.patience,
-            gradient_clip=self.gradient_clip,
-            device=self.device,
-            precision=self.precision,
-            seed=seed,
-        )
 
     def _divide(
         self, X: Array, codes: Codes | None, validation: Array | None, seed: int
