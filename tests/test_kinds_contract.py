@@ -190,16 +190,24 @@ def test_training_leaves_the_global_random_state_alone(kind):
     assert torch.equal(torch.rand(3), expected)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_gradient_agrees_with_finite_differences(kind):
+@pytest.mark.parametrize(
+    ("kind", "player"),
+    [
+        (kind, player)
+        for kind in KINDS
+        for player in small(kind).initialize(toy(), labels(kind, 96)).module_.players()
+    ],
+)
+def test_gradient_agrees_with_finite_differences(kind, player):
     model = small(kind, activation="tanh").initialize(toy(), labels(kind, 96))
     module = model.module_.double().eval()
     x = torch.from_numpy(toy(4)).double()
-    parameters = [p for p in module.parameters() if p.ndim > 1]
+    owned = {p for group in module.players()[player] for p in group["params"] if p.ndim > 1}
+    names = [n for n, p in module.named_parameters() if p in owned]
+    parameters = [module.get_parameter(name) for name in names]
 
     def loss(*values):
         twin = copy.deepcopy(module)
-        names = [n for n, p in module.named_parameters() if p.ndim > 1]
         torch.manual_seed(0)  # the same noise in every evaluation
 
         def total():
@@ -219,7 +227,7 @@ def test_gradient_agrees_with_finite_differences(kind):
             self.module = module
 
         def forward(self, x):
-            sums = self.module.losses(batch_of(kind, x), next(iter(self.module.players())))
+            sums = self.module.losses(batch_of(kind, x), player)
             return {k: v.double() for k, v in sums.items()}
 
     # The loss itself is summed in float32, which bounds how well differences can agree.
@@ -239,14 +247,17 @@ def test_loop_equals_a_plain_torch_loop(kind):
     how = Training(epochs=3, batch_size=16, learning_rate=0.01, schedule="constant", seed=4)
     rows = Rows(*batch_of(kind, X))
     train(module, rows, how)
-    optimizer = torch.optim.Adam(reference.parameters(), lr=0.01)
+    optimizers = {
+        name: torch.optim.Adam([{"lr": 0.01 * g.get("lr_scale", 1.0), **g} for g in groups])
+        for name, groups in reference.players().items()
+    }
     with torch.random.fork_rng(devices=[]):
         for epoch in range(3):
             torch.manual_seed(_seed(4, epoch))
             for index in torch.randperm(64).split(16):
-                optimizer.zero_grad()
-                terms = reference.losses(rows.take(index), next(iter(reference.players())))
-                sum(terms.values()).backward()
-                optimizer.step()
+                for player in reference.active(epoch / 3):
+                    optimizers[player].zero_grad()
+                    sum(reference.losses(rows.take(index), player).values()).backward()
+                    optimizers[player].step()
     for ours, plain in zip(module.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-6)
