@@ -252,7 +252,10 @@ def test_loop_equals_a_plain_torch_loop(kind):
     how = Training(epochs=3, batch_size=16, learning_rate=0.01, schedule="constant", seed=4)
     rows = Rows(*batch_of(kind, X))
     train(module, rows, how)
-    optimizers = {p: torch.optim.Adam(g, lr=0.01) for p, g in reference.players().items()}
+    optimizers = {
+        name: torch.optim.Adam([{"lr": 0.01 * g.get("lr_scale", 1.0), **g} for g in groups])
+        for name, groups in reference.players().items()
+    }
     with torch.random.fork_rng(devices=[]):
         for epoch in range(3):
             torch.manual_seed(_seed(4, epoch))
