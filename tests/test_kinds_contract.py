@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cuello import Autoencoder, InputError, kinds
 from cuello.data.noise import NOISES, Noise
-from cuello.kinds import Batch, Reconstruction
+from cuello.kinds import Batch
 from cuello.kinds.description import describe
 from cuello.store import RunFolder
 from cuello.train import Rows, Training, train
@@ -268,33 +268,54 @@ def test_loop_equals_a_plain_torch_loop(kind):
 @pytest.mark.parametrize("output", ["sigmoid", "tanh", "softplus"])
 def test_decoded_rows_are_the_last_sums_activated(kind, output):
     X = np.random.default_rng(0).random((40, 12), dtype=np.float32)
-    module = small(kind, output_activation=output).initialize(X).module_
-    z = 3.0 * torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
-    expected = module.reconstruction.activate(module.decoder(z))
-    assert torch.equal(module.decode(z), expected)
-    assert not torch.equal(module.decode(z), module.decoder(z))
+    scaling = "symmetric" if output == "tanh" else "none"
+    model = small(kind, output_activation=output, scaling=scaling, loss="mse")
+    module = model.initialize(X, labels(kind, 40)).module_
+    sums = []
+    module.decoder.register_forward_hook(lambda layer, inputs, out: sums.append(out))
+    rows = module.decode(3.0 * torch.randn(9, 3, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(rows, module.reconstruction.activate(sums[-1]))
+    assert not torch.equal(rows, sums[-1])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_parameter_has_one_player(kind):
-    module = small(kind, batch_norm=True).initialize(toy()).module_
-    owned = [p for groups in module.players().values() for g in groups for p in g["params"]]
-    assert len(owned) == len({id(p) for p in owned})
-    assert {id(p) for p in owned} == {id(p) for p in module.parameters()}
+def test_every_parameter_has_one_player_at_a_time(kind):
+    module = small(kind, batch_norm=True).initialize(toy(), labels(kind, 96)).module_
+    players = module.players()
+    for progress in np.linspace(0.0, 1.0, 11):
+        owned = [
+            id(parameter)
+            for player in module.active(progress)
+            for group in players[player]
+            for parameter in group["params"]
+        ]
+        assert len(owned) == len(set(owned))
+        assert set(owned) <= {id(p) for p in module.parameters()}
+    assert set(owned) == {id(p) for p in module.parameters()}  # at the end, every one moves
+
+
+# Options that matter only beside others.
+BESIDE = {"rate": {"penalty": "kl"}}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_options_are_the_keywords_of_its_own_and_reach_it(kind):
-    networks = torch.nn.Linear(4, 2), torch.nn.Linear(2, 4), Reconstruction(loss="mse")
-    own = kinds.options(kind)
-    assert not own.keys() & {"encoder", "decoder", "reconstruction", "self"}
-    for name, option in own.items():
+def test_options_reach_the_training(kind):
+    for name, option in kinds.options(kind).items():
         if isinstance(option.default, float):
-            built = kinds.build(kind, *networks, **{name: option.default / 2})
-            default = kinds.build(kind, *networks)
-            assert str(vars(built)) != str(vars(default)), f"{name} changes nothing"
+            beside = BESIDE.get(name, {})
+            changed = {name: option.default / 2 or 0.25}
+            two = [
+                fit(small(kind, kind_options=beside | more, epochs=8), toy(48))
+                for more in ({}, changed)
+            ]
+            terms = [model.history_[-1].train for model in two]
+            assert terms[0] != terms[1] or not equal(*map(weights, two)), f"{name} changes nothing"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unknown_options_are_refused(kind):
     with pytest.raises(InputError, match=f"'nothing' is not an option of kind={kind!r}"):
-        kinds.build(kind, *networks, nothing=1)
+        small(kind, kind_options={"nothing": 1}).initialize(toy(), labels(kind, 96))
     with pytest.raises(InputError, match="is not known"):
         kinds.options(kind + "_")
 
