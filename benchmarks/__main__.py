@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.timing import Result, Settings, limit_threads, machine
 
-_NAMES = ("training_loop", "peers", "precision", "memory")
+_NAMES = ("training_loop", "conv", "peers", "precision", "memory")
 
 
 def main() -> int:
