@@ -14,7 +14,16 @@ from pathlib import Path
 
 from benchmarks.timing import Result, Settings, limit_threads, machine
 
-_NAMES = ("training_loop", "peers", "precision", "memory", "help", "likelihood", "kinds")
+_NAMES = (
+    "training_loop",
+    "conv",
+    "peers",
+    "precision",
+    "memory",
+    "help",
+    "likelihood",
+    "kinds",
+)
 
 
 def main() -> int:

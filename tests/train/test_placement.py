@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from cuello import networks
 from cuello.train.placement import Placement, place
 
 
@@ -43,3 +44,23 @@ def test_threads_are_as_before_afterwards():
     with pytest.raises(InterruptedError), placed.limit_threads():
         raise InterruptedError
     assert torch.get_num_threads() == before
+
+
+def test_dense_weights_count_once_a_row_and_others_once_a_pixel_or_step():
+    """Products of a step, in units of 64 Mi: from one on it is large."""
+    threads = torch.get_num_threads() + 1  # more than one, on any machine
+    torch.set_num_threads(threads)
+    try:
+        dense = nn.Linear(1023, 1024)  # with its bias 1 Mi, noted or not
+        networks.note_uses(dense, torch.zeros(1, 1023))
+        for batch, expected in ((63, 1), (64, threads)):
+            assert place("cpu", "auto", batch, dense).threads == expected
+            assert place("cpu", "auto", batch, nn.Linear(1023, 1024)).threads == expected
+        encoder, _ = networks.build("conv", (28, 28), 2, 2)
+        weights = sum(p.numel() for p in encoder.parameters())
+        assert 128 * weights < 64 * 1024**2 < 128 * networks.multiplications(encoder)
+        assert place("cpu", "auto", 128, encoder).threads == threads
+        encoder, _ = networks.build("sequence", (50, 8), 2, 2, hidden=(128,))
+        assert place("cpu", "auto", 128, encoder).threads == threads
+    finally:
+        torch.set_num_threads(threads - 1)

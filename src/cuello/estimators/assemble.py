@@ -146,7 +146,13 @@ def _make(which: str, source: NetworkSource) -> nn.Module:
             if callable(reset := getattr(layer, "reset_parameters", None)):
                 reset()
         return module
-    made = made() if callable(made) else made
+    try:
+        made = made() if callable(made) else made
+    except TypeError as error:
+        raise InputError(
+            f"{which}={source!r} cannot be called without arguments ({_first_line(error)}); give a "
+            "function that makes the network with them."
+        ) from error
     if not isinstance(made, nn.Module):
         raise InputError(
             f"{which}={source!r} is no torch.nn.Module, and no function or class that makes one; "
@@ -169,19 +175,28 @@ def _import(which: str, source: str) -> Any:
     return found
 
 
-def _try(which: str, module: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
-    was_training = module.training
+def _is_found(name: str, source: object) -> bool:
     try:
-        with torch.no_grad():
-            out = module.eval()(torch.zeros(shape))
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{which} cannot take rows of shape {shape}: {reason}") from None
-    finally:
-        module.train(was_training)
+        return _import("", name) is source
+    except InputError:
+        return False
+
+
+def _try(which: str, module: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        out: Any = networks.note_uses(module, torch.zeros(shape))
+    except Exception as error:  # whatever a network of the user's may raise
+        raise InputError(
+            f"{which} cannot take {'rows' if which == 'encoder' else 'codes'} of shape {shape}: "
+            f"{_first_line(error)}"
+        ) from error
     if not isinstance(out, torch.Tensor):
         raise InputError(f"{which} gives {type(out).__name__}; it must give a tensor.")
     return tuple(out.shape)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _listed(shape: tuple[int, ...]) -> str:
@@ -198,10 +213,11 @@ def name_of_source(which: str, source: NetworkSource | None) -> str | None:
     """
     if source is None or isinstance(source, str):
         return source
-    if not isinstance(source, nn.Module):
-        name = f"{source.__module__}:{source.__qualname__}"
-        if source.__module__ != "__main__" and "<" not in name:
-            return name
+    module = getattr(source, "__module__", "__main__")
+    name = f"{module}:{getattr(source, '__qualname__', '')}"
+    # What is found under the name must be this very thing: a wrapper bears the name of another.
+    if module != "__main__" and _is_found(name, source):
+        return name
     raise InputError(
         f"{which} is a {type(source).__name__} that no other program can import, so a run folder "
         "cannot build it again; put a function that makes it into a module and give its name: "

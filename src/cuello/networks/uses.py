@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,8 +54,10 @@ def note_uses(network: nn.Module, x: Tensor) -> Tensor:
     4
     """
 
-    def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        layer.weight_uses = _uses(layer, inputs[0], output, len(x))  # type: ignore[assignment]
+    uses: dict[nn.Module, int] = {}
+
+    def note(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        uses[layer] = uses.get(layer, 0) + _uses(layer, inputs, output) // len(x)
 
     kinds = (nn.Linear, *_CONVOLUTIONS, *_TRANSPOSED, nn.RNNBase)
     hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, kinds)]
@@ -65,15 +67,22 @@ def note_uses(network: nn.Module, x: Tensor) -> Tensor:
     finally:
         for hook in hooks:
             hook.remove()
+    for layer, times in uses.items():
+        layer.weight_uses = times  # type: ignore[assignment]
     return out
 
 
-def _uses(layer: nn.Module, x: Tensor, output: Tensor, rows: int) -> int:
+def _uses(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> int:
+    """How often a call used its weights: numbers that went in or came out by those of one use."""
     if isinstance(layer, _CONVOLUTIONS):
-        return math.prod(output.shape[2:])
-    if isinstance(layer, _TRANSPOSED):
-        return math.prod(x.shape[2:])
-    return math.prod(x.shape[:-1]) // rows
+        return int(output.numel() // layer.out_channels)
+    x = inputs[0] if isinstance(inputs[0], Tensor) else inputs[0].data  # packed sequences
+    if isinstance(layer, nn.Linear):
+        return int(x.numel() // layer.in_features)
+    if isinstance(layer, nn.RNNBase):
+        return int(x.numel() // layer.input_size)
+    assert isinstance(layer, _TRANSPOSED)
+    return int(x.numel() // layer.in_channels)
 
 
 def multiplications(model: nn.Module) -> int:
