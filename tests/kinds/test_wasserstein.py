@@ -62,9 +62,10 @@ def test_gradient_of_mmd(kernel):
     assert torch.autograd.gradcheck(lambda a, b: mmd(a, b, kernel), (x, y))
 
 
-def test_mmd_of_a_single_draw_is_zero_with_a_gradient():
-    x = draws(0, 1, 3).requires_grad_()
-    value = mmd(x, draws(1, 1, 3))
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 4), (4, 1)])
+def test_mmd_of_a_single_draw_is_zero_with_a_gradient(n, m):
+    x = draws(0, n, 3).requires_grad_()
+    value = mmd(x, draws(1, m, 3))
     value.backward()
     assert value.item() == 0.0
     assert not x.grad.any()
