@@ -134,6 +134,7 @@ def test_without_gradients_the_terms_are_the_same_and_keep_no_graph(hidden, prec
     with torch.no_grad():
         held_out = terms()
         assert not torch.is_grad_enabled()
+        assert not any(t.requires_grad for t in model.encode_with_norm(x))
     assert not any(term.requires_grad for term in held_out.values())
     assert not x.requires_grad
     for name, term in learning.items():

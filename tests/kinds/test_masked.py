@@ -68,7 +68,15 @@ def test_every_row_hides_exactly_its_share_of_whole_patches(shape, share, rows, 
 
 @pytest.mark.parametrize(
     ("shape", "patch"),
-    [((30,), 1), ((7, 5), 1), ((8, 8), 1), ((28, 28), 4), ((3, 32, 32), 5), ((1, 9), 1)],
+    [
+        ((30,), 1),
+        ((7, 5), 1),
+        ((8, 8), 1),
+        ((28, 28), 4),
+        ((28, 70), 4),
+        ((3, 32, 32), 5),
+        ((1, 9), 1),
+    ],
 )
 def test_patches_are_about_a_seventh_of_the_shorter_side(shape, patch):
     assert built(shape).patch == patch

@@ -57,7 +57,7 @@ class EncoderWithHead(nn.Module):
 
     def codes(self, x: Tensor) -> Tensor:
         """Return standardised codes (B, K)."""
-        return (self.body.encode(x) - self.code_mean) / self.code_scale
+        return (self.body.features(x) - self.code_mean) / self.code_scale
 
     def forward(self, x: Tensor) -> Tensor:
         """Return class scores before the softmax (B, C)."""

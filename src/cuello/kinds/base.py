@@ -128,6 +128,13 @@ class Autoencoder(nn.Module, ABC):
     def encode(self, x: Tensor) -> Tensor:
         """Return the code (B, K) of each row: deterministic, a posterior's mean, not a sample."""
 
+    def features(self, x: Tensor) -> Tensor:
+        """Return what a classifier on top learns from (B, K): the code, or what is behind it.
+
+        It is trained on through this, so it must have a gradient worth following.
+        """
+        return self.encode(x)
+
     @abstractmethod
     def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
         """Return the named terms that this player minimises; the loop sums and logs them."""

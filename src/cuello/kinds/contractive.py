@@ -122,7 +122,9 @@ def _exact(
     encoder: nn.Module, x: Tensor, linear: nn.Linear, activation: nn.Module
 ) -> tuple[Tensor, Tensor]:
     z_BK: Tensor = encoder(x)
-    slopes_BK = _SQUARED_SLOPES[type(activation)](_wide(z_BK))
+    # Summed in float32 at least, whatever the network computes in.
+    wide_BK = z_BK.to(torch.promote_types(z_BK.dtype, torch.float32))
+    slopes_BK = _SQUARED_SLOPES[type(activation)](wide_BK)
     return z_BK, (slopes_BK * linear.weight.square().sum(dim=1)).sum(dim=1).mean()
 
 
@@ -134,10 +136,5 @@ def _estimated(encoder: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
         # E vv' = I, hence E |J'v|^2 = |J|^2; of all such v, signs have the least variance.
         v_BK = torch.empty_like(z_BK, requires_grad=False).bernoulli_().mul_(2).sub_(1)
         (pulled,) = torch.autograd.grad(z_BK, x, v_BK, create_graph=learning)
-    norm = _wide(pulled).square().sum() / len(x)
+    norm = pulled.square().sum() / len(x)
     return (z_BK, norm) if learning else (z_BK.detach(), norm)
-
-
-def _wide(t: Tensor) -> Tensor:
-    """Squares are summed in float32 at least, whatever the network computes in."""
-    return t.to(torch.promote_types(t.dtype, torch.float32))

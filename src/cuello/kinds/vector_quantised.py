@@ -110,6 +110,15 @@ class VectorQuantised(Autoencoder):
         z = wide(self.encoder(x))
         return _straight_through(z, self._nearest(z)[1])
 
+    def features(self, x: Tensor) -> Tensor:
+        """Return the code before it is quantised (B, K).
+
+        A few labels move an encoder by less than it takes to change the nearest vector, or by so
+        much that all change at once.
+        """
+        z: Tensor = self.encoder(x)
+        return z
+
     def indices(self, x: Tensor) -> Tensor:
         """Return which vector each group of each row's code is (B, G), whole numbers below C."""
         return self._nearest(wide(self.encoder(x)))[0]
