@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.timing import Result, Settings, limit_threads, machine
 
-_NAMES = ("training_loop", "peers", "precision", "memory", "kinds")
+_NAMES = ("training_loop", "peers", "precision", "memory", "kinds", "players")
 
 
 def main() -> int:
