@@ -46,17 +46,25 @@ def _blobs(rows: int) -> npt.NDArray[np.float32]:
 
 
 def network(
-    features: int = FEATURES, hidden: Sequence[int] = HIDDEN, latent: int = LATENT
+    features: int = FEATURES,
+    hidden: Sequence[int] = HIDDEN,
+    latent: int = LATENT,
+    *,
+    kind: str = "plain",
 ) -> kinds.Autoencoder:
-    """Build a plain dense autoencoder (ReLU, sigmoid output, MSE), the same one at every call."""
+    """Build a dense autoencoder (ReLU, sigmoid output, MSE), the same one at every call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         encoder, decoder = networks.build("dense", (features,), latent, latent, hidden=hidden)
-    loss = kinds.Reconstruction(loss="mse", output="sigmoid")
-    parts = kinds.Parts(
-        encoder=encoder, decoder=decoder, reconstruction=loss, shape=(features,), latent_dim=latent
-    )
-    return kinds.build("plain", parts)
+        loss = kinds.Reconstruction(loss="mse", output="sigmoid")
+        parts = kinds.Parts(
+            encoder=encoder,
+            decoder=decoder,
+            reconstruction=loss,
+            shape=(features,),
+            latent_dim=latent,
+        )
+        return kinds.build(kind, parts)
 
 
 def linear_layers(model: nn.Module) -> list[nn.Linear]:
@@ -83,9 +91,16 @@ class RecordedRows(Rows):
 class Cuello:
     """cuello's own loop on the workload, as a contestant."""
 
-    def __init__(self, x: npt.NDArray[np.float32], batch_size: int, precision: str) -> None:
+    def __init__(
+        self,
+        x: npt.NDArray[np.float32],
+        batch_size: int,
+        precision: str,
+        *,
+        kind: str = "plain",
+    ) -> None:
         self.rows = RecordedRows(torch.from_numpy(x))
-        self.model = network()
+        self.model = network(kind=kind)
         self.batch_size, self.precision = batch_size, precision
 
     def epochs(self, count: int) -> float:

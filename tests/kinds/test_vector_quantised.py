@@ -63,8 +63,11 @@ def test_chosen_groups_are_of_about_four_numbers(latents, groups):
     assert module(latents, trained=False).groups == groups
 
 
-def test_moving_means_are_their_formula():
+@pytest.mark.parametrize(("batches", "kept"), [(2, 2 / 11), (1000, 0.9)])
+def test_moving_means_are_their_formula(batches, kept):
     made = module(groups=2, decay=0.9)
+    made.batches.fill_(batches - 1)
+    made._update(parts_of(made, rows()).transpose(0, 1), made.indices(rows()).T)
     before = buffers(made)
     x = rows(16, seed=1)
     chosen = made.indices(x)
@@ -75,12 +78,22 @@ def test_moving_means_are_their_formula():
         usage, sums = before["usage"][group].clone(), before["sums"][group].clone()
         for code in range(size):
             taken = parts_of(made, x)[chosen[:, group] == code, group]
-            usage[code] = 0.9 * usage[code] + 0.1 * len(taken)
-            sums[code] = 0.9 * sums[code] + 0.1 * taken.sum(dim=0)
+            usage[code] = kept * usage[code] + (1 - kept) * len(taken)
+            sums[code] = kept * sums[code] + (1 - kept) * taken.sum(dim=0)
         smoothed = (usage + 1e-5) / (usage.sum() + size * 1e-5) * usage.sum()
         torch.testing.assert_close(made.usage[group], usage)
         torch.testing.assert_close(made.sums[group], sums)
         torch.testing.assert_close(made.codebook[group], sums / smoothed[:, None])
+
+
+def test_smoothed_usage_has_the_same_total_and_no_zero():
+    made = module().double()
+    made.usage[:, 3] = 0.0
+    smoothed = made._smoothed()
+    torch.testing.assert_close(smoothed.sum(dim=1), made.usage.sum(dim=1), rtol=1e-12, atol=0.0)
+    torch.testing.assert_close(
+        smoothed[:, 3], torch.full_like(smoothed[:, 3], 1e-5), rtol=1e-4, atol=0.0
+    )
 
 
 def test_the_first_batch_puts_every_vector_on_a_row():
@@ -100,8 +113,8 @@ def test_dead_vectors_are_moved_onto_rows_and_the_others_stay():
     x = rows(24, seed=3)
     made._revive(parts_of(made, x).transpose(0, 1))
     alive = [code for code in range(8) if code not in (1, 5)]
-    for name, was in before.items():
-        assert torch.equal(getattr(made, name)[0, alive], was[0, alive])
+    for name in ("codebook", "usage", "sums"):
+        assert torch.equal(getattr(made, name)[0, alive], before[name][0, alive])
     parts = parts_of(made, x)[:, 0]
     places = [(parts == made.codebook[0, code]).all(dim=1).nonzero().item() for code in (1, 5)]
     assert places[0] != places[1]
@@ -119,8 +132,20 @@ def test_fewer_rows_than_vectors_fill_the_codebook_over_several_batches():
     assert len(made.codebook[0].unique(dim=0)) == 16
 
 
+def test_codebook_follows_an_encoder_that_moves_fast():
+    """A vector that keeps 99 % of itself at each step would stay behind, and one win all rows."""
+    made = module(groups=1)
+    for step in range(20):
+        with torch.no_grad():
+            made.encoder.bias += 0.5
+        made.losses(Batch(rows(32, seed=step)), "autoencoder")
+    with torch.no_grad():
+        assert made.eval().diagnose(rows(200)).statistics["perplexity"] > 4
+
+
 def test_evaluation_changes_nothing():
     made = module().eval()
+    made.usage[:, 0] = 0.0  # dead, and moved if this were training
     before = buffers(made)
     x = rows(32, seed=7)
     made.losses(Batch(x), "autoencoder")

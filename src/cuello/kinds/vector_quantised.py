@@ -22,6 +22,7 @@ _WIDTH = 4  # numbers in a vector, where the groups are chosen
 _DEAD = 0.1  # a vector is dead that is used less than this share of the mean use
 _FEW = 0.1
 _SMOOTHING = 1e-5
+_HASTE = 9.0  # the first moving means are over a tenth of the batches so far
 
 
 @register("vector-quantised")
@@ -43,7 +44,8 @@ class VectorQuantised(Autoencoder):
     commitment : float
         Weight of the distance from the encoder's outputs to their vectors, at least 0.
     decay : float
-        How much of a vector is kept at each step, in [0, 1).
+        How much of a vector is kept at each step, in [0, 1); less in the first steps, when the
+        encoder's outputs move faster than such a vector could follow.
 
     Attributes
     ----------
@@ -51,7 +53,9 @@ class VectorQuantised(Autoencoder):
         (G, C, W) the vectors: means of the encoder's outputs that were nearest to them.
     usage : Tensor
         (G, C) how many rows of a batch took each vector; like the vectors a moving mean over
-        batches. All 0 before the first.
+        batches.
+    batches : Tensor
+        Scalar, how many the codebook has learned from.
 
     Notes
     -----
@@ -65,6 +69,7 @@ class VectorQuantised(Autoencoder):
     equation = "loss(x, decode(q)) + commitment * |encode(x) - q|², q the nearest vectors"
     paper = "van den Oord et al. 2017, arXiv:1711.00937"
 
+    batches: Tensor
     codebook: Tensor
     usage: Tensor
     sums: Tensor
@@ -97,6 +102,7 @@ class VectorQuantised(Autoencoder):
         self.commitment = commitment
         self.decay = decay
         shape = (self.groups, codebook_size, latents // self.groups)
+        self.register_buffer("batches", torch.zeros(()))
         self.register_buffer("codebook", torch.zeros(shape))
         self.register_buffer("usage", torch.zeros(shape[:2]))
         self.register_buffer("sums", torch.zeros(shape))
@@ -128,6 +134,7 @@ class VectorQuantised(Autoencoder):
         z = wide(self.encoder(batch.x))
         parts = self._cut(z.detach())
         if self.training:
+            self.batches += 1.0
             self._revive(parts)
         chosen, q = self._nearest(z)
         if self.training:
@@ -175,7 +182,7 @@ class VectorQuantised(Autoencoder):
             chosen = (lengths - 2.0 * products).argmin(dim=2)  # (G, B)
         vectors = self.codebook.gather(1, self._rows(chosen))
         q = vectors.transpose(0, 1).flatten(1)
-        return chosen.T, torch.where(self.usage.any(), q, z)
+        return chosen.T, torch.where(self.batches > 0, q, z)
 
     def _rows(self, index: Tensor) -> Tensor:
         """Expand indices (G, n) to whole vectors (G, n, W)."""
@@ -187,8 +194,9 @@ class VectorQuantised(Autoencoder):
         counts = torch.zeros_like(self.usage)
         counts.scatter_add_(1, chosen, torch.ones_like(chosen, dtype=counts.dtype))
         sums = torch.zeros_like(self.sums).scatter_add_(1, self._rows(chosen), parts)
-        self.usage.lerp_(counts, 1.0 - self.decay)
-        self.sums.lerp_(sums, 1.0 - self.decay)
+        kept = (self.batches / (self.batches + _HASTE)).clamp_max(self.decay)
+        self.usage.lerp_(counts, 1.0 - kept)
+        self.sums.lerp_(sums, 1.0 - kept)
         self.codebook.copy_(self.sums / self._smoothed()[:, :, None])
 
     def _smoothed(self) -> Tensor:
