@@ -14,6 +14,7 @@ from torch import nn
 from cuello import Autoencoder, CuelloWarning, FewLabelClassifier, InputError, networks
 from cuello.data.noise import NOISES, Noise
 from cuello.estimators.inputs import pad
+from cuello.kinds import Batch
 from cuello.metrics import row_errors
 from cuello.networks.sequence import CELLS, lengths_of, turn
 
@@ -113,6 +114,18 @@ def test_dropout_is_between_layers_and_only_while_training():
         assert torch.equal(network.eval()(fed), network(fed))
 
 
+def test_writing_is_given_the_code_and_the_time_at_every_step():
+    _, decoder = build((4, 3), hidden=(5,))
+    fed = []
+    decoder[0].layers[0].register_forward_pre_hook(lambda m, inputs: fed.append(inputs[0]))
+    z = torch.rand(2, 2)
+    decoder(z)
+    assert fed[0].shape == (2, 4, 6)
+    torch.testing.assert_close(fed[0][:, :, -1], torch.tensor([[0.25, 0.5, 0.75, 1.0]] * 2))
+    for step in range(4):
+        assert torch.equal(fed[0][:, step, :-1], decoder[0].from_code(z))
+
+
 @pytest.mark.parametrize(
     ("shape", "options", "text"),
     [
@@ -138,6 +151,17 @@ def test_noise_leaves_the_end_of_a_row_as_it_is(name):
     x = ragged([2, 7], 7)
     noisy = Noise(name, 0.9, share=0.9, missing=True)(x)
     assert torch.equal(noisy.isnan(), x.isnan())
+
+
+def test_denoising_trains_on_rows_as_short_as_they_are():
+    rows, _ = waves()
+    module = small("denoising").initialize(rows).module_
+    fed = []
+    module.encoder.register_forward_pre_hook(lambda m, inputs: fed.append(inputs[0]))
+    x = ragged([2, 12, 5], 12, 2)
+    module.losses(Batch(x), "autoencoder")
+    assert torch.equal(fed[0].isnan(), x.isnan())
+    assert not torch.equal(fed[0].nan_to_num(), x.nan_to_num())
 
 
 def test_row_errors_do_not_count_what_is_missing():
