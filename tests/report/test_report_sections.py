@@ -68,6 +68,12 @@ def test_headline(page: str, digits: ReportContent) -> None:
     assert "from scratch" in head
 
 
+def test_one_label_draw_has_no_spread(digits: ReportContent) -> None:
+    rows = [row | {"repeats": 1, "accuracy_sd": 0.0} for row in samples.few_label_rows()]
+    page = render(replace(digits, metrics=digits.metrics | {"few_labels": rows}))
+    assert "±" not in page[page.index('<dl class="headline">') : page.index("</dl>")]
+
+
 def test_a_better_baseline_is_not_hidden(digits: ReportContent) -> None:
     rows = samples.few_label_rows()
     assert "was more accurate here" not in section(render(digits), "few-labels")

@@ -9,6 +9,7 @@ from cuello.report.confusion import confusion_matrix
 from cuello.report.content import ReportContent
 from cuello.report.fragments import (
     Section,
+    accuracy_text,
     cell,
     esc,
     finite,
@@ -123,7 +124,7 @@ def _method_table(rows: list[dict[str, Any]], content: ReportContent) -> str:
         figures = (
             number(row.get("labels")),
             number(row.get("repeats")),
-            plus_minus(row.get("accuracy_mean"), row.get("accuracy_sd") if several else None),
+            accuracy_text(row),
             plus_minus(row.get("macro_f1_mean"), row.get("macro_f1_sd") if several else None),
             plus_minus(row.get("cv_accuracy_mean"), None),
         )

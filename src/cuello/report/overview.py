@@ -6,6 +6,7 @@ from cuello.report.content import ReportContent
 from cuello.report.few_labels import best_row, labels_text, method_name, method_row
 from cuello.report.fragments import (
     Section,
+    accuracy_text,
     cell,
     duration,
     esc,
@@ -14,7 +15,6 @@ from cuello.report.fragments import (
     mapping,
     number,
     paragraph,
-    plus_minus,
     table,
 )
 
@@ -36,12 +36,11 @@ def headline(content: ReportContent) -> str:
     best = best_row(content)
     if best is not None:
         name = method_name(best, content.metrics)
-        accuracy = plus_minus(best.get("accuracy_mean"), best.get("accuracy_sd"))
-        figures.append((f"Accuracy with {labels_text(best)}", f"{accuracy} %", name))
+        figures.append((f"Accuracy with {labels_text(best)}", f"{accuracy_text(best)} %", name))
         scratch = method_row(content, "scratch", best.get("labels"))
         if scratch is not None and scratch is not best:
-            accuracy = plus_minus(scratch.get("accuracy_mean"), scratch.get("accuracy_sd"))
-            figures.append(("The same network from scratch", f"{accuracy} %", labels_text(scratch)))
+            accuracy = f"{accuracy_text(scratch)} %"
+            figures.append(("The same network from scratch", accuracy, labels_text(scratch)))
     quality = mapping(content.metrics.get("reconstruction"))
     if finite(quality.get("test_mse")) is not None:
         pca = quality.get("pca_test_mse")
