@@ -79,7 +79,7 @@ class Adversarial(Autoencoder):
     Source: Makhzani et al., "Adversarial autoencoders" (2015); the encoder minimises
     -log critic(code), as Goodfellow et al. (2014) advise: it has a gradient also where the critic
     is sure. The critic's layers are spectrally normalised (Miyato et al. 2018): without, the codes
-    collapsed onto a few points in our trials.
+    shrank into a small region in our trials.
     """
 
     equation = "loss(x, decode(encode(x))) - weight * log critic(encode(x))"
