@@ -188,15 +188,41 @@ class RunFolder:
         config["classifier"] = None if classifier is None else record_classifier(classifier)
         self.write_json("config.json", config)
 
-    def load_models(self) -> tuple[Autoencoder, FewLabelClassifier | None]:
+    def check_trust(self, model: object, *, trust: bool) -> None:
+        """Refuse to import the networks that a run names, unless its folder is trusted.
+
+        Parameters
+        ----------
+        model : object
+            Options of the autoencoder, as the configuration holds them.
+        trust : bool
+            Whether code that they name may run.
+        """
+        named = [model.get(w) for w in ("encoder", "decoder")] if isinstance(model, dict) else []
+        if any(named) and not trust:
+            raise RunError(
+                f"{self.path} was trained with its own networks: opening it imports and runs "
+                f"{' and '.join(map(str, named))}. If you trust whoever wrote that folder, say so "
+                "with trust=True (--trust)."
+            )
+
+    def load_models(self, *, trust: bool = False) -> tuple[Autoencoder, FewLabelClassifier | None]:
         """Rebuild the estimators; equal to the saved ones to the bit.
+
+        Parameters
+        ----------
+        trust : bool
+            Whether the networks that the folder names may be imported; without it nothing that a
+            folder holds can run code.
 
         Raises
         ------
         RunError
-            If a file is missing, damaged, or does not belong to the others.
+            If a file is missing, damaged, or does not belong to the others, or is not trusted.
         """
         config = self.read_json("config.json")
+        record = config.get("autoencoder")
+        self.check_trust(record.get("params") if isinstance(record, dict) else None, trust=trust)
         file = self.path / "model.safetensors"
         if not file.is_file():
             raise RunError(

@@ -150,6 +150,34 @@ def test_dry_run_shows_the_network_and_writes_nothing(cuello, arrays, tmp_path):
     assert "--up" in cuello("fit", "rows.npz", *SMALL, "--dry-run", "--up=transposed", code=2).err
 
 
+OWN = """
+from torch import nn
+
+def encoder():
+    return nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 2))
+
+def decoder():
+    return nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 6))
+"""
+
+
+def test_own_networks_are_named_and_trusted(cuello, arrays, tmp_path):
+    (tmp_path / "my_own_networks.py").write_text(OWN, encoding="utf-8")
+    names = ("--encoder", "my_own_networks:encoder", "--decoder", "my_own_networks:decoder")
+    cuello("fit", "rows.npz", *SMALL, *names, "--out", "own")
+    refused = cuello("embed", "own", "rows.npz", "-o", "z.parquet", code=2).err
+    assert "my_own_networks:encoder" in refused
+    assert "--trust" in refused
+    cuello("embed", "own", "rows.npz", "-o", "z.parquet", "--trust")
+    assert codes(tmp_path / "z.parquet").shape == (60, 2)
+    assert (
+        "cannot be imported"
+        in cuello(
+            "fit", "rows.npz", *SMALL, "--encoder", "nowhere:e", "--decoder", "nowhere:d", code=2
+        ).err
+    )
+
+
 def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     outcome = cuello("fit", "rows.npz", *SMALL, "--labels", 3, "--repeats", 2, "--out", "a/run")
     folder = tmp_path / "a" / "run"

@@ -164,13 +164,14 @@ def saved(model, path):
 
 def test_importable_networks_are_rebuilt_from_a_run_folder(tmp_path):
     model = own().fit(X)
-    loaded, _ = saved(model, tmp_path / "run").load_models()
+    loaded, _ = saved(model, tmp_path / "run").load_models(trust=True)
     assert equal(weights(model), weights(loaded))
     assert np.array_equal(model.transform(X), loaded.transform(X))
     assert np.array_equal(model.reconstruct(X), loaded.reconstruct(X))
     assert loaded.encoder == f"{HERE}:make_encoder"
     # what was loaded can be saved, and trained again
-    assert equal(weights(model), weights(saved(loaded, tmp_path / "again").load_models()[0]))
+    again, _ = saved(loaded, tmp_path / "again").load_models(trust=True)
+    assert equal(weights(model), weights(again))
     assert equal(weights(clone(loaded).fit(X)), weights(model))
 
 
@@ -207,6 +208,15 @@ def test_a_run_folder_whose_network_has_gone_says_so(tmp_path):
     config["autoencoder"]["params"]["encoder"] = "moved.away:make_encoder"
     folder.write_json("config.json", json.loads(json.dumps(config)))
     with pytest.raises(RunError, match="cannot be imported"):
+        folder.load_models(trust=True)
+
+
+def test_a_run_folder_runs_no_code_unless_it_is_trusted(tmp_path):
+    folder = saved(own().fit(X), tmp_path / "run")
+    config = folder.read_json("config.json")
+    config["autoencoder"]["params"]["encoder"] = "antigravity:fly"  # would open a browser
+    folder.write_json("config.json", config)
+    with pytest.raises(RunError, match="trust=True"):
         folder.load_models()
 
 

@@ -19,37 +19,52 @@ RunArgument = Annotated[Path, typer.Argument(help="A finished run folder.", meta
 DataArgument = Annotated[str, typer.Argument(help="A named set or a path.", metavar="DATA")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="The file to write.")]
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable files out.")]
+TrustOption = Annotated[
+    bool, typer.Option("--trust", help="Import and run the networks of its own that the run names.")
+]
 
 _SUFFIXES = {"embed": ".parquet", "reconstruct": ".npz", "classify": ".csv"}
 
 
 def embed(
-    run: RunArgument, data: DataArgument, to: OutOption, skip_bad: SkipOption = False
+    run: RunArgument,
+    data: DataArgument,
+    to: OutOption,
+    skip_bad: SkipOption = False,
+    trust: TrustOption = False,
 ) -> None:
     """Write the code of every row to Parquet."""
-    _apply("embed", run, data, to, skip_bad)
+    _apply("embed", run, data, to, skip_bad=skip_bad, trust=trust)
 
 
 def reconstruct(
-    run: RunArgument, data: DataArgument, to: OutOption, skip_bad: SkipOption = False
+    run: RunArgument,
+    data: DataArgument,
+    to: OutOption,
+    skip_bad: SkipOption = False,
+    trust: TrustOption = False,
 ) -> None:
     """Write every row after encoding and decoding, and its error, to .npz."""
-    _apply("reconstruct", run, data, to, skip_bad)
+    _apply("reconstruct", run, data, to, skip_bad=skip_bad, trust=trust)
 
 
 def classify(
-    run: RunArgument, data: DataArgument, to: OutOption, skip_bad: SkipOption = False
+    run: RunArgument,
+    data: DataArgument,
+    to: OutOption,
+    skip_bad: SkipOption = False,
+    trust: TrustOption = False,
 ) -> None:
     """Write the class of every row and its probability to CSV."""
-    _apply("classify", run, data, to, skip_bad)
+    _apply("classify", run, data, to, skip_bad=skip_bad, trust=trust)
 
 
-def _apply(what: str, run: Path, data: str, to: Path, skip_bad: bool) -> None:
+def _apply(what: str, run: Path, data: str, to: Path, *, skip_bad: bool, trust: bool) -> None:
     with importing():
         from cuello.pipeline import open_run
     run, to = expanded(run), expanded(to)
     _check_out(what, run, data, to)
-    opened = open_run(run)
+    opened = open_run(run, trust=trust)
     rows = opened.load(data, skip_bad=skip_bad)
     for note in rows.notes:
         out.print(f"note: {note}", soft_wrap=True)

@@ -20,7 +20,7 @@ from cuello.errors import InputError
 __all__ = ["add_to"]
 
 _DATA, _MODEL, _TRAINING, _RUN = "Data and labels", "Model", "Training", "Run"
-_NOT_OF_THE_JOB = ("folder", "overwrite", "resume", "dry_run")
+_NOT_OF_THE_JOB = ("folder", "overwrite", "resume", "dry_run", "trust")
 
 
 def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
@@ -226,12 +226,20 @@ def fit(
         Path | None,
         _option("--resume", help="Continue an interrupted run; needs nothing else.", panel=_RUN),
     ] = None,
+    trust: Annotated[
+        bool,
+        _option(
+            "--trust",
+            help="With --resume: import and run the networks of its own that the run names.",
+            panel=_RUN,
+        ),
+    ] = False,
 ) -> None:
     """Train on all rows without labels, then classify with the few labels there are."""
     flags = given(context)
     left = [argument for argument in (data, *context.args) if argument is not None]
     if resume is not None:
-        other = [*left, *(flag for flag in flags if flag != "--resume")]
+        other = [*left, *(flag for flag in flags if flag not in ("--resume", "--trust"))]
         if other:
             raise InputError(
                 f"--resume {resume} continues with the data and options it was started with; "
@@ -240,7 +248,7 @@ def fit(
         with importing():
             from cuello import pipeline
         run = expanded(resume)
-        finish(run, lambda bars: pipeline.resume(run, progress=bars))
+        finish(run, lambda bars: pipeline.resume(run, trust=trust, progress=bars))
         return
 
     with importing():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import importlib
 import math
+import os
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -163,6 +165,8 @@ def _make(which: str, source: NetworkSource) -> nn.Module:
 
 def _import(which: str, source: str) -> Any:
     module, _, name = source.partition(":")
+    here = os.getcwd()  # installed programs do not look there by themselves
+    sys.path.append(here)
     try:
         found: Any = importlib.import_module(module)
         for part in name.split("."):
@@ -172,6 +176,8 @@ def _import(which: str, source: str) -> Any:
             f"{which}={source!r} cannot be imported ({error}); write 'package.module:name', and "
             "run where Python finds that module."
         ) from None
+    finally:
+        sys.path.remove(here)
     return found
 
 

@@ -119,17 +119,24 @@ class Run:
         return len(rows)
 
 
-def open_run(path: str | Path) -> Run:
+def open_run(path: str | Path, *, trust: bool = False) -> Run:
     """Open a finished run folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder.
+    trust : bool
+        Whether your own networks, which the folder only names, may be imported and run.
 
     Raises
     ------
     RunError
-        If the folder is missing, not finished or damaged.
+        If the folder is missing, not finished, damaged or not trusted.
     """
     folder = RunFolder(Path(path))
     config = folder.read_json("config.json")
-    autoencoder, classifier = folder.load_models()
+    autoencoder, classifier = folder.load_models(trust=trust)
     data = config.get("data")
     classes = data.get("classes") if isinstance(data, dict) else None
     needed = 0 if classifier is None else int(classifier.classes_.max()) + 1

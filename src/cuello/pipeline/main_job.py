@@ -125,8 +125,10 @@ def start(
     return _Run(job, prepared, folder, progress or Silent()).finish()
 
 
-def resume(out: Path, *, progress: Progress | None = None) -> RunFolder:
+def resume(out: Path, *, trust: bool = False, progress: Progress | None = None) -> RunFolder:
     """Continue an interrupted job; a finished one is left as it is.
+
+    With ``trust``, networks of your own that the folder names are imported and run.
 
     Raises
     ------
@@ -155,6 +157,7 @@ def resume(out: Path, *, progress: Progress | None = None) -> RunFolder:
             f"{out}/config.json is damaged ({type(error).__name__}: {error}); start again with "
             "--overwrite."
         ) from error
+    folder.check_trust(job.model, trust=trust)
     prepared = prepare(job)
     if prepared.fingerprint != fingerprint:
         raise RunError(

@@ -9,7 +9,7 @@ from cuello.data.augment import Augment
 from cuello.data.scaling import SCALINGS
 from cuello.errors import unknown
 from cuello.estimators import Autoencoder
-from cuello.kinds import KINDS, LOSSES, OUTPUTS
+from cuello.kinds import KINDS, LOSS_NAMES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
 from cuello.pipeline.job import Job
 from cuello.train import Training
@@ -30,7 +30,7 @@ def check_options(job: Job) -> None:
         "network": NETWORKS,
         "activation": ACTIVATIONS,
         "initializer": INITIALIZERS,
-        "loss": ("auto", *LOSSES),
+        "loss": LOSS_NAMES,
         "output_activation": ("auto", *OUTPUTS),
         "scaling": SCALINGS,
     }
