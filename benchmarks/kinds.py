@@ -26,8 +26,8 @@ Array = npt.NDArray[Any]
 
 LATENTS = (2, 8, 32)
 PROBED = 32
-SEEDS = (0, 1, 2)
-EPOCHS = 10
+SEEDS = (0, 1)
+EPOCHS = 6
 FIGURE = Path("docs/kinds.svg")
 
 

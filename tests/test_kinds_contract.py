@@ -295,7 +295,7 @@ def test_every_parameter_has_one_player_at_a_time(kind):
 
 
 # Options that matter only beside others.
-BESIDE = {"rate": {"penalty": "kl"}}
+BESIDE = {"rate": {"penalty": "kl"}, "commitment": {"codebook_size": 4}}
 
 
 @pytest.mark.parametrize("kind", KINDS)

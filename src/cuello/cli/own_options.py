@@ -31,7 +31,7 @@ class OwnOptions:
         from cuello.kinds import KINDS
         from cuello.networks import NETWORKS
 
-        for what, name, known in (("--kind", kind, KINDS), ("--network", network, NETWORKS)):
+        for what, name, known in (("kind", kind, KINDS), ("network", network, NETWORKS)):
             if name not in known:
                 raise unknown(what, name, known)
         self.chosen = {"--kind": kind, "--network": network}
