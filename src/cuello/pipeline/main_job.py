@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from cuello.errors import CuelloWarning, DivergedError, RunError
+from cuello.errors import CuelloWarning, DivergedError, InputError, RunError
 from cuello.estimators import Autoencoder, FewLabelClassifier
 from cuello.estimators.assemble import name_of_source
 from cuello.estimators.baselines import fit_pca
+from cuello.kinds import KINDS
 from cuello.pipeline import few_labels
 from cuello.pipeline.job import Job, Progress, Silent
 from cuello.pipeline.model import check_options, estimator
@@ -97,6 +98,12 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
     """
     check_options(job)
     prepared = prepare(job)
+    kind = estimator(job).kind
+    if KINDS[kind].needs_labels and prepared.known_labels is None:
+        raise InputError(
+            f"kind={kind!r} needs classes and no label is kept; pass labels=300 (as many as there "
+            "are to be), labels=all, or a CSV of file-or-row,label."
+        )
     untrained = estimator(job).set_params(validation_fraction=0.0)
     for which in ("encoder", "decoder"):
         name_of_source(which, getattr(untrained, which))  # or the run could not be kept
