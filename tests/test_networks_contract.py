@@ -10,7 +10,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from cuello import Autoencoder, kinds, networks
+from cuello import Autoencoder, kinds, load, networks
 from cuello.networks.dense import TiedLinear
 from cuello.store import RunFolder
 
@@ -87,6 +87,18 @@ def test_training_improves_reconstruction(network, kind):
     model, X = fit(network, kind, epochs=25, learning_rate=0.01), rows(network)
     untrained = clone(model).initialize(X, labels(kind, len(X)))
     assert model.score(X) > untrained.score(X)
+
+
+def test_a_bounded_code_starts_wide_enough_to_be_learned():
+    """With PyTorch's own weights it stays the same for every row for long."""
+    X = load("digits").X
+    options = {"latent_dim": 8, "epochs": 5, "code_activation": "sigmoid"}
+    spread = {
+        initializer: Autoencoder("plain", initializer=initializer, **options).fit(X).code_scale_
+        for initializer in ("auto", "default")
+    }
+    assert spread["auto"].max() > 0.2
+    assert spread["default"].max() < 0.1
 
 
 @pytest.mark.parametrize("network", NETWORKS)

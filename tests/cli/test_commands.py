@@ -60,7 +60,7 @@ def test_help_imports_nothing_heavy(arguments, shown):
 REGISTRIES = {
     "activation": ACTIVATIONS,
     "augment": tuple(field.name for field in fields(Augment)),
-    "initializer": INITIALIZERS,
+    "initializer": ("auto", *INITIALIZERS),
     "loss": LOSS_NAMES,
     "optimizer": OPTIMIZERS,
     "output_activation": ("auto", *OUTPUTS),

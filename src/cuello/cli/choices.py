@@ -13,7 +13,7 @@ CHOICES = {
     ),
     "augment": ("shift", "rotate", "scale", "shear", "elastic", "cutout", "flip", "padding"),
     "initializer": (
-        "default", "he_normal", "he_uniform", "orthogonal", "uniform", "xavier_normal",
+        "auto", "default", "he_normal", "he_uniform", "orthogonal", "uniform", "xavier_normal",
         "xavier_uniform",
     ),
     "loss": (

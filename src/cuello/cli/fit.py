@@ -126,7 +126,7 @@ def fit(
             help=f"Of the weights: {listed('initializer')}.",
             panel=_MODEL,
         ),
-    ] = "default",
+    ] = "auto",
     batch_norm: Annotated[
         bool, _option("--batch-norm", help="Batch normalisation.", panel=_MODEL)
     ] = False,

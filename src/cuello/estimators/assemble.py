@@ -68,14 +68,20 @@ def network_options(model: Autoencoder) -> dict[str, Any]:
     if model.encoder is not None or model.decoder is not None:
         return {}
     defaults = {name: p.default for name, p in networks.options(model.network).items()}
-    own_activation = kinds.KINDS[model.kind].code_activation
+    code = model.code_activation
+    if code == "auto":
+        code = kinds.KINDS[model.kind].code_activation
+    initializer = model.initializer
+    if initializer == "auto":
+        # PyTorch's own weights start so small that a bounded code is driven to its end, the same
+        # for every row, while the decoder learns the mean row; from there it hardly returns.
+        initializer = "he_uniform" if code in ("sigmoid", "tanh") else "default"
     hidden = networks.default_hidden(model.network) if model.hidden is None else model.hidden
     return {
         "network_options": defaults | dict(model.network_options or {}),
         "hidden": tuple(hidden),
-        "code_activation": own_activation
-        if model.code_activation == "auto"
-        else model.code_activation,
+        "code_activation": code,
+        "initializer": initializer,
     }
 
 
@@ -92,7 +98,7 @@ def _named(
         hidden=chosen["hidden"],
         activation=model.activation,
         code_activation=chosen["code_activation"],
-        initializer=model.initializer,
+        initializer=chosen["initializer"],
         batch_norm=model.batch_norm,
         dropout=model.dropout,
     )

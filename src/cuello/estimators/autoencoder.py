@@ -65,8 +65,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     latent_dim : int
         Length of the code; below the number of features unless ``allow_overcomplete``. Your own
         encoder decides it itself.
-    activation, initializer : str
-        Names in :data:`cuello.networks.ACTIVATIONS` and :data:`cuello.networks.INITIALIZERS`.
+    activation : str
+        One of :data:`cuello.networks.ACTIVATIONS`.
+    initializer : str
+        One of :data:`cuello.networks.INITIALIZERS`; ``auto`` is PyTorch's own, or ``he_uniform``
+        where a sigmoid or tanh bounds the code.
     code_activation : str
         After the last layer of the encoder; ``auto`` is what the kind needs, mostly identity.
     batch_norm : bool
@@ -144,7 +147,7 @@ gradient_clip, device, precision
         latent_dim: int = 32,
         activation: str = "relu",
         code_activation: str = "auto",
-        initializer: str = "default",
+        initializer: str = "auto",
         batch_norm: bool = False,
         dropout: float = 0.0,
         loss: str = "auto",

@@ -29,7 +29,7 @@ def check_options(job: Job) -> None:
         "kind": KINDS,
         "network": NETWORKS,
         "activation": ACTIVATIONS,
-        "initializer": INITIALIZERS,
+        "initializer": ("auto", *INITIALIZERS),
         "loss": LOSS_NAMES,
         "output_activation": ("auto", *OUTPUTS),
         "scaling": SCALINGS,
