@@ -124,7 +124,7 @@ def _draw(table: dict[str, dict[int, list[float]]]) -> None:
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_ylabel("test MSE per pixel (0..1)")
     axes.set_title("Reconstruction on MNIST; dashed: PCA with as many components")
-    axes.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=len(LATENTS), frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(FIGURE)
     plt.close(figure)
