@@ -82,7 +82,7 @@ def run(settings: Settings) -> Result:
             f"{len(x)} rows of {source} to train on and {len(test)} to test; each pixel was drawn "
             "once, as 1 with the probability of its grey value.",
             f"Dense {FEATURES}-{_HIDDEN}-{_LATENT}-{_HIDDEN}-{FEATURES} with batch norm, "
-            "Bernoulli, {_DRAWS} draws of z a row and step; "
+            f"Bernoulli, {_DRAWS} draws of z a row and step; "
             f"Adam from {_RATE:g} by a cosine to 0, batch {_BATCH}.",
         ],
     )
