@@ -285,7 +285,7 @@ class _Run:
         return few_labels.fit_mode(best, self.job, autoencoder, rows, y, draw=0)
 
     def timing(self, history: list[Epoch], total: float) -> dict[str, Any]:
-        """Return how long what took; ``total`` includes what earlier sessions left finished."""
+        """Return how long what took; ``total`` includes what an interruption left finished."""
         seconds = sum(epoch.seconds for epoch in history)
         rows = len(self.prepared.rows.train)
         few = self.folder.read_lines("few_labels.jsonl")
