@@ -109,6 +109,7 @@ def write_table(path, rows=40, **columns):
         ("--labels alll", ("--labels alll:", "did you mean all?")),
         ("--labels rows.csv", ("--labels rows.csv:", "rows.npz")),
         ("--resume run", ("--resume run", "leave rows.npz away")),
+        ("--trust", ("--trust goes with --resume",)),
         ("--kind conditional", ("--kind conditional needs classes", "pass --labels 300")),
         ("--kind variational --bata 2", ("--bata", "did you mean --beta")),
         ("--kind variational --loss huber", ("--loss huber", "--loss mse (Gaussian)")),

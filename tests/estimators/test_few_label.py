@@ -16,7 +16,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from cuello import Autoencoder, CuelloWarning, FewLabelClassifier
-from cuello.estimators import few_label
 from cuello.estimators.baselines import fit_knn_pixels, fit_pca, fit_pca_logistic
 from cuello.estimators.few_label import INVERSE_PENALTIES, MODES, folds
 from cuello.estimators.head import EncoderWithHead
@@ -213,7 +212,7 @@ def test_probabilities_do_not_depend_on_the_chunk_and_labels_may_be_texts(traine
     model = use(trained, "frozen").fit(X, names)
     whole = model.predict_proba(X)
     np.testing.assert_allclose(whole.sum(axis=1), 1.0)
-    monkeypatch.setattr(few_label, "_INFERENCE_BATCH", 7)
+    monkeypatch.setattr("cuello.estimators.autoencoder._INFERENCE_BATCH", 7)
     np.testing.assert_allclose(model.predict_proba(X), whole, atol=1e-6)
     assert model.predict(X).tolist() == np.array(["a", "b", "c"])[whole.argmax(axis=1)].tolist()
     assert (model.predict(X) == names).mean() > 0.7

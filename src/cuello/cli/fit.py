@@ -251,6 +251,8 @@ def fit(
         finish(run, lambda bars: pipeline.resume(run, trust=trust, progress=bars))
         return
 
+    if trust:
+        raise InputError("--trust goes with --resume; leave it out of a new run.")
     with importing():
         from cuello import pipeline
     own = OwnOptions(kind, network)

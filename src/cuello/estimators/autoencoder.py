@@ -32,7 +32,7 @@ from cuello.estimators.likelihood import log_likelihood
 from cuello.metrics import row_errors
 from cuello.train import Epoch, Rows, Training, Watcher, place, train
 
-__all__ = ["Autoencoder"]
+__all__ = ["Autoencoder", "in_batches"]
 
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
@@ -293,7 +293,7 @@ gradient_clip, device, precision
             raise InputError(
                 f"codes have shape {Z.shape}; expected (n, {self.latent_dim_}), as from transform."
             )
-        rows = _in_batches(len(Z), lambda a, b: self._decode(Z[a:b]), self.shape_)
+        rows = in_batches(len(Z), lambda a, b: self._decode(Z[a:b]), self.shape_)
         return self.scaling_.invert(rows)
 
     def reconstruct(self, X: Array) -> npt.NDArray[np.float32]:
@@ -396,7 +396,7 @@ gradient_clip, device, precision
     @torch.no_grad()
     def _examine(self, x: Tensor) -> None:
         x = x[:_EXAMINED_ROWS]
-        codes = _in_batches(len(x), lambda a, b: self.module_.encode(x[a:b]), (self.latent_dim_,))
+        codes = in_batches(len(x), lambda a, b: self.module_.encode(x[a:b]), (self.latent_dim_,))
         self.code_mean_ = codes.mean(axis=0)
         self.code_scale_ = np.maximum(codes.std(axis=0), 1e-6)
         self.diagnosis_ = self.module_.diagnose(x)
@@ -415,7 +415,7 @@ gradient_clip, device, precision
     def _apply(
         self, X: Array, compute: Callable[[Tensor], Tensor], shape: tuple[int, ...]
     ) -> npt.NDArray[np.float32]:
-        return _in_batches(len(X), lambda a, b: compute(self._rows(X[a:b]).x), shape)
+        return in_batches(len(X), lambda a, b: compute(self._rows(X[a:b]).x), shape)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -425,7 +425,7 @@ gradient_clip, device, precision
 
 
 @torch.no_grad()
-def _in_batches(
+def in_batches(
     rows: int, compute: Callable[[int, int], Tensor], shape: tuple[int, ...]
 ) -> npt.NDArray[np.float32]:
     """Fill (rows, *shape) a batch at a time: no copy of all scaled rows is ever made."""

@@ -23,7 +23,7 @@ from cuello import networks
 from cuello.data.augment import Augment
 from cuello.data.dataset import UNLABELLED
 from cuello.errors import CuelloWarning, InputError, unknown
-from cuello.estimators.autoencoder import Autoencoder
+from cuello.estimators.autoencoder import Autoencoder, in_batches
 from cuello.estimators.head import EncoderWithHead
 from cuello.estimators.inputs import check_rows, check_shape, class_codes, parse_augment
 from cuello.train import Rows, Training, train
@@ -34,7 +34,6 @@ Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]
 
 _STEPS = 150
-_INFERENCE_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -187,13 +186,13 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "module_")
         X = check_rows(self, X, reset=False, **_reading(self.autoencoder_))
         check_shape(X, self.autoencoder_.shape_)
-        out = np.empty((len(X), len(self.classes_)))
-        with torch.no_grad():
-            for start in range(0, len(X), _INFERENCE_BATCH):
-                rows = self.autoencoder_.scaling_.apply(X[start : start + _INFERENCE_BATCH])
-                scores = self.module_(torch.from_numpy(rows))
-                out[start : start + _INFERENCE_BATCH] = scores.double().softmax(1).numpy()
-        return out
+        scaling = self.autoencoder_.scaling_
+        scores = in_batches(
+            len(X),
+            lambda a, b: self.module_(torch.from_numpy(scaling.apply(X[a:b]))),
+            (len(self.classes_),),
+        )
+        return torch.from_numpy(scores).double().softmax(1).numpy()
 
     def predict(self, X: Array) -> Array:
         """Return the most probable class of each row, shape (n,)."""

@@ -98,13 +98,12 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
     """
     check_options(job)
     prepared = prepare(job)
-    kind = estimator(job).kind
-    if KINDS[kind].needs_labels and prepared.known_labels is None:
-        raise InputError(
-            f"kind={kind!r} needs classes and no label is kept; pass labels=300 (as many as there "
-            "are to be), labels=all, or a CSV of file-or-row,label."
-        )
     untrained = estimator(job).set_params(validation_fraction=0.0)
+    if KINDS[untrained.kind].needs_labels and prepared.known_labels is None:
+        raise InputError(
+            f"kind={untrained.kind!r} needs classes and no label is kept; pass labels=300 (as many "
+            "as there are to be), labels=all, or a CSV of file-or-row,label."
+        )
     for which in ("encoder", "decoder"):
         name_of_source(which, getattr(untrained, which))  # or the run could not be kept
     return prepared, untrained.initialize(prepared.train, prepared.known_labels)
