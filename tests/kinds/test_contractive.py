@@ -169,12 +169,13 @@ def test_a_weight_means_the_same_for_mean_and_sum():
 def test_a_higher_price_makes_a_flatter_encoder(hidden):
     X = torch.randn(200, 2, 3, generator=torch.Generator().manual_seed(2)).numpy()
     options = {"hidden": hidden, "latent_dim": 4, "epochs": 40, "learning_rate": 0.01}
+    options |= {"initializer": "default"}
     norms = []
     for weight in (0.0, 0.001, 0.1):
         model = Autoencoder("contractive", kind_options={"weight": weight}, **options).fit(X)
         x = torch.from_numpy(model.scaling_.apply(X[:50]))
         norms.append(float(squared_norm(model.module_, x)))
-    assert norms[0] > norms[1] > 1.5 * norms[2]
+    assert norms[0] > norms[1] > 5 * norms[2]
 
 
 @pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf])
