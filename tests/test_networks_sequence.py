@@ -13,7 +13,7 @@ from torch import nn
 
 from cuello import Autoencoder, CuelloWarning, FewLabelClassifier, InputError, networks
 from cuello.data.noise import NOISES, Noise
-from cuello.estimators.inputs import pad
+from cuello.data.sequences import pad
 from cuello.kinds import Batch
 from cuello.metrics import row_errors
 from cuello.networks.sequence import CELLS, lengths_of, turn

@@ -135,6 +135,16 @@ def test_the_test_part_of_an_npz_shares_the_classes(tmp_path):
     assert "'more'" in data.notes[0]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nan_ends_a_short_sequence(tmp_path, dtype):
+    X = np.arange(12, dtype=dtype).reshape(2, 3, 2)
+    X[1, 1:] = np.nan
+    np.save(tmp_path / "a.npy", X)
+    data = load(tmp_path / "a.npy")
+    np.testing.assert_array_equal(data.X, X.astype(np.float32))
+    assert data.notes == (f"{tmp_path / 'a.npy'}: sequences of 1 to 3 steps",)
+
+
 BAD_ARRAYS = {
     "one axis": (np.zeros(3), r"shape \(3,\).*one example a row"),
     "no axis": (np.float64(3), r"shape \(\)"),
@@ -147,6 +157,11 @@ BAD_ARRAYS = {
     "nan": (np.array([[1.0, np.nan], [1, 2]]), "1 of 2 rows hold NaN.*row 0"),
     "infinity": (np.array([[1.0, 2], [np.inf, -np.inf]], "f4"), "row 1"),
     "too large": (np.array([[1e300, 1]]), "beyond float32"),
+    "empty sequence": (np.full((2, 3, 1), np.nan), "sequence 0 has length 0"),
+    "hole in a sequence": (np.array([[[1.0], [np.nan], [2]]]), "sequence 0 has NaN before its end"),
+    "half a step": (np.array([[[1.0, 2.0], [1.0, np.nan]]]), "before its end"),
+    "endless sequence": (np.array([[[1.0], [np.inf]]]), "infinite values, the first is row 0"),
+    "hole in a colour image": (np.full((2, 3, 4, 4), np.nan), "2 of 2 rows hold NaN"),
 }
 
 

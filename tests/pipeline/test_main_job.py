@@ -14,6 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import cuello
 from cuello.data import UNLABELLED, labels, load
 from cuello.data.splits import split
+from cuello.errors import DataError, InputError
 from cuello.pipeline import Job
 from cuello.pipeline.few_labels import METHODS, best_method, summarise
 from cuello.pipeline.prepare import prepare
@@ -244,3 +245,45 @@ def test_finished_lines_are_not_computed_again(tmp_path, monkeypatch):
     cuello.pipeline.resume(out)
     assert fitted[10:][:2] == ["slow", "full"]
     assert len(fitted[10:]) == 3  # and the best once more, on all labelled rows
+
+
+@pytest.fixture(scope="module")
+def waves(tmp_path_factory):
+    """A file of slow and fast waves, 4 to 9 steps long, and what was made of it."""
+    path = tmp_path_factory.mktemp("waves")
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 2
+    time = np.arange(9)
+    X = np.sin(time * (0.3 + y[:, None]) + rng.random((90, 1)))[..., None].astype(np.float32)
+    X[time >= rng.integers(4, 10, 90)[:, None]] = np.nan
+    X[0] = np.sin(time)[:, None]
+    np.savez(path / "waves.npz", X=X, y=y)
+    options = {"network": "sequence", "latent_dim": 2, "hidden": (8,), "epochs": 2}
+    cuello.fit(path / "waves.npz", labels=10, repeats=1, out=path / "run", **options)
+    return path, X
+
+
+def test_sequences_of_different_lengths_from_a_file(waves):
+    path, X = waves
+    run = cuello.open_run(path / "run")
+    metrics = run.folder.read_json("metrics.json")
+    assert 0 < metrics["reconstruction"]["pca_test_mse"] < 1
+    assert [r["method"] for r in metrics["few_labels"]] == list(METHODS)
+    short = X[1:5, :8].copy()
+    short[:, 6:] = np.nan
+    np.save(path / "short.npy", short)
+    data = run.load(path / "short.npy")
+    assert data.X.shape == (4, 9, 1)
+    run.classify(data, path / "c.csv")
+    run.reconstruct(data, path / "r.npz")
+    assert np.isfinite(np.load(path / "r.npz")["error"]).all()
+    assert len((path / "c.csv").read_text().splitlines()) == 5
+
+
+def test_sequences_that_do_not_fit(waves):
+    path, _ = waves
+    with pytest.raises(DataError, match=r"different lengths.*network='dense'.*network='sequence'"):
+        cuello.fit(path / "waves.npz", out=path / "other")
+    np.save(path / "long.npy", np.zeros((2, 12, 1), np.float32))
+    with pytest.raises(InputError, match=r"a sequence of 12 steps.*up to 9"):
+        cuello.open_run(path / "run").load(path / "long.npy")

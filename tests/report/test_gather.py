@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -95,3 +97,25 @@ def test_what_auto_came_to_is_shown(tmp_path):
     folder.report.unlink()
     write_report(folder)
     assert folder.report.read_bytes() == before
+
+
+def test_sequences_are_drawn_over_time_in_their_own_units(tmp_path):
+    rng = np.random.default_rng(0)
+    X = 100 + rng.normal(size=(80, 7, 2)).astype(np.float32)
+    X[::2, 4:] = np.nan
+    np.save(tmp_path / "s.npy", X)
+    options = {"network": "sequence", "kind": "plain", "latent_dim": 2, "epochs": 1}
+    folder = cuello.fit(tmp_path / "s.npy", out=tmp_path / "run", **options)
+    content = gather(folder)
+    assert content.latent.images is None
+    gallery = content.galleries[0]
+    assert 95 < np.nanmin(gallery.original) < np.nanmax(gallery.original) < 105
+    ended = np.isnan(gallery.original)
+    assert ended.any()
+    for values in (gallery.reconstruction, gallery.pca):
+        np.testing.assert_array_equal(np.isnan(values), ended)
+    page = folder.report.read_text()
+    courses = re.findall(r'<polyline class="(\w+)" points="([^"]*)"', page)
+    assert len(courses) == 3 * 12 * 2 * 3  # galleries, rows, features, lines
+    assert {name for name, _ in courses} == {"original", "model", "pca"}
+    assert {len(points.split()) for _, points in courses} == {4, 7}

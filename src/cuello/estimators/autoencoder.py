@@ -18,6 +18,7 @@ from torch import Tensor
 from cuello import kinds, networks
 from cuello.data.augment import Augment
 from cuello.data.scaling import Scaling
+from cuello.data.sequences import steps_of
 from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
 from cuello.estimators.assemble import NetworkSource, assemble
 from cuello.estimators.auto import choose_training
@@ -26,7 +27,6 @@ from cuello.estimators.inputs import (
     check_shape,
     class_codes,
     parse_augment,
-    sequence_lengths,
 )
 from cuello.estimators.likelihood import log_likelihood
 from cuello.metrics import row_errors
@@ -39,6 +39,7 @@ Codes = npt.NDArray[np.int64]
 
 _INFERENCE_BATCH = 1024  # the stages of a convolutional network are many times its input
 _EXAMINED_ROWS = 10_000
+_DIAGNOSED_VALUES = 2_000_000  # diagnose() takes rows at once, and their stages are many times them
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -119,7 +120,8 @@ gradient_clip, device, precision
     classes_ : ndarray
         Classes of the rows, for kinds that need them; otherwise empty.
     diagnosis_ : cuello.kinds.Diagnosis
-        Statistics of the trained model on (up to 10,000) training rows, and what is wrong with it.
+        Statistics of the trained model on training rows (up to 10,000, and two million values),
+        and what is wrong with it.
     code_mean_, code_scale_ : ndarray of shape (latent_dim,)
         Mean and standard deviation of the codes of (up to 10,000) training rows.
     n_features_in_ : int
@@ -384,10 +386,7 @@ gradient_clip, device, precision
 
     def _values(self, X: Array) -> Array:
         """What the scaling is fitted on: of sequences, the steps that are there, as a table."""
-        if self.network not in networks.SEQUENCES:
-            return X
-        there = np.arange(X.shape[1]) < sequence_lengths(X)[:, None]
-        return X[there]
+        return steps_of(X) if self.network in networks.SEQUENCES else X
 
     def _rows(self, X: Array, codes: Codes | None = None) -> Rows:
         y = None if codes is None else torch.from_numpy(codes)
@@ -399,7 +398,7 @@ gradient_clip, device, precision
         codes = in_batches(len(x), lambda a, b: self.module_.encode(x[a:b]), (self.latent_dim_,))
         self.code_mean_ = codes.mean(axis=0)
         self.code_scale_ = np.maximum(codes.std(axis=0), 1e-6)
-        self.diagnosis_ = self.module_.diagnose(x)
+        self.diagnosis_ = self.module_.diagnose(x[: max(256, _DIAGNOSED_VALUES // x[0].numel())])
         for finding in self.diagnosis_.findings:
             warnings.warn(finding, CuelloWarning, stacklevel=3)
 

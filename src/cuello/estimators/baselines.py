@@ -16,9 +16,23 @@ from sklearn.preprocessing import StandardScaler
 
 from cuello.estimators.few_label import INVERSE_PENALTIES, folds
 
-__all__ = ["fit_knn_pixels", "fit_pca", "fit_pca_logistic"]
+__all__ = ["fit_knn_pixels", "fit_pca", "fit_pca_logistic", "flat"]
 
 Array = npt.NDArray[Any]
+
+
+def flat(rows: Array) -> Array:
+    """Return scaled rows as a table, 0 after the end of short sequences.
+
+    Examples
+    --------
+    >>> flat(np.array([[[1.0], [np.nan]]]))
+    array([[1., 0.]])
+    """
+    table = rows.reshape(len(rows), -1)
+    # Bytes and complete rows are not copied.
+    has_holes = table.dtype.kind == "f" and np.isnan(table).any()
+    return np.nan_to_num(table) if has_holes else table
 
 
 def fit_pca(rows: Array, components: int, seed: int) -> PCA:
@@ -29,8 +43,8 @@ def fit_pca(rows: Array, components: int, seed: int) -> PCA:
     >>> fit_pca(np.eye(4, 3), 2, seed=0).n_components_
     2
     """
-    flat = rows.reshape(len(rows), -1)
-    return PCA(min(components, *flat.shape), random_state=seed).fit(flat)
+    table = flat(rows)
+    return PCA(min(components, *table.shape), random_state=seed).fit(table)
 
 
 def fit_pca_logistic(
@@ -41,18 +55,18 @@ def fit_pca_logistic(
     Returns
     -------
     model : Pipeline
-        Takes flattened rows.
+        Takes rows as :func:`flat` gives them.
     cv_accuracy : float
         On held-out folds; NaN where a class has a single label.
     """
-    flat = rows.reshape(len(rows), -1)
+    table = flat(rows)
     regression = LogisticRegression(max_iter=2000)
     parts = folds(y, cv, seed)
     if not parts:
         model = make_pipeline(FrozenEstimator(pca), StandardScaler(), regression)
-        return model.fit(flat, y), float("nan")
+        return model.fit(table, y), float("nan")
     search = GridSearchCV(regression, {"C": INVERSE_PENALTIES}, cv=parts)
-    model = make_pipeline(FrozenEstimator(pca), StandardScaler(), search).fit(flat, y)
+    model = make_pipeline(FrozenEstimator(pca), StandardScaler(), search).fit(table, y)
     return model, float(search.best_score_)
 
 
@@ -60,9 +74,9 @@ def fit_knn_pixels(
     rows: Array, y: npt.NDArray[np.int64], *, cv: int, seed: int
 ) -> tuple[KNeighborsClassifier, float]:
     """Fit a 5-nearest-neighbour classifier on the rows as they are (fewer than 5 rows: all)."""
-    flat = rows.reshape(len(rows), -1)
+    table = flat(rows)
     parts = folds(y, cv, seed)
-    neighbours = min(5, *(len(train) for train, _ in parts), len(flat))
+    neighbours = min(5, *(len(train) for train, _ in parts), len(table))
     model = KNeighborsClassifier(neighbours)
-    accuracy = float(cross_val_score(model, flat, y, cv=parts).mean()) if parts else float("nan")
-    return model.fit(flat, y), accuracy
+    accuracy = float(cross_val_score(model, table, y, cv=parts).mean()) if parts else float("nan")
+    return model.fit(table, y), accuracy

@@ -13,9 +13,10 @@ from sklearn.utils.validation import assert_all_finite, validate_data
 
 from cuello.data.augment import Augment
 from cuello.data.dataset import UNLABELLED
+from cuello.data.sequences import pad, sequence_lengths
 from cuello.errors import InputError
 
-__all__ = ["check_rows", "check_shape", "class_codes", "pad", "parse_augment", "sequence_lengths"]
+__all__ = ["check_rows", "check_shape", "class_codes", "parse_augment"]
 
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
@@ -92,76 +93,6 @@ def parse_augment(text: str | None, shape: tuple[int, ...], *, sequences: bool) 
             "tables and sequences."
         )
     return augment
-
-
-def pad(X: Any, steps: int | None = None) -> Any:
-    """Fill up sequences with NaN.
-
-    Parameters
-    ----------
-    X : array-like of shape (n, time, features), or list of arrays (time, features)
-        Anything else is returned as it is.
-    steps : int or None
-        The length to fill up to; None: that of the longest.
-
-    Raises
-    ------
-    InputError
-        If a sequence is longer than ``steps``, or they differ in more than their lengths.
-
-    Examples
-    --------
-    >>> pad([[[1.0]], [[2.0], [3.0]]])[..., 0]
-    array([[ 1., nan],
-           [ 2.,  3.]], dtype=float32)
-    """
-    if isinstance(X, list | tuple):
-        rows = [np.asarray(row, dtype=np.float32) for row in X]
-        shapes = {row.shape[1:] for row in rows}
-        if not rows or any(row.ndim != 2 for row in rows) or len(shapes) > 1:
-            raise InputError(
-                f"X is a list of {len(rows)} arrays of shapes such as "
-                f"{[row.shape for row in rows[:3]]}; sequences are (time, features) each, with the "
-                "same features."
-            )
-        longest = max(map(len, rows))
-    elif getattr(X, "ndim", 0) != 3 or steps is None or X.shape[1] == steps:
-        return X
-    elif X.shape[1] > steps and np.isnan(X[:, steps:]).all():
-        return X[:, :steps]
-    else:
-        rows, longest = X, X.shape[1]
-    if steps is not None and longest > steps:
-        raise InputError(
-            f"X holds a sequence of {longest} steps; this model was trained on up to {steps}; cut "
-            "sequences to that, or train on longer ones."
-        )
-    out = np.full((len(rows), steps or longest, rows[0].shape[1]), np.nan, dtype=np.float32)
-    for filled, row in zip(out, rows, strict=True):
-        filled[: len(row)] = row
-    return out
-
-
-def sequence_lengths(X: Array) -> Codes:
-    """Return the length of each sequence in (n, time, features): NaN fills up its end.
-
-    Raises
-    ------
-    InputError
-        If a sequence is empty, or has NaN elsewhere than at its end.
-    """
-    known = ~np.isnan(X)
-    steps = known.all(axis=2)
-    lengths: Codes = steps.sum(axis=1)
-    if (empty := np.flatnonzero(lengths == 0)).size:
-        raise InputError(f"sequence {empty[0]} has length 0; leave it out.")
-    expected = np.arange(X.shape[1]) < lengths[:, None]
-    if (bad := np.flatnonzero((known != expected[..., None]).any(axis=(1, 2)))).size:
-        raise InputError(
-            f"sequence {bad[0]} has NaN before its end; NaN marks the end of short sequences, so "
-            "fill in missing values first."
-        )
-    return lengths
 
 
 def class_codes(X: Array, y: npt.ArrayLike | None) -> tuple[Array, Codes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from cuello import atomic
 from cuello.data import Dataset, load
+from cuello.data.sequences import pad
 from cuello.errors import InputError, RunError
 from cuello.estimators import Autoencoder, FewLabelClassifier
 from cuello.metrics import row_errors
+from cuello.networks import SEQUENCES
 from cuello.pipeline.prepare import explain_empty_text
 from cuello.pipeline.results import write_embeddings
 from cuello.store import RunFolder
@@ -64,12 +66,16 @@ class Run:
         encoding = self.config["data"].get("encoding") or None
         data = explain_empty_text(load(spec, encoding=encoding, skip_bad=skip_bad)).filled()
         expected = self.autoencoder.shape_
+        sequences = self.autoencoder.network in SEQUENCES
+        if sequences:
+            test = None if data.X_test is None else pad(data.X_test, expected[0])
+            data = replace(data, X=pad(data.X, expected[0]), X_test=test)
         if data.shape != expected:
             raise InputError(
                 f"{spec}: rows have shape {data.shape}; {self.folder.path} was trained on rows of "
                 f"shape {expected}. Give data of that shape."
             )
-        if data.is_image:
+        if data.is_image and not sequences:
             _check_range(data, self.autoencoder)
         return data
 

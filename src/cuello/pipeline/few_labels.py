@@ -13,7 +13,7 @@ from sklearn.metrics import confusion_matrix, f1_score
 
 from cuello.data import UNLABELLED
 from cuello.estimators import MODES, Autoencoder, FewLabelClassifier
-from cuello.estimators.baselines import fit_knn_pixels, fit_pca_logistic
+from cuello.estimators.baselines import fit_knn_pixels, fit_pca_logistic, flat
 from cuello.metrics import mean_sd
 from cuello.pipeline.job import Job, Progress
 from cuello.pipeline.prepare import Prepared
@@ -80,7 +80,7 @@ def compare(
                     baseline, inside = fit_pca_logistic(pca, scale(rows), y, cv=CV, seed=draw)
                 else:
                     baseline, inside = fit_knn_pixels(scale(rows), y, cv=CV, seed=draw)
-                predicted = baseline.predict(scale(test_rows).reshape(len(test_rows), -1))
+                predicted = baseline.predict(flat(scale(test_rows)))
             records.append(
                 {
                     "draw": draw,

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from cuello.errors import CuelloWarning, DivergedError, InputError, RunError
+from cuello.errors import CuelloWarning, DataError, DivergedError, InputError, RunError
 from cuello.estimators import Autoencoder, FewLabelClassifier
 from cuello.estimators.assemble import name_of_source
 from cuello.estimators.baselines import fit_pca
 from cuello.kinds import KINDS
+from cuello.networks import SEQUENCES
 from cuello.pipeline import few_labels
 from cuello.pipeline.job import Job, Progress, Silent
 from cuello.pipeline.model import check_options, estimator
@@ -99,6 +100,12 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
     check_options(job)
     prepared = prepare(job)
     untrained = estimator(job).set_params(validation_fraction=0.0)
+    data = prepared.data
+    if untrained.network not in SEQUENCES and data.X.ndim == 3 and np.isnan(data.X).any():
+        raise DataError(
+            f"{data.source} holds sequences of different lengths (NaN after their end), which "
+            f"network={untrained.network!r} cannot read; pass network='sequence' (--network)."
+        )
     if KINDS[untrained.kind].needs_labels and prepared.known_labels is None:
         raise InputError(
             f"kind={untrained.kind!r} needs classes and no label is kept; pass labels=300 (as many "

@@ -136,7 +136,7 @@ def _existing_labels(text: str) -> Path:
 
 def _refuse_constant(data: Dataset, rows: Split, job: Job) -> None:
     train = data.X[rows.train]
-    if train.min() == train.max():
+    if np.nanmin(train) == np.nanmax(train):
         raise DataError(
             f"{data.source}: every value of the {len(train)} training rows is {train.flat[0]!s}; "
             "there is nothing to learn from."

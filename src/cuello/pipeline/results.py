@@ -14,9 +14,12 @@ from sklearn.decomposition import PCA
 from cuello import atomic
 from cuello.data import Dataset
 from cuello.data.scaling import Scaling
+from cuello.data.sequences import steps_of
 from cuello.data.splits import Split
 from cuello.estimators import Autoencoder
+from cuello.estimators.baselines import flat
 from cuello.metrics import row_errors
+from cuello.networks import SEQUENCES
 from cuello.pipeline.prepare import Prepared
 
 __all__ = ["examples", "measure_reconstruction", "unit_width", "write_embeddings"]
@@ -28,12 +31,14 @@ _SHOWN = 12
 _CHUNK = 4096
 
 
-def unit_width(train: Array) -> Array:
+def unit_width(train: Array, *, sequences: bool = False) -> Array:
     """Return what to divide a difference by to have it in the data's 0..1 scale.
 
     255 for bytes, 1 for values that lie in 0..1 already, otherwise the range of the training rows
-    (of each column, for tables).
+    (of each column, for tables; of each feature over all steps, for sequences).
     """
+    if sequences:
+        train = steps_of(train)
     scaling = Scaling.fit(train, "auto")
     if scaling.name == "standard":
         scaling = Scaling.fit(train, "minmax")
@@ -42,9 +47,11 @@ def unit_width(train: Array) -> Array:
 
 def through_pca(pca: PCA, autoencoder: Autoencoder, rows: Array) -> Array:
     """Return rows after PCA's projection, in the data's own units."""
-    scaled = autoencoder.scaling_.apply(rows).reshape(len(rows), -1)
+    scaled = flat(autoencoder.scaling_.apply(rows))
     back = pca.inverse_transform(pca.transform(scaled)).astype(np.float32)
-    return autoencoder.scaling_.invert(back.reshape(rows.shape))
+    whole = autoencoder.scaling_.invert(back.reshape(rows.shape))
+    # Short sequences end where they ended; bytes have no NaN.
+    return whole if rows.dtype == np.uint8 else np.where(np.isnan(rows), np.float32(np.nan), whole)
 
 
 def measure_reconstruction(
@@ -52,7 +59,7 @@ def measure_reconstruction(
 ) -> tuple[dict[str, Any], npt.NDArray[np.float64]]:
     """Compare with PCA on the test part; also return the model's error of each test row."""
     test, _ = prepared.test
-    width = unit_width(prepared.train)
+    width = unit_width(prepared.train, sequences=autoencoder.network in SEQUENCES)
     errors, pca_errors = np.empty(len(test)), np.empty(len(test))
     for start in range(0, len(test), _CHUNK):
         rows = test[start : start + _CHUNK]
@@ -134,7 +141,7 @@ def examples(
     }
     if y is not None:
         arrays["map_labels"] = y[mapped]
-    if prepared.data.is_image:
+    if prepared.data.is_image and autoencoder.network not in SEQUENCES:
         arrays["map_images"] = _as_bytes(test[mapped], autoencoder)
     for name, rows in shown.items():
         arrays |= {

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.decomposition import PCA
 
 from cuello import atomic
+from cuello.networks import SEQUENCES
 from cuello.report.content import Gallery, LatentMap, ReportContent
 from cuello.report.page import render
 from cuello.store import RunFolder
@@ -43,7 +44,8 @@ def gather(folder: RunFolder) -> ReportContent:
     config, metrics = folder.read_json("config.json"), folder.read_json("metrics.json")
     arrays = folder.read_arrays("examples.npz")
     classes = tuple(config["data"]["classes"])
-    low, span = _unit_range(arrays)
+    sequences = config["autoencoder"]["params"]["network"] in SEQUENCES
+    low, span = (0.0, 1.0) if sequences else _unit_range(arrays)
     return ReportContent(
         title=f"{config['data']['name']}: {config['autoencoder']['params']['kind']} autoencoder",
         options=_options(config),
@@ -53,7 +55,7 @@ def gather(folder: RunFolder) -> ReportContent:
         classes=classes,
         latent=_latent_map(arrays, classes),
         galleries=tuple(
-            _gallery(arrays, name, classes, low, span)
+            _gallery(arrays, name, classes, low, span, sequences=sequences)
             for name in _GALLERIES
             if f"{name}_original" in arrays
         ),
@@ -100,7 +102,13 @@ def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentMap | None:
 
 
 def _gallery(
-    arrays: Arrays, name: str, classes: tuple[str, ...], low: float, span: float
+    arrays: Arrays,
+    name: str,
+    classes: tuple[str, ...],
+    low: float,
+    span: float,
+    *,
+    sequences: bool,
 ) -> Gallery:
     title, caption = _GALLERIES[name]
     return Gallery(
@@ -111,6 +119,7 @@ def _gallery(
         pca=(arrays[f"{name}_pca"] - low) / span,
         error=arrays[f"{name}_errors"],
         names=_names(arrays[f"{name}_rows"], arrays.get(f"{name}_labels"), classes),
+        sequences=sequences,
     )
 
 

@@ -30,6 +30,8 @@ class Gallery:
     """Mean squared reconstruction error of each row, (n,)."""
     names: tuple[str, ...]
     """What to call each row: its number in the test part, its class."""
+    sequences: bool = False
+    """Rows are (time, features) in their own units, NaN after the end of short ones."""
 
 
 @dataclass(frozen=True, kw_only=True)

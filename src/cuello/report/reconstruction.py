@@ -22,6 +22,7 @@ from cuello.report.fragments import (
     table,
 )
 from cuello.report.pictures import data_uri, enlargement, to_pixels
+from cuello.report.sequences import sequence_gallery
 
 __all__ = ["reconstruction_section"]
 
@@ -40,9 +41,13 @@ def reconstruction_section(content: ReportContent) -> Section:
     parts = [_quality(content)]
     for gallery in content.galleries:
         if len(gallery.original):
-            draw = _table_gallery if gallery.original.ndim == 2 else _image_gallery
             parts.append(f"<h3>{esc(gallery.title)}</h3>\n{paragraph(gallery.caption)}")
-            parts.append(draw(gallery, content))
+            if gallery.sequences:
+                parts.append(sequence_gallery(gallery))
+            elif gallery.original.ndim == 2:
+                parts.append(_table_gallery(gallery, content))
+            else:
+                parts.append(_image_gallery(gallery))
     body = "".join(parts)
     if not body:
         body = paragraph("No test rows were reconstructed in this run.", "empty")
@@ -79,7 +84,7 @@ def _versions(gallery: Gallery) -> Iterator[tuple[str, npt.NDArray[np.float64]]]
         yield "PCA", gallery.pca
 
 
-def _image_gallery(gallery: Gallery, content: ReportContent) -> str:
+def _image_gallery(gallery: Gallery) -> str:
     """Show images in columns: original, model, PCA, and the error below."""
     versions = [(name, to_pixels(images)) for name, images in _versions(gallery)]
     count, height, width = versions[0][1].shape[:3]

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from cuello.data.dataset import Dataset, check_finite
 from cuello.data.readers.base import Format, Options, listed, reading, stem
 from cuello.data.readers.targets import as_codes
-from cuello.errors import DataError
+from cuello.data.sequences import sequence_lengths
+from cuello.errors import DataError, InputError
 
 __all__ = ["NPY", "NPZ", "as_examples", "image_encoding", "labelled"]
 
@@ -36,7 +37,8 @@ def as_examples(X: Array, where: str) -> tuple[Array, tuple[str, ...]]:
     """Check an array of examples and bring it to the stored form.
 
     uint8 stays uint8 (0..255), everything else becomes float32. Channels that come last,
-    (n, height, width, 1|3|4), are moved to the front.
+    (n, height, width, 1|3|4), are moved to the front. In (n, time, features), NaN after the end of
+    a row marks a short sequence.
 
     Returns
     -------
@@ -59,6 +61,10 @@ def as_examples(X: Array, where: str) -> tuple[Array, tuple[str, ...]]:
     if X.ndim == 4 and X.shape[1] > 4 and X.shape[3] in (1, 3, 4):
         notes = (f"{where}: channels were last, {X.shape[1:]}, and were moved to the front",)
         X = np.moveaxis(X, 3, 1)
+    if X.ndim == 3 and X.dtype.kind == "f":
+        notes = _check_sequences(X, where)
+    else:
+        check_finite(X, where)
     return _stored(X, where), notes
 
 
@@ -154,18 +160,30 @@ def _check(X: Array, where: str) -> None:
         raise DataError(f"{where} has shape {X.shape}: it holds no value; save it with examples.")
 
 
+def _check_sequences(X: Array, where: str) -> tuple[str, ...]:
+    """Refuse infinite values, and NaN elsewhere than after the end of a row."""
+    check_finite(X, where, allow_nan=True)
+    try:
+        lengths = sequence_lengths(X)
+    except InputError as error:
+        raise DataError(
+            f"{where}: {error} (Read as (n, time, features): elsewhere, images have no NaN.)"
+        ) from error
+    if lengths.min() == X.shape[1]:
+        return ()
+    return (f"{where}: sequences of {lengths.min()} to {lengths.max()} steps",)
+
+
 def _stored(X: Array, where: str) -> Array:
     in_memory = not isinstance(X, np.memmap)
     if X.dtype in (np.dtype(np.uint8), np.dtype(np.float32)):
-        check_finite(X, where)
         return np.ascontiguousarray(X) if in_memory else X
-    check_finite(X, where)
     with np.errstate(over="ignore"):
         narrow = np.ascontiguousarray(X, dtype=np.float32)
-    if not np.isfinite(narrow).all():
+    if np.isinf(narrow).any():
         raise DataError(
-            f"{where} holds values up to {np.abs(X).max():.3g}, beyond float32 (3.4e38); divide "
-            "them, or take their logarithm, and save it again."
+            f"{where} holds values up to {np.nanmax(np.abs(X)):.3g}, beyond float32 (3.4e38); "
+            "divide them, or take their logarithm, and save it again."
         )
     return narrow
 
