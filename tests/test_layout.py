@@ -24,6 +24,8 @@ ROOMS = [
     "store",
     "report",
     "pipeline",
+    "study",
+    "labs",
     "cli",
     "__main__",
 ]

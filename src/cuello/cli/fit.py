@@ -180,6 +180,12 @@ def fit(
         int | None,
         _option("--batch-size", help="Rows a step.", panel=_TRAINING, show_default="by size"),
     ] = None,
+    shuffle: Annotated[
+        str,
+        _option(
+            "--shuffle", help=f"New order in each epoch: {listed('shuffle')}.", panel=_TRAINING
+        ),
+    ] = "always",
     patience: Annotated[
         int | None,
         _option(

@@ -51,6 +51,7 @@ def choose_training(model: Autoencoder, rows: int, seed: int) -> Training:
         warm_up=model.warm_up,
         epochs=int(epochs),
         batch_size=int(batch_size),
+        shuffle=model.shuffle,
         patience=model.patience,
         gradient_clip=model.gradient_clip,
         device=model.device,

@@ -84,7 +84,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ``mean`` over elements or ``sum`` over them.
     output_activation : str
         ``auto`` fits the range of the scaled data: sigmoid for 0..1, otherwise identity.
-    optimizer, learning_rate, momentum, weight_decay, schedule, warm_up, patience, \
+    optimizer, learning_rate, momentum, weight_decay, schedule, warm_up, shuffle, patience, \
 gradient_clip, device, precision
         See :class:`cuello.train.Training`.
     epochs : int or "auto"
@@ -163,6 +163,7 @@ gradient_clip, device, precision
         warm_up: float = 0.0,
         epochs: int | str = "auto",
         batch_size: int | str = "auto",
+        shuffle: str = "always",
         patience: int | None = None,
         validation_fraction: float = 0.1,
         gradient_clip: float | None = None,
@@ -197,6 +198,7 @@ gradient_clip, device, precision
         self.warm_up = warm_up
         self.epochs = epochs
         self.batch_size = batch_size
+        self.shuffle = shuffle
         self.patience = patience
         self.validation_fraction = validation_fraction
         self.gradient_clip = gradient_clip

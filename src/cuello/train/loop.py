@@ -24,7 +24,7 @@ from cuello.train.doctor import explain_divergence
 from cuello.train.history import Epoch
 from cuello.train.placement import Placement, place
 from cuello.train.rows import Rows, batch_bounds
-from cuello.train.settings import OPTIMIZERS, Training
+from cuello.train.settings import OPTIMIZERS, Training, adapted_rate
 from cuello.train.state import Keeper, State
 
 __all__ = ["Trainable", "Watcher", "train"]
@@ -152,8 +152,8 @@ def _run_epoch(
 ) -> Epoch:
     started = time.perf_counter()
     state.model.train()
-    torch.manual_seed(_seed(how.seed, state.epoch))
-    order = torch.randperm(len(rows)).to(placement.device)
+    order = row_order(how, state.epoch, len(rows)).to(placement.device)
+    highest = epoch_rate(how, state.history)
     bounds = batch_bounds(len(rows), how.batch_size)
     first_step, all_steps = state.epoch * len(bounds), how.epochs * len(bounds)
     model = _trainable(state.model)
@@ -163,7 +163,7 @@ def _run_epoch(
     rate = 0.0
     for step, (start, stop) in enumerate(bounds):
         model.progress = (first_step + step) / all_steps
-        rate = how.learning_rate * how.rate_factor(model.progress)
+        rate = highest * how.rate_factor(model.progress)
         batch = rows.take(order[start:stop])
         if augment is not None:
             batch = batch._replace(x=augment(batch.x))
@@ -184,6 +184,24 @@ def _run_epoch(
         learning_rate=rate,
         seconds=time.perf_counter() - started,
     )
+
+
+def row_order(how: Training, epoch: int, rows: int) -> Tensor:
+    """Seed the random numbers of an epoch and return the order of its rows, (rows,)."""
+    torch.manual_seed(_seed(how.seed, epoch))
+    if how.shuffle == "always":
+        return torch.randperm(rows)
+    if how.shuffle == "never":
+        return torch.arange(rows)
+    return torch.randperm(rows, generator=torch.Generator().manual_seed(_seed(how.seed, 0)))
+
+
+def epoch_rate(how: Training, history: Sequence[Epoch]) -> float:
+    """Return the learning rate of the next epoch, before its schedule's factor."""
+    if how.schedule != "adaptive" or not history:
+        return how.learning_rate
+    losses = [sum(epoch.train.values()) for epoch in history]
+    return adapted_rate(history[-1].learning_rate, how.learning_rate, losses)
 
 
 def train_step(

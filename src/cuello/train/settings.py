@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 
 from cuello.errors import InputError, unknown
 
-__all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "Training"]
+__all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "SHUFFLES", "Training", "adapted_rate"]
 
 
 def _sgd(groups: Any, how: Training) -> torch.optim.Optimizer:
@@ -57,7 +57,10 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)),
     "linear": lambda progress: 1.0 - progress,
     "step": lambda progress: 0.1 ** int(progress * 3),
+    "adaptive": lambda progress: 1.0,  # see adapted_rate
 }
+
+SHUFFLES = ("always", "once", "never")
 
 PRECISIONS = ("auto", "bf16", "float32")
 
@@ -77,13 +80,18 @@ class Training:
     weight_decay : float
         At least 0; decoupled from the gradient in ``adamw`` only.
     schedule : str
-        ``constant``, ``cosine`` (to 0), ``linear`` (to 0) or ``step`` (a tenth after each third).
+        ``constant``, ``cosine`` (to 0), ``linear`` (to 0), ``step`` (a tenth after each third), or
+        ``adaptive``: up while the training loss falls, down while it rises, see
+        :func:`adapted_rate`.
     warm_up : float
         Share of all steps over which the rate first rises from 0, in [0, 1).
     epochs : int
         Passes over the training rows, at least 1.
     batch_size : int
         Rows a step, at least 1.
+    shuffle : str
+        Order of the rows: a new one in every epoch (``always``), one for all of them (``once``), or
+        as they are given (``never``).
     patience : int or None
         Stop after this many epochs without a better validation loss; None trains to the end.
     gradient_clip : float or None
@@ -116,6 +124,7 @@ class Training:
     warm_up: float = 0.0
     epochs: int = 30
     batch_size: int = 128
+    shuffle: str = "always"
     patience: int | None = None
     gradient_clip: float | None = None
     device: str = "auto"
@@ -127,6 +136,7 @@ class Training:
             ("optimizer", self.optimizer, OPTIMIZERS),
             ("schedule", self.schedule, SCHEDULES),
             ("precision", self.precision, PRECISIONS),
+            ("shuffle", self.shuffle, SHUFFLES),
         ):
             if value not in known:
                 raise unknown(what, value, known)
@@ -140,6 +150,11 @@ class Training:
             ("momentum", 0.0 <= self.momentum < 1.0, f"{share}; 0.9 is usual"),
             ("weight_decay", 0.0 <= self.weight_decay < math.inf, "must be at least 0"),
             ("warm_up", 0.0 <= self.warm_up < 1.0, f"{share}: a share of all steps"),
+            (
+                "warm_up",
+                self.warm_up == 0.0 or self.schedule != "adaptive",
+                "does not go with schedule='adaptive', which finds its own rate; leave it at 0",
+            ),
             ("epochs", self.epochs >= 1, "must be at least 1"),
             ("batch_size", self.batch_size >= 1, "must be at least 1"),
             (
@@ -161,3 +176,47 @@ class Training:
         if progress < self.warm_up:
             return progress / self.warm_up
         return SCHEDULES[self.schedule]((progress - self.warm_up) / (1.0 - self.warm_up))
+
+
+def adapted_rate(rate: float, first: float, losses: Sequence[float]) -> float:
+    """Return the learning rate of the next epoch where it follows the training loss.
+
+    After more than 4 epochs in a row in which the loss fell, a tenth of the first rate is added;
+    after more than 4 in which it rose, the present rate times a tenth of the first is taken away.
+    A run counts anew once it has been answered. It needs the past losses alone, no state.
+
+    Parameters
+    ----------
+    rate : float
+        That of the last epoch.
+    first : float
+        That of the first epoch.
+    losses : sequence of float
+        Mean training losses so far, oldest first.
+
+    Examples
+    --------
+    >>> adapted_rate(0.5, 0.5, [6, 5, 4, 3, 2, 1])
+    0.55
+    >>> adapted_rate(0.5, 0.5, [1, 2, 3, 4, 5, 6]), adapted_rate(0.5, 0.5, [3, 2, 1])
+    (0.475, 0.5)
+    """
+    falls = _run_length(losses, lambda before, after: after < before)
+    rises = _run_length(losses, lambda before, after: after > before)
+    if falls and falls % _PATIENCE == 0:
+        return rate + 0.1 * first
+    if rises and rises % _PATIENCE == 0:
+        return rate - 0.1 * first * rate
+    return rate
+
+
+_PATIENCE = 5  # more than 4
+
+
+def _run_length(losses: Sequence[float], holds: Callable[[float, float], bool]) -> int:
+    length = 0
+    for place in range(len(losses) - 1, 0, -1):
+        if not holds(losses[place - 1], losses[place]):
+            break
+        length += 1
+    return length

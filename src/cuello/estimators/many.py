@@ -1,0 +1,137 @@
+"""Fit many autoencoders to the same rows: together where they are alike, else one by one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy.typing as npt
+import torch
+
+from cuello.errors import DivergedError
+from cuello.estimators.autoencoder import Autoencoder
+from cuello.train import Watcher
+from cuello.train.many import can_stack, train_many
+
+__all__ = ["fit_many", "groups_of"]
+
+Array = npt.NDArray[Any]
+
+# Estimators that differ in these alone compute the same, from other weights and at other rates.
+_OWN = ("random_state", "learning_rate", "momentum", "weight_decay", "initializer")
+
+
+def groups_of(models: Sequence[Autoencoder]) -> list[list[int]]:
+    """Return the places of estimators that may differ only in seeds, rates and initial weights.
+
+    Examples
+    --------
+    >>> groups_of([Autoencoder(latent_dim=n, random_state=s) for n in (2, 3) for s in (0, 1)])
+    [[0, 1], [2, 3]]
+    """
+    groups: dict[str, list[int]] = {}
+    for place, model in enumerate(models):
+        options = {k: v for k, v in model.get_params(deep=False).items() if k not in _OWN}
+        groups.setdefault(json.dumps(options, default=id, sort_keys=True), []).append(place)
+    return list(groups.values())
+
+
+def fit_many(
+    models: Sequence[Autoencoder],
+    X: Array,
+    y: npt.ArrayLike | None = None,
+    *,
+    validation: Array | None = None,
+    step: Callable[[int, int], None] | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Iterator[tuple[int, DivergedError | None]]:
+    """Fit estimators to the same rows, and yield the place of each one that is done.
+
+    Small networks of one shape are trained as one stacked computation, with the results of training
+    them one by one (:mod:`cuello.train.many`); the others are trained one after another.
+
+    Parameters
+    ----------
+    models : sequence of Autoencoder
+        Fitted in place.
+    X, y, validation
+        As for :meth:`Autoencoder.fit`. Without ``validation``, estimators that hold out rows of
+        their own are trained one by one, for each sees other rows.
+    step : callable or None
+        Called with the steps done, and all steps, of the group that is being trained.
+    say : callable
+        Told why a group is trained one by one.
+
+    Yields
+    ------
+    place : int
+        Of the estimator in ``models``.
+    error : DivergedError or None
+        Why its training stopped; it then holds its last good weights.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).random((40, 6))
+    >>> options = {"hidden": (4,), "latent_dim": 2, "epochs": 3, "validation_fraction": 0.0}
+    >>> models = [Autoencoder("plain", random_state=seed, **options) for seed in range(3)]
+    >>> sorted(place for place, error in fit_many(models, X))
+    [0, 1, 2]
+    >>> models[2].transform(X).shape
+    (40, 2)
+    """
+    watcher = Watcher() if step is None else Watcher(step=step)
+    for group in groups_of(models):
+        own = [models[place] for place in group]
+        reason = "there is only one of its kind"
+        if len(own) > 1:
+            reason = "each holds out rows of its own"
+            if validation is not None or own[0].validation_fraction == 0.0:
+                reason, errors = _together(own, X, y, validation, watcher)
+                yield from ((place, errors[i]) for i, place in enumerate(group) if not reason)
+        if not reason:
+            continue
+        if len(own) > 1:
+            say(f"{len(own)} networks are trained one by one: {reason}.")
+        for place, model in zip(group, own, strict=True):
+            error = None
+            try:
+                model.fit(X, y, validation=validation, watcher=watcher)
+            except DivergedError as diverged:
+                error = diverged
+            yield place, error
+
+
+def _together(
+    models: list[Autoencoder],
+    X: Array,
+    y: npt.ArrayLike | None,
+    validation: Array | None,
+    watcher: Watcher,
+) -> tuple[str, list[DivergedError | None]]:
+    """Train estimators as one; or return why that cannot be, and train none."""
+    ready = [model._initialize(X, y, validation) for model in models]
+    rows, codes, held_out, _, augment = ready[0]
+    modules, hows = [m.module_ for m in models], [r[3] for r in ready]
+    reason = can_stack(modules, hows)
+    if reason:
+        return reason, []
+    first = models[0]
+    try:
+        outcomes = train_many(
+            modules,
+            first._rows(rows, codes),
+            hows,
+            validation=None if held_out is None else first._rows(held_out),
+            augment=augment,
+            watcher=watcher,
+        )
+    except (RuntimeError, NotImplementedError) as error:
+        # What a kind computes may depend on values, which no batched computation can follow.
+        return f"their losses cannot be batched ({str(error).splitlines()[0][:80]})", []
+    x = first._rows(rows).x
+    for model, outcome in zip(models, outcomes, strict=True):
+        model.history_ = outcome.history
+        with torch.no_grad():
+            model._examine(x)
+    return "", [outcome.error for outcome in outcomes]

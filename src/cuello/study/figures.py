@@ -1,0 +1,285 @@
+"""The one style of every figure: labelled axes, colour-blind-safe colours, seeds as a spread.
+
+Colours are those of Okabe and Ito, which all readers tell apart; series differ in marks or dashes
+too, so that a figure survives a black-and-white printer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cuello.study.summary import Spread
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "COLOURS",
+    "Curve",
+    "Published",
+    "bands",
+    "compare",
+    "image_grid",
+    "latent_scatter",
+    "new",
+    "plane",
+    "save",
+]
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c8c8c")
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), (0, (8, 2)))
+
+_STYLE: dict[Any, Any] = {
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#e4e8ec",
+    "legend.frameon": False,
+    "figure.dpi": 110,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cuello",
+}
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure that somebody printed: drawn as an open diamond beside ours.
+
+    ``sd`` is their standard deviation, where they give one.
+    """
+
+    value: float
+    sd: float | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of :func:`bands`: (trials, points) values over x."""
+
+    x: Sequence[float]
+    runs: Array
+
+
+@contextmanager
+def new(
+    columns: int = 1, rows: int = 1, *, width: float = 7.2, height: float = 4.2, **options: Any
+) -> Iterator[tuple[Figure, Any]]:
+    """Give a figure in the common style, with its axes: one, or an array of them.
+
+    Examples
+    --------
+    >>> with new() as (figure, axes):
+    ...     _ = axes.plot([0, 1], [1, 0])
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots(rows, columns, **options)
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Write a figure as PNG and as SVG."""
+    import matplotlib as mpl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context(_STYLE):
+        figure.savefig(folder / f"{name}.png", dpi=150)
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+
+
+def compare(
+    rows: Mapping[str, Spread],
+    *,
+    unit: str,
+    published: Mapping[str, Published] | None = None,
+    title: str = "",
+    log: bool = False,
+) -> Figure:
+    """Draw one line a row: our mean with its standard deviation, and the published figure.
+
+    Parameters
+    ----------
+    rows : mapping of str to Spread
+        What was measured, by label; drawn from top to bottom.
+    unit : str
+        Label of the axis, with its unit.
+    published : mapping of str to Published
+        By the same labels; rows without one have no diamond.
+    """
+    published = published or {}
+    height = 1.3 + 0.42 * len(rows)
+    with new(height=height) as (figure, axes):
+        for place, (label, own) in enumerate(rows.items()):
+            if own.count:
+                axes.errorbar(
+                    own.mean,
+                    place - 0.08,
+                    xerr=own.sd if own.count > 1 else None,
+                    fmt="o",
+                    color=COLOURS[0],
+                    capsize=3,
+                )
+            there = published.get(label)
+            if there is not None:
+                axes.errorbar(
+                    there.value,
+                    place + 0.16,
+                    xerr=there.sd,
+                    fmt="D",
+                    color=COLOURS[1],
+                    markerfacecolor="white",
+                    capsize=3,
+                )
+        axes.set_yticks(range(len(rows)), list(rows))
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlabel(unit)
+        if log:
+            axes.set_xscale("log")
+        _key(axes, published=bool(published), several=any(s.count > 1 for s in rows.values()))
+        axes.set_title(title, loc="left")
+    return figure
+
+
+def _key(axes: Axes, *, published: bool, several: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    ours = "ours, mean ± sd over seeds" if several else "ours"
+    marks = [Line2D([], [], marker="o", linestyle="", color=COLOURS[0], label=ours)]
+    if published:
+        look: dict[str, Any] = {"marker": "D", "markerfacecolor": "white", "label": "published"}
+        marks.append(Line2D([], [], linestyle="", color=COLOURS[1], **look))
+    axes.legend(handles=marks, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=9)
+
+
+def bands(
+    curves: Mapping[str, Curve],
+    *,
+    x: str,
+    y: str,
+    title: str = "",
+    log_x: bool = False,
+    log_y: bool = False,
+) -> Figure:
+    """Draw means over trials as lines, and one standard deviation to both sides as bands."""
+    with new() as (figure, axes):
+        draw_bands(axes, curves)
+        axes.set(xlabel=x, ylabel=y)
+        if log_x:
+            axes.set_xscale("log")
+        if log_y:
+            axes.set_yscale("log")
+        axes.set_title(title, loc="left")
+        if len(curves) > 1:
+            axes.legend(fontsize=9)
+    return figure
+
+
+def draw_bands(axes: Axes, curves: Mapping[str, Curve]) -> None:
+    """Draw into axes that are there, as :func:`bands` does."""
+    for i, (label, curve) in enumerate(curves.items()):
+        runs = np.atleast_2d(np.asarray(curve.runs, dtype=np.float64))
+        with np.errstate(all="ignore"):
+            mean = np.nanmean(runs, axis=0)
+            sd = np.nanstd(runs, axis=0, ddof=1) if len(runs) > 1 else np.zeros_like(mean)
+        colour, few = COLOURS[i % len(COLOURS)], len(mean) <= 25
+        axes.plot(
+            curve.x,
+            mean,
+            color=colour,
+            linestyle=DASHES[i % len(DASHES)],
+            marker=MARKS[i % len(MARKS)] if few else None,
+            markersize=5,
+            label=label,
+        )
+        if len(runs) > 1:
+            axes.fill_between(curve.x, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
+
+
+def latent_scatter(
+    axes: Axes,
+    codes: Array,
+    names: Sequence[str] | None = None,
+    *,
+    labels: Array | None = None,
+    classes: Sequence[str] = (),
+) -> None:
+    """Draw codes (n, 2) in a plane: as their names, or as points coloured by class."""
+    if names is not None:
+        axes.plot(codes[:, 0], codes[:, 1], ".", color=COLOURS[7], markersize=3)
+        for (a, b), name in zip(codes, names, strict=True):
+            axes.text(a, b, name, ha="center", va="center", color=COLOURS[0], parse_math=False)
+    elif labels is None:
+        axes.plot(codes[:, 0], codes[:, 1], ".", color=COLOURS[0], markersize=2, alpha=0.4)
+    else:
+        import matplotlib as mpl
+
+        colours = mpl.colormaps["tab10"]
+        for code in np.unique(labels):
+            own = codes[labels == code]
+            name = classes[code] if 0 <= code < len(classes) else str(code)
+            axes.plot(own[:, 0], own[:, 1], ".", color=colours(code % 10), markersize=2, alpha=0.4)
+            middle = np.median(own, axis=0)
+            box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
+            where: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold", "bbox": box}
+            axes.text(middle[0], middle[1], name, **where)
+    axes.set(xlabel="latent 1", ylabel="latent 2")
+
+
+def image_grid(
+    axes: Axes, images: Array, *, columns: int, low: float = 0.0, high: float = 1.0, gap: int = 1
+) -> None:
+    """Draw images (n, height, width) side by side, ``columns`` a line, dark on light."""
+    n, height, width = images.shape
+    lines = -(-n // columns)
+    sheet = np.full((lines * (height + gap) - gap, columns * (width + gap) - gap), np.nan)
+    for i, image in enumerate(images):
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    axes.imshow(sheet, cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
+    axes.set_axis_off()
+
+
+def plane(
+    axes: Axes, images: Array, x: Sequence[float], y: Sequence[float], *, low: float, high: float
+) -> None:
+    """Draw decoded images over a grid of a latent plane, its axes labelled.
+
+    Parameters
+    ----------
+    images : ndarray of shape (len(y) * len(x), height, width)
+        Row by row, the smallest y first.
+    x, y : sequence of float
+        Where in the plane the images lie.
+    """
+    _, height, width = images.shape
+    lines = images.reshape(len(y), len(x), height, width)[::-1]  # y grows upwards
+    sheet = lines.transpose(0, 2, 1, 3).reshape(len(y) * height, len(x) * width)
+    axes.imshow(sheet, cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
+    across = np.arange(len(x)) * width + width / 2 - 0.5
+    down = np.arange(len(y)) * height + height / 2 - 0.5
+    keep_x, keep_y = _few(len(x)), _few(len(y))
+    axes.set_xticks(across[keep_x], [f"{x[i]:.2g}" for i in keep_x])
+    axes.set_yticks(down[keep_y], [f"{y[::-1][i]:.2g}" for i in keep_y])
+    axes.grid(False)
+    axes.set(xlabel="latent 1", ylabel="latent 2")
+
+
+def _few(count: int, most: int = 7) -> list[int]:
+    places = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    return [int(place) for place in places]

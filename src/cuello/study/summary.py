@@ -1,0 +1,103 @@
+"""From the records of trials to one table: mean, standard deviation, confidence interval."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from cuello.study.trials import Record
+
+__all__ = ["Spread", "group", "spread", "values"]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Several measurements of one thing.
+
+    Parameters
+    ----------
+    mean, sd : float
+        Mean, and sample standard deviation (0 for one value); NaN where nothing was measured.
+    low, high : float
+        95 % confidence interval of the mean, by Student's t; NaN for fewer than two values.
+    count : int
+        How many values, those that are not finite left out.
+    left_out : int
+        How many were not finite.
+    """
+
+    mean: float
+    sd: float
+    low: float
+    high: float
+    count: int
+    left_out: int = 0
+
+    @property
+    def standard_error(self) -> float:
+        """Standard deviation of the mean."""
+        return self.sd / math.sqrt(self.count) if self.count else math.nan
+
+    def __str__(self) -> str:
+        if not self.count:
+            return "–"
+        if self.count == 1 or self.sd == 0.0:
+            return f"{self.mean:.4g}"
+        # Two digits of the deviation say how many of the mean mean anything.
+        decimals = min(max(0, 1 - math.floor(math.log10(self.sd))), 6)
+        return f"{self.mean:,.{decimals}f} ± {self.sd:,.{decimals}f}"
+
+
+def spread(measured: Iterable[float | None]) -> Spread:
+    """Return mean, standard deviation and confidence interval of some values.
+
+    Examples
+    --------
+    >>> print(spread([1.0, 2.0, 3.0]))
+    2.0 ± 1.0
+    >>> s = spread([1.0, 2.0, 3.0, float("nan")])
+    >>> round(s.low, 3), round(s.high, 3), s.count, s.left_out
+    (-0.484, 4.484, 3, 1)
+    """
+    every = np.array([math.nan if v is None else v for v in measured], dtype=np.float64)
+    finite = every[np.isfinite(every)]
+    n = len(finite)
+    if n == 0:
+        return Spread(math.nan, math.nan, math.nan, math.nan, 0, len(every))
+    mean, sd = float(finite.mean()), float(finite.std(ddof=1)) if n > 1 else 0.0
+    half = float(stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n) if n > 1 else math.nan
+    return Spread(mean, sd, mean - half, mean + half, n, len(every) - n)
+
+
+def group(records: Sequence[Record], *names: str) -> dict[tuple[Any, ...], list[Record]]:
+    """Return records by the values of these options, in order of appearance; lists become tuples.
+
+    Examples
+    --------
+    >>> records = [{"options": {"a": n % 2, "b": n}, "seed": 0} for n in range(4)]
+    >>> [(key, len(own)) for key, own in group(records, "a").items()]
+    [((0,), 2), ((1,), 2)]
+    """
+    groups: dict[tuple[Any, ...], list[Record]] = {}
+    for record in records:
+        key = tuple(_frozen(record["options"].get(name)) for name in names)
+        groups.setdefault(key, []).append(record)
+    return groups
+
+
+def values(records: Iterable[Record], name: str) -> list[float]:
+    """Return what was measured under a name; NaN where it was not."""
+    measured = (record.get(name) for record in records)
+    return [math.nan if value is None else float(value) for value in measured]
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(map(_frozen, value))
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else value
