@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli import apply, fit, kinds, look
+from cuello.cli import apply, fit, kinds, lab, look, study
 from cuello.cli.console import complain, out
 
 __all__ = ["app", "run"]
@@ -48,6 +48,8 @@ fit.add_to(app)
 apply.add_to(app)
 look.add_to(app)
 kinds.add_to(app)
+study.add_to(app)
+lab.add_to(app)
 
 
 # Its name has moved between typer's versions; its place above BadParameter has not.

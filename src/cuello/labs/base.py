@@ -7,51 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from cuello.study.page import Picture, Table
 from cuello.study.trials import Ran, Record, Trial
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["Findings", "Lab", "Picture", "Progress", "Table"]
-
-Progress = Callable[[str], None]
-"""Told in a few words what is being done."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """A table on the page.
-
-    Parameters
-    ----------
-    title : str
-        What it compares.
-    columns : sequence of str
-        Heads, with units.
-    rows : sequence of sequence
-        Texts and numbers; a :class:`~cuello.study.summary.Spread` is shown as mean ± sd, None as –.
-    note : str
-        A sentence below.
-    """
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[object]]
-    note: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A figure on the page, kept as PNG and SVG under its name.
-
-    ``caption`` says what is to be seen, for those who do not see it too.
-    """
-
-    name: str
-    caption: str
-    figure: Figure
+__all__ = ["Findings", "Lab", "Picture", "Table"]
 
 
 @dataclass(frozen=True, kw_only=True)

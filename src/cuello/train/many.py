@@ -112,11 +112,14 @@ def train_many(
     size = max(1, _BYTES // _bytes_each(models[0], rows, hows[0]))
     parts = [slice(start, start + size) for start in range(0, len(models), size)]
     steps = hows[0].epochs * len(batch_bounds(len(rows), hows[0].batch_size))
+    alone = place(hows[0].device, hows[0].precision, hows[0].batch_size, models[0])
     outcomes: list[Outcome] = []
     for i, part in enumerate(parts):
         told = _shifted(watcher or Watcher(), i * steps, len(parts) * steps)
         stack = _Stack(models[part], hows[part], rows, validation, augment, told)
-        with torch.random.fork_rng(devices=[]):
+        # One thread: two were no faster on small matrices, and wait for one another on a machine
+        # that has other work (`python -m benchmarks many`).
+        with torch.random.fork_rng(devices=[]), alone.limit_threads():
             outcomes += stack.train()
     return outcomes
 
@@ -290,7 +293,7 @@ class _Stack:
         term = next((k for k, v in terms.items() if not math.isfinite(v[i])), "total")
         value = float(terms[term][i]) if term in terms else math.nan
         largest = float(self.rows.x.nan_to_num().abs().max())
-        step = epoch * len(self.bounds)
+        step = (epoch + 1) * len(self.bounds) - 1  # or one earlier in that epoch
         text = explain_divergence(step, term, value, losses, self.hows[i], largest)
         return DivergedError(text)
 

@@ -1,0 +1,113 @@
+"""`cuello study`: what an option does, over values and seeds."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from cuello.cli.console import Bars, complain, out
+from cuello.cli.interrupt import importing
+from cuello.cli.options import expanded
+from cuello.errors import InputError
+
+__all__ = ["add_to"]
+
+_SHOWN = 20
+
+
+def study(
+    file: Annotated[
+        Path, typer.Argument(help="A TOML file: data, options, grid or search.", metavar="FILE")
+    ],
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="Where results go.", metavar="<path>", show_default="studies/NAME"
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", help="Processes of a search.")] = 1,
+    refit: Annotated[
+        Path | None,
+        typer.Option(
+            "--refit",
+            help="Train with the best options once more, as a normal run in this folder.",
+            metavar="<path>",
+            show_default="no",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run that --refit names.")
+    ] = False,
+) -> None:
+    """Try every combination of some values, or search for the best, with several seeds.
+
+    Started again, it runs only the trials that are missing.
+    """
+    record = _read(expanded(file))
+    if workers < 1:
+        raise InputError(f"--workers {workers} must be 1 or more.")
+    if overwrite and refit is None:
+        raise InputError("--overwrite goes with --refit; leave it out.")
+    with importing():
+        from cuello.store import RunFolder
+        from cuello.study import MEASURES, Study, best_of, run_study
+        from cuello.study import refit as fit_again
+        from cuello.study.outcome import check_choice, option_text
+
+    own = Study.of(record)
+    if workers > 1 and own.grid:
+        raise InputError("--workers is for a search; a grid trains its networks together anyway.")
+    if refit is not None:
+        check_choice(own)  # refuses, before hours are spent on trials
+    if refit is not None and RunFolder(expanded(refit)).exists and not overwrite:
+        RunFolder(expanded(refit)).start({})  # refuses as well
+    where = Path("studies") / file.stem if folder is None else expanded(folder)
+    try:
+        with Bars() as bars:
+            rows = run_study(
+                own,
+                where,
+                workers=workers,
+                progress=lambda done, total: bars.update("trials", done, total),
+                say=bars.say,
+            )
+    except KeyboardInterrupt:
+        text = "interrupted; finished trials are kept: run it again to go on."
+        sys.exit(complain(text, 130))
+    table = Table(title=MEASURES[own.measure])
+    names = list(own.grid or own.search)
+    for name in (*names, "seeds", "mean ± sd", "95 % interval of the mean"):
+        table.add_column(name, overflow="fold")
+    for row in rows[:_SHOWN]:
+        found = row.measured[own.measure]
+        interval = f"{found.low:.4g} to {found.high:.4g}" if found.count > 1 else "-"
+        varied = [option_text(row.varied[name]) for name in names]
+        table.add_row(*varied, str(found.count), str(found), interval)
+    if len(rows) > _SHOWN:
+        table.caption = f"{len(rows) - _SHOWN} more in table.csv"
+    out.print(table)
+    out.print(f"page: {where / 'index.html'}", soft_wrap=True)
+    if refit is not None:
+        run = fit_again(own, best_of(own, rows), expanded(refit), overwrite=overwrite)
+        out.print(f"the best again, as a run: {run.report}", soft_wrap=True)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{file} does not exist; give a TOML file of a study.") from None
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror or error}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} is no TOML: {error}.") from error
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(study)

@@ -1,0 +1,22 @@
+"""Studies: what an option does, over values and seeds, as one table and one figure."""
+
+from __future__ import annotations
+
+from cuello.study.outcome import Row, best_of, refit, run_study
+from cuello.study.study import MEASURES, Study
+from cuello.study.summary import Spread, spread
+from cuello.study.trials import Trial, over, run_trials
+
+__all__ = [
+    "MEASURES",
+    "Row",
+    "Spread",
+    "Study",
+    "Trial",
+    "best_of",
+    "over",
+    "refit",
+    "run_study",
+    "run_trials",
+    "spread",
+]

@@ -1,0 +1,282 @@
+"""Networks trained as one stacked computation end where each ends that is trained alone."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cuello.estimators import Autoencoder
+from cuello.estimators.many import fit_many, groups_of
+from cuello.kinds import KINDS, Parts, Reconstruction, build
+from cuello.networks import dense
+from cuello.train import OPTIMIZERS, Rows, Training, Watcher, train
+from cuello.train import many as module
+from cuello.train.many import can_stack, train_many
+
+X = torch.randn(24, 6, generator=torch.Generator().manual_seed(0))
+
+
+def network(seed, *, hidden=(5,), activation="tanh", batch_norm=False, kind="plain", **options):
+    torch.manual_seed(seed)
+    encoder, decoder = dense.build(
+        (6,), 2, 2, hidden=hidden, activation=activation, batch_norm=batch_norm
+    )
+    parts = Parts(
+        encoder=encoder,
+        decoder=decoder,
+        reconstruction=Reconstruction(loss="mse", low=-4.0, high=4.0),
+        shape=(6,),
+        latent_dim=2,
+    )
+    return build(kind, parts, **options)
+
+
+def both(models, hows, **more):
+    """Train copies together and alone; return the pairs and the two lists of histories."""
+    alone = copy.deepcopy(models)
+    assert can_stack(models, hows) == ""
+    outcomes = train_many(models, Rows(X), hows, **more)
+    histories = [train(model, Rows(X), how, **more) for model, how in zip(alone, hows, strict=True)]
+    return list(zip(models, alone, strict=True)), outcomes, histories
+
+
+def assert_equal_weights(pairs, tolerance=1e-5):
+    for together, alone in pairs:
+        for (name, a), b in zip(
+            together.state_dict().items(), alone.state_dict().values(), strict=True
+        ):
+            torch.testing.assert_close(a, b, atol=tolerance, rtol=0, msg=name)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 24])
+@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size):
+    epochs = -(-100 * batch_size // 24)
+    hows = [
+        Training(
+            optimizer=optimizer,
+            learning_rate=0.002 * (i + 1),
+            momentum=0.2 * i,
+            weight_decay=0.01 * i,
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=i,
+        )
+        for i in range(4)
+    ]
+    pairs, outcomes, histories = both([network(i) for i in range(4)], hows)
+    assert_equal_weights(pairs)
+    for outcome, history in zip(outcomes, histories, strict=True):
+        assert outcome.error is None
+        assert len(outcome.history) == len(history)
+        for a, b in zip(outcome.history, history, strict=True):
+            assert a.train["reconstruction"] == pytest.approx(b.train["reconstruction"], rel=1e-4)
+            assert a.learning_rate == pytest.approx(b.learning_rate)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    count=st.integers(1, 5),
+    hidden=st.sampled_from([(), (4,), (5, 3)]),
+    activation=st.sampled_from(["relu", "tanh", "sigmoid"]),
+    schedule=st.sampled_from(["constant", "cosine", "linear", "step", "adaptive"]),
+    shuffle=st.sampled_from(["always", "once", "never"]),
+    clip=st.sampled_from([None, 0.1]),
+    batch_size=st.sampled_from([1, 5, 23, 24]),
+)
+def test_any_network_and_training(count, hidden, activation, schedule, shuffle, clip, batch_size):
+    models = [network(i, hidden=hidden, activation=activation) for i in range(count)]
+    hows = [
+        Training(
+            optimizer="sgd",
+            learning_rate=0.01,
+            schedule=schedule,
+            shuffle=shuffle,
+            gradient_clip=clip,
+            epochs=8,
+            batch_size=batch_size,
+            seed=i,
+        )
+        for i in range(count)
+    ]
+    pairs, outcomes, histories = both(models, hows)
+    assert_equal_weights(pairs)
+    rates = [[e.learning_rate for e in outcome.history] for outcome in outcomes]
+    np.testing.assert_allclose(rates, [[e.learning_rate for e in h] for h in histories])
+
+
+def test_batch_statistics_are_each_networks_own():
+    hows = [
+        Training(optimizer="sgd", learning_rate=0.05, epochs=10, batch_size=8, seed=i)
+        for i in range(3)
+    ]
+    pairs, _, _ = both([network(i, batch_norm=True) for i in range(3)], hows)
+    assert_equal_weights(pairs, 1e-4)
+    means = [m.state_dict()["encoder.0.2.running_mean"] for m, _ in pairs]
+    assert not torch.allclose(means[0], means[1])
+
+
+def test_the_best_weights_on_held_out_rows_are_kept():
+    held_out = Rows(X[:8] * 3.0)
+    # So large a rate that the last epoch is seldom the best.
+    hows = [
+        Training(
+            optimizer="sgd",
+            learning_rate=0.4,
+            schedule="constant",
+            epochs=15,
+            batch_size=24,
+            seed=i,
+        )
+        for i in range(4)
+    ]
+    pairs, outcomes, histories = both([network(i) for i in range(4)], hows, validation=held_out)
+    assert_equal_weights(pairs)
+    for outcome, history in zip(outcomes, histories, strict=True):
+        found = [epoch.validation["reconstruction"] for epoch in outcome.history]
+        expected = [epoch.validation["reconstruction"] for epoch in history]
+        assert found == pytest.approx(expected, rel=1e-4)
+    assert any(np.argmin([e.loss for e in o.history]) < 14 for o in outcomes)
+
+
+def test_a_network_that_diverges_leaves_the_others_alone():
+    hows = [
+        Training(optimizer="sgd", learning_rate=rate, epochs=120, batch_size=24, momentum=0.0)
+        for rate in (0.01, 1e6, 0.02)
+    ]
+    models = [network(i, activation="identity") for i in range(3)]
+    alone = copy.deepcopy(models)
+    outcomes = train_many(models, Rows(X), hows)
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True]
+    assert "learning_rate=1e+06" in str(outcomes[1].error)
+    assert len(outcomes[1].history) < 120
+    assert all(bool(w.isfinite().all()) for w in models[1].state_dict().values())
+    for i in (0, 2):
+        train(alone[i], Rows(X), hows[i])
+    assert_equal_weights([(models[0], alone[0]), (models[2], alone[2])])
+
+
+def test_more_networks_than_fit_are_split(monkeypatch):
+    hows = [Training(epochs=3, batch_size=8, seed=i) for i in range(5)]
+    together, split = [network(i) for i in range(5)], [network(i) for i in range(5)]
+    train_many(together, Rows(X), hows)
+    each = module._bytes_each(split[0], Rows(X), hows[0])
+    monkeypatch.setattr(module, "_BYTES", 2 * each)
+    sizes, told = [], []
+    start = module._Stack.__post_init__
+    monkeypatch.setattr(
+        module._Stack, "__post_init__", lambda self: (sizes.append(len(self.models)), start(self))
+    )
+    train_many(split, Rows(X), hows, watcher=Watcher(step=lambda a, b: told.append((a, b))))
+    assert sizes == [2, 2, 1]
+    assert told[-1] == (27, 27)
+    assert_equal_weights(zip(together, split, strict=True), 1e-6)
+
+
+def test_random_numbers_outside_are_not_touched():
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    train_many([network(0), network(1)], Rows(X), [Training(epochs=1, batch_size=8)] * 2)
+    assert not torch.equal(torch.rand(3), expected)  # making the networks draws
+    torch.manual_seed(3)
+    models = [network(0)]
+    torch.manual_seed(3)
+    train_many(models, Rows(X), [Training(epochs=1, batch_size=8)])
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"epochs": 2}, "differ in epochs"),
+        ({"optimizer": "sgd"}, "differ in optimizer"),
+        ({"patience": 2}, "differ in patience"),
+    ],
+)
+def test_trainings_that_cannot_be_one(change, reason):
+    hows = [Training(epochs=1, batch_size=8), Training(**{"epochs": 1, "batch_size": 8} | change)]
+    assert reason in can_stack([network(0), network(1)], hows)
+
+
+def test_networks_that_cannot_be_one():
+    hows = [Training(epochs=1, batch_size=8)] * 2
+    assert "layers" in can_stack([network(0), network(1, hidden=(4,))], hows)
+    assert "patience" in can_stack([network(0)], [Training(patience=2, batch_size=8)])
+    assert "optimizer" in can_stack([network(i, kind="adversarial") for i in (0, 1)], hows)
+    precise = [Training(precision="bf16", batch_size=8)] * 2
+    assert "work enough" in can_stack([network(0), network(1)], precise)
+
+
+OPTIONS = {"hidden": (8,), "latent_dim": 2, "epochs": 4, "batch_size": 16}
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_is_fitted_together_or_alone(kind):
+    rows = np.random.default_rng(0).random((48, 5), dtype=np.float32)
+    y = np.arange(48) % 3
+    models = [Autoencoder(kind, random_state=seed, **OPTIONS) for seed in range(3)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ended = dict(fit_many(models, rows, y, validation=rows[:16]))
+        alone = Autoencoder(kind, random_state=1, **OPTIONS).fit(rows, y, validation=rows[:16])
+    assert ended == {0: None, 1: None, 2: None}
+    assert models[1].transform(rows).shape == (48, 2)
+    assert len(models[1].history_) == 4
+    # What is drawn inside a loss is drawn anew, so only losses without draws are the same.
+    close = 1e-4 if kind in ("plain", "sparse", "contractive", "stacked", "adversarial") else 0.15
+    assert models[1].history_[-1].loss == pytest.approx(alone.history_[-1].loss, rel=close)
+    codes = [model.transform(rows) for model in models]
+    assert not np.allclose(codes[0], codes[1])
+
+
+def test_why_networks_are_trained_one_by_one_is_said():
+    rows = np.random.default_rng(0).random((48, 5), dtype=np.float32)
+    said = []
+    models = [Autoencoder("adversarial", random_state=seed, **OPTIONS) for seed in range(2)]
+    dict(fit_many(models, rows, validation=rows[:8], say=said.append))
+    assert said == ["2 networks are trained one by one: more than one optimizer, or several rates."]
+    said.clear()
+    models = [Autoencoder("plain", random_state=seed, **OPTIONS) for seed in range(2)]
+    dict(fit_many(models, rows, say=said.append))
+    assert "holds out rows of its own" in said[0]
+
+
+def test_a_diverged_estimator_is_reported_and_usable():
+    rows = np.random.default_rng(0).random((48, 5), dtype=np.float32)
+    models = [
+        Autoencoder(
+            "plain",
+            optimizer="sgd",
+            activation="identity",
+            output_activation="identity",
+            loss="mse",
+            learning_rate=rate,
+            validation_fraction=0.0,
+            **OPTIONS | {"epochs": 60},
+        )
+        for rate in (0.01, 1e9)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ended = dict(fit_many(models, rows))
+    assert ended[0] is None
+    assert "learning_rate" in str(ended[1])
+    assert np.isfinite(models[1].transform(rows)).all()
+
+
+def test_groups_hold_what_differs_in_rates_and_seeds_only():
+    models = [
+        Autoencoder(latent_dim=2, random_state=0),
+        Autoencoder(latent_dim=3),
+        Autoencoder(latent_dim=2, random_state=5, learning_rate=0.1, momentum=0.1),
+        Autoencoder(latent_dim=2, initializer="he_uniform", weight_decay=0.1),
+        Autoencoder(latent_dim=2, kind_options={"noise_level": 0.1}),
+    ]
+    assert groups_of(models) == [[0, 2, 3], [1], [4]]
