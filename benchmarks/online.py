@@ -29,44 +29,46 @@ def run(settings: Settings) -> Result:
     """Measure."""
     if not available():
         return Result(name="online", columns=(), rows=[], notes=["numba is not installed."])
-    epochs, torch_steps = (2, 5) if settings.quick else (200, 200)
-    work = {
-        "side by side, compiled": (_side_by_side(epochs), _NETWORKS * epochs * _ROWS),
-        "torch, one network, fused SGD": (_one_by_one(torch_steps, fused=True), torch_steps),
-        "torch, one network, SGD": (_one_by_one(torch_steps, fused=False), torch_steps),
+    epochs, torch_steps = (2, 5) if settings.quick else (200, 300)
+    work: dict[str, tuple[Callable[[], object], int]] = {
+        f"compiled, threads: {threads}": (
+            _side_by_side(epochs, threads),
+            _NETWORKS * epochs * _ROWS,
+        )
+        for threads in (1, THREADS)
     }
-    for step, _ in work.values():
-        step()  # compiles, and warms up
-    seconds = alternate({name: timed(step) for name, (step, _) in work.items()}, settings.rounds)
+    work |= {
+        "torch, fused SGD, threads: 1": (_one_by_one(torch_steps, fused=True), torch_steps),
+        "torch, SGD, threads: 1": (_one_by_one(torch_steps, fused=False), torch_steps),
+    }
+    for steps, _ in work.values():
+        steps()  # compiles, and warms up
+    seconds = alternate({name: timed(steps) for name, (steps, _) in work.items()}, settings.rounds)
     torch.set_num_threads(THREADS)
-    each = {n: [s / work[n][1] for s in taken] for n, taken in seconds.items()}
-    all_updates = _NETWORKS * _EPOCHS * _ROWS
-    ours = min(next(iter(each.values())))
-    # Processes of torch, one a core, would train as many networks at a time.
-    cores = [1, THREADS, THREADS]
-    rows = [
-        (name, 1e6 * min(s), 1e6 * max(s), min(s) / ours, min(s) * all_updates / busy)
-        for (name, s), busy in zip(each.items(), cores, strict=True)
-    ]
-    job = ours * all_updates
+    each = {name: [s / work[name][1] for s in taken] for name, taken in seconds.items()}
+    alone, together = (min(each[f"compiled, threads: {threads}"]) for threads in (1, THREADS))
+    updates = _NETWORKS * _EPOCHS * _ROWS
+    job = together * updates
     return Result(
         name="online",
         columns=(
             "steps",
             "us an update, fastest",
             "slowest",
-            "times as long",
-            "s for the whole job",
+            "times as long as compiled, threads: 1",
+            "s for the whole job, extrapolated",
         ),
-        rows=rows,
+        rows=[
+            (name, 1e6 * min(s), 1e6 * max(s), min(s) / alone, min(s) * updates)
+            for name, s in each.items()
+        ],
         bars=[Bar(what="whole job: seconds", value=job, owed=f"under {_OWED:g}", met=job < _OWED)],
         notes=[
-            f"Networks {'-'.join(map(str, _SIZES))}, tanh everywhere, momentum {_MOMENTUM:g}. An "
-            f"update is one row through one network. The job: {_NETWORKS} networks, {_ROWS} rows, "
-            f"{_EPOCHS} epochs.",
-            f"Compiled: {_NETWORKS} networks on {THREADS} threads over {epochs} epochs. torch: "
-            f"{torch_steps} updates of one network on one thread, the job's time that of {THREADS} "
-            "such processes. The whole job is extrapolated from the time of an update.",
+            f"Networks {'-'.join(map(str, _SIZES))}, tanh everywhere, momentum {_MOMENTUM:g}; an "
+            f"update is one row through one network. The whole job: {_NETWORKS} networks, {_ROWS} "
+            f"rows, {_EPOCHS} epochs.",
+            f"Measured: compiled, {_NETWORKS} networks over {epochs} epochs; torch, {torch_steps} "
+            f"updates of one network. The whole job is the time of an update times {updates:,}.",
         ],
     )
 
@@ -75,7 +77,7 @@ def _rows() -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.random.default_rng(0).choice([-1.0, 1.0], (_ROWS, _SIZES[0])).astype(np.float32)
 
 
-def _side_by_side(epochs: int) -> Callable[[], object]:
+def _side_by_side(epochs: int, threads: int) -> Callable[[], object]:
     rng, rows = np.random.default_rng(0), _rows()
     parameters = sum((a + 1) * b for a, b in itertools.pairwise(_SIZES))
     start = rng.uniform(-0.3, 0.3, (_NETWORKS, parameters)).astype(np.float32)
@@ -97,7 +99,7 @@ def _side_by_side(epochs: int) -> Callable[[], object]:
             momentum=_MOMENTUM * one,
             weight_decay=0 * one,
             scale=1.0,
-            threads=THREADS,
+            threads=threads,
         )
 
     return work
