@@ -17,7 +17,7 @@ from benchmarks.timing import Result, Settings, limit_threads, machine
 _NAMES = (
     "training_loop",
     "players",
-    "online",
+    "many",
     "conv",
     "peers",
     "precision",

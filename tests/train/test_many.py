@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -18,11 +19,14 @@ from cuello.networks import dense
 from cuello.train import OPTIMIZERS, Rows, Training, Watcher, train
 from cuello.train import many as module
 from cuello.train.many import can_stack, train_many
+from cuello.train.plain_dense import layers_of
 
 X = torch.randn(24, 6, generator=torch.Generator().manual_seed(0))
 
 
-def network(seed, *, hidden=(5,), activation="tanh", batch_norm=False, kind="plain", **options):
+def network(
+    seed, *, hidden=(5,), activation="tanh", batch_norm=False, kind="plain", reduction="mean", **own
+):
     torch.manual_seed(seed)
     encoder, decoder = dense.build(
         (6,), 2, 2, hidden=hidden, activation=activation, batch_norm=batch_norm
@@ -30,18 +34,27 @@ def network(seed, *, hidden=(5,), activation="tanh", batch_norm=False, kind="pla
     parts = Parts(
         encoder=encoder,
         decoder=decoder,
-        reconstruction=Reconstruction(loss="mse", low=-4.0, high=4.0),
+        reconstruction=Reconstruction(loss="mse", low=-4.0, high=4.0, reduction=reduction),
         shape=(6,),
         latent_dim=2,
     )
-    return build(kind, parts, **options)
+    return build(kind, parts, **own)
 
 
-def both(models, hows, **more):
+WAYS = ("stacked", "compiled")
+
+
+def together(way, models, hows, **more):
+    """Train as one stack, or by compiled steps where they apply."""
+    assert can_stack(models, hows) == ""
+    with mock.patch.object(module.compiled, "available", return_value=way == "compiled"):
+        return train_many(models, Rows(X), hows, **more)
+
+
+def both(models, hows, way="stacked", **more):
     """Train copies together and alone; return the pairs and the two lists of histories."""
     alone = copy.deepcopy(models)
-    assert can_stack(models, hows) == ""
-    outcomes = train_many(models, Rows(X), hows, **more)
+    outcomes = together(way, models, hows, **more)
     histories = [train(model, Rows(X), how, **more) for model, how in zip(alone, hows, strict=True)]
     return list(zip(models, alone, strict=True)), outcomes, histories
 
@@ -54,9 +67,10 @@ def assert_equal_weights(pairs, tolerance=1e-5):
             torch.testing.assert_close(a, b, atol=tolerance, rtol=0, msg=name)
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("batch_size", [1, 7, 24])
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size):
+def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size, way):
     epochs = -(-100 * batch_size // 24)
     hows = [
         Training(
@@ -70,7 +84,7 @@ def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size):
         )
         for i in range(4)
     ]
-    pairs, outcomes, histories = both([network(i) for i in range(4)], hows)
+    pairs, outcomes, histories = both([network(i) for i in range(4)], hows, way)
     assert_equal_weights(pairs)
     for outcome, history in zip(outcomes, histories, strict=True):
         assert outcome.error is None
@@ -82,6 +96,8 @@ def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size):
 
 @settings(max_examples=25, deadline=None)
 @given(
+    way=st.sampled_from(WAYS),
+    reduction=st.sampled_from(["mean", "sum"]),
     count=st.integers(1, 5),
     hidden=st.sampled_from([(), (4,), (5, 3)]),
     activation=st.sampled_from(["relu", "tanh", "sigmoid"]),
@@ -90,12 +106,16 @@ def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size):
     clip=st.sampled_from([None, 0.1]),
     batch_size=st.sampled_from([1, 5, 23, 24]),
 )
-def test_any_network_and_training(count, hidden, activation, schedule, shuffle, clip, batch_size):
-    models = [network(i, hidden=hidden, activation=activation) for i in range(count)]
+def test_any_network_and_training(
+    way, reduction, count, hidden, activation, schedule, shuffle, clip, batch_size
+):
+    models = [
+        network(i, hidden=hidden, activation=activation, reduction=reduction) for i in range(count)
+    ]
     hows = [
         Training(
             optimizer="sgd",
-            learning_rate=0.01,
+            learning_rate=0.005,
             schedule=schedule,
             shuffle=shuffle,
             gradient_clip=clip,
@@ -105,7 +125,7 @@ def test_any_network_and_training(count, hidden, activation, schedule, shuffle, 
         )
         for i in range(count)
     ]
-    pairs, outcomes, histories = both(models, hows)
+    pairs, outcomes, histories = both(models, hows, way)
     assert_equal_weights(pairs)
     rates = [[e.learning_rate for e in outcome.history] for outcome in outcomes]
     np.testing.assert_allclose(rates, [[e.learning_rate for e in h] for h in histories])
@@ -145,14 +165,15 @@ def test_the_best_weights_on_held_out_rows_are_kept():
     assert any(np.argmin([e.loss for e in o.history]) < 14 for o in outcomes)
 
 
-def test_a_network_that_diverges_leaves_the_others_alone():
+@pytest.mark.parametrize("way", WAYS)
+def test_a_network_that_diverges_leaves_the_others_alone(way):
     hows = [
         Training(optimizer="sgd", learning_rate=rate, epochs=120, batch_size=24, momentum=0.0)
         for rate in (0.01, 1e6, 0.02)
     ]
     models = [network(i, activation="identity") for i in range(3)]
     alone = copy.deepcopy(models)
-    outcomes = train_many(models, Rows(X), hows)
+    outcomes = together(way, models, hows)
     assert [outcome.error is None for outcome in outcomes] == [True, False, True]
     assert "learning_rate=1e+06" in str(outcomes[1].error)
     assert len(outcomes[1].history) < 120
@@ -164,8 +185,8 @@ def test_a_network_that_diverges_leaves_the_others_alone():
 
 def test_more_networks_than_fit_are_split(monkeypatch):
     hows = [Training(epochs=3, batch_size=8, seed=i) for i in range(5)]
-    together, split = [network(i) for i in range(5)], [network(i) for i in range(5)]
-    train_many(together, Rows(X), hows)
+    whole, split = [network(i) for i in range(5)], [network(i) for i in range(5)]
+    together("stacked", whole, hows)
     each = module._bytes_each(split[0], Rows(X), hows[0])
     monkeypatch.setattr(module, "_BYTES", 2 * each)
     sizes, told = [], []
@@ -173,22 +194,19 @@ def test_more_networks_than_fit_are_split(monkeypatch):
     monkeypatch.setattr(
         module._Stack, "__post_init__", lambda self: (sizes.append(len(self.models)), start(self))
     )
-    train_many(split, Rows(X), hows, watcher=Watcher(step=lambda a, b: told.append((a, b))))
+    together("stacked", split, hows, watcher=Watcher(step=lambda a, b: told.append((a, b))))
     assert sizes == [2, 2, 1]
     assert told[-1] == (27, 27)
-    assert_equal_weights(zip(together, split, strict=True), 1e-6)
+    assert_equal_weights(zip(whole, split, strict=True), 1e-6)
 
 
-def test_random_numbers_outside_are_not_touched():
+@pytest.mark.parametrize("way", WAYS)
+def test_random_numbers_outside_are_not_touched(way):
     torch.manual_seed(3)
     expected = torch.rand(3)
+    models = [network(0), network(1)]
     torch.manual_seed(3)
-    train_many([network(0), network(1)], Rows(X), [Training(epochs=1, batch_size=8)] * 2)
-    assert not torch.equal(torch.rand(3), expected)  # making the networks draws
-    torch.manual_seed(3)
-    models = [network(0)]
-    torch.manual_seed(3)
-    train_many(models, Rows(X), [Training(epochs=1, batch_size=8)])
+    together(way, models, [Training(epochs=1, batch_size=8)] * 2)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -280,3 +298,28 @@ def test_groups_hold_what_differs_in_rates_and_seeds_only():
         Autoencoder(latent_dim=2, kind_options={"noise_level": 0.1}),
     ]
     assert groups_of(models) == [[0, 2, 3], [1], [4]]
+
+
+def test_only_plain_dense_networks_under_squared_error_are_compiled():
+    assert layers_of(network(0)).sizes == (6, 5, 2, 5, 6)
+    assert layers_of(network(0, activation="relu")).activations[:2] == ("relu", "identity")
+    assert layers_of(network(0, batch_norm=True)) is None
+    assert layers_of(network(0, activation="elu")) is None
+    assert layers_of(network(0, kind="denoising")) is None
+    rows = np.random.default_rng(0).random((20, 5), dtype=np.float32)
+    options = {"hidden": (4,), "latent_dim": 2, "loss": "mse", "output_activation": "sigmoid"}
+    ours = Autoencoder("plain", **options).initialize(rows).module_
+    assert layers_of(ours).activations[-1] == "sigmoid"
+    for other in ({"loss": "bce"}, {"dropout": 0.1}, {"network_options": {"tied": True}}):
+        assert layers_of(Autoencoder("plain", **options | other).initialize(rows).module_) is None
+
+
+def test_histories_are_sequences_of_epochs():
+    hows = [Training(optimizer="sgd", epochs=4, batch_size=8, seed=i) for i in range(2)]
+    history = together("compiled", [network(0), network(1)], hows)[1].history
+    assert len(history) == 4
+    assert [epoch.epoch for epoch in history] == [0, 1, 2, 3]
+    assert [epoch.epoch for epoch in history[1:3]] == [1, 2]
+    assert history[-1].epoch == 3
+    with pytest.raises(IndexError):
+        history[4]

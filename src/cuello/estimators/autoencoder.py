@@ -111,7 +111,7 @@ gradient_clip, device, precision
         Fitted on the training rows.
     training_ : Training
         What ``auto`` came to: epochs, rows a step, ...
-    history_ : list of Epoch
+    history_ : sequence of Epoch
         Losses of every epoch.
     shape_ : tuple of int
         Shape of one row.
@@ -244,7 +244,7 @@ gradient_clip, device, precision
         """
         X, y_codes, validation, how, augment = self._initialize(X, y, validation)
         rows = self._rows(X, y_codes)
-        self.history_: list[Epoch] = []
+        self.history_: Sequence[Epoch] = []
         try:
             self.history_ = train(
                 self.module_,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -229,7 +229,7 @@ class _Run:
         self.folder.checkpoint.unlink(missing_ok=True)
         return self.folder
 
-    def pretrain(self) -> tuple[Autoencoder, list[Epoch]]:
+    def pretrain(self) -> tuple[Autoencoder, Sequence[Epoch]]:
         """Train on all training rows, and return the epochs done before.
 
         Only kinds that need classes see the few labels that are known.
@@ -290,7 +290,7 @@ class _Run:
         rows, y = data.X[plan.final], data.y[plan.final]
         return few_labels.fit_mode(best, self.job, autoencoder, rows, y, draw=0)
 
-    def timing(self, history: list[Epoch], total: float) -> dict[str, Any]:
+    def timing(self, history: Sequence[Epoch], total: float) -> dict[str, Any]:
         """Return how long what took; ``total`` includes what an interruption left finished."""
         seconds = sum(epoch.seconds for epoch in history)
         rows = len(self.prepared.rows.train)

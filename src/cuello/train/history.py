@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, overload
 
-__all__ = ["Epoch"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Epoch", "Histories", "History"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,3 +35,70 @@ class Epoch:
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers."""
         return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histories:
+    """What happened in each epoch of N networks, as arrays.
+
+    Parameters
+    ----------
+    train : dict of str to ndarray (N, E)
+        Mean of each term over the rows, in each of E epochs.
+    validation : dict of str to ndarray (N, E), or None
+        The same on held-out rows.
+    rates : ndarray (N, E)
+        Learning rate of the last step of each epoch.
+    seconds : float
+        Time of one epoch of one network.
+    """
+
+    train: dict[str, npt.NDArray[np.float64]]
+    validation: dict[str, npt.NDArray[np.float64]] | None
+    rates: npt.NDArray[np.float64]
+    seconds: float
+
+    @functools.cached_property
+    def total(self) -> npt.NDArray[np.float64]:
+        """Sum of the training terms, (N, E)."""
+        total: npt.NDArray[np.float64] = np.sum(list(self.train.values()), axis=0)
+        return total
+
+    def finite_epochs(self, i: int) -> int:
+        """Return how many epochs network i had before its loss stopped being finite."""
+        finite = np.isfinite(self.total[i])
+        return len(finite) if finite.all() else int(finite.argmin())
+
+
+@dataclass(frozen=True)
+class History(Sequence[Epoch]):
+    """The epochs of one of N networks; each record is made when it is asked for.
+
+    400 networks of 10,000 epochs have four million of them.
+    """
+
+    of: Histories
+    i: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    @overload
+    def __getitem__(self, place: int) -> Epoch: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Epoch]: ...
+    def __getitem__(self, place: int | slice) -> Epoch | list[Epoch]:
+        if isinstance(place, slice):
+            return [self[k] for k in range(*place.indices(self.length))]
+        k = range(self.length)[place]
+        held_out = self.of.validation
+        return Epoch(
+            epoch=k,
+            train={name: float(v[self.i, k]) for name, v in self.of.train.items()},
+            validation=None
+            if held_out is None
+            else {name: float(v[self.i, k]) for name, v in held_out.items()},
+            learning_rate=float(self.of.rates[self.i, k]),
+            seconds=self.of.seconds,
+        )

@@ -24,10 +24,12 @@ from torch.func import functional_call
 
 from cuello.errors import DivergedError
 from cuello.kinds.base import Batch
+from cuello.train import compiled
 from cuello.train.doctor import explain_divergence
-from cuello.train.history import Epoch
+from cuello.train.history import Epoch, Histories, History
 from cuello.train.loop import Trainable, Watcher, row_order
 from cuello.train.placement import place
+from cuello.train.plain_dense import Layers, layers_of, train_plain_dense
 from cuello.train.rows import Rows, batch_bounds
 from cuello.train.settings import Training, adapted_rate
 from cuello.train.stepper import Stepper
@@ -51,7 +53,7 @@ class Outcome:
     weights, and ``history`` ends before that epoch.
     """
 
-    history: list[Epoch]
+    history: Sequence[Epoch]
     error: DivergedError | None = None
 
 
@@ -109,19 +111,61 @@ def train_many(
     list of Outcome
         One a network, in their order.
     """
+    watcher = watcher or Watcher()
+    layers = layers_of(models[0]) if compiled.available() else None
+    if layers and validation is None and augment is None and hows[0].gradient_clip is None:
+        histories = _train_compiled(layers, models, rows, hows, watcher)
+        return _outcomes(histories, hows, rows)
     size = max(1, _BYTES // _bytes_each(models[0], rows, hows[0]))
     parts = [slice(start, start + size) for start in range(0, len(models), size)]
     steps = hows[0].epochs * len(batch_bounds(len(rows), hows[0].batch_size))
     alone = place(hows[0].device, hows[0].precision, hows[0].batch_size, models[0])
     outcomes: list[Outcome] = []
     for i, part in enumerate(parts):
-        told = _shifted(watcher or Watcher(), i * steps, len(parts) * steps)
+        told = _shifted(watcher, i * steps, len(parts) * steps)
         stack = _Stack(models[part], hows[part], rows, validation, augment, told)
         # One thread: two were no faster on small matrices, and wait for one another on a machine
         # that has other work (`python -m benchmarks many`).
         with torch.random.fork_rng(devices=[]), alone.limit_threads():
-            outcomes += stack.train()
+            outcomes += _outcomes(stack.train(), hows[part], rows)
     return outcomes
+
+
+def _train_compiled(
+    layers: Layers,
+    models: Sequence[nn.Module],
+    rows: Rows,
+    hows: Sequence[Training],
+    watcher: Watcher,
+) -> Histories:
+    flat = torch.stack([_flat(model.parameters()) for model in models])
+    with torch.random.fork_rng(devices=[]):
+        histories = train_plain_dense(layers, flat.numpy(), rows, hows, watcher)
+    for model, weights in zip(models, flat, strict=True):
+        _fill(model, weights)
+        model.eval()
+    return histories
+
+
+def _outcomes(histories: Histories, hows: Sequence[Training], rows: Rows) -> list[Outcome]:
+    outcomes = []
+    for i, how in enumerate(hows):
+        epochs = histories.finite_epochs(i)
+        diverged = epochs < histories.total.shape[1]
+        error = _explain(histories, i, epochs, how, rows) if diverged else None
+        outcomes.append(Outcome(History(histories, i, epochs), error))
+    return outcomes
+
+
+def _explain(histories: Histories, i: int, epoch: int, how: Training, rows: Rows) -> DivergedError:
+    values = {name: float(term[i, epoch]) for name, term in histories.train.items()}
+    term = next((name for name, value in values.items() if not math.isfinite(value)), "total")
+    largest = float(rows.x.nan_to_num().abs().max())
+    steps = len(batch_bounds(len(rows), how.batch_size))
+    last = (epoch + 1) * steps - 1  # or an earlier one of that epoch
+    losses = histories.total[i, :epoch].tolist()
+    value = values.get(term, math.nan)
+    return DivergedError(explain_divergence(last, term, value, losses, how, largest))
 
 
 class _Losses(nn.Module):
@@ -164,7 +208,7 @@ class _Stack:
         self.bounds = batch_bounds(len(self.rows), self.hows[0].batch_size)
         self.rates = np.array([how.learning_rate for how in self.hows])
 
-    def train(self) -> list[Outcome]:
+    def train(self) -> Histories:
         kept = _Kept(self._state())
         best = np.full(len(self.models), np.inf)
         steps = 0
@@ -182,7 +226,7 @@ class _Stack:
                     kept.update(self._state(), self.flat.isfinite().all(1).numpy())
         for i, model in enumerate(self.models):
             self._put_back(model, i, kept.state)
-        return [self._outcome(i) for i in range(len(self.models))]
+        return self._histories()
 
     def _run_epoch(self, epoch: int) -> _Means:
         started = time.perf_counter()
@@ -264,38 +308,28 @@ class _Stack:
             losses = [epoch.total[i] for epoch in self.epochs]
             self.rates[i] = adapted_rate(self.rates[i], how.learning_rate, losses)
 
+    def _histories(self) -> Histories:
+        def stacked(terms: list[dict[str, npt.NDArray[np.float64]]]) -> dict[str, Any]:
+            return {name: np.stack([own[name] for own in terms], axis=1) for name in terms[0]}
+
+        held_out = [means.validation for means in self.epochs if means.validation is not None]
+        return Histories(
+            train=stacked([means.train for means in self.epochs]),
+            validation=stacked(held_out) if held_out else None,
+            rates=np.stack([means.rates for means in self.epochs], axis=1),
+            seconds=sum(m.seconds for m in self.epochs) / len(self.epochs) / len(self.models),
+        )
+
     def _state(self) -> dict[str, Tensor]:
         return {"weights": self.flat, **{f"buffer {k}": v for k, v in self.buffers.items()}}
 
     @torch.no_grad()
     def _put_back(self, model: nn.Module, i: int, state: dict[str, Tensor]) -> None:
-        start = 0
-        for weight in model.parameters():
-            stop = start + weight.numel()
-            weight.copy_(state["weights"][i, start:stop].view_as(weight))
-            start = stop
+        _fill(model, state["weights"][i])
         for name, buffer in model.named_buffers():
             buffer.copy_(state[f"buffer {name}"][i])
         model.eval()
         cast("Trainable", model).progress = 1.0
-
-    def _outcome(self, i: int) -> Outcome:
-        history: list[Epoch] = []
-        for number, means in enumerate(self.epochs):
-            if not math.isfinite(means.total[i]):
-                return Outcome(history, self._explain(i, number))
-            history.append(means.of(number, i))
-        return Outcome(history)
-
-    def _explain(self, i: int, epoch: int) -> DivergedError:
-        losses = [means.total[i] for means in self.epochs[:epoch]]
-        terms = self.epochs[epoch].train
-        term = next((k for k, v in terms.items() if not math.isfinite(v[i])), "total")
-        value = float(terms[term][i]) if term in terms else math.nan
-        largest = float(self.rows.x.nan_to_num().abs().max())
-        step = (epoch + 1) * len(self.bounds) - 1  # or one earlier in that epoch
-        text = explain_divergence(step, term, value, losses, self.hows[i], largest)
-        return DivergedError(text)
 
 
 @dataclass(frozen=True)
@@ -311,17 +345,6 @@ class _Means:
     def total(self) -> list[float]:
         total: list[float] = np.sum(list(self.train.values()), axis=0).tolist()
         return total
-
-    def of(self, epoch: int, i: int) -> Epoch:
-        """Return the record of network i."""
-        held_out = self.validation
-        return Epoch(
-            epoch=epoch,
-            train={name: float(values[i]) for name, values in self.train.items()},
-            validation=None if held_out is None else {k: float(v[i]) for k, v in held_out.items()},
-            learning_rate=float(self.rates[i]),
-            seconds=self.seconds / len(self.rates),
-        )
 
 
 class _Kept:
@@ -339,6 +362,15 @@ class _Kept:
 
 def _flat(weights: Iterable[Tensor]) -> Tensor:
     return torch.cat([weight.detach().reshape(-1) for weight in weights])
+
+
+@torch.no_grad()
+def _fill(model: nn.Module, flat: Tensor) -> None:
+    start = 0
+    for weight in model.parameters():
+        stop = start + weight.numel()
+        weight.copy_(flat[start:stop].view_as(weight))
+        start = stop
 
 
 def _views(flat: Tensor, like: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cuello import InputError
-from cuello.train.online import ACTIVATIONS, available, train_online
-from cuello.train.online_kernel import LANES, activate
+from cuello.train.compiled import ACTIVATIONS, OPTIMIZERS, available, train_compiled
+from cuello.train.compiled_kernel import LANES, activate
 
 FUNCTIONS = {
     "identity": lambda x: x,
@@ -27,7 +27,7 @@ FUNCTIONS = {
 
 
 def task(networks=3, sizes=(5, 4, 2, 5), *, n=6, epochs=3, orders=None, seed=0, **changes):
-    """Return the arguments of ``train_online``, weights and velocity included."""
+    """Return the arguments of ``train_compiled``, weights and velocity included."""
     rng = np.random.default_rng(seed)
 
     def numbers(low, high, *shape):
@@ -58,7 +58,13 @@ def run(arguments):
     """Return losses, weights and velocity after training; the arguments stay as they are."""
     copies = arguments | {k: arguments[k].copy() for k in ("weights", "velocity")}
     weights, velocity = copies.pop("weights"), copies.pop("velocity")
-    return train_online(weights, velocity, **copies), weights, velocity
+    return train_compiled(weights, velocity, **copies), weights, velocity
+
+
+def optimizer_of(name, owned, momentum, weight_decay):
+    more = {} if name.startswith("adam") else {"momentum": momentum}
+    made = {"sgd": "SGD", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}[name]
+    return getattr(torch.optim, made)(owned, weight_decay=weight_decay, **more)
 
 
 def torch_losses(arguments, network):
@@ -74,24 +80,26 @@ def torch_losses(arguments, network):
         at += (ins + 1) * outs
         layers.append(layer)
     owned = [p for layer in layers for p in layer.parameters()]
-    optimizer = torch.optim.SGD(
-        owned,
-        momentum=float(a["momentum"][network]),
-        weight_decay=float(a["weight_decay"][network]),
-    )
+    name = a.get("optimizer", "sgd")
+    own = float(a["momentum"][network]), float(a["weight_decay"][network])
+    optimizer = optimizer_of(name, owned, *own)
+    bounds = a.get("bounds", range(len(a["rows"]) + 1))
     losses, step = [], 0
     for epoch in range(a["epochs"]):
         seen = []
-        for row in a["order"][network, epoch % a["order"].shape[1]]:
+        order = a["order"][network, epoch % a["order"].shape[1]]
+        for start, stop in itertools.pairwise(bounds):
+            row = order[start:stop]
             x = torch.from_numpy(a["rows"][row])
             for layer, name in zip(layers, a["activations"], strict=True):
                 x = FUNCTIONS[name](layer(x))
-            loss = a["scale"] * (x - torch.from_numpy(a["targets"][row])).square().sum()
+            errors = (x - torch.from_numpy(a["targets"][row])).square()
+            loss = a["scale"] * errors.sum(1).mean()
             optimizer.param_groups[0]["lr"] = float(a["rates"][network] * a["factors"][step])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            seen.append(loss.item())
+            seen += [loss.item()] * len(row)
             step += 1
         losses.append(np.mean(seen))
     return np.array(losses), torch.cat([p.detach().reshape(-1) for p in owned]).numpy()
@@ -120,6 +128,44 @@ def test_a_hundred_steps_are_those_of_torch(sizes, data, seed):
         changes = {"momentum": np.zeros(2, np.float32), "weight_decay": np.zeros(2, np.float32)}
     scale = data.draw(st.sampled_from([1.0 / sizes[0], 0.2]))
     check(task(2, sizes, n=20, epochs=5, seed=seed, scale=scale, activations=names, **changes))
+
+
+@pytest.mark.parametrize("bounds", [(0, 6), (0, 4, 6), (0, 1, 3, 6), tuple(range(7))])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_and_batch_size(name, bounds):
+    epochs = 40
+    steps = epochs * (len(bounds) - 1)
+    factors = np.linspace(1.0, 0.1, steps, dtype=np.float32)
+    rates = np.array([0.01, 0.003, 0.02], np.float32)
+    momentum = np.array([0.0, 0.5, 0.9], np.float32) * (1 if name == "sgd" else 0.1)
+    check(
+        task(
+            epochs=epochs,
+            bounds=bounds,
+            optimizer=name,
+            factors=factors,
+            rates=rates,
+            momentum=momentum,
+        )
+    )
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_continues_where_another_call_ended(name):
+    arguments = task(epochs=4, bounds=(0, 4, 6), optimizer=name)
+    arguments["factors"] = arguments["factors"][:8]
+    losses, weights, _ = run(arguments)
+    state = {k: arguments[k].copy() for k in ("weights", "velocity")}
+    squares = np.zeros_like(state["weights"])
+    halves = []
+    for own in (slice(0, 1), slice(1, 4)):
+        part = arguments | {"order": arguments["order"][:, own], "epochs": own.stop - own.start}
+        part |= {"factors": arguments["factors"][2 * own.start : 2 * own.stop]}
+        part |= {"steps_before": 2 * own.start}
+        del part["weights"], part["velocity"]
+        halves.append(train_compiled(*state.values(), squares, **part))
+    np.testing.assert_array_equal(np.concatenate(halves, axis=1), losses)
+    np.testing.assert_array_equal(state["weights"], weights)
 
 
 @pytest.mark.parametrize("networks", [1, LANES - 1, LANES, LANES + 1, 2 * LANES + 3])
@@ -163,7 +209,7 @@ def test_training_continues_where_another_call_ended():
         steps = slice(6 * epochs.start, 6 * epochs.stop)
         part = arguments | state | {"order": arguments["order"][:, epochs]}
         part |= {"epochs": epochs.stop - epochs.start, "factors": arguments["factors"][steps]}
-        halves.append(train_online(part.pop("weights"), part.pop("velocity"), **part))
+        halves.append(train_compiled(part.pop("weights"), part.pop("velocity"), **part))
     np.testing.assert_array_equal(np.concatenate(halves, axis=1), losses)
     np.testing.assert_array_equal(state["weights"], weights)
     np.testing.assert_array_equal(state["velocity"], velocity)
@@ -172,7 +218,7 @@ def test_training_continues_where_another_call_ended():
 def test_long_trainings_are_cut_into_calls_that_can_be_interrupted(monkeypatch):
     arguments = task(epochs=5)
     whole = run(arguments)
-    monkeypatch.setattr("cuello.train.online._STEPS_A_CALL", 12)
+    monkeypatch.setattr("cuello.train.compiled._ROWS_A_CALL", 12)
     for one, other in zip(whole, run(arguments), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -189,12 +235,12 @@ def test_an_interrupted_training_stops_soon_and_changes_nothing(monkeypatch):
         at_work.set()
         time.sleep(0.005)
 
-    monkeypatch.setattr("cuello.train.online_kernel.train_group", interrupted)
-    monkeypatch.setattr("cuello.train.online._STEPS_A_CALL", 6)
+    monkeypatch.setattr("cuello.train.compiled_kernel.train_group", interrupted)
+    monkeypatch.setattr("cuello.train.compiled._ROWS_A_CALL", 6)
     before = arguments["weights"].copy()
     weights, velocity = arguments.pop("weights"), arguments.pop("velocity")
     with pytest.raises(KeyboardInterrupt):
-        train_online(weights, velocity, **arguments, threads=2)
+        train_compiled(weights, velocity, **arguments, threads=2)
     np.testing.assert_array_equal(weights, before)
     assert len(calls) < 400
 
@@ -258,6 +304,9 @@ def test_tanh_is_exact_to_its_last_places_near_zero():
         ({"order": np.full((3, 1, 6), -1, np.int32)}, "rows from -1"),
         ({"rates": np.zeros(2, np.float32)}, "rates has shape"),
         ({"factors": np.zeros(17, np.float32)}, "factors has shape"),
+        ({"optimizer": "adamm"}, "did you mean 'adamw' or 'adam'|did you mean 'adam'"),
+        ({"bounds": (0, 3)}, "do not cut 6 rows"),
+        ({"bounds": (0, 3, 3, 6)}, "do not cut 6 rows"),
     ],
 )
 def test_what_does_not_fit_is_refused(changes, message):
@@ -272,7 +321,7 @@ def test_nothing_to_do():
 
 def test_numba_is_imported_only_by_a_training():
     code = (
-        "import sys, cuello.train.online as o; print(o.available(), 'numba' in sys.modules);"
+        "import sys, cuello.train.compiled as o; print(o.available(), 'numba' in sys.modules);"
         "sys.path[:] = []; print(o.available())"
     )
     seen = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

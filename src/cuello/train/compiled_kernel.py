@@ -1,4 +1,4 @@
-"""The steps of :mod:`cuello.train.online`, compiled. Imports numba, which is optional.
+"""The steps of :mod:`cuello.train.compiled`, compiled. Imports numba, which is optional.
 
 Sixteen networks lie side by side, one a lane of a vector, so that every operation is one vector
 operation over all of them: a parameter, an output or a slope is a block of ``LANES`` numbers, and
@@ -20,7 +20,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 
-from cuello.train.online import ACTIVATIONS
+from cuello.train.compiled import ACTIVATIONS, OPTIMIZERS
 
 __all__ = ["LANES", "activate", "train_group"]
 
@@ -28,6 +28,7 @@ LANES = 16
 """Networks that are trained by one call."""
 
 _RELU, _SIGMOID, _TANH = (ACTIVATIONS.index(name) for name in ("relu", "sigmoid", "tanh"))
+_SGD, _RMSPROP, _ADAMW = (OPTIMIZERS.index(name) for name in ("sgd", "rmsprop", "adamw"))
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _DOUBLES = ir.VectorType(ir.DoubleType(), LANES)
 _INTS = ir.VectorType(ir.IntType(32), LANES)
@@ -146,6 +147,18 @@ def _fma(typing, a, b, c):
 
 
 @intrinsic
+def _sqrt(typing, a):
+    """Return the square root."""
+
+    def make(context, builder, signature, args):
+        kind = ir.FunctionType(_FLOATS, [_FLOATS])
+        name = f"llvm.sqrt.v{LANES}f32"
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), args)
+
+    return _VECTOR(_VECTOR), make
+
+
+@intrinsic
 def _if_less(typing, a, b, yes, no):
     """Return ``yes`` in lanes where a < b, and ``no`` in others; also where a or b is NaN."""
 
@@ -251,9 +264,47 @@ def _update(weights, velocity, at, slope, minus_rate, momentum, decay):
     return old
 
 
+@_inlined
+def _move(rule, weights, velocity, squares, gradients, count, minus_rate, momentum, decay, time):
+    """Move ``count`` parameters by their gradients, which become 0; ``time`` counts steps from 1.
+
+    As the classes of ``torch.optim`` do that have the names of ``OPTIMIZERS``.
+    """
+    zero = _all(0.0)
+    first, second = 1.0 - 0.9**time, np.sqrt(1.0 - 0.999**time)
+    for at in range(0, count, LANES):
+        old, slope = _load(weights, at), _load(gradients, at)
+        _store(gradients, at, zero)
+        if rule == _ADAMW:
+            old = _fma(_mul(minus_rate, decay), old, old)
+        else:
+            slope = _fma(decay, old, slope)
+        if rule == _SGD:
+            moved = _fma(momentum, _load(velocity, at), slope)
+            step = moved
+        elif rule == _RMSPROP:
+            square = _fma(_all(0.01), _mul(slope, slope), _mul(_all(0.99), _load(squares, at)))
+            _store(squares, at, square)
+            share = _div(slope, _add(_sqrt(square), _all(1e-8)))
+            moved = _fma(momentum, _load(velocity, at), share)
+            step = moved
+        else:
+            before = _load(velocity, at)
+            moved = _fma(_all(0.1), _sub(slope, before), before)
+            kept = _mul(_all(0.999), _load(squares, at))
+            square = _fma(_all(0.001), _mul(slope, slope), kept)
+            _store(squares, at, square)
+            size = _add(_div(_sqrt(square), _all(second)), _all(1e-8))
+            step = _div(_div(moved, _all(first)), size)
+        _store(velocity, at, moved)
+        _store(weights, at, _fma(minus_rate, step, old))
+
+
 def _steps(
     weights,  # (P LANES,) float32, as all others whose type is not given
     velocity,  # (P LANES,)
+    squares,  # (P LANES,)
+    gradients,  # (P LANES,) room, zeros
     values,  # (U LANES,) room for the outputs of all U units, inputs included
     slopes,  # (U LANES,) room for the slopes of the loss by them
     totals,  # (LANES,) float64, room
@@ -261,19 +312,23 @@ def _steps(
     rows,  # (n D,)
     targets,  # (n D,)
     order,  # (networks in this group, E or 1, n) int32
+    bounds,  # (steps + 1,) int64, where each step's rows begin
     sizes,  # (layers + 1,) int64
     codes,  # (layers,) int64
+    rule,  # int, place in OPTIMIZERS
     rates,  # (LANES,)
-    factors,  # (E n,)
+    factors,  # (E steps,)
     momenta,  # (LANES,)
     decays,  # (LANES,)
     scale,  # float
+    before,  # int, steps of earlier calls
     first,  # int, first epoch
     last,  # int, the epoch after the last one
     losses,  # (networks in this group, E) float64
 ):
     """Train up to ``LANES`` networks from one epoch to another, all in place."""
-    networks, orders, steps = order.shape
+    networks, orders, count = order.shape
+    steps = len(bounds) - 1
     layers = len(codes)
     outputs = (sizes.sum() - sizes[-1]) * LANES
     momentum, decay = _load(momenta, 0), _load(decays, 0)
@@ -282,54 +337,86 @@ def _steps(
         for step in range(steps):
             factor = np.float64(factors[epoch * steps + step])
             minus_rate = _mul(_load(rates, 0), _all(-factor))
-            for lane in range(LANES):  # a lane without a network goes along with the last one
-                row = order[min(lane, networks - 1), epoch % orders, step]
-                starts[lane] = np.int64(row) * sizes[0]
-            for i in range(sizes[0]):
-                _store(values, i * LANES, _gather(rows, starts, i))
+            # One row a step: each parameter moves while it is at hand, the gradient is never kept.
+            alone = rule == _SGD and bounds[step + 1] - bounds[step] == 1
+            twice = _all(2.0 * scale / (bounds[step + 1] - bounds[step]))
+            for place in range(bounds[step], bounds[step + 1]):
+                for lane in range(LANES):  # a lane without a network goes along with the last one
+                    row = order[min(lane, networks - 1), epoch % orders, place]
+                    starts[lane] = np.int64(row) * sizes[0]
+                for i in range(sizes[0]):
+                    _store(values, i * LANES, _gather(rows, starts, i))
 
-            at, below = 0, 0  # a place among the parameters, the place of the layer's inputs
-            for layer in range(layers):
-                ins, outs = sizes[layer] * LANES, sizes[layer + 1] * LANES
-                here, bias = below + ins, at + ins * sizes[layer + 1]
-                for o in range(0, outs, LANES):
-                    total = _load(weights, bias + o)
-                    for i in range(0, ins, LANES):
-                        total = _fma(_load(weights, at + i), _load(values, below + i), total)
-                    _store(values, here + o, total)
-                    at += ins
-                activate(codes[layer], values, here, here + outs)
-                at, below = bias + outs, here
+                at, below = 0, 0  # a place among the parameters, the place of the layer's inputs
+                for layer in range(layers):
+                    ins, outs = sizes[layer] * LANES, sizes[layer + 1] * LANES
+                    here, bias = below + ins, at + ins * sizes[layer + 1]
+                    for o in range(0, outs, LANES):
+                        total = _load(weights, bias + o)
+                        for i in range(0, ins, LANES):
+                            total = _fma(_load(weights, at + i), _load(values, below + i), total)
+                        _store(values, here + o, total)
+                        at += ins
+                    activate(codes[layer], values, here, here + outs)
+                    at, below = bias + outs, here
 
-            loss, twice = _all(0.0), _all(2.0 * scale)
-            for i in range(sizes[-1]):
-                error = _sub(_load(values, outputs + i * LANES), _gather(targets, starts, i))
-                loss = _fma(error, error, loss)
-                _store(slopes, outputs + i * LANES, _mul(error, twice))
-            _accumulate(totals, 0, loss)
+                loss = _all(0.0)
+                for i in range(sizes[-1]):
+                    error = _sub(_load(values, outputs + i * LANES), _gather(targets, starts, i))
+                    loss = _fma(error, error, loss)
+                    _store(slopes, outputs + i * LANES, _mul(error, twice))
+                _accumulate(totals, 0, loss)
 
-            here = outputs
-            for layer in range(layers - 1, -1, -1):
-                ins, outs = sizes[layer] * LANES, sizes[layer + 1] * LANES
-                bias, below = at - outs, here - ins
-                at = bias - ins * sizes[layer + 1]
-                _through(codes[layer], values, slopes, here, here + outs)
-                for i in range(below, here, LANES):
-                    _store(slopes, i, _all(0.0))
-                for o in range(0, outs, LANES):
-                    slope, row = _load(slopes, here + o), at + (o // LANES) * ins
-                    _update(weights, velocity, bias + o, slope, minus_rate, momentum, decay)
-                    for i in range(0, ins, LANES):
-                        by_weight = _mul(slope, _load(values, below + i))
-                        old = _update(
-                            weights, velocity, row + i, by_weight, minus_rate, momentum, decay
-                        )
-                        if layer > 0:  # nobody asks for slopes by the inputs
-                            passed = _fma(old, slope, _load(slopes, below + i))
-                            _store(slopes, below + i, passed)
-                here = below
+                here = outputs
+                for layer in range(layers - 1, -1, -1):
+                    ins, outs = sizes[layer] * LANES, sizes[layer + 1] * LANES
+                    bias, below = at - outs, here - ins
+                    at = bias - ins * sizes[layer + 1]
+                    _through(codes[layer], values, slopes, here, here + outs)
+                    for i in range(below, here, LANES):
+                        _store(slopes, i, _all(0.0))
+                    for o in range(0, outs, LANES):
+                        slope, row = _load(slopes, here + o), at + (o // LANES) * ins
+                        if alone:
+                            _update(weights, velocity, bias + o, slope, minus_rate, momentum, decay)
+                        else:
+                            _store(gradients, bias + o, _add(slope, _load(gradients, bias + o)))
+                        for i in range(0, ins, LANES):
+                            by_weight = _mul(slope, _load(values, below + i))
+                            if alone:
+                                old = _update(
+                                    weights,
+                                    velocity,
+                                    row + i,
+                                    by_weight,
+                                    minus_rate,
+                                    momentum,
+                                    decay,
+                                )
+                            else:
+                                old = _load(weights, row + i)
+                                total = _add(by_weight, _load(gradients, row + i))
+                                _store(gradients, row + i, total)
+                            if layer > 0:  # nobody asks for slopes by the inputs
+                                passed = _fma(old, slope, _load(slopes, below + i))
+                                _store(slopes, below + i, passed)
+                    here = below
+            if not alone:
+                time = before + epoch * steps + step + 1
+                _move(
+                    rule,
+                    weights,
+                    velocity,
+                    squares,
+                    gradients,
+                    len(weights),
+                    minus_rate,
+                    momentum,
+                    decay,
+                    time,
+                )
         for lane in range(networks):
-            losses[lane, epoch] = totals[lane] * scale / steps
+            losses[lane, epoch] = totals[lane] * scale / count
 
 
 def _compiled(function: Any) -> Any:
