@@ -29,7 +29,7 @@ from cuello.train.history import Epoch
 from cuello.train.loop import Trainable, Watcher, row_order
 from cuello.train.placement import place
 from cuello.train.rows import Rows, batch_bounds
-from cuello.train.settings import Training, adapted_rate
+from cuello.train.settings import RUN, Training, adapted_rate
 from cuello.train.stepper import Stepper
 
 __all__ = ["Outcome", "can_stack", "train_many"]
@@ -189,7 +189,9 @@ class _Stack:
             orders = torch.stack([row_order(own, epoch, len(self.rows)) for own in self.hows])
         torch.manual_seed(sum(own.seed for own in self.hows) + epoch)
         if how.schedule == "adaptive" and epoch:
-            self._adapt()
+            losses = [means.total for means in self.epochs[-RUN - 1 :]]
+            first = [own.learning_rate for own in self.hows]
+            self.rates = adapted_rate(self.rates, first, losses)
         sums: dict[str, Tensor] = {}
         factor = 1.0
         for step, (start, stop) in enumerate(self.bounds):
@@ -255,11 +257,6 @@ class _Stack:
         torch.manual_seed(sum(how.seed for how in self.hows))
         terms = self._terms(Batch(rows.x, rows.y), shared=True)
         return {name: term.double().numpy() for name, term in terms.items()}
-
-    def _adapt(self) -> None:
-        for i, how in enumerate(self.hows):
-            losses = [epoch.total[i] for epoch in self.epochs]
-            self.rates[i] = adapted_rate(self.rates[i], how.learning_rate, losses)
 
     def _state(self) -> dict[str, Tensor]:
         return {"weights": self.flat, **{f"buffer {k}": v for k, v in self.buffers.items()}}
