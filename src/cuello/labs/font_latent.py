@@ -30,10 +30,10 @@ HIDDEN = ((), (20,), (20, 10))
 SIDE = 20
 """Points of the grid a side: 400 in all."""
 
-SMALL, WIDE = [20], [100, 50]
+SMALL, DEEP = [20], [100, 100, 100]
 BETTER: list[dict[str, Any]] = [
     {"kind": kind, "kind_options": options, "hidden": hidden, "reduction": "sum"}
-    for hidden in (SMALL, WIDE)
+    for hidden in (SMALL, DEEP)
     for kind, options in (("plain", {}), ("variational", {"beta": 0.3}), ("variational", {}))
 ]
 
@@ -43,14 +43,11 @@ Array = npt.NDArray[Any]
 def trials(quick: bool) -> list[Trial]:
     """Return 30 seeds of the published networks, and 10 of the plain and variational ones."""
     faithful = [{"hidden": list(hidden)} for hidden in HIDDEN]
-    better = over(
-        2 if quick else 10,
-        BETTER,
-        protocol="adam",
-        learning_rate=0.003,
-        epochs=100 if quick else 3000,
-    )
-    return over(3 if quick else 30, faithful, epochs=40 if quick else 1000) + better
+    rate = {"protocol": "adam", "learning_rate": 0.003}
+    if quick:
+        deep = [own for own in BETTER if own["hidden"] == DEEP]
+        return over(3, faithful, epochs=30) + over(2, deep, **rate, epochs=100)
+    return over(30, faithful, epochs=1000) + over(10, BETTER, **rate, epochs=3000)
 
 
 def run(missing: list[Trial]) -> Ran:
@@ -71,7 +68,7 @@ def run(missing: list[Trial]) -> Ran:
             "distinct": distinct,
             "codes": np.round(codes, 3).tolist(),
         }
-        if trial.seed == 0 and "protocol" in trial.options:
+        if trial.seed == 0 and trial.options["hidden"] == DEEP:
             result |= {"x": np.round(x, 3).tolist(), "y": np.round(y, 3).tolist()}
             result["plane"] = np.round(decoded, 1).tolist()
         return result
@@ -250,7 +247,7 @@ def _planes(better: dict[str, list[Record]]) -> list[Picture]:
         if shown:
             images = np.array(shown[0]["plane"]).reshape(-1, 7, 5)
             with new(width=7.2, height=9.0) as (figure, axes):
-                plane(axes, images, shown[0]["x"], shown[0]["y"], low=-1, high=1)
+                plane(axes, images, shown[0]["x"], shown[0]["y"], low=-1, high=1, gap=1)
                 axes.set_title(label, loc="left")
             name = "plane-" + "-".join(label.replace(",", "").replace(".", "").split())
             caption = f"The decoded plane of the {label} network (seed 0)."

@@ -252,7 +252,7 @@ def _plane_picture(record: Record) -> Picture:
             color="#d55e00",
         )
         left.set(title="codes of the 32 characters", xlim=(-1.1, 1.1), ylim=(-1.1, 1.1))
-        plane(right, np.array(record["plane"]).reshape(-1, 7, 5), side, side, low=-1, high=1)
+        plane(right, np.array(record["plane"]).reshape(-1, 7, 5), side, side, low=-1, high=1, gap=1)
         right.set_title("decoded points of the same plane")
     return Picture(
         name="plane",
