@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from cuello.labs._flips import (
+    BASELINES,
+    COPIES,
+    DRAWS,
+    NETWORKS,
+    SHOWN,
+    TEST_RATES,
+    flip,
+    restored,
+)
 from cuello.labs._font import (
     ADAM_TOLD,
     DECK,
@@ -17,11 +26,9 @@ from cuello.labs._font import (
     characters,
     fit_trials,
     mean_error,
-    nearest,
     network_name,
     of_protocol,
     picture_table,
-    pixel_errors,
 )
 from cuello.labs.base import Findings, Lab, Picture, Table
 from cuello.study.figures import Curve, Published, compare, draw_bands, new
@@ -37,28 +44,6 @@ PUBLISHED = {
     (20, 10, 5): ((1.07, 0.732, 0.256), (0.54, 0.405, 0.231)),
 }
 AUTHORS_SEEDS = 20
-DRAWS = 20
-"""Times that each letter is damaged, besides the one time of the authors' program."""
-
-TEST_RATES = (0.05, 0.1, 0.2, 0.3, 0.4)
-COPIES = 8
-"""Of each character in a step: each is damaged anew."""
-SHOWN = "AFKSIJQ@"
-
-_FLIPS = {
-    "kind": "denoising",
-    "kind_options": {"noise": "flip", "noise_level": 0.2, "noise_share": 1.0},
-}
-_LARGE = {"hidden": [100], "latent_dim": 10, "activation": "relu", "learning_rate": 0.003}
-NETWORKS: dict[str, dict[str, Any]] = {
-    "trained without noise": {**_LARGE, "kind": "plain"},
-    "trained on flips": {**_LARGE, **_FLIPS},
-    "trained on flips, batch norm": {**_LARGE, **_FLIPS, "batch_norm": True},
-    "trained on flips, dropout 0.1": {**_LARGE, **_FLIPS, "dropout": 0.1},
-    "trained on flips, 2 latents": {**_FLIPS, "hidden": [20], "latent_dim": 2},
-}
-
-Array = npt.NDArray[Any]
 
 
 def trials(quick: bool) -> list[Trial]:
@@ -90,11 +75,6 @@ def run(missing: list[Trial]) -> Ran:
     )
 
 
-def flip(rows: Array, rate: float, rng: np.random.Generator) -> Array:
-    """Return rows with the sign of each pixel turned with this probability."""
-    return np.where(rng.random(rows.shape) < rate, -rows, rows).astype(np.float32)
-
-
 def flipped_errors(trained: Trained, seed: int) -> dict[str, list[float]]:
     """Return the errors on damaged letters: of one draw, and the mean of several, by rate."""
     rows, _ = characters(LETTERS)
@@ -105,60 +85,6 @@ def flipped_errors(trained: Trained, seed: int) -> dict[str, list[float]]:
     ]
     return {"once": [errors[0] for errors in every], "errors": np.mean(every, axis=1).tolist()}
 
-
-def restored(restore: Callable[[Array, float], Array], seed: int) -> dict[str, Any]:
-    """Return wrong pixels a character, and the share restored without one, by rate."""
-    rows, _ = characters()
-    rng = np.random.default_rng(seed)
-    wrong, right = [], []
-    for rate in TEST_RATES:
-        clean = np.repeat(rows, DRAWS, axis=0)
-        pixels = pixel_errors(clean, restore(flip(clean, rate, rng), rate))
-        wrong.append(round(float(pixels.mean()), 4))
-        right.append(round(float((pixels == 0).mean()), 4))
-    result: dict[str, Any] = {"diverged": False, "wrong": wrong, "right": right}
-    if seed == 0:
-        shown = flip(characters(SHOWN)[0], 0.2, np.random.default_rng(0))
-        result["images"] = np.round(restore(shown, 0.2), 1).tolist()
-    return result
-
-
-def nearest_character(x: Array, rate: float) -> Array:
-    """Return the character that differs from each row in the fewest pixels."""
-    rows, _ = characters()
-    return rows[nearest(rows, x)[0]]
-
-
-def expected(x: Array, rate: float) -> Array:
-    """Return the mean of the characters by their probability given a row and the rate.
-
-    Its sign is right more often, pixel by pixel, than that of anything else can be.
-    """
-    rows, _ = characters()
-    different = np.sum((x[:, None] > 0) != (rows[None] > 0), axis=2)
-    weight = (rate / (1 - rate)) ** (different - different.min(axis=1, keepdims=True))
-    return np.asarray((weight / weight.sum(axis=1, keepdims=True)) @ rows)
-
-
-def pca(components: int) -> Callable[[Array, float], Array]:
-    """Return what projects rows onto the first principal components of the characters."""
-
-    def project(x: Array, rate: float) -> Array:
-        from sklearn.decomposition import PCA
-
-        fitted = PCA(components).fit(characters()[0])
-        return np.asarray(fitted.inverse_transform(fitted.transform(x)))
-
-    return project
-
-
-BASELINES: dict[str, Callable[[Array, float], Array]] = {
-    "as it is": lambda x, rate: x,
-    "PCA, 2 components": pca(2),
-    "PCA, 10 components": pca(10),
-    "nearest character": nearest_character,
-    "best possible, rate known": expected,
-}
 
 NOT_DRAWN = ("2 components", "dropout 0.1")
 """Methods that the tables have and the figure, which has eight colours, has not."""
@@ -280,17 +206,13 @@ def _methods(records: Sequence[Record]) -> dict[str, list[Record]]:
             if not record["diverged"] and _same(record["options"], options)
         ]
         if own:
-            found[_label(name, options)] = own
+            found[name] = own
     return found
 
 
 def _same(options: dict[str, Any], wanted: dict[str, Any]) -> bool:
     varied = {name for own in NETWORKS.values() for name in own}
     return all(options.get(name) == wanted.get(name) for name in varied)
-
-
-def _label(name: str, options: dict[str, Any]) -> str:
-    return f"{network_name(options['hidden'], options['latent_dim'])} {name}"
 
 
 def _table(methods: dict[str, list[Record]], measured: str) -> Table:
@@ -356,7 +278,8 @@ LAB = Lab(
         "in which the loss fell, a tenth of it times eta less where it rose",
         "epochs": "1000; 2000 of the better ones",
         "seeds": "40 a network; 10 of the better ones and of baselines",
-        "better": f"{ADAM_TOLD}; with 10 latents: from 0.003, ReLU inside; {COPIES} damaged copies "
+        "better": f"{ADAM_TOLD}; 35-100-10-100-35, from 0.003, ReLU inside; 2 latents: "
+        f"35-20-2-20-35; {COPIES} damaged copies "
         "of each character a step, each pixel flipped with a probability of 0.2",
     },
     trials=trials,
