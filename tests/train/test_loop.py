@@ -58,6 +58,9 @@ def test_linear_autoencoder_reaches_the_discarded_eigenvalues():
     assert -model.score(X) * 10 == pytest.approx(eigenvalues[3:].sum(), rel=1e-3)
 
 
+PLANNED = sorted(SCHEDULES.keys() - {"adaptive"})  # this one follows the losses instead
+
+
 @given(rows=st.integers(1, 300), batch=st.integers(1, 100))
 def test_batches_cover_every_row_once_and_none_is_left_alone(rows, batch):
     bounds = batch_bounds(rows, batch)
@@ -68,7 +71,7 @@ def test_batches_cover_every_row_once_and_none_is_left_alone(rows, batch):
         assert all(b - a > 1 for a, b in bounds)
 
 
-@given(name=st.sampled_from(sorted(SCHEDULES)), warm_up=st.sampled_from([0.0, 0.1, 0.5, 0.9]))
+@given(name=st.sampled_from(PLANNED), warm_up=st.sampled_from([0.0, 0.1, 0.5, 0.9]))
 def test_schedules_start_at_the_full_rate_and_never_rise(name, warm_up):
     how = Training(schedule=name, warm_up=warm_up)
     factors = [how.rate_factor(warm_up + (1 - warm_up) * t / 50) for t in range(50)]
@@ -167,7 +170,7 @@ STEADY = {"optimizer": "sgd", "momentum": 0.0, "learning_rate": 1.0, "schedule":
 
 
 @given(
-    schedule=st.sampled_from(sorted(SCHEDULES)),
+    schedule=st.sampled_from(PLANNED),
     warm_up=st.sampled_from([0.0, 0.3]),
     rows=st.integers(2, 30),
 )

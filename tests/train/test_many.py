@@ -190,9 +190,9 @@ def test_more_networks_than_fit_are_split(monkeypatch):
     each = module._bytes_each(split[0], Rows(X), hows[0])
     monkeypatch.setattr(module, "_BYTES", 2 * each)
     sizes, told = [], []
-    start = module._Stack.__post_init__
+    start = module.Stack.__post_init__
     monkeypatch.setattr(
-        module._Stack, "__post_init__", lambda self: (sizes.append(len(self.models)), start(self))
+        module.Stack, "__post_init__", lambda self: (sizes.append(len(self.models)), start(self))
     )
     together("stacked", split, hows, watcher=Watcher(step=lambda a, b: told.append((a, b))))
     assert sizes == [2, 2, 1]

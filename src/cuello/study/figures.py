@@ -27,6 +27,7 @@ __all__ = [
     "Published",
     "bands",
     "compare",
+    "draw_bands",
     "image_grid",
     "latent_scatter",
     "new",
@@ -256,7 +257,14 @@ def image_grid(
 
 
 def plane(
-    axes: Axes, images: Array, x: Sequence[float], y: Sequence[float], *, low: float, high: float
+    axes: Axes,
+    images: Array,
+    x: Sequence[float],
+    y: Sequence[float],
+    *,
+    low: float,
+    high: float,
+    gap: int = 0,
 ) -> None:
     """Draw decoded images over a grid of a latent plane, its axes labelled.
 
@@ -266,13 +274,17 @@ def plane(
         Row by row, the smallest y first.
     x, y : sequence of float
         Where in the plane the images lie.
+    gap : int
+        Pixels between images, for those that do not blend into one another.
     """
+    images = np.pad(images, ((0, 0), (0, gap), (0, gap)), constant_values=np.nan)
+    axes.set_facecolor("#c8d4e0")
     _, height, width = images.shape
     lines = images.reshape(len(y), len(x), height, width)[::-1]  # y grows upwards
     sheet = lines.transpose(0, 2, 1, 3).reshape(len(y) * height, len(x) * width)
     axes.imshow(sheet, cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
-    across = np.arange(len(x)) * width + width / 2 - 0.5
-    down = np.arange(len(y)) * height + height / 2 - 0.5
+    across = np.arange(len(x)) * width + (width - gap) / 2 - 0.5
+    down = np.arange(len(y)) * height + (height - gap) / 2 - 0.5
     keep_x, keep_y = _few(len(x)), _few(len(y))
     axes.set_xticks(across[keep_x], [f"{x[i]:.2g}" for i in keep_x])
     axes.set_yticks(down[keep_y], [f"{y[::-1][i]:.2g}" for i in keep_y])

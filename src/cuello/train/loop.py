@@ -24,7 +24,7 @@ from cuello.train.doctor import explain_divergence
 from cuello.train.history import Epoch
 from cuello.train.placement import Placement, place
 from cuello.train.rows import Rows, batch_bounds
-from cuello.train.settings import OPTIMIZERS, Training, adapted_rate
+from cuello.train.settings import OPTIMIZERS, RUN, Training, adapted_rate
 from cuello.train.state import Keeper, State
 
 __all__ = ["Trainable", "Watcher", "train"]
@@ -200,8 +200,8 @@ def epoch_rate(how: Training, history: Sequence[Epoch]) -> float:
     """Return the learning rate of the next epoch, before its schedule's factor."""
     if how.schedule != "adaptive" or not history:
         return how.learning_rate
-    losses = [sum(epoch.train.values()) for epoch in history]
-    return adapted_rate(history[-1].learning_rate, how.learning_rate, losses)
+    losses = [sum(epoch.train.values()) for epoch in history[-RUN - 1 :]]
+    return float(adapted_rate(history[-1].learning_rate, how.learning_rate, losses))
 
 
 def train_step(

@@ -9,37 +9,29 @@ draws of the same distribution.
 
 from __future__ import annotations
 
-import functools
 import math
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, cast
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from cuello.errors import DivergedError
-from cuello.kinds.base import Batch
 from cuello.train import compiled
 from cuello.train.doctor import explain_divergence
 from cuello.train.history import Epoch, Histories, History
-from cuello.train.loop import Trainable, Watcher, row_order
+from cuello.train.loop import Trainable, Watcher
 from cuello.train.placement import place
 from cuello.train.plain_dense import Layers, layers_of, train_plain_dense
 from cuello.train.rows import Rows, batch_bounds
-from cuello.train.settings import Training, adapted_rate
-from cuello.train.stepper import Stepper
+from cuello.train.settings import Training
+from cuello.train.stack import Stack, fill, flat
 
 __all__ = ["Outcome", "can_stack", "train_many"]
 
 _BYTES = 512 * 2**20
 """Memory that one stack may take; more networks are trained one stack after another."""
-
-_LOOK_EVERY = 100  # steps, after which losses are looked at and the weights so far kept
 
 # What may differ between the networks of a stack.
 _OWN = ("learning_rate", "momentum", "weight_decay", "seed")
@@ -123,7 +115,7 @@ def train_many(
     outcomes: list[Outcome] = []
     for i, part in enumerate(parts):
         told = _shifted(watcher, i * steps, len(parts) * steps)
-        stack = _Stack(models[part], hows[part], rows, validation, augment, told)
+        stack = Stack(models[part], hows[part], rows, validation, augment, told)
         # One thread: two were no faster on small matrices, and wait for one another on a machine
         # that has other work (`python -m benchmarks many`).
         with torch.random.fork_rng(devices=[]), alone.limit_threads():
@@ -138,11 +130,11 @@ def _train_compiled(
     hows: Sequence[Training],
     watcher: Watcher,
 ) -> Histories:
-    flat = torch.stack([_flat(model.parameters()) for model in models])
+    weights = torch.stack([flat(model.parameters()) for model in models])
     with torch.random.fork_rng(devices=[]):
-        histories = train_plain_dense(layers, flat.numpy(), rows, hows, watcher)
-    for model, weights in zip(models, flat, strict=True):
-        _fill(model, weights)
+        histories = train_plain_dense(layers, weights.numpy(), rows, hows, watcher)
+    for model, own in zip(models, weights, strict=True):
+        fill(model, own)
         model.eval()
     return histories
 
@@ -166,221 +158,6 @@ def _explain(histories: Histories, i: int, epoch: int, how: Training, rows: Rows
     losses = histories.total[i, :epoch].tolist()
     value = values.get(term, math.nan)
     return DivergedError(explain_divergence(last, term, value, losses, how, largest))
-
-
-class _Losses(nn.Module):
-    """Gives ``losses`` as a call, which is what ``functional_call`` makes."""
-
-    def __init__(self, model: nn.Module, player: str) -> None:
-        super().__init__()
-        self.model, self.player = model, player
-
-    def forward(self, x: Tensor, y: Tensor | None) -> dict[str, Tensor]:
-        model = cast("Trainable", self.model)
-        if not self.training:
-            return model.held_out_losses(Batch(x, y))
-        return model.losses(Batch(x, y), self.player)
-
-
-@dataclass
-class _Stack:
-    """N networks whose weights are the rows of one (N, P) tensor."""
-
-    models: Sequence[nn.Module]
-    hows: Sequence[Training]
-    rows: Rows
-    validation: Rows | None
-    augment: Callable[[Tensor], Tensor] | None
-    watcher: Watcher
-    epochs: list[_Means] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        first = self.models[0]
-        (player,) = cast("Trainable", first).players()
-        self.losses = _Losses(first, player)
-        named = [dict(model.named_parameters()) for model in self.models]
-        self.flat = torch.stack([_flat(weights.values()) for weights in named])
-        self.weights = _views(self.flat, named[0])
-        buffers = [dict(model.named_buffers()) for model in self.models]
-        self.buffers = {k: torch.stack([b[k] for b in buffers]) for k in buffers[0]}
-        self.stepper = Stepper(self.hows, self.flat)
-        self.gradient = torch.empty_like(self.flat)
-        self.bounds = batch_bounds(len(self.rows), self.hows[0].batch_size)
-        self.rates = np.array([how.learning_rate for how in self.hows])
-
-    def train(self) -> Histories:
-        kept = _Kept(self._state())
-        best = np.full(len(self.models), np.inf)
-        steps = 0
-        for epoch in range(self.hows[0].epochs):
-            self.epochs.append(self._run_epoch(epoch))
-            steps += len(self.bounds)
-            held_out = self.epochs[-1].validation
-            if held_out is not None:
-                total = np.sum(list(held_out.values()), axis=0)
-                kept.update(self._state(), total < best)
-                best = np.fmin(best, total)
-            if steps % _LOOK_EVERY < len(self.bounds) or epoch + 1 == self.hows[0].epochs:
-                self.watcher.step(steps, self.hows[0].epochs * len(self.bounds))
-                if held_out is None:
-                    kept.update(self._state(), self.flat.isfinite().all(1).numpy())
-        for i, model in enumerate(self.models):
-            self._put_back(model, i, kept.state)
-        return self._histories()
-
-    def _run_epoch(self, epoch: int) -> _Means:
-        started = time.perf_counter()
-        self.losses.train()
-        how, count = self.hows[0], len(self.bounds)
-        if len(self.bounds) > 1:
-            orders = torch.stack([row_order(own, epoch, len(self.rows)) for own in self.hows])
-        torch.manual_seed(sum(own.seed for own in self.hows) + epoch)
-        if how.schedule == "adaptive" and epoch:
-            self._adapt()
-        sums: dict[str, Tensor] = {}
-        factor = 1.0
-        for step, (start, stop) in enumerate(self.bounds):
-            progress = (epoch * count + step) / (how.epochs * count)
-            factor = how.rate_factor(progress)
-            cast("Trainable", self.losses.model).progress = progress
-            # All rows at once have no order, so they are not copied for each network either.
-            index = None if count == 1 else orders[:, start:stop]
-            terms = self._step(index, torch.from_numpy(self.rates * factor).float()[:, None])
-            for name, term in terms.items():
-                weighted = term.double() * (stop - start)
-                sums[name] = sums[name] + weighted if name in sums else weighted
-        return _Means(
-            train={name: (total / len(self.rows)).numpy() for name, total in sums.items()},
-            validation=None if self.validation is None else self._evaluate(self.validation),
-            rates=self.rates * factor,
-            seconds=time.perf_counter() - started,
-        )
-
-    def _step(self, index: Tensor | None, rate: Tensor) -> dict[str, Tensor]:
-        batch = self._take(index)
-        terms = self._terms(batch, shared=index is None and self.augment is None)
-        total = functools.reduce(torch.add, terms.values()).sum()
-        gradients = torch.autograd.grad(total, list(self.weights.values()))
-        torch.cat([g.flatten(1) for g in gradients], 1, out=self.gradient)
-        self.stepper.step(self.gradient, rate)
-        return {name: term.detach() for name, term in terms.items()}
-
-    def _take(self, index: Tensor | None) -> Batch:
-        """Return the rows (n, ...) for all networks, or those of each (N, B, ...)."""
-        count = len(self.models)
-        if index is None:
-            batch = Batch(self.rows.x, self.rows.y)
-            if self.augment is None:
-                return batch
-            index = torch.arange(len(self.rows)).expand(count, -1)
-        x, y = self.rows.take(index.reshape(-1))
-        if self.augment is not None:
-            x = self.augment(x)
-        x = x.view(*index.shape, *x.shape[1:])
-        return Batch(x, None if y is None else y.view(index.shape))
-
-    def _terms(self, batch: Batch, *, shared: bool) -> dict[str, Tensor]:
-        """Return the named terms, (N,) each."""
-
-        def one(weights: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, y: Any) -> Any:
-            named = {f"model.{k}": v for k, v in (weights | buffers).items()}
-            return functional_call(self.losses, named, (x, y))
-
-        rows = None if shared else 0
-        over = torch.func.vmap(
-            one,
-            in_dims=(0, 0, rows, None if batch.y is None else rows),
-            randomness="different",
-        )
-        terms: dict[str, Tensor] = over(self.weights, self.buffers, batch.x, batch.y)
-        return terms
-
-    @torch.no_grad()
-    def _evaluate(self, rows: Rows) -> dict[str, npt.NDArray[np.float64]]:
-        self.losses.eval()
-        cast("Trainable", self.losses.model).progress = 1.0
-        torch.manual_seed(sum(how.seed for how in self.hows))
-        terms = self._terms(Batch(rows.x, rows.y), shared=True)
-        return {name: term.double().numpy() for name, term in terms.items()}
-
-    def _adapt(self) -> None:
-        for i, how in enumerate(self.hows):
-            losses = [epoch.total[i] for epoch in self.epochs]
-            self.rates[i] = adapted_rate(self.rates[i], how.learning_rate, losses)
-
-    def _histories(self) -> Histories:
-        def stacked(terms: list[dict[str, npt.NDArray[np.float64]]]) -> dict[str, Any]:
-            return {name: np.stack([own[name] for own in terms], axis=1) for name in terms[0]}
-
-        held_out = [means.validation for means in self.epochs if means.validation is not None]
-        return Histories(
-            train=stacked([means.train for means in self.epochs]),
-            validation=stacked(held_out) if held_out else None,
-            rates=np.stack([means.rates for means in self.epochs], axis=1),
-            seconds=sum(m.seconds for m in self.epochs) / len(self.epochs) / len(self.models),
-        )
-
-    def _state(self) -> dict[str, Tensor]:
-        return {"weights": self.flat, **{f"buffer {k}": v for k, v in self.buffers.items()}}
-
-    @torch.no_grad()
-    def _put_back(self, model: nn.Module, i: int, state: dict[str, Tensor]) -> None:
-        _fill(model, state["weights"][i])
-        for name, buffer in model.named_buffers():
-            buffer.copy_(state[f"buffer {name}"][i])
-        model.eval()
-        cast("Trainable", model).progress = 1.0
-
-
-@dataclass(frozen=True)
-class _Means:
-    """One epoch of N networks: arrays (N,)."""
-
-    train: dict[str, npt.NDArray[np.float64]]
-    validation: dict[str, npt.NDArray[np.float64]] | None
-    rates: npt.NDArray[np.float64]
-    seconds: float
-
-    @functools.cached_property
-    def total(self) -> list[float]:
-        total: list[float] = np.sum(list(self.train.values()), axis=0).tolist()
-        return total
-
-
-class _Kept:
-    """The weights that each network will end with: its best, or its last good ones."""
-
-    def __init__(self, state: dict[str, Tensor]) -> None:
-        self.state = {name: values.clone() for name, values in state.items()}
-
-    def update(self, state: dict[str, Tensor], which: npt.NDArray[np.bool_]) -> None:
-        """Take over the rows of these networks."""
-        chosen = torch.from_numpy(which).nonzero()[:, 0]
-        for name, values in state.items():
-            self.state[name].index_copy_(0, chosen, values.index_select(0, chosen))
-
-
-def _flat(weights: Iterable[Tensor]) -> Tensor:
-    return torch.cat([weight.detach().reshape(-1) for weight in weights])
-
-
-@torch.no_grad()
-def _fill(model: nn.Module, flat: Tensor) -> None:
-    start = 0
-    for weight in model.parameters():
-        stop = start + weight.numel()
-        weight.copy_(flat[start:stop].view_as(weight))
-        start = stop
-
-
-def _views(flat: Tensor, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return each weight as a view (N, ...) of the flat ones, so that moving those moves it."""
-    views, start = {}, 0
-    for name, weight in like.items():
-        stop = start + weight.numel()
-        views[name] = flat[:, start:stop].view(len(flat), *weight.shape).detach().requires_grad_()
-        start = stop
-    return views
 
 
 def _shapes(model: nn.Module) -> tuple[tuple[str, tuple[int, ...]], ...]:

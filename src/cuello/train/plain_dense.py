@@ -21,7 +21,7 @@ from cuello.train import compiled
 from cuello.train.history import Histories
 from cuello.train.loop import Watcher, row_order
 from cuello.train.rows import Rows, batch_bounds
-from cuello.train.settings import Training, adapted_rate
+from cuello.train.settings import RUN, Training, adapted_rate
 
 __all__ = ["Layers", "layers_of", "train_plain_dense"]
 
@@ -126,8 +126,7 @@ def train_plain_dense(
     for start in range(0, how.epochs, step):
         stop = min(start + step, how.epochs)
         if how.schedule == "adaptive" and start:
-            for i in range(len(hows)):
-                rates[i] = adapted_rate(rates[i], first[i], losses[i, :start].tolist())
+            rates = adapted_rate(rates, first, losses[:, max(0, start - RUN - 1) : start].T)
         all_steps = np.arange(start * steps, stop * steps)
         factors = [how.rate_factor(k / (how.epochs * steps)) for k in all_steps.tolist()]
         losses[:, start:stop] = compiled.train_compiled(

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from cuello.errors import InputError, unknown
 
-__all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "SHUFFLES", "Training", "adapted_rate"]
+__all__ = [
+    "OPTIMIZERS",
+    "PRECISIONS",
+    "RUN",
+    "SCHEDULES",
+    "SHUFFLES",
+    "Training",
+    "adapted_rate",
+]
 
 
 def _sgd(groups: Any, how: Training) -> torch.optim.Optimizer:
@@ -178,45 +188,40 @@ class Training:
         return SCHEDULES[self.schedule]((progress - self.warm_up) / (1.0 - self.warm_up))
 
 
-def adapted_rate(rate: float, first: float, losses: Sequence[float]) -> float:
+RUN = 5
+"""Epochs in a row after which an adaptive rate changes: more than 4."""
+
+
+def adapted_rate(
+    rate: npt.ArrayLike, first: npt.ArrayLike, losses: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
     """Return the learning rate of the next epoch where it follows the training loss.
 
     After more than 4 epochs in a row in which the loss fell, a tenth of the first rate is added;
     after more than 4 in which it rose, the present rate times a tenth of the first is taken away.
-    A run counts anew once it has been answered. It needs the past losses alone, no state.
+    A run goes on after it was answered: each further fall adds again. No state is needed but the
+    last losses.
 
     Parameters
     ----------
-    rate : float
-        That of the last epoch.
-    first : float
+    rate : float or (N,)
+        That of the last epoch, for one network or for each of N.
+    first : float or (N,)
         That of the first epoch.
-    losses : sequence of float
-        Mean training losses so far, oldest first.
+    losses : (epochs,) or (epochs, N)
+        Mean training losses, oldest first; only the last ``RUN + 1`` are looked at.
 
     Examples
     --------
-    >>> adapted_rate(0.5, 0.5, [6, 5, 4, 3, 2, 1])
+    >>> print(adapted_rate(0.5, 0.5, [6, 5, 4, 3, 2, 1]))
     0.55
-    >>> adapted_rate(0.5, 0.5, [1, 2, 3, 4, 5, 6]), adapted_rate(0.5, 0.5, [3, 2, 1])
-    (0.475, 0.5)
+    >>> print(adapted_rate(0.5, 0.5, [1, 2, 3, 4, 5, 6]), adapted_rate(0.5, 0.5, [3, 2, 1]))
+    0.475 0.5
     """
-    falls = _run_length(losses, lambda before, after: after < before)
-    rises = _run_length(losses, lambda before, after: after > before)
-    if falls and falls % _PATIENCE == 0:
-        return rate + 0.1 * first
-    if rises and rises % _PATIENCE == 0:
-        return rate - 0.1 * first * rate
-    return rate
-
-
-_PATIENCE = 5  # more than 4
-
-
-def _run_length(losses: Sequence[float], holds: Callable[[float, float], bool]) -> int:
-    length = 0
-    for place in range(len(losses) - 1, 0, -1):
-        if not holds(losses[place - 1], losses[place]):
-            break
-        length += 1
-    return length
+    present, start = np.asarray(rate, dtype=np.float64), np.asarray(first, dtype=np.float64)
+    steps = np.diff(np.asarray(losses, dtype=np.float64)[-RUN - 1 :], axis=0)
+    if len(steps) < RUN:
+        return present
+    falls, rises = np.all(steps < 0, axis=0), np.all(steps > 0, axis=0)
+    adapted: npt.NDArray[np.float64] = present + 0.1 * start * (falls - present * rises)
+    return adapted
