@@ -6,6 +6,7 @@ too, so that a figure survives a black-and-white printer.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -194,7 +195,8 @@ def draw_bands(axes: Axes, curves: Mapping[str, Curve]) -> None:
     """Draw into axes that are there, as :func:`bands` does."""
     for i, (label, curve) in enumerate(curves.items()):
         runs = np.atleast_2d(np.asarray(curve.runs, dtype=np.float64))
-        with np.errstate(all="ignore"):
+        with warnings.catch_warnings():  # where no trial, or a single one, has a value
+            warnings.simplefilter("ignore", RuntimeWarning)
             mean = np.nanmean(runs, axis=0)
             sd = np.nanstd(runs, axis=0, ddof=1) if len(runs) > 1 else np.zeros_like(mean)
         colour, few = COLOURS[i % len(COLOURS)], len(mean) <= 25
