@@ -51,7 +51,8 @@ def split_rows(name: str, rows: int, held_out: int) -> tuple[Array, Array]:
     if name in _TABLES:
         from sklearn import datasets
 
-        table = getattr(datasets, f"load_{name}")().data
+        raw = {"scaled": False} if name == "diabetes" else {}
+        table = getattr(datasets, f"load_{name}")(**raw).data
     else:
         data = load(name)
         table = data.X.reshape(len(data.X), -1) / 255.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from cuello.labs._curves import best_rates, clearly_below, curve, decide, fit_curves, panels
@@ -41,13 +42,9 @@ Setting = tuple[str, tuple[int, ...]]
 
 def trials(quick: bool) -> list[Trial]:
     """Return every initializer, activation and depth at every rate, 5 seeds each."""
-    size: dict[str, Any]
-    if quick:
-        size = {"set": "digits", "rows": 400, "held_out": 200, "epochs": 10}
-        activations, depths, rates, seeds, width = ("relu",), (1, 4), (0.003,), 3, 32
-    else:
-        size = {"set": "mnist", "rows": 1000, "held_out": 1000, "epochs": 30}
-        activations, depths, rates, seeds, width = tuple(EXPECTED), (1, 6), RATES, 5, 64
+    activations: Sequence[str] = ("relu",) if quick else tuple(EXPECTED)
+    depths, width = ((1, 4), 32) if quick else ((1, 6), 64)
+    rates: Sequence[float] = (0.003,) if quick else RATES
     settings = [
         {"activation": a, "hidden": [width] * d, "initializer": i, "learning_rate": rate}
         for a in activations
@@ -55,7 +52,9 @@ def trials(quick: bool) -> list[Trial]:
         for i in INITIALIZERS
         for rate in rates
     ]
-    return over(seeds, settings, **size)
+    if quick:
+        return over(3, settings, set="digits", rows=400, held_out=200, epochs=10)
+    return over(5, settings, set="mnist", rows=1000, held_out=1000, epochs=30)
 
 
 def run(missing: list[Trial]) -> Ran:
