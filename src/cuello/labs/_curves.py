@@ -12,7 +12,7 @@ import numpy.typing as npt
 from cuello.data import load
 from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many
-from cuello.study.figures import Curve, draw_bands, new
+from cuello.study.figures import Curve, draw_bands, log_axis, new
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial
 
@@ -219,9 +219,9 @@ def panels(
             axes.set_title(title, loc="left")
             axes.set_xlabel(x)
             if log_x:
-                axes.set_xscale("log")
+                log_axis(axes, "x", next(iter(curves.values())).x)
             if log_y:
-                axes.set_yscale("log")
+                log_axis(axes, "y")
             if limits is not None:
                 axes.set_ylim(*limits)
         for line in grid:
