@@ -23,9 +23,9 @@ def records(share):
     ("share", "holds", "said"),
     [
         (0.5, True, "about half of its width"),
-        (0.25, False, "not half of its width"),
-        (1.0, False, "not half of its width"),
-        (0.01, False, "not half of its width"),
+        (0.25, False, "less than half of its width"),
+        (1.0, False, "another share than half of its width"),
+        (0.01, False, "less than half of its width"),
     ],
 )
 def test_verdict_follows_the_records(share, holds, said):

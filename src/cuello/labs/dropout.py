@@ -170,16 +170,18 @@ def near_half(share: Spread) -> bool | None:
 def _verdict(
     holds: bool | None, half: Mapping[int, Spread], test: Mapping[tuple[int, float], Spread]
 ) -> str:
-    said = {True: "about half of", False: "not half of", None: "not clearly half of"}[holds]
+    less = all(share.mean < HALF for share in half.values())
+    more = "less than half" if less else "another share than half"
+    said = {True: "about half", False: more, None: "a share not clearly near half"}[holds]
     listed = ", ".join(f"{share} of {width}" for width, share in half.items())
     widest = max(half)
     with_it, without = test[widest, HALF], test[widest, 0.0]
     better = clearly_below(with_it, without)
     held_out = {True: "lower", False: "higher", None: "not clearly different"}[better]
     return (
-        f"By its training error, a layer with dropout {HALF} is worth {said} its width: {listed} "
-        f"units, means and standard deviations over {half[widest].count} seeds; the held-out error "
-        f"with {widest} units is {held_out} with dropout ({with_it} against {without})."
+        f"By its training error, a layer with dropout {HALF} is worth {said} of its width: "
+        f"{listed} units, means and standard deviations over {half[widest].count} seeds; the held-out "
+        f"error with {widest} units is {held_out} with dropout ({with_it} against {without})."
     )
 
 
