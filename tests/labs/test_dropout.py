@@ -35,8 +35,8 @@ def test_verdict_follows_the_records(share, holds, said):
 
 
 def test_held_out_error_is_told_as_it_is():
-    assert "is higher with dropout" in show(records(0.5)).verdict
-    assert "is lower with dropout" in show(records(1.5)).verdict
+    assert "error is higher with dropout" in show(records(0.5)).verdict
+    assert "error is lower with dropout" in show(records(1.5)).verdict
 
 
 def test_equal_width_lies_on_a_straight_line_in_logarithms():

@@ -57,7 +57,7 @@ def split_rows(name: str, rows: int, held_out: int) -> tuple[Array, Array]:
         data = load(name)
         table = data.X.reshape(len(data.X), -1) / 255.0
         if data.X_test is not None:
-            test = data.X_test[:held_out].reshape(min(held_out, len(data.X_test)), -1) / 255.0
+            test = data.X_test[:held_out].reshape(-1, table.shape[1]) / 255.0
             return table[:rows].astype(np.float32), test.astype(np.float32)
     order = np.random.default_rng(0).permutation(len(table))
     parts = order[held_out : held_out + rows], order[:held_out]

@@ -180,8 +180,9 @@ def _verdict(
     held_out = {True: "lower", False: "higher", None: "not clearly different"}[better]
     return (
         f"By its training error, a layer with dropout {HALF} is worth {said} of its width: "
-        f"{listed} units, means and standard deviations over {half[widest].count} seeds; the held-out "
-        f"error with {widest} units is {held_out} with dropout ({with_it} against {without})."
+        f"{listed} units, means and standard deviations over {half[widest].count} seeds; with "
+        f"{widest} units the held-out error is {held_out} with dropout ({with_it} against "
+        f"{without})."
     )
 
 
