@@ -77,9 +77,9 @@ def show(records: list[Record]) -> Findings:
             equal_width(widths, whole, error) / width for error in values(own, "train_end")
         )
         for (width, rate), own in by.items()
-        if rate > 0
+        if rate > 0 and width >= 4 * widths[0]
     }
-    half = {w: shares[w, HALF] for w in widths if w >= 4 * widths[0]}
+    half = {width: share for (width, rate), share in shares.items() if rate == HALF}
     holds = decide(near_half(own) for own in half.values())
     rows: list[tuple[object, ...]] = [
         (
@@ -112,8 +112,8 @@ def show(records: list[Record]) -> Findings:
                 note="Squared errors summed over the pixels of an image, of the whole network "
                 "after training. Equal share: the layer without dropout that leaves the same "
                 "training error, found between the widths that were tried (straight lines in "
-                "logarithms), as a share of the layer's own width; it cannot be smaller than that "
-                f"of the narrowest, {widths[0]} units.",
+                "logarithms), as a share of the layer's own width; for layers at least four times "
+                f"as wide as the narrowest, {widths[0]} units, below which nothing is found.",
             )
         ],
         pictures=[
