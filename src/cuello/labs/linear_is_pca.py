@@ -276,9 +276,8 @@ LAB = Lab(
     claim="An autoencoder without non-linearities is similar to PCA.",
     source="autoencoder lectures",
     protocol={
-        "data": "wine (178 rows, columns standardised, 3 latents), the 8x8 digits (1,797 rows, "
-        "centred, 10 latents), the first 2,000 training images of MNIST (centred, 6 latents); after so many, eigenvalues drop, else the subspace is "
-        "hardly defined",
+        "data": "wine (178 rows, columns standardised, 3 latents), the 8x8 digits (1,797, centred, "
+        "10), the first 2,000 training images of MNIST (centred, 6); eigenvalues drop there",
         "network": "one linear layer to the code and one back, with biases",
         "models": "squared error alone; squared error and an L2 penalty on all weights; "
         "variational, its noise variance learnt",
