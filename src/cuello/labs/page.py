@@ -13,7 +13,7 @@ from cuello.study.summary import Spread
 
 __all__ = ["index_page", "lab_page"]
 
-_MARKS = {True: "holds", False: "does not hold", None: "not decided"}
+_MARKS = {True: "holds", False: "does not hold", None: "is not decided"}
 
 
 def lab_page(lab: Lab, findings: Findings, figures: Path, *, quick: bool, trials: int) -> str:
