@@ -6,6 +6,7 @@ too, so that a figure survives a black-and-white printer.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ __all__ = [
     "draw_bands",
     "image_grid",
     "latent_scatter",
+    "log_axis",
     "new",
     "plane",
     "save",
@@ -182,9 +184,9 @@ def bands(
         draw_bands(axes, curves)
         axes.set(xlabel=x, ylabel=y)
         if log_x:
-            axes.set_xscale("log")
+            log_axis(axes, "x", next(iter(curves.values())).x)
         if log_y:
-            axes.set_yscale("log")
+            log_axis(axes, "y")
         axes.set_title(title, loc="left")
         if len(curves) > 1:
             axes.legend(fontsize=9)
@@ -195,7 +197,8 @@ def draw_bands(axes: Axes, curves: Mapping[str, Curve]) -> None:
     """Draw into axes that are there, as :func:`bands` does."""
     for i, (label, curve) in enumerate(curves.items()):
         runs = np.atleast_2d(np.asarray(curve.runs, dtype=np.float64))
-        with np.errstate(all="ignore"):
+        with warnings.catch_warnings():  # where no trial, or a single one, has a value
+            warnings.simplefilter("ignore", RuntimeWarning)
             mean = np.nanmean(runs, axis=0)
             sd = np.nanstd(runs, axis=0, ddof=1) if len(runs) > 1 else np.zeros_like(mean)
         colour, few = COLOURS[i % len(COLOURS)], len(mean) <= 25
@@ -210,6 +213,24 @@ def draw_bands(axes: Axes, curves: Mapping[str, Curve]) -> None:
         )
         if len(runs) > 1:
             axes.fill_between(curve.x, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
+
+
+def log_axis(axes: Axes, which: str, ticks: Sequence[float] = ()) -> None:
+    """Make the axis ``x`` or ``y`` logarithmic, with plain numbers: at these ticks, if up to 8."""
+    from matplotlib.ticker import FixedLocator, LogFormatter, NullLocator
+
+    if which == "x":
+        axes.set_xscale("log")
+    else:
+        axes.set_yscale("log")
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    if 0 < len(ticks) <= 8:
+        axis.set_major_locator(FixedLocator(list(ticks)))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+    else:
+        axis.set_major_formatter(LogFormatter())
+        axis.set_minor_formatter(LogFormatter())
 
 
 def latent_scatter(

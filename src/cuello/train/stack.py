@@ -122,7 +122,7 @@ class Stack:
         terms = self._terms(batch, shared=index is None and self.augment is None)
         total = functools.reduce(torch.add, terms.values()).sum()
         gradients = torch.autograd.grad(total, list(self.weights.values()))
-        torch.cat([g.flatten(1) for g in gradients], 1, out=self.gradient)
+        torch.cat([g.reshape(len(g), -1) for g in gradients], 1, out=self.gradient)
         self.stepper.step(self.gradient, rate)
         return {name: term.detach() for name, term in terms.items()}
 
