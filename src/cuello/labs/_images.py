@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,18 @@ from cuello.errors import CuelloWarning
 from cuello.estimators import Autoencoder
 from cuello.estimators.few_label import INVERSE_PENALTIES, folds
 from cuello.estimators.many import fit_many
+from cuello.study.figures import image_grid, new
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = [
     "Images",
+    "checkerboard",
     "draw_labelled",
     "few_label_accuracy",
     "fit_quietly",
+    "image_rows",
     "images",
     "knn_accuracy",
     "rounded",
@@ -124,3 +130,31 @@ def rounded(values: Array, decimals: int = 3) -> list[Any]:
 
 def _flat(rows: Array) -> Array:
     return rows.reshape(len(rows), -1)
+
+
+def checkerboard(residual: Array) -> float:
+    """Return how much of an error's variance alternates from pixel to pixel, per such component.
+
+    The mean power of the three patterns of period two (columns, rows, both) over the mean power of
+    all patterns but the constant: 1 for white noise, far more for a checkerboard.
+
+    Parameters
+    ----------
+    residual : ndarray of shape (n, height, width)
+        An odd last row or column is left out.
+    """
+    _, height, width = residual.shape
+    power = np.abs(np.fft.fft2(residual[:, : height // 2 * 2, : width // 2 * 2])) ** 2
+    mean = power.mean(axis=0)
+    a, b = mean.shape[0] // 2, mean.shape[1] // 2
+    everything = (mean.sum() - mean[0, 0]) / (mean.size - 1)
+    return float((mean[a, 0] + mean[0, b] + mean[a, b]) / 3 / everything)
+
+
+def image_rows(lines: Mapping[str, Array], *, low: float = 0.0, high: float = 1.0) -> Figure:
+    """Draw one line of images (n, height, width) below the other, each under its name."""
+    with new(1, len(lines), width=8.2, height=0.8 * len(lines) + 0.2) as (figure, axes):
+        for place, (label, rows) in zip(np.atleast_1d(axes), lines.items(), strict=True):
+            image_grid(place, rows, columns=len(rows), low=low, high=high)
+            place.set_title(label, loc="left", fontsize=10)
+    return figure
