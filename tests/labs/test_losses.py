@@ -1,13 +1,24 @@
 import numpy as np
 import pytest
 
-from cuello.labs.losses import LOSSES, clean_rows, contaminate, growth, judge, show, trials
+from cuello.labs.losses import (
+    LOSSES,
+    best_constant,
+    clean_rows,
+    contaminate,
+    growth,
+    judge,
+    show,
+    trials,
+)
 from cuello.study.summary import spread
 
 
 def grown(mse, mae, mape, sd=0.01):
     own = {"mse": mse, "mae": mae, "mape": mape}
-    return {("digits", "values"): {k: spread([v - sd, v, v + sd]) for k, v in own.items()}}
+    return {
+        ("constant", "digits", "values"): {k: spread([v - sd, v, v + sd]) for k, v in own.items()}
+    }
 
 
 def test_verdict_both_ways():
@@ -55,7 +66,17 @@ def test_growth_is_over_the_same_loss_without_outliers():
         for t in trials(False)
     ]
     for loss in LOSSES:
-        own = growth(records, "mnist", loss, "values", 0.2)
+        own = growth(records, "mnist", "autoencoder", loss, "values", 0.2)
         assert own.mean == pytest.approx(3.0)
-        assert own.count == 6
+        assert own.count == (3 if loss == "pca" else 6)
     assert show(records).holds is None
+
+
+@pytest.mark.parametrize("loss", ["mse", "mae", "mape"])
+def test_best_constant_has_the_smallest_loss(loss):
+    X = np.random.default_rng(0).uniform(1, 9, (41, 1))
+    grid = np.linspace(1, 9, 4001)[:, None]
+    differences = np.abs(grid - X.T)
+    power = differences**2 if loss == "mse" else differences
+    means = (power / X.T if loss == "mape" else power).mean(axis=1)
+    assert best_constant(X, loss)[0] == pytest.approx(grid[means.argmin(), 0], abs=0.002)

@@ -229,7 +229,8 @@ def judge(
     signs = [sign_of_difference(gain, spread([0.0])) for gain in gained.values()]
     helped = sum(sign > 0 for sign in signs)
     holds = True if helped == len(signs) else False if helped == 0 and min(signs) < 0 else None
-    how = {True: "helps", False: "does not help", None: "does not clearly help everywhere"}[holds]
+    mixed = "helps in some cases and not in others" if helped else "does not clearly help"
+    how = {True: "helps", False: "does not help", None: mixed}[holds]
     listed = "; ".join(
         f"{METHODS[method][0]} with {count} labels a class, "
         f"{accuracy[without[method], count]} to {accuracy[method, count]}"

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
-from cuello.labs._images import fit_quietly, image_rows, images, rounded
+from cuello.labs._images import fit_quietly, image_rows, rounded
+from cuello.labs._outliers import OUTLIERS, best_constant, clean_rows, contaminate
 from cuello.labs.base import Findings, Lab, Picture, Table
 from cuello.study.figures import Curve, draw_bands, new
 from cuello.study.summary import Spread, group, sign_of_difference, spread, values
@@ -18,7 +19,8 @@ from cuello.study.trials import Ran, Record, Trial, over
 
 LOSSES = {"mse": "MSE", "mae": "MAE", "mape": "MAPE", "huber": "Huber", "pca": "PCA"}
 ROBUST = ("mae", "mape")
-OUTLIERS = {"values": "single values times 10", "rows": "rows of values times 1 to 10"}
+CONSTANT = ("mse", *ROBUST)
+FITS = {"constant": "best constant", "autoencoder": "autoencoder"}
 HIGHEST = 0.2
 """Share of outliers at which the verdict is given."""
 
@@ -31,7 +33,7 @@ TRAINING: Mapping[str, Any] = {
     "batch_size": 32,
 }
 SETS: Mapping[str, Mapping[str, Any]] = {
-    "digits": {"rows": 400, "hidden": [32], "latent_dim": 8, "epochs": 50},
+    "digits": {"rows": 300, "hidden": [32], "latent_dim": 8, "epochs": 50},
     "breast-cancer": {"rows": 380, "hidden": [32], "latent_dim": 6, "epochs": 100},
     "mnist": {"rows": 1500, "hidden": [128], "latent_dim": 16, "epochs": 20},
 }
@@ -47,13 +49,19 @@ def trials(quick: bool) -> list[Trial]:
     dirt: list[dict[str, Any]] = [{"outliers": "none", "share": 0.0}]
     dirt += [{"outliers": kind, "share": share} for kind in OUTLIERS for share in shares]
     settings = [
-        {"data": name, **SETS[name], **own, "draw": draw, "loss": loss}
+        {"data": name, **SETS[name], **own, "draw": draw, "fit": fit, "loss": loss}
         for name in names
         for own in dirt
         for draw in range(draws)
-        for loss in LOSSES
+        for fit in FITS
+        for loss in (CONSTANT if fit == "constant" else LOSSES)
     ]
-    return over(seeds, settings)
+    return [trial for trial in over(seeds, settings) if trial.seed == 0 or not _exact(trial)]
+
+
+def _exact(trial: Trial) -> bool:
+    """Whether nothing is random but the outliers."""
+    return bool(trial.options["fit"] == "constant" or trial.options["loss"] == "pca")
 
 
 def run(missing: list[Trial]) -> Ran:
@@ -66,11 +74,14 @@ def run(missing: list[Trial]) -> Ran:
         clean, test = clean_rows(name, own[0].options["rows"])
         train = contaminate(clean, outliers, share, np.random.default_rng(draw))
         for trial in own:
-            if trial.options["loss"] == "pca":
+            if trial.options["fit"] == "constant":
+                output = np.broadcast_to(best_constant(train, trial.options["loss"]), test.shape)
+                yield trial, _measure(test, output, trial)
+            elif trial.options["loss"] == "pca":
                 pca = fit_pca(train, trial.options["latent_dim"], seed=trial.seed)
                 output = pca.inverse_transform(pca.transform(test.reshape(len(test), -1)))
                 yield trial, _measure(test, output.reshape(test.shape), trial)
-        networks = [trial for trial in own if trial.options["loss"] != "pca"]
+        networks = [trial for trial in own if not _exact(trial)]
         models = [
             Autoencoder(
                 **TRAINING,
@@ -87,47 +98,25 @@ def run(missing: list[Trial]) -> Ran:
             yield networks[place], result
 
 
-def clean_rows(name: str, rows: int) -> tuple[Array, Array]:
-    """Return training and test rows, every value in 1..2 (MAPE needs values far from 0)."""
-    if name != "breast-cancer":
-        data = images(name, rows, 500)
-        return data.X + 1, data.X_test + 1
-    from sklearn.datasets import load_breast_cancer
-
-    X = load_breast_cancer().data[np.random.default_rng(0).permutation(569)]
-    low, high = X[:rows].min(axis=0), X[:rows].max(axis=0)
-    X = (1 + (X - low) / (high - low)).astype(np.float32)
-    return X[:rows], X[rows:]
-
-
-def contaminate(X: Array, outliers: str, share: float, rng: np.random.Generator) -> Array:
-    """Return the rows with outliers, see :data:`OUTLIERS`, in that share of values or rows."""
-    if outliers == "values":
-        return np.where(rng.random(X.shape) < share, X * 10, X)
-    if outliers == "rows":
-        hit = rng.permutation(len(X))[: round(share * len(X))]
-        X = X.copy()
-        X[hit] *= rng.uniform(1, 10, X[hit].shape).astype(X.dtype)
-    return X
-
-
 def _measure(test: Array, output: Array, trial: Trial) -> dict[str, Any]:
     measured: dict[str, Any] = {
         "rmse": float(np.sqrt(np.mean((test - output) ** 2))),
         "mae": float(np.mean(np.abs(test - output))),
     }
-    first = trial.seed == 0 and trial.options["draw"] == 0
+    first = trial.seed == 0 and trial.options["fit"] != "constant" and trial.options["draw"] == 0
     if first and test.ndim == 3 and trial.options["share"] in (0.0, HIGHEST):
         measured["examples"] = rounded(output[:EXAMPLES].clip(0, 3) - 1, 2)
         measured["originals"] = rounded(test[:EXAMPLES].clip(0, 3) - 1, 2)
     return measured
 
 
-def growth(records: list[Record], data: str, loss: str, outliers: str, share: float) -> Spread:
+def growth(
+    records: list[Record], data: str, fit: str, loss: str, outliers: str, share: float
+) -> Spread:
     """Return the error with outliers, in multiples of that loss's mean error without any."""
 
     def found(kind: str, share: float) -> list[float]:
-        wanted = {"data": data, "loss": loss, "outliers": kind, "share": share}
+        wanted = {"data": data, "fit": fit, "loss": loss, "outliers": kind, "share": share}
         return values((r for r in records if wanted.items() <= _plain(r).items()), "rmse")
 
     without = spread(found("none", 0.0)).mean
@@ -142,7 +131,10 @@ def show(records: list[Record]) -> Findings:
     """Compare how much the error on clean rows grows with outliers among the training rows."""
     names = list(dict.fromkeys(record["options"]["data"] for record in records))
     cases = {
-        (name, kind): {loss: growth(records, name, loss, kind, HIGHEST) for loss in LOSSES}
+        (fit, name, kind): {
+            loss: growth(records, name, fit, loss, kind, HIGHEST) for loss in CONSTANT
+        }
+        for fit in FITS
         for name in names
         for kind in OUTLIERS
     }
@@ -150,14 +142,15 @@ def show(records: list[Record]) -> Findings:
     rows = [
         (
             name,
+            "PCA" if loss == "pca" else FITS[fit],
             "none" if kind == "none" else f"{share:.0%} {OUTLIERS[kind]}",
-            LOSSES[loss],
+            LOSSES["mse" if loss == "pca" else loss],
             spread(values(own, "rmse")),
             spread(values(own, "mae")),
-            growth(records, name, loss, kind, share) if share else None,
+            growth(records, name, fit, loss, kind, share) if share else None,
         )
-        for (name, kind, share, loss), own in group(
-            records, "data", "outliers", "share", "loss"
+        for (name, fit, kind, share, loss), own in group(
+            records, "data", "fit", "outliers", "share", "loss"
         ).items()
         if share in (0.0, HIGHEST)
     ]
@@ -189,6 +182,7 @@ def show(records: list[Record]) -> Findings:
                 title="Error of clean test rows",
                 columns=(
                     "data",
+                    "fit",
                     "outliers in training rows",
                     "loss",
                     "root mean squared error",
@@ -206,36 +200,45 @@ def show(records: list[Record]) -> Findings:
 
 
 def judge(
-    cases: Mapping[tuple[str, str], Mapping[str, Spread]],
+    cases: Mapping[tuple[str, str, str], Mapping[str, Spread]],
 ) -> tuple[bool | None, str]:
     """Return whether MAE's and MAPE's error grows less than MSE's, and the sentence that says so.
 
     Parameters
     ----------
-    cases : mapping of (data, outliers) to loss to Spread
+    cases : mapping of (fit, data, outliers) to loss to Spread
         Error with outliers in multiples of that without.
     """
-    signs = [sign_of_difference(own["mse"], own[loss]) for own in cases.values() for loss in ROBUST]
-    less = sum(sign > 0 for sign in signs)
-    holds = True if less == len(signs) else False if min(signs) < 0 else None
+    signs: dict[str, list[int]] = {}
+    for (fit, _, _), own in cases.items():
+        signs.setdefault(fit, [])
+        signs[fit] += [sign_of_difference(own["mse"], own[loss]) for loss in ROBUST]
+    every = [sign for own in signs.values() for sign in own]
+    holds = True if min(every) > 0 else False if min(every) < 0 else None
     how = {True: "are", False: "are not always", None: "are not clearly"}[holds]
+    counted = " and ".join(
+        f"{sum(sign > 0 for sign in own)} of {len(own)} comparisons with the {FITS[fit]}"
+        for fit, own in signs.items()
+    )
     listed = "; ".join(
-        f"{name}, {OUTLIERS[kind]}: {own['mse']} (MSE), {own['mae']} (MAE), {own['mape']} (MAPE)"
-        for (name, kind), own in cases.items()
+        f"{FITS[fit]}, {name}, {OUTLIERS[kind]}: {own['mse']}, {own['mae']}, {own['mape']}"
+        for (fit, name, kind), own in cases.items()
     )
     return holds, (
         f"MAE and MAPE {how} more robust to outliers than MSE: with {HIGHEST:.0%} of them the "
-        f"error of clean rows, in multiples of that without, is smaller than MSE's in {less} of "
-        f"{len(signs)} comparisons ({listed})."
+        f"error of clean rows, in multiples of that without, is smaller than MSE's in {counted} "
+        f"(MSE, MAE and MAPE: {listed})."
     )
 
 
 def _curves(records: list[Record], names: list[str]) -> Any:
-    rows = len(names)
-    with new(2, rows, width=10.5, height=3.6 * rows + 0.5, squeeze=False) as (figure, axes):
-        for line, name in zip(axes, names, strict=True):
+    lines = [(name, fit) for name in names for fit in FITS]
+    height = 3.2 * len(lines) + 0.5
+    with new(2, len(lines), width=10.5, height=height, squeeze=False) as (figure, axes):
+        for line, (name, fit) in zip(axes, lines, strict=True):
             for place, kind in zip(line, OUTLIERS, strict=True):
-                own = [r for r in records if r["options"]["data"] == name]
+                wanted = {"data": name, "fit": fit}
+                own = [r for r in records if wanted.items() <= _plain(r).items()]
                 own = [r for r in own if r["options"]["outliers"] in ("none", kind)]
                 curves = {}
                 for (loss,), mine in group(own, "loss").items():
@@ -244,9 +247,9 @@ def _curves(records: list[Record], names: list[str]) -> Any:
                     curves[LOSSES[loss]] = Curve([100 * share for (share,) in by_share], runs)
                 draw_bands(place, curves)
                 place.set(xlabel="outliers among training data (%)", ylabel="root mean sq. error")
-                place.set_title(f"{name}: {OUTLIERS[kind]}", loc="left", fontsize=10)
+                place.set_title(f"{name}, {FITS[fit]}: {OUTLIERS[kind]}", loc="left", fontsize=10)
                 place.set_yscale("log")
-        handles = axes[0, 0].get_legend_handles_labels()
+        handles = axes[1, 0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside upper left", ncols=len(LOSSES), fontsize=9)
     return figure
 
@@ -272,7 +275,8 @@ LAB = Lab(
         "linear output",
         "training": "Adam, learning rate 0.005 with a cosine schedule, batches of 32; 100 epochs "
         "(20 for MNIST)",
-        "baseline": "PCA with as many components",
+        "baselines": "the best constant row for each loss (mean, median, weighted median), where "
+        "outliers are seen by the loss alone; PCA with as many components",
         "seeds": "3 draws of outliers with 2 of weights each",
     },
     trials=trials,
