@@ -239,8 +239,7 @@ def _pictures(
         ),
         Picture(
             name="error-against-time",
-            caption="Error on held-out training images against seconds of training and against "
-            "epochs; one thin line a seed.",
+            caption="Held-out error against seconds and epochs of training; one line a seed.",
             figure=_curves(trained),
         ),
     ]

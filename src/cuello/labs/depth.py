@@ -65,7 +65,7 @@ def trials(quick: bool) -> list[Trial]:
             "rows": 5000,
             "test_rows": 2000,
             "width": 128,
-            "epochs": 40,
+            "epochs": 30,
             "batch_size": 128,
         }
     )
@@ -270,7 +270,7 @@ LAB = Lab(
         "data": "5,000 MNIST images without labels, 2,000 of the official test images",
         "network": "dense, 0, 1, 2 or 4 hidden layers of 128 on each side, ReLU; codes of 2 to "
         "512; linear output, mean squared error",
-        "training": "Adam, learning rate 0.002 with a cosine schedule, batches of 128, 40 epochs",
+        "training": "Adam, learning rate 0.002 with a cosine schedule, batches of 128, 30 epochs",
         "few labels": "10 a class, logistic regression on the codes, its penalty chosen by "
         "cross-validation among them",
         "baselines": "PCA with as many components; the pixels themselves",
