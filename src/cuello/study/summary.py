@@ -13,7 +13,7 @@ from scipy import stats
 
 from cuello.study.trials import Record
 
-__all__ = ["Spread", "group", "spread", "values"]
+__all__ = ["Spread", "group", "sign_of_difference", "spread", "values"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,31 @@ def spread(measured: Iterable[float | None]) -> Spread:
     mean, sd = float(finite.mean()), float(finite.std(ddof=1)) if n > 1 else 0.0
     half = float(stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n) if n > 1 else math.nan
     return Spread(mean, sd, mean - half, mean + half, n, len(every) - n)
+
+
+def sign_of_difference(a: Spread, b: Spread) -> int:
+    """Return 1 if the mean of ``a`` is above that of ``b``, -1 if below, 0 if noise hides it.
+
+    Welch's t-test at 5 %. Single values, which have no deviation, count as exact.
+
+    Examples
+    --------
+    >>> low, high = spread([1.0, 2.0, 3.0]), spread([7.0, 8.0, 9.0])
+    >>> sign_of_difference(low, high), sign_of_difference(high, low)
+    (-1, 1)
+    >>> sign_of_difference(low, spread([1.5, 2.5, 3.5]))
+    0
+    """
+    if not (a.count and b.count):
+        return 0
+    difference = a.mean - b.mean
+    squares = [(s.standard_error**2, s.count) for s in (a, b)]
+    error = math.sqrt(sum(square for square, _ in squares))
+    if error > 0.0:
+        freedom = error**4 / sum(square**2 / (n - 1) for square, n in squares if n > 1)
+        if abs(difference) <= float(stats.t.ppf(0.975, freedom)) * error:
+            return 0
+    return (difference > 0) - (difference < 0)
 
 
 def group(records: Sequence[Record], *names: str) -> dict[tuple[Any, ...], list[Record]]:

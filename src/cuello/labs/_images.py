@@ -1,0 +1,160 @@
+"""Small images for the labs: rows, a few labels, and what codes say of classes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from cuello.data import load
+from cuello.data.drawing import draw
+from cuello.data.splits import part, split
+from cuello.errors import CuelloWarning
+from cuello.estimators import Autoencoder
+from cuello.estimators.few_label import INVERSE_PENALTIES, folds
+from cuello.estimators.many import fit_many
+from cuello.study.figures import image_grid, new
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "Images",
+    "checkerboard",
+    "draw_labelled",
+    "few_label_accuracy",
+    "fit_quietly",
+    "image_rows",
+    "images",
+    "knn_accuracy",
+    "rounded",
+]
+
+Array = npt.NDArray[Any]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Training and test rows, (n, height, width) in 0..1, with their classes (n,)."""
+
+    X: Array
+    y: Labels
+    X_test: Array
+    y_test: Labels
+
+
+def images(name: str, rows: int | None = None, test_rows: int | None = None) -> Images:
+    """Return so many rows of a named set, always the same ones; None: all there are.
+
+    Sets without an official test part give a third of their rows to it.
+    """
+    data = load(name)
+    own = split(data, validation=0.01, test=1 / 3, random_state=0)
+    train = np.concatenate([own.train, own.validation])
+    (X, y), (X_test, y_test) = part(data, train), part(data, own.test)
+    assert y is not None
+    assert y_test is not None
+    X, y = _some(X, y, rows)
+    X_test, y_test = _some(X_test, y_test, test_rows)
+    return Images(X=X, y=y, X_test=X_test, y_test=y_test)
+
+
+def _some(X: Array, y: Labels, count: int | None) -> tuple[Array, Labels]:
+    chosen = np.random.default_rng(0).permutation(len(X))[:count]
+    return (X[chosen] / np.float32(255)).astype(np.float32), y[chosen]
+
+
+def draw_labelled(y: Labels, per_class: int, seed: int) -> Labels:
+    """Return the places of ``per_class`` random rows of every class.
+
+    Examples
+    --------
+    >>> y = np.array([0, 0, 1, 1, 1])
+    >>> y[draw_labelled(y, 2, seed=0)]
+    array([0, 0, 1, 1])
+    """
+    classes = [str(code) for code in np.unique(y)]
+    return draw(y, per_class * len(classes), np.random.default_rng(seed), classes)
+
+
+def knn_accuracy(codes: Array, y: Labels, test: Array, y_test: Labels) -> float:
+    """Return the share of test codes (m, k) whose class 5 nearest codes (n, k) vote for."""
+    model = KNeighborsClassifier(min(5, len(codes))).fit(_flat(codes), y)
+    return float(model.score(_flat(test), y_test))
+
+
+def few_label_accuracy(
+    codes: Array, y: Labels, test: Array, y_test: Labels, *, per_class: int, seed: int
+) -> float:
+    """Return the accuracy of a logistic regression that is told a few labels a class.
+
+    Its penalty is chosen by cross-validation among those labels. The seed draws them.
+    """
+    told = draw_labelled(y, per_class, seed)
+    parts = folds(y[told], 3, seed)
+    search = GridSearchCV(LogisticRegression(max_iter=2000), {"C": INVERSE_PENALTIES}, cv=parts)
+    model = make_pipeline(StandardScaler(), search).fit(_flat(codes[told]), y[told])
+    return float(model.score(_flat(test), y_test))
+
+
+def fit_quietly(models: Sequence[Autoencoder], X: Array) -> Iterator[tuple[int, bool]]:
+    """Fit estimators as :func:`fit_many` does; yield the place of each, and whether it diverged.
+
+    What a lab provokes on purpose (dead latents, a code that copies) is no news: no warnings.
+    """
+    fits = fit_many(models, X)
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CuelloWarning)
+            fitted = next(fits, None)
+        if fitted is None:
+            return
+        yield fitted[0], fitted[1] is not None
+
+
+def rounded(values: Array, decimals: int = 3) -> list[Any]:
+    """Return an array as lists of short numbers, for a record."""
+    lists: list[Any] = np.round(np.asarray(values, dtype=np.float64), decimals).tolist()
+    return lists
+
+
+def _flat(rows: Array) -> Array:
+    return rows.reshape(len(rows), -1)
+
+
+def checkerboard(residual: Array) -> float:
+    """Return how much of an error's variance alternates from pixel to pixel, per such component.
+
+    The mean power of the three patterns of period two (columns, rows, both) over the mean power of
+    all patterns but the constant: 1 for white noise, far more for a checkerboard.
+
+    Parameters
+    ----------
+    residual : ndarray of shape (n, height, width)
+        An odd last row or column is left out.
+    """
+    _, height, width = residual.shape
+    power = np.abs(np.fft.fft2(residual[:, : height // 2 * 2, : width // 2 * 2])) ** 2
+    mean = power.mean(axis=0)
+    a, b = mean.shape[0] // 2, mean.shape[1] // 2
+    everything = (mean.sum() - mean[0, 0]) / (mean.size - 1)
+    return float((mean[a, 0] + mean[0, b] + mean[a, b]) / 3 / everything)
+
+
+def image_rows(lines: Mapping[str, Array], *, low: float = 0.0, high: float = 1.0) -> Figure:
+    """Draw one line of images (n, height, width) below the other, each under its name."""
+    with new(1, len(lines), width=8.2, height=0.8 * len(lines) + 0.2) as (figure, axes):
+        for place, (label, rows) in zip(np.atleast_1d(axes), lines.items(), strict=True):
+            image_grid(place, rows, columns=len(rows), low=low, high=high)
+            place.set_title(label, loc="left", fontsize=10)
+    return figure
