@@ -256,7 +256,14 @@ def image_grid(
 
 
 def plane(
-    axes: Axes, images: Array, x: Sequence[float], y: Sequence[float], *, low: float, high: float
+    axes: Axes,
+    images: Array,
+    x: Sequence[float],
+    y: Sequence[float],
+    *,
+    low: float,
+    high: float,
+    ticks: int = 7,
 ) -> None:
     """Draw decoded images over a grid of a latent plane, its axes labelled.
 
@@ -266,6 +273,8 @@ def plane(
         Row by row, the smallest y first.
     x, y : sequence of float
         Where in the plane the images lie.
+    ticks : int
+        At most as many labels an axis: fewer in a small panel.
     """
     _, height, width = images.shape
     lines = images.reshape(len(y), len(x), height, width)[::-1]  # y grows upwards
@@ -273,13 +282,13 @@ def plane(
     axes.imshow(sheet, cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
     across = np.arange(len(x)) * width + width / 2 - 0.5
     down = np.arange(len(y)) * height + height / 2 - 0.5
-    keep_x, keep_y = _few(len(x)), _few(len(y))
+    keep_x, keep_y = _few(len(x), ticks), _few(len(y), ticks)
     axes.set_xticks(across[keep_x], [f"{x[i]:.2g}" for i in keep_x])
     axes.set_yticks(down[keep_y], [f"{y[::-1][i]:.2g}" for i in keep_y])
     axes.grid(False)
     axes.set(xlabel="latent 1", ylabel="latent 2")
 
 
-def _few(count: int, most: int = 7) -> list[int]:
+def _few(count: int, most: int) -> list[int]:
     places = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
     return [int(place) for place in places]
