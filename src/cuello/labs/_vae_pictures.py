@@ -50,8 +50,8 @@ def draw(records: list[Record], looks: Sequence[int], axes: Mapping[str, Array])
         ),
         Picture(
             name="losses",
-            caption="The two terms of the loss over the epochs: the reconstruction gets better, "
-            "and codes say more.",
+            caption="The two terms of the loss over the epochs, mean and one standard deviation "
+            "over seeds.",
             figure=_losses(records),
         ),
         Picture(
