@@ -18,6 +18,7 @@ _NAMES = (
     "training_loop",
     "players",
     "conv",
+    "vae_latent",
     "peers",
     "precision",
     "memory",

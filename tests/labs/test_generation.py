@@ -31,19 +31,33 @@ def test_copies_are_at_distance_0_of_images_and_of_features():
     assert judge.judge(1.0 - X, keep=False)["nearest"] > 0.5
 
 
-def record(model, seed, frechet):
+def record(model, seed, frechet, closest):
     samplers = ("real",) if model == lab.REAL else lab.SAMPLERS
     images = {name: pack(np.zeros((10, 8, 8))) for name in ("images", "neighbours")}
     by = {
-        name: {"frechet": frechet + 0.01 * seed, "nearest": 2.0, "closest": 1.0, **images}
+        name: {"frechet": frechet + 0.01 * seed, "nearest": 2.0, "closest": closest, **images}
         for name in samplers
     }
     return {"options": {"data": "digits", "model": model}, "seed": seed, "samplers": by, "side": 8}
 
 
-@pytest.mark.parametrize(("ours", "holds"), [(1.0, True), (5.0, False), (2.995, False)])
-def test_verdict(ours, holds):
-    distances = {lab.REAL: 0.1, lab.PCA_NAME: 3.0, "plain": 4.0, "variational": ours}
-    findings = lab.show([record(m, s, d) for m, d in distances.items() for s in (0, 1)])
+@pytest.mark.parametrize(
+    ("ours", "closest", "holds", "told"),
+    [
+        (1.0, 1.0, True, "no copies"),
+        (1.0, 0.01, False, "are copies"),
+        (5.0, 1.0, False, "a larger one in 1"),
+        (2.995, 1.0, None, "in 0 of 1 sets, a larger one in 0"),
+    ],
+)
+def test_verdict(ours, closest, holds, told):
+    distances = {lab.REAL: 0.1, lab.PCA_NAME: 3.0, "plain": 5.5, "variational": ours}
+    findings = lab.show(
+        [
+            record(m, s, d, closest if m == "variational" else 1.0)
+            for m, d in distances.items()
+            for s in (0, 1)
+        ]
+    )
     assert findings.holds is holds
-    assert f"in {int(holds)} of 1 sets" in findings.verdict
+    assert told in findings.verdict
