@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,10 +56,12 @@ class Images:
         return int(self.X.shape[1])
 
 
+@functools.lru_cache(maxsize=1)  # trials come set by set
 def read_images(name: str, rows: int | None = None, test_rows: int | None = None) -> Images:
     """Read a named set, or the first rows of it.
 
-    ``digits``, which has no test part, lends the last quarter of its rows to it.
+    ``digits``, which has no test part, lends the last quarter of its rows to it. The arrays are
+    shared by all who ask for the same: do not change them.
     """
     data = load(name)
     X, y, X_test, y_test = data.X, data.y, data.X_test, data.y_test
