@@ -19,6 +19,7 @@ _NAMES = (
     "players",
     "many",
     "conv",
+    "vae_latent",
     "peers",
     "precision",
     "memory",

@@ -286,6 +286,7 @@ def plane(
     low: float,
     high: float,
     gap: int = 0,
+    ticks: int = 7,
 ) -> None:
     """Draw decoded images over a grid of a latent plane, its axes labelled.
 
@@ -297,6 +298,8 @@ def plane(
         Where in the plane the images lie.
     gap : int
         Pixels between images, for those that do not blend into one another.
+    ticks : int
+        At most as many labels an axis: fewer in a small panel.
     """
     images = np.pad(images, ((0, 0), (0, gap), (0, gap)), constant_values=np.nan)
     axes.set_facecolor("#c8d4e0")
@@ -306,13 +309,13 @@ def plane(
     axes.imshow(sheet, cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
     across = np.arange(len(x)) * width + (width - gap) / 2 - 0.5
     down = np.arange(len(y)) * height + (height - gap) / 2 - 0.5
-    keep_x, keep_y = _few(len(x)), _few(len(y))
+    keep_x, keep_y = _few(len(x), ticks), _few(len(y), ticks)
     axes.set_xticks(across[keep_x], [f"{x[i]:.2g}" for i in keep_x])
     axes.set_yticks(down[keep_y], [f"{y[::-1][i]:.2g}" for i in keep_y])
     axes.grid(False)
     axes.set(xlabel="latent 1", ylabel="latent 2")
 
 
-def _few(count: int, most: int = 7) -> list[int]:
+def _few(count: int, most: int) -> list[int]:
     places = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
     return [int(place) for place in places]
