@@ -7,7 +7,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from cuello.labs import denoising as lab
-from cuello.labs._images import pack
+from cuello.labs._packed import pack
 
 RNG = np.random.default_rng(0)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cuello.labs import generation as lab
-from cuello.labs._images import Images, pack
+from cuello.labs._packed import Images, pack
 
 RNG = np.random.default_rng(0)
 

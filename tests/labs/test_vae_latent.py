@@ -8,7 +8,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 from cuello.labs import vae_latent as lab
-from cuello.labs._images import pack
+from cuello.labs._packed import pack
 
 
 def test_networks_have_the_published_layers():

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cuello.data.fetch import data_folders
 from cuello.errors import DataError
-from cuello.labs._images import read_images
+from cuello.labs._packed import read_images
 
 __all__ = ["TABLES", "read_images_of", "read_table"]
 

@@ -19,7 +19,7 @@ from cuello.data import load
 from cuello.estimators import Autoencoder
 from cuello.labs import _vae_pictures as pictures
 from cuello.labs._fit import fit
-from cuello.labs._images import pack
+from cuello.labs._packed import pack
 from cuello.labs.base import Findings, Lab, Table
 from cuello.networks.conv import FlattenPixels, ToImage, ToRow, UnflattenPixels
 from cuello.networks.layers import initialize
