@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cuello.labs._font import rate_of
 from cuello.labs.font_learning_rate import sd_interval, show
 from cuello.study.summary import spread
 
@@ -12,7 +13,7 @@ from cuello.study.summary import spread
 def records(errors):
     return [
         {
-            "options": {"learning_rate": eta / 2},
+            "options": {"learning_rate": rate_of(eta)},
             "seed": seed,
             "diverged": False,
             "error": error + 0.01 * seed,

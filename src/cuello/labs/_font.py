@@ -31,6 +31,7 @@ __all__ = [
     "network_name",
     "of_protocol",
     "picture_table",
+    "rate_of",
     "pixel_errors",
 ]
 
@@ -39,8 +40,23 @@ Measure = Callable[["Trained", Trial], dict[str, Any]]
 
 DECK = "course deck 'TP5: Autoencoders'"
 
-# Their delta rule follows the gradient of half the squared error, ours that of all of it: a rate of
-# eta there is eta / 2 here.
+
+def rate_of(eta: float) -> float:
+    """Return the learning rate here that stands for the authors' eta and momentum of 0.8.
+
+    Their delta rule follows the gradient of half the squared error, ours that of all of it. Their
+    momentum adds 0.8 of the last gradient alone, which at small rates is a rate of 1.8 eta; one
+    that accumulates, as ``torch.optim.SGD`` does, comes to 5 eta, and leaves errors of 0.50, 0.33
+    and 0.22 where their program leaves 0.54, 0.43 and 0.31.
+
+    Examples
+    --------
+    >>> round(rate_of(0.0005), 6)
+    0.00045
+    """
+    return (1.0 + 0.8) * eta / 2
+
+
 ONLINE: Mapping[str, Any] = {
     "kind": "plain",
     "activation": "tanh",
@@ -50,8 +66,8 @@ ONLINE: Mapping[str, Any] = {
     "loss": "mse",
     "reduction": "sum",
     "optimizer": "sgd",
-    "momentum": 0.8,
-    "learning_rate": 0.0005 / 2,
+    "momentum": 0.0,  # see rate_of
+    "learning_rate": rate_of(0.0005),
     "schedule": "constant",
     "batch_size": 1,
     "shuffle": "once",
@@ -65,7 +81,8 @@ ONLINE: Mapping[str, Any] = {
 ONLINE_TOLD = {
     "characters": "32 of 7x5 pixels, coded -1/+1; training set and test set are the same",
     "network": "dense, tanh after every layer, the output too; weights and biases from U(-1, 1)",
-    "training": "online: one update a character, in an order shuffled once; momentum 0.8; eta "
+    "training": "online: one update a character, in an order shuffled once; momentum 0.8 of the "
+    "last gradient alone; eta "
     "0.0005 on half the squared error",
     "error": "mean over characters of the mean over 35 pixels of the squared difference, "
     "-1/+1 coding",

@@ -12,6 +12,7 @@ from cuello.labs._font import (
     decode_errors,
     fit_trials,
     network_name,
+    rate_of,
 )
 from cuello.labs.base import Findings, Lab, Picture, Table
 from cuello.study.figures import Curve, bands, compare
@@ -26,7 +27,7 @@ HIDDEN = (20,)
 
 def trials(quick: bool) -> list[Trial]:
     """Return 100 seeds of each rate over 10,000 epochs; 4 over 40 where it must be quick."""
-    settings = [{"learning_rate": eta / 2} for eta in PUBLISHED]  # see ONLINE
+    settings = [{"learning_rate": rate_of(eta)} for eta in PUBLISHED]
     return over(4 if quick else 100, settings, hidden=list(HIDDEN), epochs=40 if quick else 10_000)
 
 
@@ -44,8 +45,9 @@ def run(missing: list[Trial]) -> Ran:
 def show(records: list[Record]) -> Findings:
     """Compare means and standard deviations of the rates."""
     rows, errors, curves = [], {}, {}
-    for (half,), own in group(records, "learning_rate").items():
-        eta = 2 * half
+    etas = {rate_of(eta): eta for eta in PUBLISHED}
+    for (rate,), own in group(records, "learning_rate").items():
+        eta = etas[rate]
         error = spread(values(own, "error"))
         low, high = sd_interval(error)
         errors[eta] = error
@@ -154,7 +156,8 @@ LAB = Lab(
     source=DECK,
     protocol={
         **ONLINE_TOLD,
-        "training": "online: one update a character, in an order shuffled once; momentum 0.8; four "
+        "training": "online: one update a character, in an order shuffled once; momentum 0.8 of "
+        "the last gradient alone; four "
         "etas, each on half the squared error",
         "layers": network_name(HIDDEN),
         "epochs": "10,000",

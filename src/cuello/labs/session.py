@@ -57,6 +57,7 @@ def run_lab(
     """
     _check_data(lab)
     folder = out / (f"{lab.name}-quick" if quick else lab.name)
+    _check_protocol(lab, folder)
     started = time.perf_counter()
     records = run_trials(folder / "trials.jsonl", lab.trials(quick), lab.run, progress)
     findings = lab.show(records)
@@ -89,6 +90,17 @@ def write_index(ended: list[Ended], out: Path) -> Path:
     rows = [(e.lab, e.findings, str(e.page.relative_to(out)), e.quick) for e in ended]
     atomic.write_bytes(path, index_page(rows).encode())
     return path
+
+
+def _check_protocol(lab: Lab, folder: Path) -> None:
+    """Refuse to mix trials of this protocol with those of another one."""
+    path, own = folder / "protocol.json", json.dumps(dict(lab.protocol), indent=2)
+    if path.exists() and path.read_text(encoding="utf-8") != own:
+        raise RunError(
+            f"{folder} holds trials of another protocol; remove that folder, or write elsewhere "
+            "with --out."
+        )
+    atomic.write_bytes(path, own.encode())
 
 
 def _check_data(lab: Lab) -> None:

@@ -183,7 +183,7 @@ def bands(
     with new() as (figure, axes):
         draw_bands(axes, curves)
         axes.set(xlabel=x, ylabel=y)
-        if log_x:
+        if log_x and curves:
             log_axis(axes, "x", next(iter(curves.values())).x)
         if log_y:
             log_axis(axes, "y")
