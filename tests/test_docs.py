@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cuello import networks
+from cuello import labs, networks
 from cuello.kinds import KINDS
 from cuello.kinds.description import describe
 
 DOCS = Path(__file__).parent.parent / "docs"
 
 
-def cells(heading: str) -> dict[str, str]:
+def cells(heading: str, page: str = "kinds.md") -> dict[str, str]:
     """First and second cell of each row of the table below a heading."""
-    section = (DOCS / "kinds.md").read_text(encoding="utf-8").split(f"\n## {heading}\n")[1]
+    section = (DOCS / page).read_text(encoding="utf-8").split(f"\n## {heading}\n")[1]
     rows = [line for line in section.split("\n## ")[0].splitlines() if line.startswith("| `")]
     split = [row.replace("\\|", "/").strip("|").split(" | ") for row in rows]
     return {row[0].strip(" `"): row[1].strip(" `") for row in split}
@@ -26,3 +26,8 @@ def test_every_kind_is_listed_with_its_equation():
 
 def test_every_network_is_listed():
     assert set(cells("Networks")) == set(networks.NETWORKS)
+
+
+def test_every_lab_is_listed_with_its_claim():
+    claims = {name: labs.get(name).claim for name in labs.names()}
+    assert cells("All labs", "labs.md") == claims
