@@ -25,6 +25,7 @@ from cuello.kinds import LOSS_NAMES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS
 from cuello.pipeline import Job
 from cuello.train import OPTIMIZERS, PRECISIONS, SCHEDULES
+from cuello.train.settings import SHUFFLES
 
 RNG = np.random.default_rng(0)
 
@@ -67,6 +68,7 @@ REGISTRIES = {
     "precision": PRECISIONS,
     "scaling": SCALINGS,
     "schedule": SCHEDULES,
+    "shuffle": SHUFFLES,
 }
 
 

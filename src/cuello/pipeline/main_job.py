@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from cuello.errors import CuelloWarning, DataError, DivergedError, InputError, RunError
+from cuello.errors import CuelloWarning, DataError, DivergedError, RunError
 from cuello.estimators import Autoencoder, FewLabelClassifier
 from cuello.estimators.assemble import name_of_source
 from cuello.estimators.baselines import fit_pca
-from cuello.kinds import KINDS
 from cuello.networks import SEQUENCES
 from cuello.pipeline import few_labels
 from cuello.pipeline.job import Job, Progress, Silent
-from cuello.pipeline.model import check_options, estimator
+from cuello.pipeline.model import check_labels, check_options, estimator
 from cuello.pipeline.prepare import Prepared, prepare
 from cuello.pipeline.record import describe_data, peak_memory_mb, run_config
 from cuello.pipeline.results import examples, measure_reconstruction, write_embeddings
@@ -106,11 +105,7 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
             f"{data.source} holds sequences of different lengths (NaN after their end), which "
             f"network={untrained.network!r} cannot read; pass network='sequence' (--network)."
         )
-    if KINDS[untrained.kind].needs_labels and prepared.known_labels is None:
-        raise InputError(
-            f"kind={untrained.kind!r} needs classes and no label is kept; pass labels=300 (as many "
-            "as there are to be), labels=all, or a CSV of file-or-row,label."
-        )
+    check_labels(untrained.kind, prepared.known_labels)
     for which in ("encoder", "decoder"):
         name_of_source(which, getattr(untrained, which))  # or the run could not be kept
     return prepared, untrained.initialize(prepared.train, prepared.known_labels)

@@ -7,14 +7,14 @@ from dataclasses import fields
 
 from cuello.data.augment import Augment
 from cuello.data.scaling import SCALINGS
-from cuello.errors import unknown
+from cuello.errors import InputError, unknown
 from cuello.estimators import Autoencoder
 from cuello.kinds import KINDS, LOSS_NAMES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
 from cuello.pipeline.job import Job
 from cuello.train import Training
 
-__all__ = ["check_options", "estimator"]
+__all__ = ["check_labels", "check_options", "estimator"]
 
 
 def estimator(job: Job) -> Autoencoder:
@@ -42,3 +42,12 @@ def check_options(job: Job) -> None:
     given = model.get_params(deep=False).items()
     numbers = {field.name for field in fields(Training)}
     Training(**{name: value for name, value in given if name in numbers and value != "auto"})
+
+
+def check_labels(kind: str, known: object | None) -> None:
+    """Refuse a kind that needs classes where none is known."""
+    if KINDS[kind].needs_labels and known is None:
+        raise InputError(
+            f"kind={kind!r} needs classes and no label is kept; pass labels=300 (as many as there "
+            "are to be), labels=all, or a CSV of file-or-row,label."
+        )

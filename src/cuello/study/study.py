@@ -19,6 +19,7 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many
 from cuello.metrics import row_errors
 from cuello.pipeline import Job
+from cuello.pipeline.model import check_labels
 from cuello.pipeline.prepare import Prepared, prepare
 from cuello.pipeline.results import unit_width
 from cuello.study.space import Range
@@ -180,6 +181,7 @@ class Study:
         prepared = prepare(job)
         for settings in self.settings() if self.grid else [self.example()]:
             model = Autoencoder(**estimator_options({**self.options, **settings}))
+            check_labels(model.kind, prepared.known_labels)
             model.initialize(prepared.train, prepared.known_labels)
         return prepared
 
