@@ -127,7 +127,9 @@ def compare(
     """
     published = published or {}
     height = 1.3 + 0.42 * len(rows)
-    with new(height=height) as (figure, axes):
+    # Long labels take room from the axes, whose own label needs it.
+    width = max(7.2, 4.4 + 0.1 * max(map(len, rows), default=0))
+    with new(width=width, height=height) as (figure, axes):
         for place, (label, own) in enumerate(rows.items()):
             if own.count:
                 axes.errorbar(
