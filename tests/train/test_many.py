@@ -296,8 +296,39 @@ def test_groups_hold_what_differs_in_rates_and_seeds_only():
         Autoencoder(latent_dim=2, random_state=5, learning_rate=0.1, momentum=0.1),
         Autoencoder(latent_dim=2, initializer="he_uniform", weight_decay=0.1),
         Autoencoder(latent_dim=2, kind_options={"noise_level": 0.1}),
+        Autoencoder(latent_dim=2, kind_options={"noise_level": 0.0}),
+        Autoencoder(latent_dim=2, kind_options={"noise_level": 0.5}),
+        Autoencoder(latent_dim=2, kind_options={"noise_level": 0.5, "noise": "gaussian"}),
     ]
-    assert groups_of(models) == [[0, 2, 3], [1], [4]]
+    assert groups_of(models) == [[0, 2, 3], [1], [4, 6], [5], [7]]
+
+
+@pytest.mark.parametrize("noise", ["gaussian", "masking", "salt_and_pepper", "flip"])
+def test_each_network_of_a_stack_has_its_own_noise(noise):
+    """With nothing learned, the loss is what the noise does: at 0.01 little, at 0.9 much."""
+    rows = np.random.default_rng(0).random((400, 20), dtype=np.float32)
+    models = [
+        Autoencoder(
+            kind_options={"noise": noise, "noise_level": level, "noise_share": 1.0},
+            encoder=torch.nn.Linear(20, 20),
+            decoder=torch.nn.Linear(20, 20),
+            initializer="default",
+            allow_overcomplete=True,
+            learning_rate=0.01,
+            loss="mse",
+            output_activation="identity",
+            epochs=60,
+            validation_fraction=0.0,
+        )
+        for level in (0.01, 0.9)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        said = []
+        assert dict(fit_many(models, rows, say=said.append)) == {0: None, 1: None}
+    assert said == []
+    losses = [model.history_[-1].loss for model in models]
+    assert losses[0] < 0.3 * losses[1]
 
 
 def test_only_plain_dense_networks_under_squared_error_are_compiled():

@@ -140,7 +140,7 @@ def gaussian(
     0.5
     """
     noise = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
-    return torch.add(x, noise, alpha=level)
+    return x + level * noise
 
 
 @register(1.0)
@@ -300,7 +300,13 @@ class Noise:
             "try 0.3, or level=0 for no noise."
         )
 
-    def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def __call__(
+        self,
+        x: Tensor,
+        generator: torch.Generator | None = None,
+        *,
+        level: Tensor | None = None,
+    ) -> Tensor:
         """Draw a noisy version of ``x``; level 0 returns ``x`` itself and draws nothing.
 
         Parameters
@@ -309,6 +315,8 @@ class Noise:
             A batch; never changed.
         generator : torch.Generator, optional
             On the device of ``x``. None: torch's global generator.
+        level : Tensor of shape (), optional
+            Instead of ``self.level``, where that is not 0: one for each network of a stack.
         """
         if not x.is_floating_point():
             raise InputError(
@@ -318,7 +326,12 @@ class Noise:
         if self.level == 0:
             return x
         noisy = NOISES[self.name](
-            x, self.level, low=self.low, high=self.high, generator=generator, **self.options
+            x,
+            self.level if level is None else level,
+            low=self.low,
+            high=self.high,
+            generator=generator,
+            **self.options,
         )
         if self.missing:
             noisy = torch.where(x.isnan(), x, noisy)

@@ -11,6 +11,7 @@ import torch
 
 from cuello.errors import DivergedError
 from cuello.estimators.autoencoder import Autoencoder
+from cuello.kinds import KINDS
 from cuello.train import Watcher
 from cuello.train.many import can_stack, train_many
 
@@ -25,6 +26,8 @@ _OWN = ("random_state", "learning_rate", "momentum", "weight_decay", "initialize
 def groups_of(models: Sequence[Autoencoder]) -> list[list[int]]:
     """Return the places of estimators that may differ only in seeds, rates and initial weights.
 
+    Rates are those of learning, and of noise.
+
     Examples
     --------
     >>> groups_of([Autoencoder(latent_dim=n, random_state=s) for n in (2, 3) for s in (0, 1)])
@@ -33,6 +36,12 @@ def groups_of(models: Sequence[Autoencoder]) -> list[list[int]]:
     groups: dict[str, list[int]] = {}
     for place, model in enumerate(models):
         options = {k: v for k, v in model.get_params(deep=False).items() if k not in _OWN}
+        own = KINDS[model.kind].stacked_options if model.kind in KINDS else ()
+        # Nothing at all may be another computation than a little.
+        options["kind_options"] = {
+            name: bool(value) if name in own else value
+            for name, value in (model.kind_options or {}).items()
+        }
         groups.setdefault(json.dumps(options, default=id, sort_keys=True), []).append(place)
     return list(groups.values())
 

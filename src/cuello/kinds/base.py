@@ -103,6 +103,8 @@ class Autoencoder(nn.Module, ABC):
     """Where it comes from."""
     code_activation: ClassVar[str] = "identity"
     """What ``code_activation="auto"`` means for this kind."""
+    stacked_options: ClassVar[tuple[str, ...]] = ()
+    """Options that may differ between networks trained as one stack: buffers hold them."""
     needs_labels: ClassVar[bool] = False
     """Whether it cannot be trained without classes."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from cuello.data.noise import Noise
@@ -36,6 +37,9 @@ class Denoising(Autoencoder):
 
     equation = "loss(x, decode(encode(noise(x))))"
     paper = "Vincent et al. 2010, JMLR 11, 3371-3408"
+    stacked_options = ("noise_level",)
+
+    level: Tensor
 
     def __init__(
         self,
@@ -54,6 +58,9 @@ class Denoising(Autoencoder):
             high=parts.reconstruction.high,
             missing=parts.reconstruction.missing,
         )
+        # Not part of what is saved: it follows from the options.
+        level = torch.tensor(noise_level, dtype=torch.float64)
+        self.register_buffer("level", level, persistent=False)
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the code (B, K) of the row as it is: no noise is added."""
@@ -62,5 +69,5 @@ class Denoising(Autoencoder):
 
     def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
         """Return the loss of reconstructing the clean rows from damaged ones."""
-        sums = self.decoder(self.encoder(self.noise(batch.x)))
+        sums = self.decoder(self.encoder(self.noise(batch.x, level=self.level)))
         return {"reconstruction": self.reconstruction(sums, batch.x)}
