@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cuello.labs import generation as lab
-from cuello.labs._packed import Images, pack
+from cuello.labs._images import Images
+from cuello.labs._packed import pack
 
 RNG = np.random.default_rng(0)
 
@@ -24,7 +25,7 @@ def test_samplers_draw_from_their_laws():
 def test_copies_are_at_distance_0_of_images_and_of_features():
     X = RNG.random((60, 8, 8), dtype=np.float32)
     y = np.zeros(60, dtype=np.int64)
-    judge = lab.Judge(Images(X, y, X[:5], y[:5], ("a",)), epochs=1)
+    judge = lab.Judge(Images(X=X, y=y, X_test=X[:5], y_test=y[:5], classes=("a",)), epochs=1)
     copied = judge.judge(X, keep=False)
     assert copied["nearest"] == pytest.approx(0.0, abs=1e-3)
     assert copied["frechet"] == pytest.approx(0.0, abs=1e-6)

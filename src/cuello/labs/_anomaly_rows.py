@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cuello.data.fetch import data_folders
 from cuello.errors import DataError
-from cuello.labs._packed import read_images
+from cuello.labs._images import images
 
 __all__ = ["TABLES", "read_images_of", "read_table"]
 
@@ -65,5 +65,5 @@ def _breast_cancer() -> tuple[Array, Array]:
 
 def read_images_of(name: str, normal: int) -> tuple[Array, Array, Array]:
     """Return training images of one class, all test images, and which are of another class."""
-    images = read_images(name)
-    return images.X[images.y == normal], images.X_test, (images.y_test != normal).astype(np.int64)
+    data = images(name)
+    return data.X[data.y == normal], data.X_test, (data.y_test != normal).astype(np.int64)

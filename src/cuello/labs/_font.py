@@ -25,6 +25,7 @@ __all__ = [
     "Trained",
     "characters",
     "decode_errors",
+    "errors_and_curve",
     "fit_trials",
     "mean_error",
     "nearest",
@@ -236,6 +237,16 @@ def fit_trials(trials: Sequence[Trial], rows: Array, measure: Measure | None = N
                     trained = Trained(models[place], unit=unit)
                     result |= (measure or errors)(trained, own[place])
                 yield own[place], result
+
+
+def errors_and_curve(rows: Array, looks: int) -> Measure:
+    """Return what measures the errors on ``rows``, and that of so many epochs of the training."""
+
+    def measure(trained: Trained, trial: Trial) -> dict[str, Any]:
+        every = max(1, trial.options["epochs"] // looks)
+        return {**decode_errors(rows, trained.reconstruct(rows)), **trained.error_curve(every)}
+
+    return measure
 
 
 def of_protocol(records: Sequence[Record], name: str) -> list[Record]:

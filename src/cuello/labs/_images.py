@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,12 +52,20 @@ class Images:
     y: Labels
     X_test: Array
     y_test: Labels
+    classes: tuple[str, ...] = ()
+
+    @property
+    def side(self) -> int:
+        """Height and width in pixels."""
+        return int(self.X.shape[1])
 
 
+@functools.lru_cache(maxsize=1)  # trials come set by set
 def images(name: str, rows: int | None = None, test_rows: int | None = None) -> Images:
     """Return so many rows of a named set, always the same ones; None: all there are.
 
-    Sets without an official test part give a third of their rows to it.
+    Sets without an official test part give a third of their rows to it. All who ask for the same
+    get the same arrays: do not change them.
     """
     data = load(name)
     own = split(data, validation=0.01, test=1 / 3, random_state=0)
@@ -66,7 +75,7 @@ def images(name: str, rows: int | None = None, test_rows: int | None = None) -> 
     assert y_test is not None
     X, y = _some(X, y, rows)
     X_test, y_test = _some(X_test, y_test, test_rows)
-    return Images(X=X, y=y, X_test=X_test, y_test=y_test)
+    return Images(X=X, y=y, X_test=X_test, y_test=y_test, classes=data.classes)
 
 
 def _some(X: Array, y: Labels, count: int | None) -> tuple[Array, Labels]:

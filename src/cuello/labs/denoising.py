@@ -15,7 +15,8 @@ from cuello.data.noise import Noise
 from cuello.estimators import Autoencoder
 from cuello.labs import _denoising_pictures as pictures
 from cuello.labs._fit import fit
-from cuello.labs._packed import Images, pack, read_images
+from cuello.labs._images import Images, images
+from cuello.labs._packed import pack
 from cuello.labs.base import Findings, Lab, Table
 from cuello.metrics import psnr, ssim
 from cuello.study.summary import group, spread, values
@@ -68,7 +69,7 @@ def run(missing: list[Trial]) -> Ran:
     """Train an autoencoder on each noise, and clean the same noisy test images in every way."""
     for trial in missing:
         own = trial.options
-        images = read_images(own["data"], own["rows"], own["test_rows"])
+        data = images(own["data"], own["rows"], own["test_rows"])
         model = Autoencoder(
             **MODEL,
             kind_options={"noise": own["noise"], "noise_level": own["level"]},
@@ -77,24 +78,24 @@ def run(missing: list[Trial]) -> Ran:
             epochs=own["epochs"],
             random_state=trial.seed,
         )
-        yield trial, compare(images, model, own["noise"], own["level"], trial.seed)
+        yield trial, compare(data, model, own["noise"], own["level"], trial.seed)
 
 
 def compare(
-    images: Images, model: Autoencoder, noise: str, level: float, seed: int
+    data: Images, model: Autoencoder, noise: str, level: float, seed: int
 ) -> dict[str, Any]:
     """Clean noisy test images by every method; return PSNR, SSIM and what was chosen."""
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(images.X))
+    order = rng.permutation(len(data.X))
     held_out = order[: round(_VALIDATION * len(order))]
-    train, validation = images.X[order[len(held_out) :]], images.X[held_out]
+    train, validation = data.X[order[len(held_out) :]], data.X[held_out]
     fit(model, train, validation=validation)
     tune = add_noise(validation, noise, level, 2 * seed)
-    noisy = add_noise(images.X_test, noise, level, 2 * seed + 1)
+    noisy = add_noise(data.X_test, noise, level, 2 * seed + 1)
     # Masked pixels pull all estimates down; the others are raised, so that the mean is right.
     lift = 1.0 / (1.0 - level) if noise == "masking" else 1.0
     window = max(_WINDOWS, key=lambda w: psnr(validation, median(tune, w)).mean())
-    pca = PCA(min(max(_COMPONENTS), images.side**2), random_state=seed)
+    pca = PCA(min(max(_COMPONENTS), data.side**2), random_state=seed)
     pca.fit(train.reshape(len(train), -1))
     possible = [k for k in _COMPONENTS if k <= pca.n_components_]
     components = max(possible, key=lambda k: psnr(validation, project(pca, tune * lift, k)).mean())
@@ -107,12 +108,12 @@ def compare(
     result: dict[str, Any] = {"window": window, "components": components}
     for name, output in cleaned.items():
         output = output.clip(0.0, 1.0)
-        result[f"{name} psnr"] = float(psnr(images.X_test, output).mean())
-        result[f"{name} ssim"] = float(similarity(images.X_test, output).mean())
+        result[f"{name} psnr"] = float(psnr(data.X_test, output).mean())
+        result[f"{name} ssim"] = float(similarity(data.X_test, output).mean())
         if seed == 0:
             result[f"{name} images"] = pack(output[:_DRAWN])
     if seed == 0:
-        result |= {"clean images": pack(images.X_test[:_DRAWN]), "side": images.side}
+        result |= {"clean images": pack(data.X_test[:_DRAWN]), "side": data.side}
     return result
 
 

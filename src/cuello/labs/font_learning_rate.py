@@ -7,9 +7,8 @@ import numpy as np
 from cuello.labs._font import (
     DECK,
     ONLINE_TOLD,
-    Trained,
     characters,
-    decode_errors,
+    errors_and_curve,
     fit_trials,
     network_name,
     rate_of,
@@ -34,12 +33,7 @@ def trials(quick: bool) -> list[Trial]:
 def run(missing: list[Trial]) -> Ran:
     """Train on all 32 characters."""
     rows, _ = characters()
-
-    def measure(trained: Trained, trial: Trial) -> dict[str, object]:
-        every = max(1, trial.options["epochs"] // 40)
-        return {**decode_errors(rows, trained.reconstruct(rows)), **trained.error_curve(every)}
-
-    yield from fit_trials(missing, rows, measure)
+    yield from fit_trials(missing, rows, errors_and_curve(rows, 40))
 
 
 def show(records: list[Record]) -> Findings:

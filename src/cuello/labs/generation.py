@@ -14,7 +14,8 @@ from sklearn.neighbors import NearestNeighbors
 from cuello.estimators import Autoencoder
 from cuello.labs import _generation_pictures as pictures
 from cuello.labs._fit import fit
-from cuello.labs._packed import Images, pack, read_images
+from cuello.labs._images import Images, images
+from cuello.labs._packed import pack
 from cuello.labs.base import Findings, Lab, Table
 from cuello.metrics import frechet_distance
 from cuello.study.summary import Spread, group, spread, values
@@ -64,8 +65,8 @@ def run(missing: list[Trial]) -> Ran:
     for trial in missing:
         own = trial.options
         if own["data"] not in judges:
-            images = read_images(own["data"], own["rows"])
-            judges[own["data"]] = Judge(images, own["judge_epochs"])
+            data = images(own["data"], own["rows"])
+            judges[own["data"]] = Judge(data, own["judge_epochs"])
         judge = judges[own["data"]]
         samples = draw_samples(judge.images, own, trial.seed)
         result = {name: judge.judge(drawn, trial.seed == 0) for name, drawn in samples.items()}
@@ -75,12 +76,12 @@ def run(missing: list[Trial]) -> Ran:
 class Judge:
     """The fixed encoder, and the real images that samples are held against."""
 
-    def __init__(self, images: Images, epochs: int) -> None:
-        self.images = images
-        options = {**ENCODER, "latent_dim": min(ENCODER["latent_dim"], images.side)}
-        self.encoder = fit(Autoencoder(**options, epochs=epochs), images.X)
-        self.real = self.encoder.transform(images.X)
-        self.nearest = NearestNeighbors(n_neighbors=1).fit(_flat(images.X))
+    def __init__(self, data: Images, epochs: int) -> None:
+        self.images = data
+        options = {**ENCODER, "latent_dim": min(ENCODER["latent_dim"], data.side)}
+        self.encoder = fit(Autoencoder(**options, epochs=epochs), data.X)
+        self.real = self.encoder.transform(data.X)
+        self.nearest = NearestNeighbors(n_neighbors=1).fit(_flat(data.X))
 
     def judge(self, samples: Array, keep: bool) -> dict[str, Any]:
         """Return the Fréchet distance, and how far the nearest training images are."""
@@ -96,17 +97,17 @@ class Judge:
         return result
 
 
-def draw_samples(images: Images, options: Mapping[str, Any], seed: int) -> dict[str, Array]:
+def draw_samples(data: Images, options: Mapping[str, Any], seed: int) -> dict[str, Array]:
     """Return samples (n, side, side) of one model by each sampler."""
     rng = np.random.default_rng(seed)
     count, model = options["samples"], options["model"]
     if model == REAL:
-        return {"real": images.X_test[rng.permutation(len(images.X_test))[:count]]}
+        return {"real": data.X_test[rng.permutation(len(data.X_test))[:count]]}
     if model == PCA_NAME:
-        pca = PCA(options["latent_dim"], random_state=seed).fit(_flat(images.X))
-        codes = pca.transform(_flat(images.X))
+        pca = PCA(options["latent_dim"], random_state=seed).fit(_flat(data.X))
+        codes = pca.transform(_flat(data.X))
         return {
-            name: _clip(pca.inverse_transform(z), images.side)
+            name: _clip(pca.inverse_transform(z), data.side)
             for name, z in draw_codes(codes, count, seed).items()
             if name != "prior"  # of PCA, that is the Gaussian
         }
@@ -118,10 +119,10 @@ def draw_samples(images: Images, options: Mapping[str, Any], seed: int) -> dict[
         epochs=options["epochs"],
         random_state=seed,
     )
-    fit(estimator, images.X)
-    codes = estimator.transform(images.X)
+    fit(estimator, data.X)
+    codes = estimator.transform(data.X)
     return {
-        name: _clip(estimator.inverse_transform(z), images.side)
+        name: _clip(estimator.inverse_transform(z), data.side)
         for name, z in draw_codes(codes, count, seed).items()
     }
 
