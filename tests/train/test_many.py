@@ -354,3 +354,17 @@ def test_histories_are_sequences_of_epochs():
     assert history[-1].epoch == 3
     with pytest.raises(IndexError):
         history[4]
+
+
+def test_what_keeps_networks_apart_is_said():
+    rows = np.random.default_rng(0).random((48, 5), dtype=np.float32)
+    options = OPTIONS | {"validation_fraction": 0.0, "epochs": 1}
+    for seeds, told in ((1, "one by one: they differ in"), (2, "in 2 stacks: they differ in")):
+        said = []
+        models = [
+            Autoencoder("plain", random_state=seed, **options | {"latent_dim": latents})
+            for latents in (1, 2)
+            for seed in range(seeds)
+        ]
+        dict(fit_many(models, rows, say=said.append))
+        assert said == [f"{len(models)} networks are trained {told} latent_dim."]

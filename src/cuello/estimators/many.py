@@ -90,7 +90,12 @@ def fit_many(
     (40, 2)
     """
     watcher = Watcher() if step is None else Watcher(step=step)
-    for group in groups_of(models):
+    groups = groups_of(models)
+    if len(groups) > 1:
+        names = ", ".join(sorted(_what_differs([models[group[0]] for group in groups])))
+        how = "one by one" if len(groups) == len(models) else f"in {len(groups)} stacks"
+        say(f"{len(models)} networks are trained {how}: they differ in {names}.")
+    for group in groups:
         own = [models[place] for place in group]
         reason = "there is only one of its kind"
         if len(own) > 1:
@@ -100,7 +105,7 @@ def fit_many(
                 yield from ((place, errors[i]) for i, place in enumerate(group) if not reason)
         if not reason:
             continue
-        if len(own) > 1:
+        if len(own) > 1:  # of others it was said already
             say(f"{len(own)} networks are trained one by one: {reason}.")
         for place, model in zip(group, own, strict=True):
             error = None
@@ -109,6 +114,19 @@ def fit_many(
             except DivergedError as diverged:
                 error = diverged
             yield place, error
+
+
+def _what_differs(models: Sequence[Autoencoder]) -> set[str]:
+    options = [_flat_options(model) for model in models]
+    names = set().union(*options)
+    return {name for name in names if len({repr(own.get(name)) for own in options}) > 1} - set(_OWN)
+
+
+def _flat_options(model: Autoencoder) -> dict[str, Any]:
+    options: dict[str, Any] = model.get_params(deep=False)
+    for name in ("kind_options", "network_options"):
+        options |= options.pop(name) or {}
+    return options
 
 
 def _together(
