@@ -81,6 +81,7 @@ def fit_many(
 
     Examples
     --------
+    >>> import numpy as np
     >>> X = np.random.default_rng(0).random((40, 6))
     >>> options = {"hidden": (4,), "latent_dim": 2, "epochs": 3, "validation_fraction": 0.0}
     >>> models = [Autoencoder("plain", random_state=seed, **options) for seed in range(3)]

@@ -225,7 +225,7 @@ def estimator_options(options: Mapping[str, Any]) -> dict[str, Any]:
     Examples
     --------
     >>> estimator_options({"kind": "denoising", "noise_level": 0.3, "epochs": 5})
-    {'kind': 'denoising', 'epochs': 5, 'kind_options': {'noise_level': 0.3}}
+    {'kind': 'denoising', 'kind_options': {'noise_level': 0.3}, 'epochs': 5}
     """
     own = [name for name in Autoencoder().get_params(deep=False) if name not in _NOT_OPTIONS]
     kind, network = options.get("kind", "denoising"), options.get("network", "dense")
