@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cuello import labs
-from cuello.labs.session import run_lab, write_index
+from cuello.labs.running import run_lab, write_index
 
 
 @pytest.fixture(scope="module")

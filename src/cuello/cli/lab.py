@@ -15,7 +15,7 @@ from cuello.cli.options import expanded
 from cuello.errors import CuelloError
 
 if TYPE_CHECKING:
-    from cuello.labs.session import Ended
+    from cuello.labs.running import Ended
 
 __all__ = ["add_to"]
 
@@ -37,7 +37,7 @@ def lab(
     """Run a published experiment, and write a page with the published figures beside ours."""
     with importing():
         from cuello import labs
-        from cuello.labs.session import write_index
+        from cuello.labs.running import write_index
 
     if name is None:
         table = Table(caption="`cuello lab NAME` runs one, `cuello lab all` all of them")
@@ -66,7 +66,7 @@ def lab(
 
 def _run(name: str, folder: Path, *, quick: bool) -> Ended:
     from cuello import labs
-    from cuello.labs.session import run_lab
+    from cuello.labs.running import run_lab
 
     own = labs.get(name)
     try:

@@ -10,7 +10,7 @@ from cuello.labs.base import Findings, Lab, Picture, Table
 
 __all__ = ["Findings", "Lab", "Picture", "Table", "get", "names"]
 
-_NO_LABS = ("base", "page", "session")
+_NO_LABS = ("base", "page", "running")
 
 
 def names() -> list[str]:

@@ -1,4 +1,6 @@
-"""The training loop: every model of cuello goes through this file, and no other.
+"""The training loop: every model of cuello goes through this file.
+
+Only small networks of one shape, many at once, take the same steps in :mod:`cuello.train.many`.
 
 Read from ``train`` downwards. Nothing between two host syncs waits for the device: losses stay
 there and are looked at once in ``_SYNC_EVERY`` steps.
