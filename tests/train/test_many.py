@@ -310,9 +310,8 @@ def test_each_network_of_a_stack_has_its_own_noise(noise):
     models = [
         Autoencoder(
             kind_options={"noise": noise, "noise_level": level, "noise_share": 1.0},
-            encoder=torch.nn.Linear(20, 20),
-            decoder=torch.nn.Linear(20, 20),
-            initializer="default",
+            hidden=(),
+            latent_dim=20,
             allow_overcomplete=True,
             learning_rate=0.01,
             loss="mse",

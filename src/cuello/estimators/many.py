@@ -35,15 +35,19 @@ def groups_of(models: Sequence[Autoencoder]) -> list[list[int]]:
     """
     groups: dict[str, list[int]] = {}
     for place, model in enumerate(models):
-        options = {k: v for k, v in model.get_params(deep=False).items() if k not in _OWN}
-        own = KINDS[model.kind].stacked_options if model.kind in KINDS else ()
-        # Nothing at all may be another computation than a little.
-        options["kind_options"] = {
-            name: bool(value) if name in own else value
-            for name, value in (model.kind_options or {}).items()
-        }
-        groups.setdefault(json.dumps(options, default=id, sort_keys=True), []).append(place)
+        groups.setdefault(json.dumps(_options(model), sort_keys=True), []).append(place)
     return list(groups.values())
+
+
+def _options(model: Autoencoder) -> dict[str, str]:
+    """Return the options that must be the same in a stack, as texts."""
+    options: dict[str, Any] = model.get_params(deep=False)
+    own = KINDS[model.kind].stacked_options if model.kind in KINDS else ()
+    of_kind = options.pop("kind_options") or {}
+    # Nothing at all may be another computation than a little.
+    options |= {name: bool(value) if name in own else value for name, value in of_kind.items()}
+    options |= options.pop("network_options") or {}
+    return {k: json.dumps(v, default=id) for k, v in options.items() if k not in _OWN}
 
 
 def fit_many(
@@ -118,16 +122,9 @@ def fit_many(
 
 
 def _what_differs(models: Sequence[Autoencoder]) -> set[str]:
-    options = [_flat_options(model) for model in models]
+    options = [_options(model) for model in models]
     names = set().union(*options)
-    return {name for name in names if len({repr(own.get(name)) for own in options}) > 1} - set(_OWN)
-
-
-def _flat_options(model: Autoencoder) -> dict[str, Any]:
-    options: dict[str, Any] = model.get_params(deep=False)
-    for name in ("kind_options", "network_options"):
-        options |= options.pop(name) or {}
-    return options
+    return {name for name in names if len({own.get(name) for own in options}) > 1}
 
 
 def _together(
