@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cuello import labs
+from cuello.data import sets
 from cuello.labs.running import run_lab, write_index
 
 
@@ -44,6 +45,7 @@ class TestLab:
         assert lab.title
         assert lab.source
         assert lab.protocol
+        assert set(lab.data) <= set(sets.names())
         assert len(lab.trials(False)) >= len(lab.trials(True)) > 0
         keys = [trial.key for trial in lab.trials(False)]
         assert len(set(keys)) == len(keys)

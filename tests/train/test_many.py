@@ -19,6 +19,7 @@ from cuello.networks import dense
 from cuello.train import OPTIMIZERS, Rows, Training, Watcher, train
 from cuello.train import many as module
 from cuello.train.many import can_stack, train_many
+from cuello.train.placement import Placement
 from cuello.train.plain_dense import layers_of
 
 X = torch.randn(24, 6, generator=torch.Generator().manual_seed(0))
@@ -230,6 +231,14 @@ def test_networks_that_cannot_be_one():
     assert "optimizer" in can_stack([network(i, kind="adversarial") for i in (0, 1)], hows)
     precise = [Training(precision="bf16", batch_size=8)] * 2
     assert "work enough" in can_stack([network(0), network(1)], precise)
+
+
+def test_a_device_that_was_asked_for_is_not_left_aside(monkeypatch):
+    graphics = Placement(torch.device("cuda"), bf16=False, threads=1)
+    monkeypatch.setattr(module, "place", lambda *arguments: graphics)
+    models = [network(0), network(1)]
+    assert "'cuda'" in can_stack(models, [Training(batch_size=8, device="cuda")] * 2)
+    assert can_stack(models, [Training(batch_size=8)] * 2) == ""
 
 
 OPTIONS = {"hidden": (8,), "latent_dim": 2, "epochs": 4, "batch_size": 16}

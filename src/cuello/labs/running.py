@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cuello import atomic
-from cuello.errors import InputError, RunError
+from cuello.errors import RunError
 from cuello.labs.base import Findings, Lab
 from cuello.labs.page import index_page, lab_page
 from cuello.study.figures import save
@@ -55,7 +55,6 @@ def run_lab(
     CuelloError
         If data is missing, or the folder cannot be written.
     """
-    _check_data(lab)
     folder = out / (f"{lab.name}-quick" if quick else lab.name)
     _check_protocol(lab, folder)
     started = time.perf_counter()
@@ -101,11 +100,3 @@ def _check_protocol(lab: Lab, folder: Path) -> None:
             "with --out."
         )
     atomic.write_bytes(path, own.encode())
-
-
-def _check_data(lab: Lab) -> None:
-    from cuello.data import sets
-
-    unknown = [name for name in lab.data if name not in sets.names()]
-    if unknown:
-        raise InputError(f"lab {lab.name!r} needs the data set {unknown[0]!r}, which is not known.")

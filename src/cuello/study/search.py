@@ -192,10 +192,11 @@ def _work_in_processes(
     ]
     for process in processes:
         process.start()
+    found = _open(optuna, study, folder)  # once: it reads on where it stopped
     try:
         while any(process.is_alive() for process in processes):
             time.sleep(0.2)
-            trials = _open(optuna, study, folder).get_trials(deepcopy=False)
+            trials = found.get_trials(deepcopy=False)
             done = sum(_is_done(optuna, trial) for trial in trials)
             progress(min(done, study.trials), study.trials)
     finally:

@@ -71,6 +71,8 @@ def can_stack(models: Sequence[nn.Module], hows: Sequence[Training]) -> str:
     if len(groups) != 1 or "lr_scale" in groups[0] or len(groups[0]["params"]) != len(shapes):
         return "more than one optimizer, or several rates"
     placement = place(how.device, how.precision, how.batch_size, first)
+    if how.device != "auto" and placement.device.type != "cpu":
+        return f"stacks are trained on the processor, and device={how.device!r} was asked for"
     if placement.threads > 1 or placement.bf16:
         return "one of these networks is work enough for the machine"
     return ""
