@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from cuello.data import load
 from cuello.data.drawing import draw
 from cuello.data.splits import part, split
-from cuello.errors import CuelloWarning
-from cuello.estimators import Autoencoder
 from cuello.estimators.few_label import INVERSE_PENALTIES, folds
-from cuello.estimators.many import fit_many
 from cuello.study.figures import image_grid, new
 
 if TYPE_CHECKING:
@@ -33,7 +29,6 @@ __all__ = [
     "checkerboard",
     "draw_labelled",
     "few_label_accuracy",
-    "fit_quietly",
     "image_rows",
     "images",
     "knn_accuracy",
@@ -114,21 +109,6 @@ def few_label_accuracy(
     search = GridSearchCV(LogisticRegression(max_iter=2000), {"C": INVERSE_PENALTIES}, cv=parts)
     model = make_pipeline(StandardScaler(), search).fit(_flat(codes[told]), y[told])
     return float(model.score(_flat(test), y_test))
-
-
-def fit_quietly(models: Sequence[Autoencoder], X: Array) -> Iterator[tuple[int, bool]]:
-    """Fit estimators as :func:`fit_many` does; yield the place of each, and whether it diverged.
-
-    What a lab provokes on purpose (dead latents, a code that copies) is no news: no warnings.
-    """
-    fits = fit_many(models, X)
-    while True:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CuelloWarning)
-            fitted = next(fits, None)
-        if fitted is None:
-            return
-        yield fitted[0], fitted[1] is not None
 
 
 def rounded(values: Array, decimals: int = 3) -> list[Any]:

@@ -11,7 +11,8 @@ from sklearn.decomposition import PCA
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
-from cuello.labs._images import Images, few_label_accuracy, fit_quietly, images, knn_accuracy
+from cuello.labs._fit import fit_quietly
+from cuello.labs._images import Images, few_label_accuracy, images, knn_accuracy
 from cuello.labs.base import Findings, Lab, Picture, Table
 from cuello.study.figures import COLOURS, Curve, draw_bands, new
 from cuello.study.summary import Spread, group, sign_of_difference, spread, values

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
-from cuello.labs._images import fit_quietly, image_rows, rounded
+from cuello.labs._fit import fit_quietly
+from cuello.labs._images import image_rows, rounded
 from cuello.labs._outliers import OUTLIERS, best_constant, clean_rows, contaminate
 from cuello.labs.base import Findings, Lab, Picture, Table
 from cuello.study.figures import Curve, draw_bands, new

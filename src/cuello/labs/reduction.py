@@ -11,7 +11,8 @@ from sklearn.manifold import trustworthiness
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
-from cuello.labs._images import Images, fit_quietly, images, knn_accuracy, rounded
+from cuello.labs._fit import fit_quietly
+from cuello.labs._images import Images, images, knn_accuracy, rounded
 from cuello.labs.base import Findings, Lab, Picture, Table
 from cuello.study.figures import Published, compare, latent_scatter, new
 from cuello.study.summary import Spread, group, sign_of_difference, spread, values
