@@ -21,6 +21,7 @@ ROOMS = [
     "kinds",
     "train",
     "estimators",
+    "few_label",
     "store",
     "report",
     "pipeline",

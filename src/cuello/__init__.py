@@ -24,7 +24,8 @@ if TYPE_CHECKING:
         InputError,
         RunError,
     )
-    from cuello.estimators import Autoencoder, FewLabelClassifier
+    from cuello.estimators import Autoencoder
+    from cuello.few_label import FewLabelClassifier
     from cuello.pipeline import fit, open_run
 
 __version__ = "0.1.0"
@@ -52,7 +53,7 @@ _HOME = {
     "DataError": "cuello.errors",
     "Dataset": "cuello.data",
     "DivergedError": "cuello.errors",
-    "FewLabelClassifier": "cuello.estimators",
+    "FewLabelClassifier": "cuello.few_label",
     "InputError": "cuello.errors",
     "RunError": "cuello.errors",
     "fit": "cuello.pipeline",

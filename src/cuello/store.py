@@ -29,13 +29,10 @@ from safetensors.torch import save_file
 
 from cuello import atomic
 from cuello.errors import RunError
-from cuello.estimators import Autoencoder, FewLabelClassifier
-from cuello.estimators.records import (
-    autoencoder_of,
-    classifier_of,
-    record_autoencoder,
-    record_classifier,
-)
+from cuello.estimators import Autoencoder
+from cuello.estimators.records import autoencoder_of, record_autoencoder
+from cuello.few_label import FewLabelClassifier
+from cuello.few_label.records import classifier_of, record_classifier
 
 __all__ = ["RunFolder"]
 

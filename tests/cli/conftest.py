@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cli_samples import SMALL, Outcome, picture, rows_of_three_classes, run, tree
 
-from cuello.estimators import FewLabelClassifier
+from cuello.few_label import FewLabelClassifier
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.model_selection import StratifiedKFold
 
 from cuello.data.dataset import Dataset
-from cuello.errors import InputError
+from cuello.errors import CuelloWarning, InputError
 
-__all__ = ["Split", "split"]
+__all__ = ["Split", "folds", "part", "split"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -100,3 +102,24 @@ def part(data: Dataset, rows: Rows | None) -> tuple[npt.NDArray[Any], npt.NDArra
         assert data.X_test is not None
         return data.X_test, data.y_test
     return data.X[rows], None if data.y is None else data.y[rows]
+
+
+def folds(y: Rows, cv: int, seed: int) -> list[tuple[Rows, Rows]]:
+    """Return stratified folds as (train, held out); none, with a warning, if a class has one label.
+
+    Examples
+    --------
+    >>> [len(held_out) for _, held_out in folds(np.array([0, 0, 0, 1, 1, 1]), 3, seed=0)]
+    [2, 2, 2]
+    """
+    fewest = int(np.bincount(y).min())
+    if fewest < 2:
+        warnings.warn(
+            "a class has a single label, so nothing can be held out to compare options: the "
+            "middle one is taken, and no accuracy is estimated; label two rows of every class.",
+            CuelloWarning,
+            stacklevel=2,
+        )
+        return []
+    parts = StratifiedKFold(min(cv, fewest), shuffle=True, random_state=seed)
+    return list(parts.split(np.zeros(len(y)), y))

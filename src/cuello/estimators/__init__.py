@@ -3,6 +3,5 @@
 from __future__ import annotations
 
 from cuello.estimators.autoencoder import Autoencoder
-from cuello.estimators.few_label import MODES, FewLabelClassifier
 
-__all__ = ["MODES", "Autoencoder", "FewLabelClassifier"]
+__all__ = ["Autoencoder"]

@@ -14,11 +14,14 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cuello.estimators.few_label import INVERSE_PENALTIES, folds
+from cuello.data.splits import folds
 
-__all__ = ["fit_knn_pixels", "fit_pca", "fit_pca_logistic", "flat"]
+__all__ = ["INVERSE_PENALTIES", "fit_knn_pixels", "fit_pca", "fit_pca_logistic", "flat"]
 
 Array = npt.NDArray[Any]
+
+INVERSE_PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
+"""What a logistic regression on codes chooses from (scikit-learn's ``C``)."""
 
 
 def flat(rows: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Fitted estimators as plain JSON values and named weights, and back: no pickle."""
+"""Fitted autoencoders as plain JSON values and named weights, and back: no pickle."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from torch import Tensor
 from cuello.data.scaling import Scaling
 from cuello.estimators.assemble import name_of_source, network_options
 from cuello.estimators.autoencoder import Autoencoder
-from cuello.estimators.few_label import MODES, FewLabelClassifier
 from cuello.kinds import Diagnosis, options
 from cuello.train import Training
 
-__all__ = ["autoencoder_of", "classifier_of", "record_autoencoder", "record_classifier"]
+__all__ = ["Record", "Weights", "autoencoder_of", "record_autoencoder"]
 
 Record = dict[str, Any]
 Weights = Mapping[str, Tensor]
@@ -66,34 +65,6 @@ def autoencoder_of(record: Record, weights: Weights) -> Autoencoder:
     model.diagnosis_ = Diagnosis(**record["diagnosis"])
     module = model.build_module(seed=0)
     model.latent_dim_ = model._n_features_out = module.latent_dim
-    module.load_state_dict(dict(weights))
-    model.module_ = module.eval()
-    return model
-
-
-def record_classifier(model: FewLabelClassifier) -> Record:
-    """Return everything but the weights and the autoencoder."""
-    check_is_fitted(model, "module_")
-    params = model.get_params(deep=False)
-    del params["autoencoder"]
-    return {
-        "params": params | {"learning_rates": list(params["learning_rates"])},
-        "classes": model.classes_.tolist(),
-        "chosen": model.chosen_,
-        "cv_scores": list(model.cv_scores_.items()),
-    }
-
-
-def classifier_of(record: Record, weights: Weights, autoencoder: Autoencoder) -> FewLabelClassifier:
-    """Rebuild what :func:`record_classifier` and the module's ``state_dict`` describe."""
-    model = FewLabelClassifier(**record["params"])
-    model.autoencoder_ = autoencoder
-    model.n_features_in_ = autoencoder.n_features_in_
-    model.classes_ = np.asarray(record["classes"])
-    model.chosen_ = record["chosen"]
-    model.cv_scores_ = dict(record["cv_scores"])
-    model.cv_accuracy_ = model.cv_scores_.get(model.chosen_, float("nan"))
-    module = model.build_module(MODES[model.mode], seed=0)
     module.load_state_dict(dict(weights))
     model.module_ = module.eval()
     return model

@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 
 from cuello.data import load
 from cuello.data.drawing import draw
-from cuello.data.splits import part, split
-from cuello.estimators.few_label import INVERSE_PENALTIES, folds
+from cuello.data.splits import folds, part, split
+from cuello.estimators.baselines import INVERSE_PENALTIES
 from cuello.study.figures import image_grid, new
 
 if TYPE_CHECKING:

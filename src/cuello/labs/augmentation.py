@@ -13,8 +13,9 @@ from sklearn.frozen import FrozenEstimator
 
 from cuello.data.augment import Augment
 from cuello.errors import CuelloWarning
-from cuello.estimators import Autoencoder, FewLabelClassifier
+from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
+from cuello.few_label import FewLabelClassifier
 from cuello.labs._images import (
     Images,
     draw_labelled,

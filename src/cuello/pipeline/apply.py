@@ -14,7 +14,8 @@ from cuello import atomic
 from cuello.data import Dataset, load
 from cuello.data.sequences import pad
 from cuello.errors import InputError, RunError
-from cuello.estimators import Autoencoder, FewLabelClassifier
+from cuello.estimators import Autoencoder
+from cuello.few_label import FewLabelClassifier
 from cuello.metrics import row_errors
 from cuello.networks import SEQUENCES
 from cuello.pipeline.prepare import explain_empty_text

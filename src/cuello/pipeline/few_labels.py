@@ -12,8 +12,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import confusion_matrix, f1_score
 
 from cuello.data import UNLABELLED
-from cuello.estimators import MODES, Autoencoder, FewLabelClassifier
+from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_knn_pixels, fit_pca_logistic, flat
+from cuello.few_label import MODES, FewLabelClassifier
 from cuello.metrics import mean_sd
 from cuello.pipeline.job import Job, Progress
 from cuello.pipeline.prepare import Prepared
@@ -25,7 +26,7 @@ Predict = Callable[[Array], npt.NDArray[np.int64]]
 Record = dict[str, Any]
 
 CV = 3
-METHODS = ("pca_logistic", "knn_pixels", *MODES)
+METHODS = ("pca_logistic", "knn_pixels", "scratch", "frozen", "slow", "full")
 
 
 def fit_mode(

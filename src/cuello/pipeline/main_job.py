@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from cuello.errors import CuelloWarning, DataError, DivergedError, RunError
-from cuello.estimators import Autoencoder, FewLabelClassifier
+from cuello.estimators import Autoencoder
 from cuello.estimators.assemble import name_of_source
 from cuello.estimators.baselines import fit_pca
+from cuello.few_label import FewLabelClassifier
 from cuello.networks import SEQUENCES
 from cuello.pipeline import few_labels
 from cuello.pipeline.job import Job, Progress, Silent

@@ -1,6 +1,6 @@
-"""An encoder with a classifier on top, as the training loop wants it.
+"""An encoder with a head on top, as the training loop wants it.
 
-Shapes: B rows of a batch, ... the shape of one row, K latents, C classes.
+Shapes: B rows of a batch, ... the shape of one row, K latents, C outputs.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cuello.few_label.task import Task
 from cuello.kinds import Autoencoder, Batch, Players
 
 __all__ = ["EncoderWithHead"]
 
 
 class EncoderWithHead(nn.Module):
-    """Class scores from the code of an autoencoder.
+    """Scores from the code of an autoencoder.
 
     Parameters
     ----------
     autoencoder : kinds.Autoencoder
         Copied; its decoder is left out.
-    classes : int
-        How many (C).
+    task : Task
+        What the scores are for: how many there are (C), and their loss.
     code_mean, code_scale : ndarray of shape (K,)
         Codes are standardised before the head, so that one learning rate suits every encoder.
     encoder_lr_factor : float
@@ -41,7 +41,7 @@ class EncoderWithHead(nn.Module):
     def __init__(
         self,
         autoencoder: Autoencoder,
-        classes: int,
+        task: Task,
         code_mean: npt.NDArray[np.float32],
         code_scale: npt.NDArray[np.float32],
         *,
@@ -50,7 +50,8 @@ class EncoderWithHead(nn.Module):
         super().__init__()
         self.body = copy.deepcopy(autoencoder)
         self.body.decoder = nn.Identity()  # not trained, not stored
-        self.head = nn.Linear(len(code_mean), classes)
+        self.task = task
+        self.head = nn.Linear(len(code_mean), task.outputs)
         self.encoder_lr_factor = encoder_lr_factor
         self.register_buffer("code_mean", torch.as_tensor(code_mean))
         self.register_buffer("code_scale", torch.as_tensor(code_scale))
@@ -60,14 +61,14 @@ class EncoderWithHead(nn.Module):
         return (self.body.features(x) - self.code_mean) / self.code_scale
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return class scores before the softmax (B, C)."""
+        """Return scores before the link (B, C)."""
         scores: Tensor = self.head(self.codes(x))
         return scores
 
     def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
-        """Return the cross-entropy of the rows' classes."""
+        """Return the task's loss."""
         assert batch.y is not None
-        return {"cross_entropy": F.cross_entropy(self(batch.x).float(), batch.y)}
+        return self.task.losses(self(batch.x), batch.y)
 
     def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the same on held-out rows."""

@@ -16,10 +16,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from cuello import Autoencoder, CuelloWarning, FewLabelClassifier
-from cuello.estimators.baselines import fit_knn_pixels, fit_pca, fit_pca_logistic
-from cuello.estimators.few_label import INVERSE_PENALTIES, MODES, folds
-from cuello.estimators.head import EncoderWithHead
+from cuello.data.splits import folds
+from cuello.estimators.baselines import (
+    INVERSE_PENALTIES,
+    fit_knn_pixels,
+    fit_pca,
+    fit_pca_logistic,
+)
+from cuello.few_label import MODES, Classes, Options
+from cuello.few_label.head import EncoderWithHead
 from cuello.kinds import Batch
+from cuello.train import Rows, train
 
 SMALL = Autoencoder(kind="plain", hidden=(6,), latent_dim=3, dropout=0.3, epochs=4, batch_size=32)
 SEED = int(np.random.RandomState(0).randint(2**31 - 1))  # what random_state=0 comes to
@@ -40,6 +47,11 @@ def trained():
 
 def use(autoencoder, mode, **options):
     return FewLabelClassifier(FrozenEstimator(autoencoder), mode=mode, **options)
+
+
+def start_of(model, seed=SEED):
+    """Return the network that a fitted model's mode starts from."""
+    return MODES[model.mode].build(model.problem(seed=seed))
 
 
 def weights(module):
@@ -101,7 +113,7 @@ def test_what_a_mode_starts_from_and_what_it_moves(trained, mode):
     X, y = blobs()
     before = weights(trained.module_)
     model = use(trained, mode, encoder_lr_factor=0.3, learning_rates=(0.01,), epochs=2).fit(X, y)
-    start = model.build_module(MODES[mode], SEED)
+    start = start_of(model)
     source = trained.build_module(SEED) if mode == "scratch" else trained.module_
     assert equal(weights(start.body.encoder), weights(source.encoder))
     moved = not equal(weights(model.module_.body.encoder), weights(start.body.encoder))
@@ -119,7 +131,7 @@ def test_the_encoder_learns_at_its_share_of_the_rate(trained, mode, factor):
     X, y = blobs()
     options = {"encoder_lr_factor": 0.3, "learning_rates": (0.01,), "weight_decay": 0.0}
     model = use(trained, mode, epochs=1, batch_size=60, **options).fit(X, y)
-    start = model.build_module(MODES[mode], SEED)
+    start = start_of(model)
     # The first step of Adam moves every weight that has a gradient by the rate itself.
     for part, rate in (("head", 0.01), ("body", 0.01 * factor)):
         pairs = zip(
@@ -135,7 +147,7 @@ def test_scores_are_a_linear_map_of_standardized_codes(trained):
     x = torch.from_numpy(trained.scaling_.apply(blobs()[0]))
     y = torch.arange(60) % 4
     mean, scale = np.float32([1, 2, 3]), np.float32([4, 5, 6])
-    network = EncoderWithHead(trained.module_, 4, mean, scale, encoder_lr_factor=0.0)
+    network = EncoderWithHead(trained.module_, Classes(4), mean, scale, encoder_lr_factor=0.0)
     codes = (trained.module_.encode(x) - torch.from_numpy(mean)) / torch.from_numpy(scale)
     scores = codes @ network.head.weight.T + network.head.bias
     torch.testing.assert_close(network(x), scores)
@@ -156,11 +168,17 @@ def test_fine_tuning_takes_the_rate_that_does_best_on_held_out_folds(trained):
     assert model.cv_accuracy_ == model.cv_scores_[0.03] == max(model.cv_scores_.values())
     x, scores = torch.from_numpy(trained.scaling_.apply(X)), []
     for a, b in folds(y, 3, SEED):
-        twin = use(trained, "full", learning_rates=(0.03,), epochs=10)
-        twin.autoencoder_, twin.classes_ = trained, np.arange(3)
-        network = twin._fine_tune(x[a], y[a], 0.03, MODES["full"], SEED)
-        scores.append(np.mean(network(x[b]).argmax(1).numpy() == y[b]))
+        network = start_of(model)
+        how = Options(epochs=10).training(0.03, len(a), SEED)
+        train(network, Rows(x[a], torch.from_numpy(y[a])), how)
+        found = network(x[b])
+        scores.append(np.mean(found.argmax(1).numpy() == y[b]))
+        np.testing.assert_allclose(model.held_out_scores_[b], found.detach(), atol=1e-6)
     assert model.cv_accuracy_ == pytest.approx(np.mean(scores))
+    assert model.said_ == [
+        f"Learning rate 0.03: accuracy {np.mean(scores):.3f} on 3 folds of the labelled rows, the "
+        "best of 3."
+    ]
 
 
 @given(
@@ -193,11 +211,13 @@ def test_a_class_with_one_label_leaves_the_middle_candidate(trained, mode, middl
         model = use(trained, mode, epochs=2).fit(X[rows], y[rows])
     assert (model.chosen_, model.cv_scores_) == (middle, {})
     assert math.isnan(model.cv_accuracy_)
+    assert np.isnan(model.held_out_scores_).all()
+    assert "too few labels to compare" in model.said_[0]
 
 
 @given(rows=st.integers(1, 3000), batch=st.integers(1, 400))
 def test_auto_is_150_steps_in_20_passes_or_more(rows, batch):
-    how = FewLabelClassifier(batch_size=batch, weight_decay=0.5)._training(0.2, rows, 7)
+    how = Options(batch_size=batch, weight_decay=0.5).training(0.2, rows, 7)
     assert how.batch_size == min(batch, rows)
     assert (how.optimizer, how.learning_rate, how.weight_decay, how.seed) == ("adamw", 0.2, 0.5, 7)
     steps = math.ceil(rows / how.batch_size)
@@ -230,15 +250,13 @@ def test_augmentation_changes_what_is_fine_tuned_and_nothing_frozen():
 
 
 def test_the_seed_decides_the_new_weights(trained):
-    model = use(trained, "scratch")
-    model.autoencoder_, model.classes_ = trained, np.arange(3)
-    first, again, other = (
-        weights(model.build_module(MODES["scratch"], seed)) for seed in (1, 1, 2)
-    )
+    X, y = blobs()
+    model = use(trained, "scratch", learning_rates=(0.01,), epochs=1).fit(X, y)
+    first, again, other = (weights(start_of(model, seed)) for seed in (1, 1, 2))
     assert equal(first, again)
     assert not torch.equal(first["head.weight"], other["head.weight"])
     state = torch.get_rng_state()
-    model.build_module(MODES["full"], 1)
+    start_of(model, 1)
     assert torch.equal(torch.get_rng_state(), state)
 
 

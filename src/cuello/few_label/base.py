@@ -1,0 +1,202 @@
+"""What a mode of learning from few labels is given, what it returns, and the registry of modes.
+
+A mode is one file in ``modes``: a final class below :class:`Mode`, entered by :func:`register`.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from cuello.data.augment import Augment
+from cuello.errors import InputError
+from cuello.estimators import Autoencoder
+from cuello.few_label.task import Task
+from cuello.train import Rows, Training, Watcher
+
+__all__ = ["MODES", "Mode", "Options", "Problem", "Solution", "register"]
+
+Array = npt.NDArray[Any]
+
+_STEPS = 150
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of the estimators that every mode can read; see :class:`FewLabelClassifier`.
+
+    Raises
+    ------
+    InputError
+        If a value is outside its range.
+    """
+
+    encoder_lr_factor: float = 0.1
+    learning_rates: Sequence[float] = (0.001, 0.003, 0.01, 0.03)
+    cv: int = 3
+    epochs: int | str = "auto"
+    batch_size: int = 64
+    weight_decay: float = 0.01
+    augment: str | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    mode_options: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.encoder_lr_factor <= 1.0:
+            raise InputError(
+                f"encoder_lr_factor={self.encoder_lr_factor} must be above 0 and at most 1; "
+                "mode='frozen' keeps the encoder as it is."
+            )
+        if not len(self.learning_rates):
+            raise InputError("learning_rates is empty; give one rate or more, such as (0.01,).")
+        if self.cv < 2:
+            raise InputError(f"cv={self.cv} must be at least 2 folds.")
+        self.training(self.learning_rates[0], 1, 0)
+
+    def training(self, rate: float, rows: int, seed: int) -> Training:
+        """Return how to fine-tune on so many labelled rows.
+
+        Examples
+        --------
+        >>> Options(epochs="auto", batch_size=64).training(0.01, 100, seed=0).epochs
+        75
+        """
+        batch_size = min(self.batch_size, rows) if self.batch_size > 0 else self.batch_size
+        epochs = self.epochs
+        if epochs == "auto":
+            epochs = max(math.ceil(_STEPS / math.ceil(rows / max(batch_size, 1))), 20)
+        if not isinstance(epochs, int | np.integer):
+            raise InputError(f"epochs={epochs!r} must be a whole number from 1 on, or 'auto'.")
+        return Training(
+            optimizer="adamw",
+            learning_rate=rate,
+            weight_decay=self.weight_decay,
+            epochs=int(epochs),
+            batch_size=batch_size,
+            device=self.device,
+            precision=self.precision,
+            seed=seed,
+        )
+
+    def augmentation(self) -> Augment | None:
+        """Return what is done to images while fine-tuning."""
+        return None if self.augment is None else Augment.parse(self.augment)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Rows, the labels of some of them, and how to learn.
+
+    Parameters
+    ----------
+    x : Tensor
+        (n, ...), scaled. All rows, or the labelled ones alone for a mode that looks at no others.
+    y : ndarray
+        What the task wants of each row, ``y[i]`` of row i; not to be read where unlabelled.
+    labelled : ndarray of bool, shape (n,)
+        Which rows have a label.
+    task : Task
+        What labels say.
+    autoencoder : Autoencoder or None
+        Fitted; None for a mode that needs none.
+    options : Options
+        Those of the estimator.
+    seed : int
+        New weights, folds, order of the rows and noise follow from it.
+    watcher : Watcher or None
+        Called while training.
+    """
+
+    x: Tensor
+    y: Array
+    labelled: npt.NDArray[np.bool_]
+    task: Task
+    autoencoder: Autoencoder | None
+    options: Options = field(default_factory=Options)
+    seed: int = 0
+    watcher: Watcher | None = None
+
+    def rows(self) -> Rows:
+        """Return the labelled rows."""
+        known = torch.from_numpy(np.flatnonzero(self.labelled))
+        return Rows(self.x[known], torch.from_numpy(self.y)[known])
+
+    def knowing(self, rows: npt.NDArray[np.int64]) -> Problem:
+        """Return the same problem with the labels of these rows alone, the others unlabelled."""
+        labelled = np.zeros_like(self.labelled)
+        labelled[rows] = True
+        return replace(self, labelled=labelled)
+
+    def option(self, name: str, default: Any) -> Any:
+        """Return one of the mode's own options."""
+        return (self.options.mode_options or {}).get(name, default)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solution:
+    """What a mode found.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Gives scores (B, outputs) of scaled rows, before the link; on the CPU, in evaluation mode.
+    held_out : ndarray of shape (labelled rows, outputs)
+        Scores of each labelled row by a model that was not trained on it; NaN where there is none.
+    cv_scores : dict of float to float
+        How good each candidate was on held-out folds; empty where nothing could be compared.
+    chosen : float
+        The chosen candidate.
+    said : list of str
+        What was chosen and why, in plain sentences.
+    mode : str
+        The mode that made the module, if it is another one than was asked for.
+    """
+
+    module: nn.Module
+    held_out: npt.NDArray[np.float32]
+    cv_scores: Mapping[float, float]
+    chosen: float
+    said: Sequence[str] = ()
+    mode: str = ""
+
+
+class Mode(ABC):
+    """A way to learn from few labels."""
+
+    name: str
+    summary: str
+    pretrained: bool = True
+    """Whether it needs a trained autoencoder."""
+    uses_unlabelled: bool = False
+    """Whether it looks at rows without a label beside the autoencoder."""
+    options: ClassVar[Mapping[str, str]] = {}
+    """Its own options (``mode_options``), each with what it is."""
+
+    @abstractmethod
+    def fit(self, problem: Problem) -> Solution:
+        """Learn from the labelled rows."""
+
+    @abstractmethod
+    def build(self, problem: Problem) -> nn.Module:
+        """Return an untrained module like that of :meth:`fit`, for the weights of a stored one.
+
+        The problem has no rows: ``x`` has shape (0, ...).
+        """
+
+
+MODES: dict[str, Mode] = {}
+
+
+def register(mode: Mode) -> Mode:
+    """Enter a mode into ``MODES`` under its name."""
+    MODES[mode.name] = mode
+    return mode
