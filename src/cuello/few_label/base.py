@@ -136,6 +136,10 @@ class Problem:
         labelled[rows] = True
         return replace(self, labelled=labelled)
 
+    def among(self, rows: npt.NDArray[np.int64]) -> Problem:
+        """Return the same problem with these rows alone."""
+        return replace(self, x=self.x[rows], y=self.y[rows], labelled=self.labelled[rows])
+
     def option(self, name: str, default: Any) -> Any:
         """Return one of the mode's own options."""
         return (self.options.mode_options or {}).get(name, default)

@@ -1,0 +1,110 @@
+"""Consistency: rows without a label are to keep, however they are changed, what a teacher says.
+
+Shapes: B rows of a batch, n rows, ... the shape of one row, C outputs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from cuello.errors import InputError
+from cuello.few_label.base import Mode, Problem, Solution, register
+from cuello.few_label.choosing import choose
+from cuello.few_label.modes.spread import check_classes
+from cuello.few_label.students import STUDENTS, build_student, student_name
+from cuello.few_label.teacher import MeanTeacher
+from cuello.train import Rows, Training, train
+
+__all__ = ["Consistency", "Guess"]
+
+Guess = Callable[[Problem], npt.NDArray[np.float64]]
+"""Returns shares of each class (n, C) for the rows of a problem."""
+
+LEARNING_RATE = 2e-3
+UNLABELLED_ROWS = 192
+"""Rows without a label in a step."""
+PASSES, FEWEST_STEPS, MOST_STEPS = 100, 1000, 4000
+FOLD_SHARE = 0.15
+"""Steps of a training that is only to be judged on held-out labels, as a share of the whole one."""
+
+
+@final
+class Consistency(Mode):
+    """A student learns what its own average, the teacher, is sure of."""
+
+    name = "consistency"
+    summary = "a new network keeps, when rows are changed, what its average over training is sure of"
+    uses_unlabelled = True
+    options: ClassVar[Mapping[str, str]] = {
+        "network": f"the student: auto (conv for images), {', '.join(STUDENTS)}",
+        "steps": f"of training; auto: {PASSES} passes, {FEWEST_STEPS} to {MOST_STEPS} steps",
+        "threshold": "probability from which the teacher is sure, in (0, 1); 0.95",
+        "weak": "augmentation of images for the teacher; auto: shift=0.05",
+        "strong": "augmentation of images for the student; auto: mild and elastic",
+        "perturbation": "of table rows, in distances to the nearest neighbour; 0.5",
+    }
+
+    def fit(self, problem: Problem) -> Solution:
+        """Train with all labels; and, shorter, without those of each fold."""
+        return self.train(problem, guess=None)
+
+    def train(self, problem: Problem, guess: Guess | None) -> Solution:
+        """Train, at first on what ``guess`` makes of the labels it is given as well."""
+        check_classes(problem, self.name)
+        steps = _steps(problem)
+
+        def fit(part: Problem, rate: float) -> nn.Module:
+            if part is problem:
+                return _train(part, rate, steps, guess)
+            return _train(replace(part, watcher=None), rate, math.ceil(FOLD_SHARE * steps), guess)
+
+        solution = choose(problem, (LEARNING_RATE,), fit, what="Learning rate")
+        said = [
+            f"Network {student_name(problem)}, about {steps} steps; a network for each fold takes "
+            f"{FOLD_SHARE:.0%} of them, so its accuracy is a cautious estimate.",
+            *solution.said,
+        ]
+        return replace(solution, said=said)
+
+    def build(self, problem: Problem) -> nn.Module:
+        """Return the student, newly initialised."""
+        return build_student(problem)
+
+
+def _train(problem: Problem, rate: float, steps: int, guess: Guess | None) -> nn.Module:
+    pair = MeanTeacher(problem, None if guess is None else guess(problem))
+    batch_size = min(UNLABELLED_ROWS, len(problem.x))
+    how = Training(
+        optimizer="adamw",
+        learning_rate=rate,
+        weight_decay=problem.options.weight_decay,
+        warm_up=0.02,
+        epochs=max(round(steps / math.ceil(len(problem.x) / batch_size)), 1),
+        batch_size=batch_size,
+        device=problem.options.device,
+        precision=problem.options.precision,
+        seed=problem.seed,
+    )
+    train(pair, Rows(problem.x, torch.arange(len(problem.x))), how, watcher=problem.watcher)
+    return pair.finished()
+
+
+def _steps(problem: Problem) -> int:
+    steps: Any = problem.option("steps", "auto")
+    if steps == "auto":
+        a_pass = math.ceil(len(problem.x) / UNLABELLED_ROWS)
+        return min(max(PASSES * a_pass, FEWEST_STEPS), MOST_STEPS)
+    if not isinstance(steps, int | np.integer) or steps < 1:
+        raise InputError(f"steps={steps!r} must be a whole number from 1 on, or 'auto'.")
+    return int(steps)
+
+
+register(Consistency())

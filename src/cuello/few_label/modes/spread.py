@@ -1,0 +1,206 @@
+"""Label spreading: each row takes the label that its nearest neighbours agree on.
+
+Shapes: B rows of a batch, n rows, K numbers by which rows are compared, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from cuello.errors import InputError
+from cuello.estimators import Autoencoder
+from cuello.estimators.autoencoder import in_batches
+from cuello.estimators.baselines import fit_pca
+from cuello.few_label.base import Mode, Problem, Solution, register
+from cuello.few_label.choosing import choose, scores_of
+from cuello.few_label.graph import Graph, neighbours, spread
+from cuello.few_label.task import Classes
+
+__all__ = ["NeighbourVote", "Spread", "check_classes"]
+
+Array = npt.NDArray[Any]
+
+ALPHAS = (0.8, 0.95, 0.99)
+"""What is chosen from: how far labels travel."""
+NEIGHBOURS = 15
+COMPONENTS = 50
+MOST_ROWS = 60_000
+"""Every row is compared with every other, so of more than these a sample stands for all."""
+
+
+@final
+class Spread(Mode):
+    """Labels flow along a graph of codes, or of principal components; a new row asks neighbours."""
+
+    name = "spread"
+    summary = "labels flow to the nearest neighbours among all rows, labelled or not"
+    uses_unlabelled = True
+    options: ClassVar[Mapping[str, str]] = {"neighbours": f"of each row; {NEIGHBOURS}"}
+
+    def fit(self, problem: Problem) -> Solution:
+        """Build both graphs once, and spread with the better one and the best of several reaches."""
+        check_classes(problem, self.name)
+        few = _sample(problem)
+        by_codes, by_components = (self._fit(few, space) for space in Space.both(few))
+        best, name = by_codes, "codes"
+        if _quality(by_components) > _quality(by_codes):
+            best, name = by_components, "principal components"
+        said = (
+            f"Neighbours by {name}: {problem.task.unit} on folds {_quality(by_codes):.3f} by "
+            f"codes, {_quality(by_components):.3f} by principal components."
+        )
+        return replace(best, said=[said, *best.said])
+
+    def build(self, problem: Problem) -> nn.Module:
+        """Return a vote among no rows; the stored ones take their place."""
+        none = torch.zeros(0)
+        return NeighbourVote(problem, Space(problem.autoencoder, none, none), none, none)
+
+    def _fit(self, problem: Problem, space: Space) -> Solution:
+        codes = _all_codes(space, problem)
+        graph = Graph.of(codes, _neighbours(problem))
+
+        def fit(part: Problem, alpha: float) -> nn.Module:
+            known = np.zeros((len(part.x), part.task.outputs))
+            labelled = np.flatnonzero(part.labelled)
+            known[labelled, part.y[labelled]] = 1.0
+            shares = torch.from_numpy(spread(graph, known, alpha)).float()
+            return NeighbourVote(part, space, codes, shares)
+
+        return choose(problem, ALPHAS, fit, what="Reach")
+
+
+class Space(nn.Module):
+    """What rows are compared by: their codes, or their principal components if there are any.
+
+    Parameters
+    ----------
+    autoencoder : Autoencoder or None
+        Gives the codes.
+    mean, components : Tensor of shape (features,) and (K, features)
+        Empty: by codes.
+    """
+
+    mean: Tensor
+    components: Tensor
+
+    def __init__(self, autoencoder: Autoencoder | None, mean: Tensor, components: Tensor) -> None:
+        super().__init__()
+        self.source = [autoencoder]  # in a list, so that its weights are not stored twice
+        self.register_buffer("mean", mean)
+        self.register_buffer("components", components)
+
+    @classmethod
+    def both(cls, problem: Problem) -> tuple[Space, Space]:
+        """Return the space of codes, and that of components of (up to 10,000) rows."""
+        none = torch.zeros(0)
+        some = np.random.default_rng(problem.seed).permutation(len(problem.x))[:10_000]
+        pca = fit_pca(problem.x[some].numpy(), COMPONENTS, problem.seed)
+        mean, components = (
+            torch.from_numpy(np.asarray(part, dtype=np.float32))
+            for part in (pca.mean_, pca.components_)
+        )
+        return cls(problem.autoencoder, none, none), cls(problem.autoencoder, mean, components)
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        """Return what rows (B, ...) are compared by, (B, K)."""
+        if len(self.components):
+            return (torch.nan_to_num(x).flatten(1) - self.mean) @ self.components.mT
+        (source,) = self.source
+        assert source is not None
+        codes: Tensor = source.module_.features(x)
+        return (codes - torch.from_numpy(source.code_mean_)) / torch.from_numpy(source.code_scale_)
+
+
+class NeighbourVote(nn.Module):
+    """Scores of a row from the label shares of its nearest rows, the nearer the heavier.
+
+    Parameters
+    ----------
+    problem : Problem
+        How many neighbours vote.
+    space : Space
+        What rows are compared by.
+    codes : Tensor of shape (n, K)
+        Of the rows that vote.
+    shares : Tensor of shape (n, C)
+        Of each class.
+    """
+
+    codes: Tensor
+    shares: Tensor
+
+    def __init__(self, problem: Problem, space: Space, codes: Tensor, shares: Tensor) -> None:
+        super().__init__()
+        self.k = _neighbours(problem)
+        self.space = space
+        self.register_buffer("codes", codes)
+        self.register_buffer("shares", shares)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the logarithms of the shares (B, C)."""
+        index, squares = neighbours(self.space(x), self.codes, min(self.k, len(self.codes)))
+        radius = np.maximum(squares[:, -1:], np.finfo(np.float32).tiny)
+        weights = torch.from_numpy(np.exp(-squares / radius))
+        votes = (weights[:, :, None] * self.shares[torch.from_numpy(index)]).sum(dim=1)
+        return (votes / weights.sum(dim=1, keepdim=True) + 1e-6).log()
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **options: Any) -> Any:
+        """Take stored buffers, whatever their sizes: only they tell how many rows vote."""
+        for name, buffer in dict(self.named_buffers()).items():
+            buffer.resize_(state_dict[name].shape)
+        return super().load_state_dict(state_dict, *args, **options)
+
+
+def check_classes(problem: Problem, mode: str) -> None:
+    """Refuse labels that are no classes."""
+    if not isinstance(problem.task, Classes):
+        raise InputError(
+            f"mode={mode!r} passes classes on from row to row, and labels of "
+            f"task={problem.task.name!r} are none; use mode='slow'."
+        )
+
+
+def shares_of(vote: NeighbourVote, problem: Problem) -> Array:
+    """Return the shares of each class for all rows of a problem, (n, C)."""
+    rows = np.arange(len(problem.x))
+    return np.exp(scores_of(vote, problem.x, rows, problem.task.outputs).astype(float))
+
+
+def _all_codes(space: Space, problem: Problem) -> Tensor:
+    width = space(problem.x[:1]).shape[1:]
+    return torch.from_numpy(
+        in_batches(len(problem.x), lambda a, b: space(problem.x[a:b]), tuple(width))
+    )
+
+
+def _sample(problem: Problem) -> Problem:
+    """Return the problem with the rows of the graph: all labelled ones, and others drawn."""
+    if len(problem.x) <= MOST_ROWS:
+        return problem
+    labelled, others = np.flatnonzero(problem.labelled), np.flatnonzero(~problem.labelled)
+    room = max(MOST_ROWS - len(labelled), 0)
+    drawn = np.random.default_rng(problem.seed).choice(others, room, replace=False)
+    return problem.among(np.sort(np.concatenate([labelled, drawn])))
+
+
+def _quality(solution: Solution) -> float:
+    return solution.cv_scores.get(solution.chosen, float("nan"))
+
+
+def _neighbours(problem: Problem) -> int:
+    count = problem.option("neighbours", NEIGHBOURS)
+    if not isinstance(count, int | np.integer) or count < 1:
+        raise InputError(f"neighbours={count!r} must be a whole number from 1 on; 15 is usual.")
+    return int(count)
+
+
+register(Spread())

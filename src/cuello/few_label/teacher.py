@@ -1,0 +1,220 @@
+"""A student network and its average over training, the teacher, as the training loop wants them.
+
+Sources: Tarvainen and Valpola, "Mean teachers are better role models", NeurIPS 2017; Sohn et al.,
+"FixMatch", NeurIPS 2020 (confident pseudo-labels from weakly changed rows for strongly changed
+ones); Berthelot et al., "ReMixMatch", ICLR 2020 (distribution alignment); Miyato et al., "Virtual
+adversarial training", TPAMI 2018, for rows that nothing is known to leave what they are.
+
+Shapes: B rows of a batch, L labelled rows of a step, n rows, ... the shape of one row, C outputs.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cuello.data.augment import Augment
+from cuello.errors import InputError
+from cuello.few_label.base import Problem
+from cuello.few_label.graph import neighbours
+from cuello.few_label.students import build_student, is_image
+from cuello.kinds import Batch, Players
+
+__all__ = ["MeanTeacher", "strong_augmentation"]
+
+LABELLED_ROWS = 64
+"""Labelled rows in a step, drawn with replacement."""
+DECAY = 0.995
+"""Share of the teacher that stays at each step."""
+GUESSED = 0.3
+"""Share of the training over which guessed labels fade."""
+_PROBE = 1e-2
+"""Length of the step along which the direction of greatest change is found, in deviations."""
+
+
+class MeanTeacher(nn.Module):
+    """Trains the student; the teacher is what is kept.
+
+    Parameters
+    ----------
+    problem : Problem
+        With classes as its task.
+    guesses : ndarray of shape (n, C) or None
+        Shares of each class to start from.
+    """
+
+    labelled: Tensor
+    labels: Tensor
+    prior: Tensor
+    said: Tensor
+    steps: Tensor
+    progress = 1.0
+
+    def __init__(self, problem: Problem, guesses: npt.NDArray[np.float64] | None) -> None:
+        super().__init__()
+        rows = problem.rows()
+        assert rows.y is not None
+        classes = problem.task.outputs
+        self.task = problem.task
+        self.student = build_student(problem)
+        self.teacher = copy.deepcopy(self.student).requires_grad_(False)
+        self.register_buffer("labelled", rows.x, persistent=False)
+        self.register_buffer("labels", rows.y, persistent=False)
+        # One label more a class than there are: with few of them a share is uncertain.
+        counts = torch.bincount(rows.y, minlength=classes) + 1.0
+        self.register_buffer("prior", counts / counts.sum())
+        self.register_buffer("said", self.prior.clone())
+        self.register_buffer("steps", torch.zeros(()))
+        shares = None if guesses is None else torch.from_numpy(guesses).float()
+        self.register_buffer("guesses", shares, persistent=False)
+        self.threshold = _threshold(problem)
+        self.weak, self.strong = _changes(problem)
+        self.radius = 0.0 if is_image(problem) else _radius(problem)
+
+    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+        """Return the losses of labelled rows, of sure ones, of perturbed and of guessed ones."""
+        assert batch.y is not None
+        self._follow()
+        drawn = torch.randint(len(self.labelled), (LABELLED_ROWS,), device=batch.x.device)
+        with torch.no_grad():
+            said = self._align(self.teacher(self.weak(batch.x)).float().softmax(dim=1))
+            sureness, told = said.max(dim=1)
+        rows = torch.cat([self.labelled[drawn], batch.x])
+        scores = self.student(self.strong(rows)).float()
+        few, many = scores.split([LABELLED_ROWS, len(batch.x)])
+        sure = (sureness >= self.threshold).float()
+        terms = self.task.losses(few, self.labels[drawn])
+        terms["sure"] = (F.cross_entropy(many, told, reduction="none") * sure).mean()
+        if self.radius:
+            terms["adversarial"] = self._adversarial(batch.x, many)
+        fading = max(1.0 - self.progress / GUESSED, 0.0)
+        if self.guesses is not None and fading:
+            shares = self.guesses[batch.y]
+            certain = _certainty(shares)
+            off = F.cross_entropy(many, shares, reduction="none")
+            terms["guessed"] = fading * (certain * off).mean()
+        return terms
+
+    def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the teacher's loss on held-out rows."""
+        assert batch.y is not None
+        return self.task.losses(self.teacher(batch.x), batch.y)
+
+    def active(self, progress: float) -> list[str]:
+        """Return the one player there is."""
+        return ["student"]
+
+    def players(self) -> Players:
+        """Return the student's weights."""
+        return {"student": [{"params": list(self.student.parameters())}]}
+
+    def train(self, mode: bool = True) -> MeanTeacher:
+        """Set the student to training; the teacher is never in it."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    def finished(self) -> nn.Module:
+        """Return the teacher after the last step."""
+        self._follow()
+        return self.teacher.eval()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Move the teacher towards the student; in the first steps by more, to forget the start."""
+        rate = max(1.0 - DECAY, 9.0 / (10.0 + float(self.steps)))
+        self.steps += 1.0
+        torch._foreach_lerp_(list(self.teacher.parameters()), list(self.student.parameters()), rate)
+        for own, other in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
+            if own.is_floating_point():
+                own.lerp_(other, rate)
+
+    def _align(self, said: Tensor) -> Tensor:
+        """Correct for classes that the teacher names more often than there are labels of them."""
+        self.said.lerp_(said.mean(dim=0), 0.01)
+        aligned = said * (self.prior / self.said)
+        return aligned / aligned.sum(dim=1, keepdim=True)
+
+    def _adversarial(self, x: Tensor, scores: Tensor) -> Tensor:
+        """Return the divergence of the scores where a small step of the row changes them most."""
+        told = scores.detach().log_softmax(dim=1)
+        direction = _unit(torch.randn_like(x)) * _PROBE
+        with torch.enable_grad():
+            probe = direction.requires_grad_()
+            (towards,) = torch.autograd.grad(_divergence(told, self.student(x + probe)), probe)
+        return _divergence(told, self.student(x + self.radius * _unit(towards)))
+
+
+def strong_augmentation(shape: tuple[int, ...]) -> Augment:
+    """Return changes that leave an image what it is, by its size alone.
+
+    Mild shift, turn, size and slant, and a smooth displacement of up to 7 % of the shorter side.
+    Nothing is mirrored, covered or turned far: that would make other characters of characters.
+    """
+    mild = Augment.mild()
+    return Augment(
+        shift=mild.shift,
+        rotate=mild.rotate,
+        scale=mild.scale,
+        shear=mild.shear,
+        elastic=0.07 * min(shape[-2:]),
+    )
+
+
+def _changes(problem: Problem) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    weak, strong = problem.option("weak", "auto"), problem.option("strong", "auto")
+    if not is_image(problem):
+        return _unchanged, _unchanged
+    shape = tuple(problem.x.shape[1:])
+    return (
+        Augment(shift=0.05) if weak == "auto" else Augment.parse(weak),
+        strong_augmentation(shape) if strong == "auto" else Augment.parse(strong),
+    )
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x
+
+
+def _threshold(problem: Problem) -> float:
+    threshold = problem.option("threshold", 0.95)
+    if not isinstance(threshold, int | float) or not 0.0 < threshold < 1.0:
+        raise InputError(f"threshold={threshold!r} must be a probability in (0, 1); 0.95 is usual.")
+    return float(threshold)
+
+
+def _radius(problem: Problem) -> float:
+    """Return how far a row is moved: a share of the median distance to its nearest neighbour."""
+    share = problem.option("perturbation", 0.5)
+    if not isinstance(share, int | float) or share < 0.0:
+        raise InputError(f"perturbation={share!r} must be at least 0; 0 leaves it out.")
+    rows = problem.x.flatten(1)
+    if len(rows) < 2:
+        return 0.0
+    some = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:2000]
+    _, squares = neighbours(rows[some], rows[some], 2)
+    return float(share * np.median(np.sqrt(squares[:, 1])))
+
+
+def _certainty(shares: Tensor) -> Tensor:
+    """Return 1 where one class has it all, 0 where all have as much: 1 less the entropy's share."""
+    entropy = -(shares * shares.clamp(min=1e-12).log()).sum(dim=1)
+    return 1.0 - entropy / np.log(max(shares.shape[1], 2))
+
+
+def _unit(rows: Tensor) -> Tensor:
+    flat = rows.flatten(1)
+    return (flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-12)).view_as(rows)
+
+
+def _divergence(told: Tensor, scores: Tensor) -> Tensor:
+    """Return KL(told || scores), the mean over rows; ``told`` are log-probabilities."""
+    return F.kl_div(
+        scores.float().log_softmax(dim=1), told, log_target=True, reduction="batchmean"
+    )
