@@ -45,6 +45,10 @@ class Options:
     epochs: int | str = "auto"
     batch_size: int = 64
     weight_decay: float = 0.01
+    layer_decay: float = 1.0
+    head_hidden: int | None = None
+    batch_norm: bool = False
+    dropout: float = 0.0
     augment: str | None = None
     device: str = "auto"
     precision: str = "auto"
@@ -60,7 +64,27 @@ class Options:
             raise InputError("learning_rates is empty; give one rate or more, such as (0.01,).")
         if self.cv < 2:
             raise InputError(f"cv={self.cv} must be at least 2 folds.")
+        if not 0.0 < self.layer_decay <= 1.0:
+            raise InputError(
+                f"layer_decay={self.layer_decay} must be above 0 and at most 1; 1 lets all blocks "
+                "of the encoder learn alike."
+            )
+        if self.head_hidden is not None and self.head_hidden < 1:
+            raise InputError(
+                f"head_hidden={self.head_hidden} must be at least 1 unit; None is no hidden layer."
+            )
+        if not 0.0 <= self.dropout < 1.0:
+            raise InputError(f"dropout={self.dropout} must be a rate in [0, 1).")
+        if self.batch_norm and self.batch_size == 1:
+            raise InputError(
+                "batch_norm=True needs batch_size=2 or more: a single row has no variance."
+            )
         self.training(self.learning_rates[0], 1, 0)
+
+    @property
+    def plain_head(self) -> bool:
+        """Whether the head is one linear layer, for which there are exact solvers."""
+        return self.head_hidden is None and not self.batch_norm and self.dropout == 0.0
 
     def training(self, rate: float, rows: int, seed: int) -> Training:
         """Return how to fine-tune on so many labelled rows.

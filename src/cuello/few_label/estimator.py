@@ -1,114 +1,49 @@
-"""A classifier for many rows and few labels."""
+"""Estimators for many rows and few labels."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, Self
+from typing import Any, Self, final
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from cuello import networks
-from cuello.data.dataset import UNLABELLED
+from cuello import kinds, networks
 from cuello.errors import InputError, unknown
 from cuello.estimators.autoencoder import Autoencoder, in_batches
-from cuello.estimators.inputs import check_rows, check_shape, class_codes, parse_augment
+from cuello.estimators.inputs import check_rows, check_shape, parse_augment
 from cuello.few_label.base import MODES, Mode, Options, Problem
-from cuello.few_label.task import Classes, Task
+from cuello.few_label.targets import Targets, read_classes, read_numbers
+from cuello.few_label.task import Several, Task
 from cuello.train import Watcher
 
-__all__ = ["FewLabelClassifier"]
+__all__ = ["FewLabelClassifier", "FewLabelEstimator", "FewLabelRegressor"]
 
 Array = npt.NDArray[Any]
 
 
-class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classify with the encoder of an autoencoder and a newly initialised head.
-
-    Parameters
-    ----------
-    autoencoder : Autoencoder or None
-        Cloned and trained on all rows, labelled or not; None takes the defaults. Wrap a fitted one
-        in :class:`sklearn.frozen.FrozenEstimator` to use it as it is.
-    mode : str
-        ``frozen``: the encoder stays as it is and a logistic regression is fitted to its codes;
-        ``slow``: the encoder learns at a share of the head's rate; ``full``: at the same rate;
-        ``scratch``: the same network, newly initialised (what pre-training is compared with).
-    encoder_lr_factor : float
-        That share for ``slow``, in (0, 1].
-    learning_rates : sequence of float
-        Rates of the head to choose from, by cross-validation inside the labelled rows. For
-        ``frozen`` the penalty of the logistic regression is chosen instead.
-    cv : int
-        Folds of that cross-validation, at least 2; fewer where a class has fewer labels.
-    epochs : int or "auto"
-        Passes over the labelled rows; ``auto`` is 150 steps, in 20 passes or more.
-    batch_size : int
-        Rows a step, or all labelled rows if there are fewer.
-    weight_decay : float
-        Decoupled weight decay (AdamW).
-    augment : str or None
-        Image augmentation while fine-tuning; see :class:`cuello.data.augment.Augment`.
-    device, precision : str
-        See :class:`cuello.train.Training`.
-    mode_options : dict or None
-        The mode's own options.
-    random_state : int, RandomState or None
-        New weights, folds and order of the rows follow from it.
-
-    Attributes
-    ----------
-    autoencoder_ : Autoencoder
-        The fitted autoencoder.
-    classes_ : ndarray
-        Class labels, sorted.
-    task_ : Task
-        What the labels say, and so how many scores the network gives.
-    mode_ : str
-        The mode that made it.
-    module_ : nn.Module
-        The trained network: scores of scaled rows, before the link.
-    held_out_scores_ : ndarray of shape (labelled rows, outputs)
-        Scores of each labelled row by a network that was not trained on it, in the order of the
-        rows; NaN where there were no folds.
-    cv_scores_ : dict of float to float
-        Accuracy on held-out folds for each candidate; empty where nothing could be compared.
-    cv_accuracy_ : float
-        Accuracy on held-out folds of the chosen candidate; NaN where there were no folds.
-    chosen_ : float
-        The chosen learning rate, or inverse penalty for ``frozen``.
-    said_ : list of str
-        What was chosen and why, in plain sentences.
-
-    Notes
-    -----
-    Rows labelled -1 have no label (scikit-learn's convention for semi-supervised estimators).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn.datasets import load_digits
-    >>> digits = load_digits()
-    >>> y = np.full(1797, -1)
-    >>> y[:100] = digits.target[:100]
-    >>> model = FewLabelClassifier(Autoencoder(latent_dim=8, epochs=50), mode="slow")
-    >>> accuracy = model.fit(digits.images, y).score(digits.images[100:], digits.target[100:])
-    >>> accuracy > 0.7
-    True
-    """
+class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
+    """What the classifier and the regressor share: options, training, and scores of rows."""
 
     def __init__(
         self,
         autoencoder: Autoencoder | None = None,
         *,
         mode: str = "slow",
+        task: str = "auto",
+        head_loss: str = "auto",
+        head_hidden: int | None = None,
+        batch_norm: bool = False,
+        dropout: float = 0.0,
         encoder_lr_factor: float = 0.1,
+        layer_decay: float = 1.0,
         learning_rates: Sequence[float] = (0.001, 0.003, 0.01, 0.03),
         cv: int = 3,
         epochs: int | str = "auto",
@@ -122,7 +57,13 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> None:
         self.autoencoder = autoencoder
         self.mode = mode
+        self.task = task
+        self.head_loss = head_loss
+        self.head_hidden = head_hidden
+        self.batch_norm = batch_norm
+        self.dropout = dropout
         self.encoder_lr_factor = encoder_lr_factor
+        self.layer_decay = layer_decay
         self.learning_rates = learning_rates
         self.cv = cv
         self.epochs = epochs
@@ -135,42 +76,54 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: Array, y: npt.ArrayLike, *, watcher: Watcher | None = None) -> Self:
-        """Train the autoencoder on all rows, then the classifier on the labelled ones.
+        """Train the autoencoder on all rows, then the head on the labelled ones.
 
         Parameters
         ----------
         X : ndarray of shape (n, features), (n, height, width) or (n, channels, height, width)
             All rows.
-        y : array-like of shape (n,)
-            Labels; -1 where a row has none.
+        y : array-like of shape (n,) or (n, outputs)
+            Labels. A row without one: -1 for classes, NaN for numbers and several columns.
         watcher : Watcher or None
-            Called while training the classifier.
+            Called while training on labels.
 
         Raises
         ------
         InputError
-            If an option is outside its range, or no row is labelled; before training starts.
+            If an option is outside its range, or labels cannot be used; before training starts.
         """
         wanted = Autoencoder() if self.autoencoder is None else self.autoencoder
         X = check_rows(self, X, reset=True, **_reading(wanted))
-        self.classes_, codes = class_codes(X, y)
+        found = self._read(X, y)
         mode = self._mode()
         parse_augment(self.augment, X.shape[1:], sequences=wanted.network in networks.SEQUENCES)
-        labelled = codes != UNLABELLED
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.task_: Task = Classes(len(self.classes_))
+        self.task_: Task = found.task
         self.autoencoder_ = clone(wanted)
         try:
             check_is_fitted(self.autoencoder_)
         except NotFittedError:
-            self.autoencoder_.fit(X, y)
-        if not mode.uses_unlabelled:
-            X, codes, labelled = X[labelled], codes[labelled], labelled[labelled]
-        self._solve(mode, self.problem(X, codes, labelled, seed=seed, watcher=watcher))
+            has_classes = found.y.dtype.kind == "i"
+            if not has_classes and getattr(kinds.KINDS.get(wanted.kind), "needs_labels", False):
+                raise InputError(
+                    f"kind={wanted.kind!r} learns from classes, and y holds none; choose another "
+                    "kind of autoencoder."
+                ) from None
+            start = self.autoencoder_.fit if mode.pretrained else self.autoencoder_.initialize
+            start(X, y if has_classes else None)
+        rows = slice(None) if mode.uses_unlabelled else found.labelled
+        problem = self.problem(
+            X[rows], found.y[rows], found.labelled[rows], seed=seed, watcher=watcher
+        )
+        self._solve(mode, problem, found.said)
         return self
 
-    def predict_proba(self, X: Array) -> Array:
-        """Return the probability of each class, shape (n, classes), rows summing to 1."""
+    @abstractmethod
+    def _read(self, X: Array, y: npt.ArrayLike | None) -> Targets:
+        """Return what the labels come to."""
+
+    def _linked(self, X: Array) -> Array:
+        """Return what the network's scores of rows mean."""
         check_is_fitted(self, "module_")
         X = check_rows(self, X, reset=False, **_reading(self.autoencoder_))
         check_shape(X, self.autoencoder_.shape_)
@@ -181,12 +134,6 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             (self.task_.outputs,),
         )
         return self.task_.link(scores)
-
-    def predict(self, X: Array) -> Array:
-        """Return the most probable class of each row, shape (n,)."""
-        probabilities = self.predict_proba(X)
-        labels: Array = self.classes_[probabilities.argmax(axis=1)]
-        return labels
 
     def problem(
         self,
@@ -211,15 +158,15 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             watcher=watcher,
         )
 
-    def _solve(self, mode: Mode, problem: Problem) -> None:
+    def _solve(self, mode: Mode, problem: Problem, said: str) -> None:
         solution = mode.fit(problem)
         self.mode_ = solution.mode or mode.name
         self.module_ = solution.module
         self.held_out_scores_ = solution.held_out
         self.cv_scores_ = dict(solution.cv_scores)
         self.chosen_ = solution.chosen
-        self.cv_accuracy_ = self.cv_scores_.get(self.chosen_, float("nan"))
-        self.said_ = list(solution.said)
+        self.cv_score_ = self.cv_scores_.get(self.chosen_, float("nan"))
+        self.said_ = [said, *solution.said]
 
     def _mode(self) -> Mode:
         if self.mode not in MODES:
@@ -241,6 +188,188 @@ class FewLabelClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+@final
+class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[misc]
+    """Classify with the encoder of an autoencoder and a newly initialised head.
+
+    Parameters
+    ----------
+    autoencoder : Autoencoder or None
+        Cloned and trained on all rows, labelled or not; None takes the defaults. Wrap a fitted one
+        in :class:`sklearn.frozen.FrozenEstimator` to use it as it is.
+    mode : str
+        ``frozen``: the encoder stays as it is and a logistic regression is fitted to its codes (a
+        head with a hidden layer, batch normalisation or dropout is trained on them);
+        ``slow``: the encoder learns at a share of the head's rate; ``full``: at the same rate;
+        ``scratch``: the same network, newly initialised (what pre-training is compared with), and
+        the autoencoder is not trained.
+    task : str
+        ``classes``: one class of many, softmax; ``binary``: one of two, a sigmoid; ``several``:
+        any number of properties, a column of 0 and 1 each, and a sigmoid each; ``auto``: by ``y``.
+    head_loss : str
+        For numbers alone: see :class:`FewLabelRegressor`.
+    head_hidden : int or None
+        Units of a hidden layer of the head; None: it is linear.
+    batch_norm : bool
+        Batch normalisation of the head's hidden layer, or without one of the codes.
+    dropout : float
+        Rate in [0, 1) of what enters the head's last layer.
+    encoder_lr_factor : float
+        That share for ``slow``, in (0, 1].
+    layer_decay : float
+        Each block of the encoder learns at this share of the rate of the next one, in (0, 1]; the
+        block at the code learns at the encoder's rate itself.
+    learning_rates : sequence of float
+        Rates of the head to choose from, by cross-validation inside the labelled rows; this is the
+        one option that is searched. For a logistic regression its penalty is chosen instead.
+    cv : int
+        Folds of that cross-validation, at least 2; fewer where a class has fewer labels.
+    epochs : int or "auto"
+        Passes over the labelled rows; ``auto`` is 150 steps, in 20 passes or more.
+    batch_size : int
+        Rows a step, or all labelled rows if there are fewer.
+    weight_decay : float
+        Decoupled weight decay (AdamW).
+    augment : str or None
+        Image augmentation while fine-tuning; see :class:`cuello.data.augment.Augment`.
+    device, precision : str
+        See :class:`cuello.train.Training`.
+    mode_options : dict or None
+        The mode's own options.
+    random_state : int, RandomState or None
+        New weights, folds and order of the rows follow from it.
+
+    Attributes
+    ----------
+    autoencoder_ : Autoencoder
+        The fitted autoencoder; untrained in a mode that does not start from it.
+    classes_ : ndarray
+        Class labels, sorted; numbers of the columns of ``y`` for ``several``.
+    task_ : Task
+        What the labels say, and so how many scores the network gives.
+    mode_ : str
+        The mode that made it.
+    module_ : nn.Module
+        The trained network: scores of scaled rows, before the link.
+    held_out_scores_ : ndarray of shape (labelled rows, outputs)
+        Scores of each labelled row by a network that was not trained on it, in the order of the
+        rows; NaN where there were no folds.
+    cv_scores_ : dict of float to float
+        Accuracy on held-out folds for each candidate; empty where nothing could be compared.
+    cv_score_, cv_accuracy_ : float
+        That of the chosen candidate; NaN where there were no folds.
+    chosen_ : float
+        The chosen learning rate, or inverse penalty for ``frozen``.
+    said_ : list of str
+        What was chosen and why, in plain sentences.
+
+    Notes
+    -----
+    Rows labelled -1 have no label (scikit-learn's convention for semi-supervised estimators); for
+    ``several``, rows of NaN. Accuracy in ``cv_scores_`` is the mean over columns there, whereas
+    ``score`` counts the rows that are right in all of them, as scikit-learn does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits()
+    >>> y = np.full(1797, -1)
+    >>> y[:100] = digits.target[:100]
+    >>> model = FewLabelClassifier(Autoencoder(latent_dim=8, epochs=50), mode="slow")
+    >>> accuracy = model.fit(digits.images, y).score(digits.images[100:], digits.target[100:])
+    >>> accuracy > 0.7
+    True
+    """
+
+    def predict_proba(self, X: Array) -> Array:
+        """Return the probability of each class, shape (n, classes), rows summing to 1.
+
+        For ``several``: of each property, (n, outputs).
+        """
+        return self._linked(X)
+
+    def predict(self, X: Array) -> Array:
+        """Return the most probable class of each row (n,); for ``several`` 0 or 1 (n, outputs)."""
+        probabilities = self.predict_proba(X)
+        if isinstance(self.task_, Several):
+            return (probabilities > 0.5).astype(np.int64)
+        labels: Array = self.classes_[probabilities.argmax(axis=1)]
+        return labels
+
+    @property
+    def cv_accuracy_(self) -> float:
+        """Accuracy on held-out folds of the chosen candidate."""
+        return self.cv_score_
+
+    def _read(self, X: Array, y: npt.ArrayLike | None) -> Targets:
+        if self.head_loss != "auto":
+            raise InputError(
+                f"head_loss={self.head_loss!r} is for numbers; classes are learned by "
+                "cross-entropy: use head_loss='auto', or FewLabelRegressor."
+            )
+        found = read_classes(X, y, self.task)
+        self.classes_ = found.classes
+        return found
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+@final
+class FewLabelRegressor(RegressorMixin, FewLabelEstimator):  # type: ignore[misc]
+    """Estimate a number with the encoder of an autoencoder and a newly initialised head.
+
+    Parameters
+    ----------
+    autoencoder : Autoencoder or None
+        Cloned and trained on all rows, labelled or not.
+    mode : str
+        As in :class:`FewLabelClassifier`; ``frozen`` is a ridge regression on codes.
+    task : str
+        ``auto`` or ``number``.
+    head_loss : str
+        ``mse`` (``auto``), ``mae``, ``huber`` (quadratic up to one standard deviation of the
+        labels) or ``mape`` (relative to the label; none may be 0). ``frozen`` has an exact solver
+        for ``mse`` alone; for the others the head is trained.
+    head_hidden, batch_norm, dropout, encoder_lr_factor, layer_decay, learning_rates, cv, epochs, \
+batch_size, weight_decay, augment, device, precision, mode_options, random_state
+        As in :class:`FewLabelClassifier`.
+
+    Attributes
+    ----------
+    cv_scores_, cv_score_ : dict of float to float, float
+        R² over held-out folds for each candidate, and that of the chosen one.
+    autoencoder_, task_, mode_, module_, held_out_scores_, chosen_, said_
+        As in :class:`FewLabelClassifier`. Scores are standardised: ``task_.link`` brings them to
+        the labels' own units.
+
+    Notes
+    -----
+    Rows labelled NaN have no label. Labels are standardised for training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> few = np.where(np.arange(442) % 3 == 0, y, np.nan)
+    >>> encoder = Autoencoder("plain", latent_dim=8, epochs=30)
+    >>> model = FewLabelRegressor(encoder, mode="frozen").fit(X, few)
+    >>> model.score(X[1::3], y[1::3]) > 0.25
+    True
+    """
+
+    def predict(self, X: Array) -> Array:
+        """Return a number for each row, in the labels' units, shape (n,)."""
+        return self._linked(X)
+
+    def _read(self, X: Array, y: npt.ArrayLike | None) -> Targets:
+        return read_numbers(X, y, self.task, self.head_loss)
 
 
 def _reading(autoencoder: Autoencoder) -> dict[str, Any]:
