@@ -194,7 +194,35 @@ class Solution:
 
 
 class Mode(ABC):
-    """A way to learn from few labels."""
+    """A way to learn from few labels.
+
+    Examples
+    --------
+    One that always gives the most frequent class:
+
+    >>> from cuello.few_label import FewLabelClassifier
+    >>> class Constant(nn.Module):
+    ...     def __init__(self, outputs):
+    ...         super().__init__()
+    ...         self.scores = nn.Parameter(torch.zeros(outputs))
+    ...     def forward(self, x):
+    ...         return self.scores.expand(len(x), -1)
+    >>> class Majority(Mode):
+    ...     name, summary, pretrained = "majority", "the most frequent class", False
+    ...     def build(self, problem):
+    ...         return Constant(problem.task.outputs)
+    ...     def fit(self, problem):
+    ...         module = self.build(problem)
+    ...         counts = np.bincount(problem.y[problem.labelled], minlength=problem.task.outputs)
+    ...         module.scores.data = torch.from_numpy(counts / counts.sum()).float().log()
+    ...         none = np.full((problem.labelled.sum(), problem.task.outputs), np.nan)
+    ...         return Solution(module=module, held_out=none, cv_scores={}, chosen=0.0)
+    >>> _ = register(Majority())
+    >>> model = FewLabelClassifier(Autoencoder(latent_dim=2), mode="majority", task="classes")
+    >>> model.fit(np.eye(9, 6), [2, 1, 2, -1, -1, -1, 2, 1, 2]).predict(np.zeros((2, 6)))
+    array([2, 2])
+    >>> del MODES["majority"]
+    """
 
     name: str
     summary: str
