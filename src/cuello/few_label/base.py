@@ -175,9 +175,10 @@ class Solution:
         Gives scores (B, outputs) of scaled rows, before the link; on the CPU, in evaluation mode.
     held_out : ndarray of shape (labelled rows, outputs)
         Scores of each labelled row by a model that was not trained on it; NaN where there is none.
-    cv_scores : dict of float to float
-        How good each candidate was on held-out folds; empty where nothing could be compared.
-    chosen : float
+    cv_scores : dict
+        How good each candidate, a number or a name, was on held-out folds; empty where nothing
+        could be compared.
+    chosen : float or str
         The chosen candidate.
     said : list of str
         What was chosen and why, in plain sentences.
@@ -187,8 +188,8 @@ class Solution:
 
     module: nn.Module
     held_out: npt.NDArray[np.float32]
-    cv_scores: Mapping[float, float]
-    chosen: float
+    cv_scores: Mapping[Any, float]
+    chosen: Any
     said: Sequence[str] = ()
     mode: str = ""
 

@@ -119,7 +119,8 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
 
         For ``several``: of each property, (n, outputs).
         """
-        return self._linked(X)
+        scores = self.scores(X)
+        return self.task_.link(scores)
 
     def predict(self, X: Array) -> Array:
         """Return the most probable class of each row (n,); for ``several`` 0 or 1 (n, outputs)."""
@@ -197,7 +198,8 @@ batch_size, weight_decay, augment, device, precision, mode_options, random_state
 
     def predict(self, X: Array) -> Array:
         """Return a number for each row, in the labels' units, shape (n,)."""
-        return self._linked(X)
+        scores = self.scores(X)
+        return self.task_.link(scores)
 
     def _read(self, X: Array, y: npt.ArrayLike | None) -> Targets:
         return read_numbers(X, y, self.task, self.head_loss)

@@ -122,18 +122,20 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     def _read(self, X: Array, y: npt.ArrayLike | None) -> Targets:
         """Return what the labels come to."""
 
-    def _linked(self, X: Array) -> Array:
-        """Return what the network's scores of rows mean."""
+    def scores(self, X: Array) -> npt.NDArray[np.float32]:
+        """Return the network's scores of rows before the link (n, outputs).
+
+        ``task_.link`` makes probabilities of them, or numbers in their own units.
+        """
         check_is_fitted(self, "module_")
         X = check_rows(self, X, reset=False, **_reading(self.autoencoder_))
         check_shape(X, self.autoencoder_.shape_)
         scaling = self.autoencoder_.scaling_
-        scores = in_batches(
+        return in_batches(
             len(X),
             lambda a, b: self.module_(torch.from_numpy(scaling.apply(X[a:b]))),
             (self.task_.outputs,),
         )
-        return self.task_.link(scores)
 
     def problem(
         self,
@@ -165,7 +167,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.held_out_scores_ = solution.held_out
         self.cv_scores_ = dict(solution.cv_scores)
         self.chosen_ = solution.chosen
-        self.cv_score_ = self.cv_scores_.get(self.chosen_, float("nan"))
+        self.cv_score_: float = self.cv_scores_.get(self.chosen_, float("nan"))
         self.said_ = [said, *solution.said]
 
     def _mode(self) -> Mode:
