@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 
 import numpy as np
@@ -25,6 +26,7 @@ from cuello.estimators.baselines import (
 )
 from cuello.few_label import MODES, Classes, Options
 from cuello.few_label.head import EncoderWithHead
+from cuello.few_label.records import classifier_of, record_classifier
 from cuello.kinds import Batch
 from cuello.train import Rows, train
 
@@ -182,6 +184,26 @@ def test_fine_tuning_takes_the_rate_that_does_best_on_held_out_folds(trained):
         f"Learning rate 0.03: accuracy {np.mean(scores):.3f} on 3 folds of the labelled rows, the "
         "best of 3.",
     ]
+
+
+@pytest.mark.parametrize("task", ["classes", "binary", "several"])
+@pytest.mark.parametrize("mode", ["frozen", "slow"])
+def test_a_record_rebuilds_the_classifier(trained, task, mode):
+    X, y = blobs(2)
+    y = np.stack([y, np.arange(60) % 2], axis=1) if task == "several" else y
+    options = {"learning_rates": (0.01,), "epochs": 1, "head_hidden": 4, "batch_norm": True}
+    model = use(trained, mode, task=task, **options).fit(X, y)
+    record = json.loads(json.dumps(record_classifier(model)))
+    scores = torch.from_numpy(model.held_out_scores_)
+    back = classifier_of(record, model.module_.state_dict(), trained, scores)
+    assert np.array_equal(back.predict_proba(X), model.predict_proba(X))
+    for name in ("task_", "mode_", "chosen_", "cv_scores_", "cv_score_", "said_"):
+        assert getattr(back, name) == getattr(model, name), name
+    assert np.array_equal(back.held_out_scores_, model.held_out_scores_)
+    if task == "classes":  # the one task there was when records did not name it
+        older = {k: v for k, v in record.items() if k not in ("task", "mode", "said")}
+        back = classifier_of(older, model.module_.state_dict(), trained)
+        assert np.array_equal(back.predict_proba(X), model.predict_proba(X))
 
 
 @given(
