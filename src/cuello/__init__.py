@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         RunError,
     )
     from cuello.estimators import Autoencoder
-    from cuello.few_label import FewLabelClassifier
+    from cuello.few_label import FewLabelClassifier, FewLabelRegressor
     from cuello.pipeline import fit, open_run
 
 __version__ = "0.1.0"
@@ -38,6 +38,7 @@ __all__ = [
     "Dataset",
     "DivergedError",
     "FewLabelClassifier",
+    "FewLabelRegressor",
     "InputError",
     "RunError",
     "__version__",
@@ -54,6 +55,7 @@ _HOME = {
     "Dataset": "cuello.data",
     "DivergedError": "cuello.errors",
     "FewLabelClassifier": "cuello.few_label",
+    "FewLabelRegressor": "cuello.few_label",
     "InputError": "cuello.errors",
     "RunError": "cuello.errors",
     "fit": "cuello.pipeline",

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -178,6 +179,7 @@ class RunFolder:
         if classifier is not None:
             weights = classifier.module_.state_dict()
             tensors |= {f"classifier/{k}": v for k, v in weights.items()}
+            tensors["held_out/scores"] = torch.from_numpy(classifier.held_out_scores_)
         own = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
         atomic.write(self.path / "model.safetensors", lambda t: save_file(own, t))
         config = self.read_json("config.json")
@@ -229,7 +231,9 @@ class RunFolder:
         try:
             with safe_open(file, framework="pt") as f:
                 tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
-            parts: dict[str, dict[str, Any]] = {"autoencoder": {}, "classifier": {}}
+            parts: dict[str, dict[str, Any]] = {
+                p: {} for p in ("autoencoder", "classifier", "held_out")
+            }
             for name, tensor in tensors.items():
                 part, _, key = name.partition("/")
                 parts[part][key] = tensor
@@ -237,7 +241,8 @@ class RunFolder:
             record = config["classifier"]
             if record is None:
                 return autoencoder, None
-            classifier = classifier_of(record, parts["classifier"], autoencoder)
+            held_out = parts["held_out"].get("scores")
+            classifier = classifier_of(record, parts["classifier"], autoencoder, held_out)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise RunError(

@@ -24,6 +24,7 @@ from cuello.data.scaling import SCALINGS
 from cuello.kinds import LOSS_NAMES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS
 from cuello.pipeline import Job
+from cuello.pipeline.job import TASKS
 from cuello.train import OPTIMIZERS, PRECISIONS, SCHEDULES
 from cuello.train.settings import SHUFFLES
 
@@ -69,6 +70,7 @@ REGISTRIES = {
     "scaling": SCALINGS,
     "schedule": SCHEDULES,
     "shuffle": SHUFFLES,
+    "task": TASKS,
 }
 
 
@@ -496,3 +498,20 @@ def test_text_that_the_terminal_cannot_show(cuello, pictures, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert rb"report: l\xe4uft/report.html" in done.stdout
+
+
+@pytest.mark.parametrize(("task", "outputs"), [("auto", 1), ("binary", 1), ("classes", 2)])
+def test_two_classes_from_fit_to_classify(cuello, pictures, tmp_path, task, outputs):
+    cuello("fit", "pictures", *SMALL, "--labels", 8, "--repeats", 1, "--task", task, "--out", "run")
+    model = open_run(tmp_path / "run").classifier
+    name = {1: "binary", 2: "classes"}[outputs]
+    assert (model.task_.name, model.task_.outputs) == (name, outputs)
+    assert model.held_out_scores_.shape == (8, outputs)
+    assert not np.isnan(model.held_out_scores_).any()
+    cuello("classify", "run", "pictures", "-o", "classes.csv")
+    lines = read_csv(tmp_path / "classes.csv")
+    assert len(lines) == 40
+    assert {line["class"] for line in lines} <= {"left", "right"}
+    assert all(0.5 <= float(line["probability"]) <= 1 for line in lines)
+    report = (tmp_path / "run" / "report.html").read_text()
+    assert f"The classifier of this run. Task &#x27;{name}&#x27;: " in report

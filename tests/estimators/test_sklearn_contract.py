@@ -1,11 +1,11 @@
-"""scikit-learn's own checks, over both estimators."""
+"""scikit-learn's own checks, over every estimator."""
 
 from __future__ import annotations
 
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from cuello import Autoencoder, FewLabelClassifier
+from cuello import Autoencoder, FewLabelClassifier, FewLabelRegressor
 
 # Checks that are not met, each with its reason.
 EXCEPTIONS = {
@@ -21,6 +21,8 @@ SMALL = Autoencoder(
     kind="plain", hidden=(16,), latent_dim=4, allow_overcomplete=True, epochs=20, batch_size="auto"
 )
 
+WIDE = Autoencoder(**SMALL.get_params() | {"latent_dim": 16})
+
 
 @parametrize_with_checks(
     [
@@ -28,6 +30,8 @@ SMALL = Autoencoder(
         Autoencoder(kind="denoising", hidden=(8,), latent_dim=1, epochs=3),
         FewLabelClassifier(SMALL, mode="frozen"),
         FewLabelClassifier(SMALL, mode="full", epochs=60, learning_rates=(0.01,)),
+        FewLabelRegressor(WIDE, mode="frozen"),
+        FewLabelRegressor(WIDE, mode="full", epochs=60, learning_rates=(0.01,)),
     ],
     expected_failed_checks=lambda estimator: EXCEPTIONS.get(type(estimator).__name__, {}),
 )

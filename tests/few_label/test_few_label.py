@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 
 import numpy as np
@@ -25,6 +26,7 @@ from cuello.estimators.baselines import (
 )
 from cuello.few_label import MODES, Classes, Options
 from cuello.few_label.head import EncoderWithHead
+from cuello.few_label.records import classifier_of, record_classifier
 from cuello.kinds import Batch
 from cuello.train import Rows, train
 
@@ -104,7 +106,9 @@ def test_rows_without_a_label_teach_the_autoencoder_alone(trained, mode):
     assert all_rows.classes_.tolist() == [0, 1, 2]
     assert equal(weights(all_rows.module_), weights(known.module_))
     own = FewLabelClassifier(SMALL, mode=mode, **options).fit(X, some)
-    assert equal(weights(own.autoencoder_.module_), weights(clone(SMALL).fit(X).module_))
+    untrained = mode == "scratch"
+    alone = clone(SMALL).initialize(X) if untrained else clone(SMALL).fit(X)
+    assert equal(weights(own.autoencoder_.module_), weights(alone.module_))
     assert not hasattr(SMALL, "module_")
 
 
@@ -176,9 +180,30 @@ def test_fine_tuning_takes_the_rate_that_does_best_on_held_out_folds(trained):
         np.testing.assert_allclose(model.held_out_scores_[b], found.detach(), atol=1e-6)
     assert model.cv_accuracy_ == pytest.approx(np.mean(scores))
     assert model.said_ == [
+        "Task 'classes': the labels are 3 classes.",
         f"Learning rate 0.03: accuracy {np.mean(scores):.3f} on 3 folds of the labelled rows, the "
-        "best of 3."
+        "best of 3.",
     ]
+
+
+@pytest.mark.parametrize("task", ["classes", "binary", "several"])
+@pytest.mark.parametrize("mode", ["frozen", "slow"])
+def test_a_record_rebuilds_the_classifier(trained, task, mode):
+    X, y = blobs(2)
+    y = np.stack([y, np.arange(60) % 2], axis=1) if task == "several" else y
+    options = {"learning_rates": (0.01,), "epochs": 1, "head_hidden": 4, "batch_norm": True}
+    model = use(trained, mode, task=task, **options).fit(X, y)
+    record = json.loads(json.dumps(record_classifier(model)))
+    scores = torch.from_numpy(model.held_out_scores_)
+    back = classifier_of(record, model.module_.state_dict(), trained, scores)
+    assert np.array_equal(back.predict_proba(X), model.predict_proba(X))
+    for name in ("task_", "mode_", "chosen_", "cv_scores_", "cv_score_", "said_"):
+        assert getattr(back, name) == getattr(model, name), name
+    assert np.array_equal(back.held_out_scores_, model.held_out_scores_)
+    if task == "classes":  # the one task there was when records did not name it
+        older = {k: v for k, v in record.items() if k not in ("task", "mode", "said")}
+        back = classifier_of(older, model.module_.state_dict(), trained)
+        assert np.array_equal(back.predict_proba(X), model.predict_proba(X))
 
 
 @given(
@@ -212,7 +237,7 @@ def test_a_class_with_one_label_leaves_the_middle_candidate(trained, mode, middl
     assert (model.chosen_, model.cv_scores_) == (middle, {})
     assert math.isnan(model.cv_accuracy_)
     assert np.isnan(model.held_out_scores_).all()
-    assert "too few labels to compare" in model.said_[0]
+    assert "too few labels to compare" in model.said_[1]
 
 
 @given(rows=st.integers(1, 3000), batch=st.integers(1, 400))

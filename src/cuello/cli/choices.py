@@ -25,6 +25,7 @@ CHOICES = {
     "scaling": ("auto", "minmax", "none", "standard", "symmetric"),
     "schedule": ("constant", "cosine", "linear", "step", "adaptive"),
     "shuffle": ("always", "once", "never"),
+    "task": ("auto", "binary", "classes"),
 }  # fmt: skip
 """What may follow an option, by its name."""
 

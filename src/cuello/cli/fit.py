@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from cuello.cli.choices import listed, own_flags
 from cuello.cli.finish import finish
 from cuello.cli.flags import FlagCommand
 from cuello.cli.interrupt import importing
-from cuello.cli.options import expanded, given, parse_widths
+from cuello.cli.options import absolute, expanded, given, parse_size, parse_widths
 from cuello.cli.own_options import OwnOptions, parse_rest
 from cuello.cli.plan import show_plan
 from cuello.errors import InputError
@@ -44,6 +43,9 @@ def fit(
         ),
     ] = None,
     repeats: Annotated[int, _option("--repeats", help="Label draws.", panel=_DATA)] = 5,
+    task: Annotated[
+        str, _option("--task", help=f"What labels say: {listed('task')}.", panel=_DATA)
+    ] = "auto",
     image_size: Annotated[
         str | None,
         _option("--image-size", help="Resize images: 28 or 28x32 (height x width).", panel=_DATA),
@@ -273,9 +275,9 @@ def fit(
     for name in _NOT_OF_THE_JOB:
         del options[name]
     options |= {
-        "data": _absolute(data),
-        "labels": labels if labels is None or labels.isdecimal() else _absolute(labels),
-        "image_size": _parse_size(image_size),
+        "data": absolute(data),
+        "labels": labels if labels is None or labels.isdecimal() else absolute(labels),
+        "image_size": parse_size(image_size),
         "kind_options": kind_options,
         "network_options": network_options,
         "hidden": parse_widths(hidden),
@@ -288,30 +290,6 @@ def fit(
         return
     where = pipeline.default_folder(data) if folder is None else expanded(folder)
     finish(where, lambda bars: pipeline.start(job, where, overwrite=overwrite, progress=bars))
-
-
-def _absolute(spec: str) -> str:
-    path = Path(os.path.expanduser(spec))
-    # A run must be continuable from another working directory. Names of sets stay names.
-    return str(path.absolute()) if path.exists() and not _is_set(spec) else spec
-
-
-def _is_set(spec: str) -> bool:
-    from cuello.data import sets
-
-    return spec.partition(":")[0] in sets.names()
-
-
-def _parse_size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdecimal() and 0 < int(part) <= 65535 for part in parts):
-        raise InputError(
-            f"--image-size {text} is not a size from 1 to 65535; write 28, or 28x32 "
-            "(height x width)."
-        )
-    return int(parts[0]), int(parts[-1])
 
 
 def add_to(app: typer.Typer) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from cuello.errors import InputError
 
-__all__ = ["expanded", "given", "parse_widths"]
+__all__ = ["absolute", "expanded", "given", "parse_size", "parse_widths"]
 
 
 def expanded(path: Path) -> Path:
@@ -53,3 +53,34 @@ def parse_widths(text: str | None) -> tuple[int, ...] | None:
         raise InputError(
             f"--hidden {text} is not a list of widths; write for example --hidden 512,256."
         ) from None
+
+
+def absolute(spec: str) -> str:
+    """Return a path that means the same in another working directory; names of sets stay names."""
+    path = Path(os.path.expanduser(spec))
+    return str(path.absolute()) if path.exists() and not _is_set(spec) else spec
+
+
+def _is_set(spec: str) -> bool:
+    from cuello.data import sets
+
+    return spec.partition(":")[0] in sets.names()
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """Read a size in pixels, height x width; None stays None.
+
+    Examples
+    --------
+    >>> parse_size("28"), parse_size("28x32")
+    ((28, 28), (28, 32))
+    """
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() and 0 < int(part) <= 65535 for part in parts):
+        raise InputError(
+            f"--image-size {text} is not a size from 1 to 65535; write 28, or 28x32 "
+            "(height x width)."
+        )
+    return int(parts[0]), int(parts[-1])

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-__all__ = ["folded", "is_typo", "whole"]
+__all__ = ["distance", "folded", "is_typo", "near_misses", "whole"]
 
 LONG = 5
 """Letters of a word from which one different letter is taken for a typing error."""
+
+VERY_LONG = 8
+"""Letters of a word from which two are."""
+
+RARE, COMMON = 2, 4
+"""A label of at most RARE rows may be an error; the right one is COMMON times as common."""
 
 
 def is_typo(a: str, b: str) -> bool:
@@ -42,3 +49,60 @@ def whole(text: str) -> int | None:
     """Read a whole number (``7``, ``07``, ``7.0``), else None."""
     found = re.fullmatch(r"([+-]?\d{1,15})(\.0*)?", text)
     return int(found[1]) if found else None
+
+
+def near_misses(counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Return rare labels that look like a typing error of a common one, each with the nearest.
+
+    Rare is one or two rows, and at most a quarter of the other's. Alike is the same but for case
+    and spaces, or one letter apart in a long word, or two in a very long one.
+
+    Examples
+    --------
+    >>> near_misses({"trouser": 20, "trousre": 1, "Trouser": 1, "dress": 2, "sandal": 8})
+    [('trousre', 'trouser'), ('Trouser', 'trouser')]
+    """
+    found = []
+    for rare, few in counts.items():
+        common = [
+            label
+            for label, rows in counts.items()
+            if few <= RARE and rows >= COMMON * few and _alike(rare, label)
+        ]
+        if common:
+            found.append((rare, min(common, key=lambda label: (distance(rare, label), label))))
+    return found
+
+
+def distance(a: str, b: str) -> int:
+    """Count the letters to leave out, add, change, or swap with the next, to get from a to b.
+
+    Examples
+    --------
+    >>> distance("sandal", "sandle"), distance("coat", "coats"), distance("ab", "ba")
+    (2, 1, 1)
+    """
+    two_back: list[int] = []
+    back = list(range(len(b) + 1))
+    for i, p in enumerate(a, start=1):
+        row = [i]
+        for j, q in enumerate(b, start=1):
+            row.append(min(back[j] + 1, row[j - 1] + 1, back[j - 1] + (p != q)))
+            if i > 1 and j > 1 and p == b[j - 2] and q == a[i - 2]:
+                row[j] = min(row[j], two_back[j - 2] + 1)
+        two_back, back = back, row
+    return back[-1]
+
+
+def _alike(a: str, b: str) -> bool:
+    if a == b:
+        return False
+    short, other = folded(a), folded(b)
+    if short == other or is_typo(short, other):
+        return True
+    # "type a" and "size a" are two classes: one word alone may differ, and it has to be very long.
+    pairs = [(p, q) for p, q in zip(short.split(), other.split(), strict=False) if p != q]
+    if len(short.split()) != len(other.split()) or len(pairs) != 1:
+        return False
+    (p, q) = pairs[0]
+    return p.isalpha() and q.isalpha() and min(len(p), len(q)) >= VERY_LONG and distance(p, q) <= 2

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold
 
 from cuello.data.dataset import Dataset
 from cuello.errors import CuelloWarning, InputError
@@ -123,3 +123,23 @@ def folds(y: Rows, cv: int, seed: int) -> list[tuple[Rows, Rows]]:
         return []
     parts = StratifiedKFold(min(cv, fewest), shuffle=True, random_state=seed)
     return list(parts.split(np.zeros(len(y)), y))
+
+
+def plain_folds(n: int, cv: int, seed: int) -> list[tuple[Rows, Rows]]:
+    """Return folds of two rows or more as (train, held out); none, with a warning, if n is below 4.
+
+    Examples
+    --------
+    >>> [len(held_out) for _, held_out in plain_folds(7, 5, seed=0)]
+    [3, 2, 2]
+    """
+    if n < 4:
+        warnings.warn(
+            f"{n} labelled rows are too few to hold some out and compare options: the middle one "
+            "is taken, and no score is estimated; label four rows or more.",
+            CuelloWarning,
+            stacklevel=2,
+        )
+        return []
+    parts = KFold(min(cv, n // 2), shuffle=True, random_state=seed)
+    return list(parts.split(np.zeros(n)))

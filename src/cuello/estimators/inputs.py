@@ -113,7 +113,8 @@ def class_codes(X: Array, y: npt.ArrayLike | None) -> tuple[Array, Codes]:
     assert_all_finite(labels, input_name="y")
     check_consistent_length(X, labels)
     check_classification_targets(labels)
-    known = np.array([label != UNLABELLED for label in labels], dtype=bool)
+    # A list of texts and -1 has become an array of texts alone.
+    known = np.array([label not in (UNLABELLED, str(UNLABELLED)) for label in labels], dtype=bool)
     if not known.any():
         raise InputError("y holds no labels (every entry is -1, unlabelled); label some rows.")
     codes = np.full(len(labels), UNLABELLED, dtype=np.int64)

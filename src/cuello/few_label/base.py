@@ -45,6 +45,10 @@ class Options:
     epochs: int | str = "auto"
     batch_size: int = 64
     weight_decay: float = 0.01
+    layer_decay: float = 1.0
+    head_hidden: int | None = None
+    batch_norm: bool = False
+    dropout: float = 0.0
     augment: str | None = None
     device: str = "auto"
     precision: str = "auto"
@@ -60,7 +64,27 @@ class Options:
             raise InputError("learning_rates is empty; give one rate or more, such as (0.01,).")
         if self.cv < 2:
             raise InputError(f"cv={self.cv} must be at least 2 folds.")
+        if not 0.0 < self.layer_decay <= 1.0:
+            raise InputError(
+                f"layer_decay={self.layer_decay} must be above 0 and at most 1; 1 lets all blocks "
+                "of the encoder learn alike."
+            )
+        if self.head_hidden is not None and self.head_hidden < 1:
+            raise InputError(
+                f"head_hidden={self.head_hidden} must be at least 1 unit; None is no hidden layer."
+            )
+        if not 0.0 <= self.dropout < 1.0:
+            raise InputError(f"dropout={self.dropout} must be a rate in [0, 1).")
+        if self.batch_norm and self.batch_size == 1:
+            raise InputError(
+                "batch_norm=True needs batch_size=2 or more: a single row has no variance."
+            )
         self.training(self.learning_rates[0], 1, 0)
+
+    @property
+    def plain_head(self) -> bool:
+        """Whether the head is one linear layer, for which there are exact solvers."""
+        return self.head_hidden is None and not self.batch_norm and self.dropout == 0.0
 
     def training(self, rate: float, rows: int, seed: int) -> Training:
         """Return how to fine-tune on so many labelled rows.
@@ -155,9 +179,10 @@ class Solution:
         Gives scores (B, outputs) of scaled rows, before the link; on the CPU, in evaluation mode.
     held_out : ndarray of shape (labelled rows, outputs)
         Scores of each labelled row by a model that was not trained on it; NaN where there is none.
-    cv_scores : dict of float to float
-        How good each candidate was on held-out folds; empty where nothing could be compared.
-    chosen : float
+    cv_scores : dict
+        How good each candidate, a number or a name, was on held-out folds; empty where nothing
+        could be compared.
+    chosen : float or str
         The chosen candidate.
     said : list of str
         What was chosen and why, in plain sentences.
@@ -167,14 +192,42 @@ class Solution:
 
     module: nn.Module
     held_out: npt.NDArray[np.float32]
-    cv_scores: Mapping[float, float]
-    chosen: float
+    cv_scores: Mapping[Any, float]
+    chosen: Any
     said: Sequence[str] = ()
     mode: str = ""
 
 
 class Mode(ABC):
-    """A way to learn from few labels."""
+    """A way to learn from few labels.
+
+    Examples
+    --------
+    One that always gives the most frequent class:
+
+    >>> from cuello.few_label import FewLabelClassifier
+    >>> class Constant(nn.Module):
+    ...     def __init__(self, outputs):
+    ...         super().__init__()
+    ...         self.scores = nn.Parameter(torch.zeros(outputs))
+    ...     def forward(self, x):
+    ...         return self.scores.expand(len(x), -1)
+    >>> class Majority(Mode):
+    ...     name, summary, pretrained = "majority", "the most frequent class", False
+    ...     def build(self, problem):
+    ...         return Constant(problem.task.outputs)
+    ...     def fit(self, problem):
+    ...         module = self.build(problem)
+    ...         counts = np.bincount(problem.y[problem.labelled], minlength=problem.task.outputs)
+    ...         module.scores.data = torch.from_numpy(counts / counts.sum()).float().log()
+    ...         none = np.full((problem.labelled.sum(), problem.task.outputs), np.nan)
+    ...         return Solution(module=module, held_out=none, cv_scores={}, chosen=0.0)
+    >>> _ = register(Majority())
+    >>> model = FewLabelClassifier(Autoencoder(latent_dim=2), mode="majority", task="classes")
+    >>> model.fit(np.eye(9, 6), [2, 1, 2, -1, -1, -1, 2, 1, 2]).predict(np.zeros((2, 6)))
+    array([2, 2])
+    >>> del MODES["majority"]
+    """
 
     name: str
     summary: str

@@ -6,7 +6,7 @@ Shapes: B rows of a batch, ... the shape of one row, K latents, C outputs.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,16 @@ class EncoderWithHead(nn.Module):
         Codes are standardised before the head, so that one learning rate suits every encoder.
     encoder_lr_factor : float
         The encoder's learning rate as a share of the head's; 0 keeps it as it is.
+    layer_decay : float
+        Each block of the encoder learns at this share of the rate of the next one, in (0, 1]; the
+        last block at ``encoder_lr_factor`` itself. Source: Howard and Ruder, "Universal language
+        model fine-tuning for text classification", ACL 2018, section 3.2 (share 1 / 2.6).
+    hidden : int or None
+        Units of a hidden layer with ReLU; None: the head is linear.
+    batch_norm : bool
+        Batch normalisation of the hidden layer before its activation, or without one of the codes.
+    dropout : float
+        Rate in [0, 1) of what enters the last layer.
     """
 
     code_mean: Tensor
@@ -46,15 +56,35 @@ class EncoderWithHead(nn.Module):
         code_scale: npt.NDArray[np.float32],
         *,
         encoder_lr_factor: float = 1.0,
+        layer_decay: float = 1.0,
+        hidden: int | None = None,
+        batch_norm: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.body = copy.deepcopy(autoencoder)
         self.body.decoder = nn.Identity()  # not trained, not stored
         self.task = task
-        self.head = nn.Linear(len(code_mean), task.outputs)
+        width = hidden or len(code_mean)
+        layers = [
+            *([nn.Linear(len(code_mean), width)] if hidden else []),
+            *([nn.BatchNorm1d(width)] if batch_norm else []),
+            *([nn.ReLU()] if hidden else []),
+            *([nn.Dropout(dropout)] if dropout else []),
+            nn.Linear(width, task.outputs),
+        ]
+        self.head = layers[0] if len(layers) == 1 else nn.Sequential(*layers)
         self.encoder_lr_factor = encoder_lr_factor
+        self.layer_decay = layer_decay
         self.register_buffer("code_mean", torch.as_tensor(code_mean))
         self.register_buffer("code_scale", torch.as_tensor(code_scale))
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch to training; an encoder that is kept as it is stays in evaluation mode."""
+        super().train(mode)
+        if self.encoder_lr_factor == 0.0:
+            self.body.eval()  # or batch normalisation would go on counting, and dropout drop
+        return self
 
     def codes(self, x: Tensor) -> Tensor:
         """Return standardised codes (B, K)."""
@@ -79,9 +109,18 @@ class EncoderWithHead(nn.Module):
         return ["classifier"]
 
     def players(self) -> Players:
-        """Return the head and, at its own rate, the encoder."""
+        """Return the head and, block by block at their own rates, the encoder."""
         groups: list[dict[str, Any]] = [{"params": list(self.head.parameters())}]
-        if self.encoder_lr_factor > 0.0:
-            encoder = list(self.body.encoder.parameters())
-            groups.append({"params": encoder, "lr_scale": self.encoder_lr_factor})
+        rate = self.encoder_lr_factor
+        if rate > 0.0:
+            for parameters in _blocks(self.body.encoder):
+                groups.append({"params": parameters, "lr_scale": rate})
+                rate *= self.layer_decay
         return {"classifier": groups}
+
+
+def _blocks(encoder: nn.Module) -> list[list[nn.Parameter]]:
+    """Return the parameters of each block that has some, from the code to the input."""
+    blocks = list(encoder) if isinstance(encoder, nn.Sequential) else [encoder]
+    found = [list(block.parameters()) for block in reversed(blocks)]
+    return [parameters for parameters in found if parameters]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
+import torch
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.records import Record, Weights
 from cuello.few_label.base import MODES
 from cuello.few_label.estimator import FewLabelClassifier
-from cuello.few_label.task import Classes
+from cuello.few_label.task import TASKS, Classes
 
 __all__ = ["classifier_of", "record_classifier"]
 
@@ -22,6 +26,7 @@ def record_classifier(model: FewLabelClassifier) -> Record:
     return {
         "params": params | {"learning_rates": list(params["learning_rates"])},
         "mode": model.mode_,
+        "task": {"name": model.task_.name} | asdict(model.task_),
         "classes": model.classes_.tolist(),
         "chosen": model.chosen_,
         "cv_scores": list(model.cv_scores_.items()),
@@ -29,18 +34,24 @@ def record_classifier(model: FewLabelClassifier) -> Record:
     }
 
 
-def classifier_of(record: Record, weights: Weights, autoencoder: Autoencoder) -> FewLabelClassifier:
-    """Rebuild what :func:`record_classifier` and the module's ``state_dict`` describe."""
+def classifier_of(
+    record: Record, weights: Weights, autoencoder: Autoencoder, held_out: Tensor | None = None
+) -> FewLabelClassifier:
+    """Rebuild what :func:`record_classifier` says, with weights and scores of held-out rows."""
     model = FewLabelClassifier(**record["params"])
     model.autoencoder_ = autoencoder
     model.n_features_in_ = autoencoder.n_features_in_
     model.classes_ = np.asarray(record["classes"])
-    model.task_ = Classes(len(model.classes_))
+    # A folder of before there were tasks holds a softmax.
+    task = dict(record.get("task", {"name": Classes.name, "outputs": len(model.classes_)}))
+    model.task_ = TASKS[task.pop("name")](**task)
     model.mode_ = record.get("mode", model.mode)
     model.chosen_ = record["chosen"]
     model.cv_scores_ = dict(record["cv_scores"])
-    model.cv_accuracy_ = model.cv_scores_.get(model.chosen_, float("nan"))
+    model.cv_score_ = model.cv_scores_.get(model.chosen_, float("nan"))
     model.said_ = record.get("said", [])
+    no_scores = torch.empty((0, model.task_.outputs))
+    model.held_out_scores_ = (no_scores if held_out is None else held_out).numpy()
     module = MODES[model.mode_].build(model.problem(seed=0))
     module.load_state_dict(dict(weights))
     model.module_ = module.eval()

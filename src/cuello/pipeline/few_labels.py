@@ -36,6 +36,7 @@ def fit_mode(
     return FewLabelClassifier(
         FrozenEstimator(autoencoder),
         mode=mode,
+        task=job.task,
         encoder_lr_factor=job.encoder_lr_factor,
         cv=CV,
         device=autoencoder.device,

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
-from cuello.errors import InputError
+from cuello.errors import InputError, unknown
 
-__all__ = ["Job", "Progress", "Silent"]
+__all__ = ["TASKS", "Job", "Progress", "Silent"]
+
+TASKS = ("auto", "binary", "classes")
+"""What labels of the main job may say."""
 
 _LARGEST_SEED = 2**31 - 1  # NumPy's legacy generators end at 2**32 - 1, and each draw adds to it
 
@@ -26,6 +29,9 @@ class Job:
         labels where only some rows have one, otherwise no classifier.
     repeats : int
         Label draws, at least 1.
+    task : str
+        What labels say: ``auto``, ``classes`` or ``binary``, as for
+        :class:`cuello.FewLabelClassifier`.
     encoder_lr_factor : float
         The encoder's learning rate as a share of the head's, for the ``slow`` method.
     validation, test : float
@@ -47,6 +53,7 @@ class Job:
     data: str
     labels: str | None = None
     repeats: int = 5
+    task: str = "auto"
     encoder_lr_factor: float = 0.1
     validation: float = 0.1
     test: float = 0.2
@@ -62,6 +69,14 @@ class Job:
             raise InputError(f"repeats={self.repeats} must be at least 1.")
         if not 0 <= self.seed <= _LARGEST_SEED:
             raise InputError(f"seed={self.seed} must be a whole number from 0 to {_LARGEST_SEED}.")
+        if self.task in ("several", "number"):
+            raise InputError(
+                f"task={self.task!r} is for Python alone: cuello.FewLabelClassifier takes several "
+                "columns of 0 and 1, cuello.FewLabelRegressor takes numbers; here it is auto, "
+                "classes or binary."
+            )
+        if self.task not in TASKS:
+            raise unknown("task", self.task, TASKS)
         if not 0.0 < self.encoder_lr_factor <= 1.0:
             raise InputError(
                 f"encoder_lr_factor={self.encoder_lr_factor} must be above 0 and at most 1; 0.1 is "

@@ -59,7 +59,7 @@ def fit(
         Everything random follows from it.
     **model
         Options of :class:`cuello.Autoencoder`, and ``validation``, ``test``, ``image_size``,
-        ``label_column``, ``skip_bad``, ``keep_constant``, ``encoder_lr_factor`` of
+        ``label_column``, ``skip_bad``, ``keep_constant``, ``task``, ``encoder_lr_factor`` of
         :class:`cuello.pipeline.Job`.
 
     Returns
@@ -284,7 +284,9 @@ class _Run:
         data = self.prepared.data
         assert data.y is not None
         rows, y = data.X[plan.final], data.y[plan.final]
-        return few_labels.fit_mode(best, self.job, autoencoder, rows, y, draw=0)
+        classifier = few_labels.fit_mode(best, self.job, autoencoder, rows, y, draw=0)
+        metrics["said"] = classifier.said_
+        return classifier
 
     def timing(self, history: Sequence[Epoch], total: float) -> dict[str, Any]:
         """Return how long what took; ``total`` includes what an interruption left finished."""

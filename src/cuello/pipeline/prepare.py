@@ -175,6 +175,11 @@ def _plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelP
             f"{data.source}: a classifier needs at least 2 classes; the labels name only "
             f"{data.classes[0]!r}."
         )
+    if job.task == "binary" and len(data.classes) > 2:
+        raise InputError(
+            f"task='binary' is for two classes; {data.source} has {len(data.classes)}; use "
+            "task='classes'."
+        )
     if job.labels is not None and job.labels.isdecimal():
         return _draw(job, data, rows)
     if given or partly:

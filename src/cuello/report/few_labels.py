@@ -169,7 +169,15 @@ def _explanation(rows: list[dict[str, Any]], content: ReportContent) -> str:
             "“Estimated” is the accuracy that cross-validation inside the labelled examples "
             "promises: all you would know without further labels."
         )
-    return paragraph(" ".join(sentences)) + _better(rows, content)
+    return paragraph(" ".join(sentences)) + _better(rows, content) + _said(content)
+
+
+def _said(content: ReportContent) -> str:
+    """Say what the classifier in the run folder chose."""
+    said = content.metrics.get("said")
+    if not isinstance(said, list) or not said:
+        return ""
+    return paragraph("The classifier of this run. " + " ".join(map(str, said)))
 
 
 def _better(rows: list[dict[str, Any]], content: ReportContent) -> str:

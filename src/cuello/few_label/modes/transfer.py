@@ -6,11 +6,13 @@ from typing import final
 
 import numpy as np
 import torch
+from torch import nn
 
 from cuello.estimators.baselines import INVERSE_PENALTIES
 from cuello.few_label.base import Mode, Problem, Solution, register
 from cuello.few_label.choosing import choose
 from cuello.few_label.head import EncoderWithHead
+from cuello.few_label.task import Number
 from cuello.train import train
 
 __all__ = ["Transfer"]
@@ -40,14 +42,17 @@ class Transfer(Mode):
 
     def fit(self, problem: Problem) -> Solution:
         """Fine-tune at the best rate, or find the head on fixed codes with the best penalty."""
-        if self.encoder_lr_factor == 0.0:
+        options = problem.options
+        squared = not isinstance(problem.task, Number) or problem.task.loss == "mse"
+        if self.encoder_lr_factor == 0.0 and options.plain_head and squared:
             return choose(problem, INVERSE_PENALTIES, self._fit_head, what="Inverse penalty")
-        rates = tuple(problem.options.learning_rates)
+        rates = tuple(options.learning_rates)
         return choose(problem, rates, self._fine_tune, what="Learning rate")
 
     def build(self, problem: Problem) -> EncoderWithHead:
         """Return the encoder, as the mode starts it, with a new head."""
-        source, factor = problem.autoencoder, self.encoder_lr_factor
+        source, options = problem.autoencoder, problem.options
+        factor = self.encoder_lr_factor
         assert source is not None
         if self.pretrained:
             body, mean, scale = source.module_, source.code_mean_, source.code_scale_
@@ -61,7 +66,11 @@ class Transfer(Mode):
                 problem.task,
                 mean,
                 scale,
-                encoder_lr_factor=problem.options.encoder_lr_factor if factor is None else factor,
+                encoder_lr_factor=options.encoder_lr_factor if factor is None else factor,
+                layer_decay=options.layer_decay,
+                hidden=options.head_hidden,
+                batch_norm=options.batch_norm,
+                dropout=options.dropout,
             )
 
     def _fine_tune(self, problem: Problem, rate: float) -> EncoderWithHead:
@@ -71,9 +80,10 @@ class Transfer(Mode):
         return network
 
     def _fit_head(self, problem: Problem, inverse_penalty: float) -> EncoderWithHead:
-        """Fit the head alone: an exact solver does it."""
+        """Fit a linear head alone: an exact solver does it."""
         network, rows = self.build(problem).eval(), problem.rows()
         assert rows.y is not None
+        assert isinstance(network.head, nn.Linear)
         with torch.no_grad():
             codes = network.codes(rows.x).numpy()
             found = problem.task.fit_linear(codes, rows.y.numpy(), inverse_penalty)
