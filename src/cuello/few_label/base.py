@@ -237,6 +237,14 @@ class Mode(ABC):
     """Whether it looks at rows without a label beside the autoencoder."""
     options: ClassVar[Mapping[str, str]] = {}
     """Its own options (``mode_options``), each with what it is."""
+    only_classes: bool = False
+    """Whether it can learn nothing but one class a row."""
+
+    def check(self, problem: Problem) -> None:  # noqa: B027
+        """Refuse a value of its own options that is not allowed, before anything is trained.
+
+        The problem has no rows: ``x`` has shape (0, ...).
+        """
 
     @abstractmethod
     def fit(self, problem: Problem) -> Solution:

@@ -21,7 +21,7 @@ from cuello.estimators.autoencoder import Autoencoder, in_batches
 from cuello.estimators.inputs import check_rows, check_shape, parse_augment
 from cuello.few_label.base import MODES, Mode, Options, Problem
 from cuello.few_label.targets import Targets
-from cuello.few_label.task import Task
+from cuello.few_label.task import OneClass, Task
 from cuello.train import Watcher
 
 __all__ = ["FewLabelEstimator"]
@@ -100,6 +100,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.task_: Task = found.task
         self.autoencoder_ = clone(wanted)
+        self._check_mode(mode, X)
         try:
             check_is_fitted(self.autoencoder_)
         except NotFittedError:
@@ -182,6 +183,23 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
                     f"{known}."
                 )
         return mode
+
+    def _check_mode(self, mode: Mode, X: Array) -> None:
+        if mode.only_classes and not isinstance(self.task_, OneClass):
+            raise InputError(
+                f"mode={mode.name!r} passes classes on from row to row, and "
+                f"task={self.task_.name!r} has none; use mode='slow'."
+            )
+        mode.check(
+            Problem(
+                x=torch.empty(0, *X.shape[1:]),
+                y=np.empty(0, dtype=np.int64),
+                labelled=np.empty(0, dtype=np.bool_),
+                task=self.task_,
+                autoencoder=self.autoencoder_,
+                options=self._options(),
+            )
+        )
 
     def _options(self) -> Options:
         return Options(**{field.name: getattr(self, field.name) for field in fields(Options)})

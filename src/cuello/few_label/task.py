@@ -12,6 +12,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
+import torch
 import torch.nn.functional as F
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -27,6 +28,7 @@ __all__ = [
     "Fold",
     "Linear",
     "Number",
+    "OneClass",
     "Several",
     "Task",
 ]
@@ -81,9 +83,26 @@ class Task(ABC):
         return float(np.mean([self.score(scores, y) for scores, y in held_out]))
 
 
+class OneClass(Task):
+    """One class a row, in one score for each class or, for two, in the difference of both."""
+
+    @property
+    @abstractmethod
+    def classes(self) -> int:
+        """Return how many classes there are."""
+
+    @abstractmethod
+    def to_classes(self, scores: Tensor) -> Tensor:
+        """Return one score for each class (B, classes) of a head's scores (B, C)."""
+
+    @abstractmethod
+    def from_classes(self, scores: Tensor) -> Tensor:
+        """Return scores like a head's (B, C) of one score for each class (B, classes)."""
+
+
 @final
 @dataclass(frozen=True)
-class Classes(Task):
+class Classes(OneClass):
     """One class of many: softmax and cross-entropy. ``y`` holds codes from 0 on, (n,).
 
     Examples
@@ -94,6 +113,19 @@ class Classes(Task):
 
     name: ClassVar[str] = "classes"
     summary: ClassVar[str] = "one class of many: softmax, cross-entropy"
+
+    @property
+    def classes(self) -> int:
+        """Return how many classes there are."""
+        return self.outputs
+
+    def to_classes(self, scores: Tensor) -> Tensor:
+        """Return the scores as they are."""
+        return scores
+
+    def from_classes(self, scores: Tensor) -> Tensor:
+        """Return the scores as they are."""
+        return scores
 
     def losses(self, scores: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Return the cross-entropy."""
@@ -125,7 +157,7 @@ class Classes(Task):
 
 @final
 @dataclass(frozen=True)
-class Binary(Task):
+class Binary(OneClass):
     """One of two classes: a single score, sigmoid and cross-entropy. ``y`` holds 0 or 1, (n,).
 
     Examples
@@ -138,6 +170,19 @@ class Binary(Task):
     summary: ClassVar[str] = "one of two classes: sigmoid, binary cross-entropy"
 
     outputs: int = 1
+
+    @property
+    def classes(self) -> int:
+        """Return 2."""
+        return 2
+
+    def to_classes(self, scores: Tensor) -> Tensor:
+        """Return 0 for the first class, and the score for the second."""
+        return torch.cat([torch.zeros_like(scores), scores], dim=1)
+
+    def from_classes(self, scores: Tensor) -> Tensor:
+        """Return by how much the second class's score is above the first's."""
+        return scores[:, 1:] - scores[:, :1]
 
     def losses(self, scores: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Return the binary cross-entropy."""

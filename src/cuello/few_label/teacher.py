@@ -24,9 +24,10 @@ from cuello.errors import InputError
 from cuello.few_label.base import Problem
 from cuello.few_label.graph import neighbours
 from cuello.few_label.students import build_student, is_image
+from cuello.few_label.task import OneClass
 from cuello.kinds import Batch, Players
 
-__all__ = ["MeanTeacher", "strong_augmentation"]
+__all__ = ["MeanTeacher", "check_teaching", "strong_augmentation"]
 
 LABELLED_ROWS = 64
 """Labelled rows in a step, drawn with replacement."""
@@ -35,7 +36,7 @@ DECAY = 0.995
 GUESSED = 0.3
 """Share of the training over which guessed labels fade."""
 _PROBE = 1e-2
-"""Length of the step along which the direction of greatest change is found, in deviations."""
+"""Length of the step along which the direction of greatest change is found, beside the radius."""
 
 
 class MeanTeacher(nn.Module):
@@ -58,10 +59,10 @@ class MeanTeacher(nn.Module):
 
     def __init__(self, problem: Problem, guesses: npt.NDArray[np.float64] | None) -> None:
         super().__init__()
-        rows = problem.rows()
-        assert rows.y is not None
-        classes = problem.task.outputs
-        self.task = problem.task
+        rows, task = problem.rows(), problem.task
+        assert rows.y is not None and isinstance(task, OneClass)
+        classes = task.classes
+        self.task = task
         self.student = build_student(problem)
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
         self.register_buffer("labelled", rows.x, persistent=False)
@@ -78,21 +79,20 @@ class MeanTeacher(nn.Module):
         self.radius = 0.0 if is_image(problem) else _radius(problem)
 
     def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
-        """Return the losses of labelled rows, of sure ones, of perturbed and of guessed ones."""
+        """Return the losses of labelled rows, of those the teacher is sure of, and of guesses."""
         assert batch.y is not None
         self._follow()
         drawn = torch.randint(len(self.labelled), (LABELLED_ROWS,), device=batch.x.device)
         with torch.no_grad():
-            said = self._align(self.teacher(self.weak(batch.x)).float().softmax(dim=1))
+            said = self._align(self._told(self.weak(batch.x)).exp())
             sureness, told = said.max(dim=1)
-        rows = torch.cat([self.labelled[drawn], batch.x])
-        scores = self.student(self.strong(rows)).float()
-        few, many = scores.split([LABELLED_ROWS, len(batch.x)])
+        labelled, rows = self.labelled[drawn], self._perturbed(batch.x)
+        scores = self.student(self.strong(torch.cat([labelled, rows]))).float()
+        few, changed = scores.split([LABELLED_ROWS, len(batch.x)])
+        many = self.task.to_classes(changed)
         sure = (sureness >= self.threshold).float()
         terms = self.task.losses(few, self.labels[drawn])
         terms["sure"] = (F.cross_entropy(many, told, reduction="none") * sure).mean()
-        if self.radius:
-            terms["adversarial"] = self._adversarial(batch.x, many)
         fading = max(1.0 - self.progress / GUESSED, 0.0)
         if self.guesses is not None and fading:
             shares = self.guesses[batch.y]
@@ -141,14 +141,37 @@ class MeanTeacher(nn.Module):
         aligned = said * (self.prior / self.said)
         return aligned / aligned.sum(dim=1, keepdim=True)
 
-    def _adversarial(self, x: Tensor, scores: Tensor) -> Tensor:
-        """Return the divergence of the scores where a small step of the row changes them most."""
-        told = scores.detach().log_softmax(dim=1)
-        direction = _unit(torch.randn_like(x)) * _PROBE
+    def _told(self, x: Tensor) -> Tensor:
+        """Return the logarithm of the teacher's probability of each class."""
+        return self.task.to_classes(self.teacher(x).float()).log_softmax(dim=1)
+
+    def _perturbed(self, x: Tensor) -> Tensor:
+        """Return rows moved so far in the direction in which the teacher's answer changes most.
+
+        One power iteration finds it. It is the teacher's, in evaluation mode, so that what the
+        student keeps of its batches is of rows as they are.
+        """
+        if not self.radius:
+            return x
+        probe = (_unit(torch.randn_like(x)) * _PROBE * self.radius).requires_grad_()
         with torch.enable_grad():
-            probe = direction.requires_grad_()
-            (towards,) = torch.autograd.grad(_divergence(told, self.student(x + probe)), probe)
-        return _divergence(told, self.student(x + self.radius * _unit(towards)))
+            told, moved = self._told(x).detach(), self._told(x + probe)
+            apart = F.kl_div(moved, told, log_target=True, reduction="sum")
+            (towards,) = torch.autograd.grad(apart, probe)
+        return x + self.radius * _unit(towards)
+
+
+def check_teaching(problem: Problem) -> None:
+    """Refuse options of the teacher that are not allowed.
+
+    Raises
+    ------
+    InputError
+        If a value is outside its range.
+    """
+    _threshold(problem)
+    _share(problem)
+    _changes(problem)
 
 
 def strong_augmentation(shape: tuple[int, ...]) -> Augment:
@@ -191,15 +214,19 @@ def _threshold(problem: Problem) -> float:
 
 def _radius(problem: Problem) -> float:
     """Return how far a row is moved: a share of the median distance to its nearest neighbour."""
-    share = problem.option("perturbation", 0.5)
-    if not isinstance(share, int | float) or share < 0.0:
-        raise InputError(f"perturbation={share!r} must be at least 0; 0 leaves it out.")
-    rows = problem.x.flatten(1)
+    rows, share = problem.x.flatten(1), _share(problem)
     if len(rows) < 2:
         return 0.0
     some = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:2000]
     _, squares = neighbours(rows[some], rows[some], 2)
     return float(share * np.median(np.sqrt(squares[:, 1])))
+
+
+def _share(problem: Problem) -> float:
+    share = problem.option("perturbation", 0.5)
+    if not isinstance(share, int | float) or not 0.0 <= share < np.inf:
+        raise InputError(f"perturbation={share!r} must be at least 0; 0 leaves it out.")
+    return float(share)
 
 
 def _certainty(shares: Tensor) -> Tensor:
@@ -211,10 +238,3 @@ def _certainty(shares: Tensor) -> Tensor:
 def _unit(rows: Tensor) -> Tensor:
     flat = rows.flatten(1)
     return (flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-12)).view_as(rows)
-
-
-def _divergence(told: Tensor, scores: Tensor) -> Tensor:
-    """Return KL(told || scores), the mean over rows; ``told`` are log-probabilities."""
-    return F.kl_div(
-        scores.float().log_softmax(dim=1), told, log_target=True, reduction="batchmean"
-    )

@@ -18,9 +18,8 @@ from torch import nn
 from cuello.errors import InputError
 from cuello.few_label.base import Mode, Problem, Solution, register
 from cuello.few_label.choosing import choose
-from cuello.few_label.modes.spread import check_classes
 from cuello.few_label.students import STUDENTS, build_student, student_name
-from cuello.few_label.teacher import MeanTeacher
+from cuello.few_label.teacher import MeanTeacher, check_teaching
 from cuello.train import Rows, Training, train
 
 __all__ = ["Consistency", "Guess"]
@@ -43,6 +42,7 @@ class Consistency(Mode):
     name = "consistency"
     summary = "a new network keeps, when rows are changed, what its average over training is sure of"
     uses_unlabelled = True
+    only_classes = True
     options: ClassVar[Mapping[str, str]] = {
         "network": f"the student: auto (conv for images), {', '.join(STUDENTS)}",
         "steps": f"of training; auto: {PASSES} passes, {FEWEST_STEPS} to {MOST_STEPS} steps",
@@ -58,7 +58,6 @@ class Consistency(Mode):
 
     def train(self, problem: Problem, guess: Guess | None) -> Solution:
         """Train, at first on what ``guess`` makes of the labels it is given as well."""
-        check_classes(problem, self.name)
         steps = _steps(problem)
 
         def fit(part: Problem, rate: float) -> nn.Module:
@@ -73,6 +72,12 @@ class Consistency(Mode):
             *solution.said,
         ]
         return replace(solution, said=said)
+
+    def check(self, problem: Problem) -> None:
+        """Refuse options that are not allowed."""
+        student_name(problem)
+        _steps(problem)
+        check_teaching(problem)
 
     def build(self, problem: Problem) -> nn.Module:
         """Return the student, newly initialised."""

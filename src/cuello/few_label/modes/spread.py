@@ -21,9 +21,9 @@ from cuello.estimators.baselines import fit_pca
 from cuello.few_label.base import Mode, Problem, Solution, register
 from cuello.few_label.choosing import choose, scores_of
 from cuello.few_label.graph import Graph, neighbours, spread
-from cuello.few_label.task import Classes
+from cuello.few_label.task import OneClass
 
-__all__ = ["NeighbourVote", "Spread", "check_classes"]
+__all__ = ["NeighbourVote", "Spread", "shares_of"]
 
 Array = npt.NDArray[Any]
 
@@ -42,11 +42,11 @@ class Spread(Mode):
     name = "spread"
     summary = "labels flow to the nearest neighbours among all rows, labelled or not"
     uses_unlabelled = True
+    only_classes = True
     options: ClassVar[Mapping[str, str]] = {"neighbours": f"of each row; {NEIGHBOURS}"}
 
     def fit(self, problem: Problem) -> Solution:
         """Build both graphs once, and spread with the better one and the best of several reaches."""
-        check_classes(problem, self.name)
         few = _sample(problem)
         by_codes, by_components = (self._fit(few, space) for space in Space.both(few))
         best, name = by_codes, "codes"
@@ -58,6 +58,10 @@ class Spread(Mode):
         )
         return replace(best, said=[said, *best.said])
 
+    def check(self, problem: Problem) -> None:
+        """Refuse a number of neighbours that is none."""
+        _neighbours(problem)
+
     def build(self, problem: Problem) -> nn.Module:
         """Return a vote among no rows; the stored ones take their place."""
         none = torch.zeros(0)
@@ -68,7 +72,7 @@ class Spread(Mode):
         graph = Graph.of(codes, _neighbours(problem))
 
         def fit(part: Problem, alpha: float) -> nn.Module:
-            known = np.zeros((len(part.x), part.task.outputs))
+            known = np.zeros((len(part.x), _task(part).classes))
             labelled = np.flatnonzero(part.labelled)
             known[labelled, part.y[labelled]] = 1.0
             shares = torch.from_numpy(spread(graph, known, alpha)).float()
@@ -142,16 +146,18 @@ class NeighbourVote(nn.Module):
         super().__init__()
         self.k = _neighbours(problem)
         self.space = space
+        self.task = _task(problem)
         self.register_buffer("codes", codes)
         self.register_buffer("shares", shares)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logarithms of the shares (B, C)."""
+        """Return the logarithms of the shares as the task's scores."""
         index, squares = neighbours(self.space(x), self.codes, min(self.k, len(self.codes)))
         radius = np.maximum(squares[:, -1:], np.finfo(np.float32).tiny)
         weights = torch.from_numpy(np.exp(-squares / radius))
         votes = (weights[:, :, None] * self.shares[torch.from_numpy(index)]).sum(dim=1)
-        return (votes / weights.sum(dim=1, keepdim=True) + 1e-6).log()
+        shares = votes / weights.sum(dim=1, keepdim=True)
+        return self.task.from_classes((shares + 1e-6).log())
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **options: Any) -> Any:
         """Take stored buffers, whatever their sizes: only they tell how many rows vote."""
@@ -160,19 +166,17 @@ class NeighbourVote(nn.Module):
         return super().load_state_dict(state_dict, *args, **options)
 
 
-def check_classes(problem: Problem, mode: str) -> None:
-    """Refuse labels that are no classes."""
-    if not isinstance(problem.task, Classes):
-        raise InputError(
-            f"mode={mode!r} passes classes on from row to row, and labels of "
-            f"task={problem.task.name!r} are none; use mode='slow'."
-        )
-
-
 def shares_of(vote: NeighbourVote, problem: Problem) -> Array:
     """Return the shares of each class for all rows of a problem, (n, C)."""
-    rows = np.arange(len(problem.x))
-    return np.exp(scores_of(vote, problem.x, rows, problem.task.outputs).astype(float))
+    task = _task(problem)
+    scores = scores_of(vote, problem.x, np.arange(len(problem.x)), task.outputs)
+    shares: Array = task.to_classes(torch.from_numpy(scores)).double().softmax(dim=1).numpy()
+    return shares
+
+
+def _task(problem: Problem) -> OneClass:
+    assert isinstance(problem.task, OneClass)
+    return problem.task
 
 
 def _all_codes(space: Space, problem: Problem) -> Tensor:
