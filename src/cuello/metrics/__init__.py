@@ -1,0 +1,36 @@
+"""How good something is, and how sure that is: pure functions on arrays."""
+
+from __future__ import annotations
+
+from cuello.metrics.calibration import (
+    Reliability,
+    brier_score,
+    expected_calibration_error,
+    reliability,
+    temperature,
+)
+from cuello.metrics.difference import frechet_distance, psnr, row_errors, ssim
+from cuello.metrics.interval import (
+    Interval,
+    accuracy_interval,
+    lower_bound,
+    mean_sd,
+    stratified_interval,
+)
+
+__all__ = [
+    "Interval",
+    "Reliability",
+    "accuracy_interval",
+    "brier_score",
+    "expected_calibration_error",
+    "frechet_distance",
+    "lower_bound",
+    "mean_sd",
+    "psnr",
+    "reliability",
+    "row_errors",
+    "ssim",
+    "stratified_interval",
+    "temperature",
+]
