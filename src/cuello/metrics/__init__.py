@@ -17,13 +17,19 @@ from cuello.metrics.interval import (
     mean_sd,
     stratified_interval,
 )
+from cuello.metrics.selective import NOT_SURE, Decision, Threshold, decide, find_threshold
 
 __all__ = [
+    "NOT_SURE",
+    "Decision",
     "Interval",
     "Reliability",
+    "Threshold",
     "accuracy_interval",
     "brier_score",
+    "decide",
     "expected_calibration_error",
+    "find_threshold",
     "frechet_distance",
     "lower_bound",
     "mean_sd",

@@ -17,6 +17,9 @@ from cuello.errors import InputError
 __all__ = [
     "Reliability",
     "brier_score",
+    "checked_labels",
+    "checked_probabilities",
+    "checked_scores",
     "expected_calibration_error",
     "reliability",
     "temperature",
@@ -66,7 +69,7 @@ def temperature(scores: Array, y: npt.ArrayLike, *, prior_rows: float = _PRIOR_R
     >>> temperature(scores, [0] * 7 + [1] * 3) > 2.0  # said 98 %, was 70 %
     True
     """
-    s, y = _checked(scores, y, "scores")
+    s, y = checked_labels(checked_scores(scores), y)
     if not prior_rows >= 0.0:
         raise InputError(f"prior_rows={prior_rows} must be 0 or more; 0 is no prior.")
     if not len(s):
@@ -124,7 +127,7 @@ def reliability(
     >>> table.rows, table.accuracy
     (array([2, 1]), array([0.5, 1. ]))
     """
-    p, y = _checked_probabilities(probabilities, y)
+    p, y = checked_labels(checked_probabilities(probabilities), y)
     if bins < 1:
         raise InputError(f"bins={bins} must be 1 or more.")
     confidence, right = p.max(axis=1), p.argmax(axis=1) == y
@@ -194,34 +197,42 @@ def brier_score(probabilities: Array, y: npt.ArrayLike) -> float:
     >>> brier_score(np.array([[0.5, 0.5], [1.0, 0.0]]), [0, 0])
     0.25
     """
-    p, y = _checked_probabilities(probabilities, y)
+    p, y = checked_labels(checked_probabilities(probabilities), y)
     if not len(p):
         raise InputError("probabilities hold no row; give one or more.")
     return float(np.square(p - np.eye(p.shape[1])[y]).sum(axis=1).mean())
 
 
-def _checked(values: Array, y: npt.ArrayLike, name: str) -> tuple[Array, npt.NDArray[np.int64]]:
-    v, codes = np.asarray(values, dtype=np.float64), np.asarray(y)
+def checked_scores(values: Array, name: str = "scores") -> npt.NDArray[np.float64]:
+    """Return finite numbers of shape (n, C), or refuse what is none."""
+    v = np.asarray(values, dtype=np.float64)
     if v.ndim != 2 or v.shape[1] < 1:
         raise InputError(f"{name} have shape {v.shape}; give one row a sample, one column a class.")
-    if codes.shape != (len(v),):
-        raise InputError(f"y has shape {codes.shape}; {len(v)} rows of {name} need one class each.")
     if not np.isfinite(v).all():
         raise InputError(f"{name} hold NaN or infinite values; leave those rows out.")
-    if len(codes) and (
-        codes.dtype.kind not in "iu" or codes.min() < 0 or codes.max() >= v.shape[1]
-    ):
-        raise InputError(
-            f"y must hold whole numbers from 0 to {v.shape[1] - 1}, the columns of {name}; leave "
-            "rows without a label out."
-        )
-    return v, codes.astype(np.int64)
+    return v
 
 
-def _checked_probabilities(
-    probabilities: Array, y: npt.ArrayLike
-) -> tuple[Array, npt.NDArray[np.int64]]:
-    p, codes = _checked(probabilities, y, "probabilities")
+def checked_probabilities(values: Array) -> npt.NDArray[np.float64]:
+    """Return rows of shape (n, C) that sum to 1, or refuse what is none."""
+    p = checked_scores(values, "probabilities")
     if (p < 0).any() or not np.allclose(p.sum(axis=1), 1.0, atol=1e-4):
         raise InputError("probabilities must be 0 or more and sum to 1 in each row.")
-    return p, codes
+    return p
+
+
+def checked_labels(
+    values: npt.NDArray[np.float64], y: npt.ArrayLike
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return rows of shape (n, C) with their classes, or refuse classes that are none of theirs."""
+    codes = np.asarray(y)
+    if codes.shape != (len(values),):
+        raise InputError(f"y has shape {codes.shape}; {len(values)} rows need one class each.")
+    if len(codes) and (
+        codes.dtype.kind not in "iu" or codes.min() < 0 or codes.max() >= values.shape[1]
+    ):
+        raise InputError(
+            f"y must hold whole numbers from 0 to {values.shape[1] - 1}, one a column; leave rows "
+            "without a label out."
+        )
+    return values, codes.astype(np.int64)
