@@ -97,7 +97,7 @@ def test_no_two_options_share_a_name():
 
 
 @pytest.mark.parametrize(
-    "command", ["fit", "kinds", "embed", "reconstruct", "classify", "report", "info"]
+    "command", ["fit", "kinds", "embed", "reconstruct", "classify", "suggest", "report", "info"]
 )
 def test_every_command_has_help(cuello, command):
     assert cuello(command, "--help").out.count(command)
@@ -263,6 +263,21 @@ def test_classify(cuello, finished, tmp_path):
     assert all(1 / 3 <= float(row["probability"]) <= 1 for row in rows)
 
 
+def test_classify_says_where_it_is_not_sure(cuello, finished, tmp_path):
+    X, _ = rows_of_three_classes()
+    run = open_run(finished)
+    assert run.classifier is not None
+    highest = run.classifier.predict_proba(X).max(axis=1)
+    middle = round(float(np.median(highest)), 3)
+    for sure in (middle, 0.95):
+        given = () if sure == 0.95 else ("--sure", sure)
+        said = cuello("classify", "run", "rows.npz", "--out", "classes.csv", *given).out
+        expected = ["yes" if p >= sure else "not sure" for p in highest]
+        assert [row["sure"] for row in read_csv(tmp_path / "classes.csv")] == expected
+        assert said == f"60 rows, {expected.count('not sure')} of them not sure: classes.csv\n"
+    assert 0 < sum(highest >= middle) < 60
+
+
 def test_output_is_replaced_but_never_the_input(cuello, refused, finished, tmp_path):
     for _ in range(2):
         cuello("reconstruct", "run", "rows.npz", "-o", "back.npz")
@@ -395,8 +410,8 @@ def test_columns_may_come_in_another_order(cuello, table, tmp_path):
         for name in ("table.csv", "other.csv", "other.parquet")
     )
     assert two == three
-    assert [line.split(",")[-2:] for line in one.splitlines()] == [
-        line.split(",")[-2:] for line in two.splitlines()
+    assert [line.split(",")[-3:] for line in one.splitlines()] == [
+        line.split(",")[-3:] for line in two.splitlines()
     ]
 
 
