@@ -63,6 +63,10 @@ def temperature(scores: Array, y: npt.ArrayLike, *, prior_rows: float = _PRIOR_R
     the deviation of log T is 1 / sqrt(4): before any row is seen T is expected in 0.4 to 2.7, where
     nearly all networks of that paper have it.
 
+    Held-out scores from cross-validation are those of models with fewer labels, which are right
+    less often: T comes out slightly too high where the model needs none, such as a penalised
+    logistic regression on codes.
+
     Examples
     --------
     >>> scores = np.array([[4.0, 0.0]] * 10)
@@ -164,8 +168,10 @@ def expected_calibration_error(
     Guo et al., "On calibration of modern neural networks", ICML 2017, equation 5; with bins of
     equal mass, Nguyen and O'Connor, "Posterior calibration and exploratory analysis for natural
     language processing models", EMNLP 2015. Either is above 0 for a perfectly calibrated model, by
-    about the noise of a bin: compare only values over the same number of rows, and with few of them
-    take few bins (n / 20 or so).
+    about the noise of a bin: over 100 rows of two classes drawn from the probabilities themselves
+    it is 0.07 with 15 bins, 0.05 with 5, and with equal mass 0.01 to 0.02 more. So compare only
+    values over the same number of rows, and with few of them take about n / 20 bins. Bins of equal
+    mass do not estimate better; they are for the diagram, where then no point rests on a row.
 
     Examples
     --------
