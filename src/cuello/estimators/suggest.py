@@ -75,7 +75,7 @@ def suggest(
 
     The first 50 labels, or 50 more than there are, chosen so and not at random, give a logistic
     regression on codes of MNIST and Fashion-MNIST 8 and 5 points of accuracy from 0 labels on, 4
-    and 1 from 30, 3 and 1 from 100, and 1 and 0.5 from 300. The smallest margins alone
+    and 1 from 30, 2 and 1 from 100, and 1 and 0.6 from 300. The smallest margins alone
     gain less, and with 30 labels can lose, as they are all alike: ``python -m benchmarks suggest``.
 
     Examples
