@@ -26,6 +26,7 @@ _NAMES = (
     "help",
     "likelihood",
     "kinds",
+    "suggest",
 )
 
 

@@ -392,7 +392,7 @@ def test_numbers_instead_of_classes(refused, tmp_path):
 
 @pytest.mark.parametrize(
     ("command", "out"),
-    [("embed", "o.parquet"), ("reconstruct", "o.npz"), ("classify", "o.csv")],
+    [("embed", "o.parquet"), ("reconstruct", "o.npz"), ("classify", "o.csv"), ("suggest", "o.csv")],
 )
 class TestOtherData:
     def test_other_shape(self, refused, finished, tmp_path, command, out):
@@ -425,7 +425,7 @@ class TestOtherData:
             command, "run", "rows.npz", "-o", "folder", saying=("folder", "is a folder", out[1:])
         )
         refused(command, "run", "rows.npz", "-o", "rows.npz/x", saying=("rows.npz/x",))
-        other = "o.csv" if command != "classify" else "o.parquet"
+        other = "o.csv" if not out.endswith(".csv") else "o.parquet"
         refused(command, "run", "rows.npz", "-o", other, saying=(other, out))
 
     @pytest.mark.skipif(
@@ -470,8 +470,52 @@ def test_arguments_in_the_wrong_order(refused, finished):
     refused("embed", "rows.npz", "run", "-o", "o.parquet", saying=("rows.npz",))
 
 
-def test_classify_without_labels(refused, unlabelled):
-    refused("classify", "bare", "rows.npz", "-o", "c.csv", saying=("bare", "--labels"))
+@pytest.mark.parametrize("command", ["classify", "suggest"])
+def test_no_classifier_without_labels(refused, unlabelled, command):
+    refused(command, "bare", "rows.npz", "-o", "c.csv", saying=("bare", "--labels"))
+
+
+@pytest.mark.parametrize("sure", ["0", "1", "95", "-0.5", "nan", "inf"])
+def test_confidence_that_is_none(refused, finished, sure):
+    saying = (f"--sure {sure}", "above 0 and below 1")
+    refused("classify", "run", "rows.npz", "-o", "c.csv", f"--sure={sure}", saying=saying)
+    refused("classify", "rum", "rows.npz", "-o", "c.csv", f"--sure={sure}", saying=saying)
+
+
+@pytest.mark.parametrize("number", ["0", "-3", "many", "1.5"])
+def test_number_of_suggestions_that_is_none(refused, finished, number):
+    refused("suggest", "run", "rows.npz", f"--number={number}", saying=("--number",))
+
+
+def test_suggestions_where_every_row_has_a_label(cuello, refused, arrays):
+    cuello("fit", "rows.npz", *SMALL, "--labels", "all", "--repeats", 1, "--out", "all")
+    saying = ("60 rows have a label", "further data")
+    # Every row but those that were kept to measure on.
+    cuello("suggest", "all", "rows.npz", "-n", 1, "-o", "rest.csv")
+    table = pq.read_table(arrays.parent / "all" / "embeddings.parquet")
+    X, y = rows_of_three_classes()
+    np.savez(arrays.parent / "rest.npz", X=X, y=np.where(table["labelled"].to_numpy(), -1, y))
+    refused("suggest", "all", "rest.npz", "-o", "o.csv", saying=saying)
+
+
+def test_suggestions_are_not_replaced_by_accident(cuello, refused, finished, tmp_path):
+    cuello("suggest", "run", "rows.npz")
+    refused("suggest", "run", "rows.npz", saying=("suggestions.csv", "--out"))
+    cuello("suggest", "run", "rows.npz", "--out", "suggestions.csv")
+
+
+def test_suggestions_from_a_run_that_does_not_say_what_it_learned_from(refused, finished):
+    file = finished / "embeddings.parquet"
+    whole = pq.read_table(file)
+    command = ("suggest", "run", "rows.npz", "-o", "o.csv")
+    pq.write_table(whole.drop_columns("labelled"), file)
+    refused(*command, saying=("embeddings.parquet", "no column labelled"))
+    file.write_bytes(file.read_bytes()[:-9])
+    refused(*command, saying=("embeddings.parquet", "cannot be used"))
+    pq.write_table(whole.drop_columns("z1"), file)
+    refused(*command, saying=("embeddings.parquet", "z1"))
+    file.unlink()
+    refused(*command, saying=("embeddings.parquet",))
 
 
 # Labels
@@ -638,6 +682,7 @@ COMMANDS = [
     ("embed", "run", "rows.npz", "-o", "o.parquet"),
     ("reconstruct", "run", "rows.npz", "-o", "o.npz"),
     ("classify", "run", "rows.npz", "-o", "o.csv"),
+    ("suggest", "run", "rows.npz", "-o", "o.csv"),
 ]
 
 

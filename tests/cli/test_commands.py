@@ -99,7 +99,7 @@ def test_no_two_options_share_a_name():
 
 
 @pytest.mark.parametrize(
-    "command", ["fit", "kinds", "embed", "reconstruct", "classify", "report", "info"]
+    "command", ["fit", "kinds", "embed", "reconstruct", "classify", "suggest", "report", "info"]
 )
 def test_every_command_has_help(cuello, command):
     assert cuello(command, "--help").out.count(command)
@@ -203,7 +203,8 @@ def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     assert {r["method"] for r in metrics["few_labels"]} >= {"pca_logistic", "scratch", "frozen"}
     assert all(r["labels"] == 3 and r["repeats"] == 2 for r in metrics["few_labels"])
     table = pq.read_table(folder / "embeddings.parquet")
-    assert table.column_names == ["row", "part", "label", "z0", "z1"]
+    assert table.column_names == ["row", "part", "label", "labelled", "z0", "z1"]
+    assert sum(table["labelled"].to_pylist()) == 3
     assert table["row"].to_pylist() == list(range(60))
     assert table["label"].to_pylist() == [str(i % 3) for i in range(60)]
     report = (folder / "report.html").read_text()
@@ -263,6 +264,21 @@ def test_classify(cuello, finished, tmp_path):
     assert [row["row"] for row in rows] == [str(i) for i in range(60)]
     assert [row["class"] for row in rows] == [run.classes[k] for k in run.classifier.predict(X)]
     assert all(1 / 3 <= float(row["probability"]) <= 1 for row in rows)
+
+
+def test_classify_says_where_it_is_not_sure(cuello, finished, tmp_path):
+    X, _ = rows_of_three_classes()
+    run = open_run(finished)
+    assert run.classifier is not None
+    highest = run.classifier.predict_proba(X).max(axis=1)
+    middle = round(float(np.median(highest)), 3)
+    for sure in (middle, 0.95):
+        given = () if sure == 0.95 else ("--sure", sure)
+        said = cuello("classify", "run", "rows.npz", "--out", "classes.csv", *given).out
+        expected = ["yes" if p >= sure else "not sure" for p in highest]
+        assert [row["sure"] for row in read_csv(tmp_path / "classes.csv")] == expected
+        assert said == f"60 rows, {expected.count('not sure')} of them not sure: classes.csv\n"
+    assert 0 < sum(highest >= middle) < 60
 
 
 def test_output_is_replaced_but_never_the_input(cuello, refused, finished, tmp_path):
@@ -397,8 +413,8 @@ def test_columns_may_come_in_another_order(cuello, table, tmp_path):
         for name in ("table.csv", "other.csv", "other.parquet")
     )
     assert two == three
-    assert [line.split(",")[-2:] for line in one.splitlines()] == [
-        line.split(",")[-2:] for line in two.splitlines()
+    assert [line.split(",")[-3:] for line in one.splitlines()] == [
+        line.split(",")[-3:] for line in two.splitlines()
     ]
 
 

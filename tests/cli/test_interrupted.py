@@ -124,6 +124,7 @@ def test_disk_full_in_each_step_of_a_write(refused, finished, monkeypatch, step)
         (("embed", "run", "rows.npz", "-o"), "o.parquet"),
         (("reconstruct", "run", "rows.npz", "-o"), "o.npz"),
         (("classify", "run", "rows.npz", "-o"), "o.csv"),
+        (("suggest", "run", "rows.npz", "-o"), "o.csv"),
     ):
         refused(*command, out, saying=(out, "No space left on device"))
     refused("report", "run", saying=("report.html", "No space left on device"))

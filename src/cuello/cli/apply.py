@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,11 @@ from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded
 from cuello.errors import InputError
 
-__all__ = ["add_to"]
+if TYPE_CHECKING:
+    from cuello.data import Dataset
+    from cuello.pipeline.apply import Run
+
+__all__ = ["DataArgument", "RunArgument", "SkipOption", "TrustOption", "add_to", "opened_and_read"]
 
 RunArgument = Annotated[Path, typer.Argument(help="A finished run folder.", metavar="RUN")]
 DataArgument = Annotated[str, typer.Argument(help="A named set or a path.", metavar="DATA")]
@@ -23,7 +27,7 @@ TrustOption = Annotated[
     bool, typer.Option("--trust", help="Import and run the networks of its own that the run names.")
 ]
 
-_SUFFIXES = {"embed": ".parquet", "reconstruct": ".npz", "classify": ".csv"}
+_SUFFIXES = {"embed": ".parquet", "reconstruct": ".npz", "classify": ".csv", "suggest": ".csv"}
 
 
 def embed(
@@ -54,22 +58,40 @@ def classify(
     to: OutOption,
     skip_bad: SkipOption = False,
     trust: TrustOption = False,
+    sure: Annotated[
+        float, typer.Option("--sure", help="Below this probability a class is not sure.")
+    ] = 0.95,
 ) -> None:
-    """Write the class of every row and its probability to CSV."""
-    _apply("classify", run, data, to, skip_bad=skip_bad, trust=trust)
+    """Write the class of every row, its probability, and where it is not sure, to CSV."""
+    with importing():
+        from cuello.pipeline.apply import check_sure
+    check_sure(sure)
+    to = expanded(to)
+    opened, rows = opened_and_read("classify", run, data, to, skip_bad=skip_bad, trust=trust)
+    count, not_sure = opened.classify(rows, to, sure=sure)
+    out.print(f"{count:,} rows, {not_sure:,} of them not sure: {to}", soft_wrap=True)
 
 
 def _apply(what: str, run: Path, data: str, to: Path, *, skip_bad: bool, trust: bool) -> None:
+    to = expanded(to)
+    opened, rows = opened_and_read(what, run, data, to, skip_bad=skip_bad, trust=trust)
+    count = getattr(opened, what)(rows, to)
+    out.print(f"{count:,} rows: {to}", soft_wrap=True)
+
+
+def opened_and_read(
+    what: str, run: Path, data: str, to: Path, *, skip_bad: bool, trust: bool
+) -> tuple[Run, Dataset]:
+    """Open a run and read data the way it did, once the output is known to be writable."""
     with importing():
         from cuello.pipeline import open_run
-    run, to = expanded(run), expanded(to)
+    run = expanded(run)
     _check_out(what, run, data, to)
     opened = open_run(run, trust=trust)
     rows = opened.load(data, skip_bad=skip_bad)
     for note in rows.notes:
         out.print(f"note: {note}", soft_wrap=True)
-    count = getattr(opened, what)(rows, to)
-    out.print(f"{count:,} rows: {to}", soft_wrap=True)
+    return opened, rows
 
 
 def _check_out(what: str, run: Path, data: str, to: Path) -> None:

@@ -62,9 +62,7 @@ def _convolutions(shape: tuple[int, ...], outputs: int) -> nn.Module:
         residual=True,
         initializer="he_normal",
     )
-    return nn.Sequential(
-        encoder, nn.BatchNorm1d(_WIDTH), nn.ReLU(), nn.Linear(_WIDTH, outputs)
-    )
+    return nn.Sequential(encoder, nn.BatchNorm1d(_WIDTH), nn.ReLU(), nn.Linear(_WIDTH, outputs))
 
 
 def _dense(shape: tuple[int, ...], outputs: int) -> nn.Module:

@@ -11,6 +11,7 @@ Shapes: B rows of a batch, L labelled rows of a step, n rows, ... the shape of o
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -55,12 +56,14 @@ class MeanTeacher(nn.Module):
     prior: Tensor
     said: Tensor
     steps: Tensor
+    guesses: Tensor | None
     progress = 1.0
 
     def __init__(self, problem: Problem, guesses: npt.NDArray[np.float64] | None) -> None:
         super().__init__()
         rows, task = problem.rows(), problem.task
-        assert rows.y is not None and isinstance(task, OneClass)
+        assert rows.y is not None
+        assert isinstance(task, OneClass)
         classes = task.classes
         self.task = task
         self.student = build_student(problem)
@@ -232,9 +235,11 @@ def _share(problem: Problem) -> float:
 def _certainty(shares: Tensor) -> Tensor:
     """Return 1 where one class has it all, 0 where all have as much: 1 less the entropy's share."""
     entropy = -(shares * shares.clamp(min=1e-12).log()).sum(dim=1)
-    return 1.0 - entropy / np.log(max(shares.shape[1], 2))
+    certainty: Tensor = 1.0 - entropy / math.log(shares.shape[1])
+    return certainty
 
 
 def _unit(rows: Tensor) -> Tensor:
     flat = rows.flatten(1)
-    return (flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-12)).view_as(rows)
+    unit: Tensor = flat / flat.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    return unit.view_as(rows)

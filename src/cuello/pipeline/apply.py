@@ -16,13 +16,14 @@ from cuello.data.sequences import pad
 from cuello.errors import InputError, RunError
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier
-from cuello.metrics import row_errors
+from cuello.metrics import NOT_SURE, decide, row_errors
 from cuello.networks import SEQUENCES
 from cuello.pipeline.prepare import explain_empty_text
 from cuello.pipeline.results import write_embeddings
+from cuello.pipeline.suggest import Suggestion, suggestions
 from cuello.store import RunFolder
 
-__all__ = ["Run", "open_run"]
+__all__ = ["Run", "check_sure", "open_run"]
 
 Array = npt.NDArray[Any]
 
@@ -95,8 +96,78 @@ class Run:
         folder.write_arrays(out.name, {"X": back, "error": row_errors(rows, back)})
         return len(rows)
 
-    def classify(self, data: Dataset, out: Path) -> int:
-        """Write row, name (where rows have one), class and probability to CSV.
+    def classify(self, data: Dataset, out: Path, *, sure: float = 0.95) -> tuple[int, int]:
+        """Write row, name (where rows have one), class, probability and ``sure`` to CSV.
+
+        Parameters
+        ----------
+        data : Dataset
+            Rows of ``X``, then of ``X_test``.
+        out : Path
+            The file to write.
+        sure : float
+            Least probability, in (0, 1), from which on ``sure`` is ``yes``; else ``not sure``.
+
+        Returns
+        -------
+        rows, not_sure : int
+            How many.
+
+        Raises
+        ------
+        InputError
+            If ``sure`` is outside its range.
+        RunError
+            If the run had no labels.
+        """
+        check_sure(sure)
+        classifier = self.classifier_or_refuse()
+        rows = _all_rows(data)
+        probabilities = classifier.predict_proba(rows)
+        decided, _ = decide(probabilities, sure)
+        best = probabilities.argmax(axis=1)
+        names = data.row_names if data.row_names and len(data.row_names) == len(rows) else None
+        lines = [
+            [i, *([names[i]] if names else []), self._name(k), f"{p[k]:.4f}", _sure(d)]
+            for i, (k, p, d) in enumerate(zip(best, probabilities, decided, strict=True))
+        ]
+        head = ["row", *(["name"] if names else []), "class", "probability", "sure"]
+        _write_csv(out, [head, *lines])
+        return len(rows), int((decided == NOT_SURE).sum())
+
+    def suggest(self, data: Dataset, n: int, out: Path, *, seed: int = 0) -> int:
+        """Write ``n`` rows to label next to CSV; return how many (fewer, if fewer have no label).
+
+        Columns: ``row`` (of ``data.X``), ``name`` (where rows have one), ``class`` and
+        ``probability`` as the classifier has them now, and ``why`` to label it.
+
+        Raises
+        ------
+        InputError
+            If ``n`` is below 1, or every row has a label.
+        RunError
+            If the run had no labels.
+        """
+        found = suggestions(
+            self.folder, self.autoencoder, self.classifier_or_refuse(), data, n, seed
+        )
+        names = data.row_names
+        head = ["row", *(["name"] if names else []), "class", "probability", "why"]
+        lines = [
+            [
+                one.row,
+                *([names[one.row]] if names else []),
+                self._name(one.best),
+                f"{one.probability:.4f}",
+                self._why(one),
+            ]
+            for one in found
+        ]
+        _write_csv(out, [head, *lines])
+        return len(found)
+
+    def classifier_or_refuse(self) -> FewLabelClassifier:
+        """Return the classifier.
 
         Raises
         ------
@@ -108,22 +179,18 @@ class Run:
                 f"{self.folder.path} holds no classifier: it was trained without labels; fit again "
                 "with --labels."
             )
-        rows = _all_rows(data)
-        probabilities = self.classifier.predict_proba(rows)
-        best = probabilities.argmax(axis=1)
-        names = data.row_names if data.row_names and len(data.row_names) == len(rows) else None
+        return self.classifier
 
-        def fill(temporary: Path) -> None:
-            with temporary.open("w", newline="", encoding="utf-8") as f:
-                writer = csv.writer(f)
-                writer.writerow(["row", *(["name"] if names else []), "class", "probability"])
-                for i, k in enumerate(best):
-                    label = self.classes[self.classifier.classes_[k]]  # type: ignore[union-attr]
-                    name = [names[i]] if names else []
-                    writer.writerow([i, *name, label, f"{probabilities[i, k]:.4f}"])
+    def _name(self, column: int) -> str:
+        return self.classes[int(self.classifier_or_refuse().classes_[column])]
 
-        atomic.write(out, fill)
-        return len(rows)
+    def _why(self, one: Suggestion) -> str:
+        reasons = []
+        if one.uncertain:
+            reasons.append(f"uncertain between {self._name(one.best)} and {self._name(one.second)}")
+        if one.novel:
+            reasons.append("unlike anything labelled")
+        return ", ".join(reasons) or "stands for others like it"
 
 
 def open_run(path: str | Path, *, trust: bool = False) -> Run:
@@ -167,6 +234,24 @@ def _check_range(data: Dataset, autoencoder: Autoencoder) -> None:
             f"{data.source}: pixels go up to {brightest:g}, those of the training went up to "
             f"{trained:g}; bring them to that range."
         )
+
+
+def check_sure(sure: float) -> None:
+    """Refuse a wanted confidence that is none."""
+    if not 0.0 < sure < 1.0:
+        raise InputError(f"sure={sure:g} must be above 0 and below 1, for example 0.95.")
+
+
+def _sure(decided: int) -> str:
+    return "not sure" if decided == NOT_SURE else "yes"
+
+
+def _write_csv(out: Path, lines: list[list[Any]]) -> None:
+    def fill(temporary: Path) -> None:
+        with temporary.open("w", newline="", encoding="utf-8") as f:
+            csv.writer(f).writerows(lines)
+
+    atomic.write(out, fill)
 
 
 def _all_rows(data: Dataset) -> Array:

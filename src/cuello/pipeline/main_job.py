@@ -214,6 +214,7 @@ class _Run:
             self.prepared.data,
             autoencoder,
             self.prepared.rows,
+            None if self.prepared.plan is None else self.prepared.plan.final,
         )
         metrics["timing"] = self.timing(autoencoder.history_, before + time.perf_counter() - began)
         self.folder.write_json("metrics.json", metrics)

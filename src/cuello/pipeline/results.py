@@ -77,13 +77,18 @@ def measure_reconstruction(
 
 
 def write_embeddings(
-    path: Path, data: Dataset, autoencoder: Autoencoder, rows: Split | None = None
+    path: Path,
+    data: Dataset,
+    autoencoder: Autoencoder,
+    rows: Split | None = None,
+    labelled: npt.NDArray[np.int64] | None = None,
 ) -> int:
     """Write the code of every row to Parquet, atomically; return how many rows.
 
     Columns: ``row``, ``part`` (``train``, ``validation`` or ``test``, where rows were split or
     there is an official test part), ``name`` (where rows have names), ``label`` (where known),
-    ``z0``, ``z1``, ...
+    ``labelled`` (where there is a classifier: whether it learned from that label), ``z0``,
+    ``z1``, ...
     """
     parts = np.full(len(data), "train" if rows is None else "test", dtype=object)
     if rows is not None:
@@ -93,6 +98,9 @@ def write_embeddings(
         parts = np.full(len(data.X_test), "test", dtype=object)
         tables.append(_embedding_table(data, data.X_test, data.y_test, None, parts, autoencoder))
     table = pa.concat_tables(tables, promote_options="default")
+    if labelled is not None:
+        seen = np.isin(np.arange(table.num_rows), labelled)  # rows of X come first
+        table = table.add_column(table.column_names.index("z0"), "labelled", pa.array(seen))
     if rows is None and data.X_test is None:
         table = table.drop_columns("part")
     atomic.write(path, lambda temporary: pq.write_table(table, temporary))

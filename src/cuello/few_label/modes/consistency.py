@@ -6,26 +6,23 @@ Shapes: B rows of a batch, n rows, ... the shape of one row, C outputs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, final
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
 from cuello.errors import InputError
 from cuello.few_label.base import Mode, Problem, Solution, register
 from cuello.few_label.choosing import choose
+from cuello.few_label.modes.spread import Guess
 from cuello.few_label.students import STUDENTS, build_student, student_name
 from cuello.few_label.teacher import MeanTeacher, check_teaching
 from cuello.train import Rows, Training, train
 
-__all__ = ["Consistency", "Guess"]
-
-Guess = Callable[[Problem], npt.NDArray[np.float64]]
-"""Returns shares of each class (n, C) for the rows of a problem."""
+__all__ = ["Consistency"]
 
 LEARNING_RATE = 2e-3
 UNLABELLED_ROWS = 192
@@ -40,7 +37,9 @@ class Consistency(Mode):
     """A student learns what its own average, the teacher, is sure of."""
 
     name = "consistency"
-    summary = "a new network keeps, when rows are changed, what its average over training is sure of"
+    summary = (
+        "a new network keeps, when rows are changed, what its average over training is sure of"
+    )
     uses_unlabelled = True
     only_classes = True
     options: ClassVar[Mapping[str, str]] = {

@@ -5,8 +5,8 @@ Shapes: B rows of a batch, n rows, K numbers by which rows are compared, C class
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -23,9 +23,11 @@ from cuello.few_label.choosing import choose, scores_of
 from cuello.few_label.graph import Graph, neighbours, spread
 from cuello.few_label.task import OneClass
 
-__all__ = ["NeighbourVote", "Spread", "shares_of"]
+__all__ = ["Guess", "NeighbourVote", "Spread"]
 
 Array = npt.NDArray[Any]
+Guess = Callable[[Problem], Array]
+"""Returns shares of each class (n, C) for the rows of a problem."""
 
 ALPHAS = (0.8, 0.95, 0.99)
 """What is chosen from: how far labels travel."""
@@ -46,17 +48,29 @@ class Spread(Mode):
     options: ClassVar[Mapping[str, str]] = {"neighbours": f"of each row; {NEIGHBOURS}"}
 
     def fit(self, problem: Problem) -> Solution:
-        """Build both graphs once, and spread with the better one and the best of several reaches."""
-        few = _sample(problem)
-        by_codes, by_components = (self._fit(few, space) for space in Space.both(few))
+        """Spread along the better of two graphs, with the best of several reaches."""
+        return self.solve(problem)[0]
+
+    def solve(self, problem: Problem) -> tuple[Solution, Guess]:
+        """Return the solution, and what spreads other labels of the same rows in the same way."""
+        rows = _rows_of_graph(problem)
+        few = problem if len(rows) == len(problem.x) else problem.among(rows)
+        by_codes, by_components = (_Spreading.along(few, space) for space in Space.both(few))
+        quality = [_quality(found.solution) for found in (by_codes, by_components)]
         best, name = by_codes, "codes"
-        if _quality(by_components) > _quality(by_codes):
+        if quality[1] > quality[0]:
             best, name = by_components, "principal components"
         said = (
-            f"Neighbours by {name}: {problem.task.unit} on folds {_quality(by_codes):.3f} by "
-            f"codes, {_quality(by_components):.3f} by principal components."
+            f"Neighbours by {name}: {problem.task.unit} on folds {quality[0]:.3f} by codes, "
+            f"{quality[1]:.3f} by principal components."
         )
-        return replace(best, said=[said, *best.said])
+
+        def guess(part: Problem) -> Array:
+            if few is problem:
+                return best.shares(part, best.solution.chosen)
+            return _ask(best.vote(part.among(rows), best.solution.chosen), part)
+
+        return replace(best.solution, said=[said, *best.solution.said]), guess
 
     def check(self, problem: Problem) -> None:
         """Refuse a number of neighbours that is none."""
@@ -67,18 +81,45 @@ class Spread(Mode):
         none = torch.zeros(0)
         return NeighbourVote(problem, Space(problem.autoencoder, none, none), none, none)
 
-    def _fit(self, problem: Problem, space: Space) -> Solution:
-        codes = _all_codes(space, problem)
-        graph = Graph.of(codes, _neighbours(problem))
 
-        def fit(part: Problem, alpha: float) -> nn.Module:
-            known = np.zeros((len(part.x), _task(part).classes))
-            labelled = np.flatnonzero(part.labelled)
-            known[labelled, part.y[labelled]] = 1.0
-            shares = torch.from_numpy(spread(graph, known, alpha)).float()
-            return NeighbourVote(part, space, codes, shares)
+@dataclass
+class _Spreading:
+    """Labels along one graph.
 
-        return choose(problem, ALPHAS, fit, what="Reach")
+    Parameters
+    ----------
+    space : Space
+        What the rows were compared by.
+    codes : Tensor of shape (n, K)
+        Of the rows in it.
+    graph : Graph
+        Of the same rows.
+    """
+
+    space: Space
+    codes: Tensor
+    graph: Graph
+    solution: Solution = field(init=False)
+
+    @classmethod
+    def along(cls, problem: Problem, space: Space) -> _Spreading:
+        width = tuple(space(problem.x[:1]).shape[1:])
+        codes = torch.from_numpy(
+            in_batches(len(problem.x), lambda a, b: space(problem.x[a:b]), width)
+        )
+        own = cls(space, codes, Graph.of(codes, _neighbours(problem)))
+        own.solution = choose(problem, ALPHAS, own.vote, what="Reach")
+        return own
+
+    def shares(self, problem: Problem, alpha: float) -> Array:
+        known = np.zeros((len(problem.x), _task(problem).classes))
+        labelled = np.flatnonzero(problem.labelled)
+        known[labelled, problem.y[labelled]] = 1.0
+        return spread(self.graph, known, alpha)
+
+    def vote(self, problem: Problem, alpha: float) -> NeighbourVote:
+        shares = torch.from_numpy(self.shares(problem, alpha)).float()
+        return NeighbourVote(problem, self.space, self.codes, shares)
 
 
 class Space(nn.Module):
@@ -166,7 +207,7 @@ class NeighbourVote(nn.Module):
         return super().load_state_dict(state_dict, *args, **options)
 
 
-def shares_of(vote: NeighbourVote, problem: Problem) -> Array:
+def _ask(vote: NeighbourVote, problem: Problem) -> Array:
     """Return the shares of each class for all rows of a problem, (n, C)."""
     task = _task(problem)
     scores = scores_of(vote, problem.x, np.arange(len(problem.x)), task.outputs)
@@ -179,21 +220,14 @@ def _task(problem: Problem) -> OneClass:
     return problem.task
 
 
-def _all_codes(space: Space, problem: Problem) -> Tensor:
-    width = space(problem.x[:1]).shape[1:]
-    return torch.from_numpy(
-        in_batches(len(problem.x), lambda a, b: space(problem.x[a:b]), tuple(width))
-    )
-
-
-def _sample(problem: Problem) -> Problem:
-    """Return the problem with the rows of the graph: all labelled ones, and others drawn."""
+def _rows_of_graph(problem: Problem) -> npt.NDArray[np.int64]:
+    """Return the places of the rows in the graph: all labelled ones, and others drawn."""
     if len(problem.x) <= MOST_ROWS:
-        return problem
+        return np.arange(len(problem.x))
     labelled, others = np.flatnonzero(problem.labelled), np.flatnonzero(~problem.labelled)
     room = max(MOST_ROWS - len(labelled), 0)
     drawn = np.random.default_rng(problem.seed).choice(others, room, replace=False)
-    return problem.among(np.sort(np.concatenate([labelled, drawn])))
+    return np.sort(np.concatenate([labelled, drawn]))
 
 
 def _quality(solution: Solution) -> float:

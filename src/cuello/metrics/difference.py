@@ -1,4 +1,4 @@
-"""How good something is: pure functions on arrays."""
+"""How near rows are to other rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.linalg import eigh
 from scipy.ndimage import correlate1d
 
-__all__ = ["frechet_distance", "mean_sd", "psnr", "row_errors", "ssim"]
+__all__ = ["frechet_distance", "psnr", "row_errors", "ssim"]
 
 _CHUNK = 4096
 
@@ -143,15 +143,3 @@ def frechet_distance(A: npt.NDArray[Any], B: npt.NDArray[Any]) -> float:
     cross = np.sqrt(eigh(root @ S_b @ root, eigvals_only=True).clip(0.0)).sum()
     apart = float(np.square(a.mean(axis=0) - b.mean(axis=0)).sum())
     return max(apart + float(np.trace(S_a) + np.trace(S_b) - 2.0 * cross), 0.0)
-
-
-def mean_sd(values: npt.ArrayLike) -> tuple[float, float]:
-    """Return the mean and the sample standard deviation (0 for a single value).
-
-    Examples
-    --------
-    >>> mean_sd([1.0, 3.0])
-    (2.0, 1.4142135623730951)
-    """
-    v = np.asarray(values, dtype=np.float64)
-    return float(v.mean()), float(v.std(ddof=1)) if len(v) > 1 else 0.0

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuello import metrics
-from cuello.metrics import frechet_distance, mean_sd, psnr, row_errors, ssim
+from cuello.metrics import difference, frechet_distance, mean_sd, psnr, row_errors, ssim
 
 
 @given(
@@ -21,7 +20,7 @@ def test_row_errors_are_their_formula_whatever_the_chunk(rows, shape, dtype, chu
     X, Y = (255 * np.random.default_rng(0).random((2, rows, *shape))).astype(dtype)
     exact = (X.astype(np.float64) - Y.astype(np.float64)) ** 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "_CHUNK", chunk)
+        patch.setattr(difference, "_CHUNK", chunk)
         errors = row_errors(X, Y)
     assert errors.dtype == np.float64
     np.testing.assert_allclose(errors, [row.mean() for row in exact], rtol=1e-12)
