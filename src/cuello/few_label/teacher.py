@@ -96,12 +96,10 @@ class MeanTeacher(nn.Module):
         sure = (sureness >= self.threshold).float()
         terms = self.task.losses(few, self.labels[drawn])
         terms["sure"] = (F.cross_entropy(many, told, reduction="none") * sure).mean()
-        fading = max(1.0 - self.progress / GUESSED, 0.0)
-        if self.guesses is not None and fading:
-            shares = self.guesses[batch.y]
-            certain = _certainty(shares)
+        if self.guesses is not None:
+            shares, fading = self.guesses[batch.y], max(1.0 - self.progress / GUESSED, 0.0)
             off = F.cross_entropy(many, shares, reduction="none")
-            terms["guessed"] = fading * (certain * off).mean()
+            terms["guessed"] = fading * (_certainty(shares) * off).mean()
         return terms
 
     def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
