@@ -1,4 +1,4 @@
-"""What the ladder network is made of: gradients by hand against finite differences, and sums."""
+"""What the ladder network is made of, against its formulas and finite differences."""
 
 from __future__ import annotations
 
@@ -43,7 +43,6 @@ def test_normalised_sums_and_their_statistics(rows, units, seed):
 def test_combinator(rows, units, seed):
     inputs = draw(seed, (rows, units), (rows, units), (10, units))
     torch.testing.assert_close(combine(*inputs), plain_combine(*inputs))
-    assert torch.autograd.gradcheck(combine, inputs)
 
 
 @settings(max_examples=10)
@@ -52,9 +51,6 @@ def test_distance(rows, units, seed):
     z, mean, scale, denoised = draw(seed, (rows, units), (units,), (units,), (rows, units))
     expected = (z - (denoised - mean) * scale).square().mean()
     torch.testing.assert_close(distance(Normal(z, mean, scale), denoised), expected)
-    assert torch.autograd.gradcheck(
-        lambda z, m, s, d: distance(Normal(z, m, s), d), (z, mean, scale, denoised)
-    )
 
 
 def test_a_new_combinator_gives_what_comes_from_beside():
