@@ -104,6 +104,7 @@ def fit_ladder(
         seed=seed,
     )
     network = _build(tuple(x.shape[1:]), classes, hidden, projected, seed)
+    x, y = x.float().cpu(), y.long().cpu()  # the loop moves them, and the network back
     known = y != UNLABELLED
     few = Rows(x[known], y[known])
     rows = Rows(x, torch.full_like(y, UNLABELLED), labelled=few, draw=labelled_batch_size)
