@@ -18,7 +18,15 @@ pytestmark = pytest.mark.filterwarnings("ignore::cuello.CuelloWarning")
 
 NETWORKS = sorted(networks.NETWORKS)
 KINDS = sorted(kinds.KINDS)
+PAIRS = [
+    (network, kind)
+    for network in NETWORKS
+    for kind in KINDS
+    if network == "dense" or not kinds.KINDS[kind].dense_only
+]
 SHAPES = {"dense": (12,), "conv": (2, 7, 5), "sequence": (8, 2)}
+# What is carried beside the code has to be learned from above before the code says much.
+LATE = {"ladder": 400}
 HIDDEN = {"dense": (16,), "conv": (4, 8), "sequence": (12,)}
 
 
@@ -57,8 +65,7 @@ def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(("network", "kind"), PAIRS)
 def test_it_trains_saves_and_loads(network, kind, tmp_path):
     model, X = fit(network, kind, dropout=0.1), rows(network)
     z = model.transform(X)
@@ -80,11 +87,11 @@ def test_it_trains_saves_and_loads(network, kind, tmp_path):
         assert np.array_equal(back, other.reconstruct(X), equal_nan=True)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(("network", "kind"), PAIRS)
 def test_training_improves_reconstruction(network, kind):
     """Terms against one another need not fall in total; what they are for must."""
-    model, X = fit(network, kind, epochs=25, learning_rate=0.01), rows(network)
+    epochs = LATE.get(kind, 25)
+    model, X = fit(network, kind, epochs=epochs, learning_rate=0.01), rows(network)
     untrained = clone(model).initialize(X, labels(kind, len(X)))
     assert model.score(X) > untrained.score(X)
 

@@ -23,7 +23,7 @@ CHOICES = {
     "output_activation": ("auto", "identity", "sigmoid", "tanh", "relu", "softplus"),
     "precision": ("auto", "bf16", "float32"),
     "scaling": ("auto", "minmax", "none", "standard", "symmetric"),
-    "schedule": ("constant", "cosine", "linear", "step", "adaptive"),
+    "schedule": ("constant", "constant_linear", "cosine", "linear", "step", "adaptive"),
     "shuffle": ("always", "once", "never"),
     "task": ("auto", "binary", "classes"),
 }  # fmt: skip

@@ -107,6 +107,8 @@ class Autoencoder(nn.Module, ABC):
     """Options that may differ between networks trained as one stack: buffers hold them."""
     needs_labels: ClassVar[bool] = False
     """Whether it cannot be trained without classes."""
+    dense_only: ClassVar[bool] = False
+    """Whether it goes with dense layers alone, not with any network."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()

@@ -25,25 +25,55 @@ class Rows:
         (n, ...), scaled.
     y : Tensor or None
         (n,) class codes.
+    labelled : Rows or None
+        Further rows, of which some come with every batch: the few that have a label, beside the
+        many that have none.
+    draw : int
+        How many of them, at random and each at most once; all if there are fewer.
+
+    Examples
+    --------
+    >>> few = Rows(torch.ones(2, 1), torch.tensor([0, 1]))
+    >>> rows = Rows(torch.zeros(9, 1), torch.full((9,), -1), labelled=few, draw=4)
+    >>> rows.take(slice(0, 3)).y
+    tensor([-1, -1, -1,  0,  1])
     """
 
     x: Tensor
     y: Tensor | None = None
+    labelled: Rows | None = None
+    draw: int = 0
 
     def __len__(self) -> int:
         return len(self.x)
 
     def to(self, device: torch.device) -> Rows:
         """Return the same rows on a device."""
-        return Rows(self.x.to(device), None if self.y is None else self.y.to(device))
+        y = None if self.y is None else self.y.to(device)
+        labelled = None if self.labelled is None else self.labelled.to(device)
+        return Rows(self.x.to(device), y, labelled, self.draw)
 
     def take(self, index: Tensor | slice) -> Batch:
-        """Return the rows at these positions."""
+        """Return the rows at these positions, and labelled ones if some come with every batch."""
+        if self.labelled is not None:
+            return _together(Rows(self.x, self.y).take(index), self.labelled._draw(self.draw))
         if isinstance(index, slice):
             return Batch(self.x[index], None if self.y is None else self.y[index])
         # Copies whole rows; the general `x[index]` goes element by element.
         y = None if self.y is None else self.y.index_select(0, index)
         return Batch(self.x.index_select(0, index), y)
+
+    def _draw(self, most: int) -> Batch:
+        if most >= len(self):
+            return Batch(self.x, self.y)
+        return self.take(torch.randperm(len(self))[:most].to(self.x.device))
+
+
+def _together(first: Batch, second: Batch) -> Batch:
+    y = None
+    if first.y is not None and second.y is not None:
+        y = torch.cat([first.y, second.y])
+    return Batch(torch.cat([first.x, second.x]), y)
 
 
 def batch_bounds(rows: int, batch_size: int) -> list[tuple[int, int]]:

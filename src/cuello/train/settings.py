@@ -64,6 +64,7 @@ OPTIMIZERS: dict[str, Callable[[Iterable[Any], Training], torch.optim.Optimizer]
 SCHEDULES: dict[str, Callable[[float], float]] = {
     # Factor on the learning rate by progress in [0, 1): no state, so resuming needs none.
     "constant": lambda progress: 1.0,
+    "constant_linear": lambda progress: min(1.0, 3.0 * (1.0 - progress)),
     "cosine": lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)),
     "linear": lambda progress: 1.0 - progress,
     "step": lambda progress: 0.1 ** int(progress * 3),
@@ -90,9 +91,9 @@ class Training:
     weight_decay : float
         At least 0; decoupled from the gradient in ``adamw`` only.
     schedule : str
-        ``constant``, ``cosine`` (to 0), ``linear`` (to 0), ``step`` (a tenth after each third), or
-        ``adaptive``: up while the training loss falls, down while it rises, see
-        :func:`adapted_rate`.
+        ``constant``, ``constant_linear`` (to 0 in the last third), ``cosine`` (to 0), ``linear``
+        (to 0), ``step`` (a tenth after each third), or ``adaptive``: up while the training loss
+        falls, down while it rises, see :func:`adapted_rate`.
     warm_up : float
         Share of all steps over which the rate first rises from 0, in [0, 1).
     epochs : int

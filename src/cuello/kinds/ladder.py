@@ -1,0 +1,282 @@
+"""The ladder network: denoise every layer, and classify with the few labels there are.
+
+Shapes: B rows of a batch, ... the shape of one row, K latents, C classes, D units of a layer.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from cuello.errors import InputError
+from cuello.kinds.base import Autoencoder, Batch, Parts, register
+from cuello.kinds.lateral import Combinator, Layer, Statistics, distance, normalise
+from cuello.networks.dense import TiedLinear
+from cuello.networks.uses import evaluating
+
+__all__ = ["Ladder"]
+
+_PART = 4096  # rows a product, where all rows are looked at
+_LEFT_OUT = (nn.Flatten, nn.Unflatten, nn.BatchNorm1d)
+
+
+@register("ladder")
+class Ladder(Autoencoder):
+    """Minimise the distance between every layer and what is made of its noisy version.
+
+    Connections from each noisy layer of the encoder to the same layer of the decoder carry the
+    details, so that the layers above need not: they are free for what details follow from, which is
+    what a class is. With classes the network classifies, too, and both are learned together.
+
+    Parameters
+    ----------
+    parts : Parts
+        Networks, loss and sizes. Encoder and decoder are ``nn.Sequential`` of blocks with one dense
+        layer each, as the network ``dense`` has. Their biases and batch normalisation are left
+        out: every layer is normalised here. With classes, there is one more layer on top.
+    noise_std : float
+        Standard deviation of the noise on rows and on every normalised layer, above 0.
+    input_weight, first_weight, upper_weight : float
+        How much the loss counts on rows, on the first layer, and on each layer above it; at least
+        0.
+    projected : bool
+        Whether each unit's weights are scaled to norm 1 before every step, and the top layer has no
+        loss.
+
+    Raises
+    ------
+    InputError
+        If an option is outside its range, or the networks are not made of dense layers.
+
+    Notes
+    -----
+    z of a layer are its sums, normalised over the batch; noisy rows and clean ones, those with a
+    label and those without, by themselves. The decoder's ``z'`` is shifted and scaled as the clean
+    sums were before it is compared with clean z. The distance on rows is what ``loss`` says; the
+    paper has ``loss="mse"`` with ``output_activation="identity"``.
+
+    The code is z of the encoder's last layer, before its activation. Decoding goes down from it by
+    the mean that each layer suggests for the one below, since there is no noisy row beside it: a
+    coarse picture, because details need not pass through the code.
+
+    Rows with a label (``batch.y`` from 0 on) are classified, and rows without one (-1) are
+    denoised; if all have one, they are both. Held-out losses normalise over the batch, too.
+
+    Source: Rasmus, Valpola, Honkala, Berglund and Raiko, "Semi-supervised learning with ladder
+    networks", NIPS (2015), arXiv:1507.02672.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from cuello import Autoencoder
+    >>> model = Autoencoder("ladder", hidden=(32,), latent_dim=8, epochs=2)
+    >>> list(model.fit(load_digits().images).history_[-1].train)
+    ['layer 2', 'layer 1', 'input']
+    """
+
+    equation = "input_weight * loss(x, x') + Σ weight_l * |z_l - z'_l|², z' from noisy z and above"
+    paper = "Rasmus et al. 2015, NIPS 28, arXiv:1507.02672"
+    dense_only = True
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        noise_std: float = 0.3,
+        input_weight: float = 1000.0,
+        first_weight: float = 10.0,
+        upper_weight: float = 0.1,
+        projected: bool = False,
+    ) -> None:
+        super().__init__(parts)
+        if not 0.0 < noise_std < math.inf:
+            raise InputError(f"noise_std={noise_std!r} must be above 0; 0.3 is usual.")
+        weights = {"input": input_weight, "first": first_weight, "upper": upper_weight}
+        for name, weight in weights.items():
+            if not 0.0 <= weight < math.inf:
+                raise InputError(
+                    f"{name}_weight={weight!r} must be at least 0; 1000 on rows, 10 on the first "
+                    "layer and 0.1 above are usual."
+                )
+        self.noise_std, self.projected = noise_std, projected
+        up, down = _linears("encoder", parts.encoder), _linears("decoder", parts.decoder)
+        widths = [math.prod(parts.shape), *(units for _, units, _ in up)]
+        if [units for _, units, _ in down] != widths[-2::-1]:
+            raise InputError(
+                f"the decoder has layers of {[units for _, units, _ in down]} units; kind='ladder' "
+                f"needs the mirror image of the encoder's: {widths[-2::-1]}."
+            )
+        self.top, above = None, None
+        if parts.classes:
+            above = _normal_linear(parts.classes, widths[-1])
+            forth = _normal_linear(widths[-1], parts.classes)
+            self.top = Layer(forth, parts.classes, nn.Identity(), gain=True)
+            self.top_combinator = Combinator(None, parts.classes)
+        self.encoder: Encoder = Encoder(
+            [Layer(*layer, shift=not _is_linear(layer[-1])) for layer in up]
+        )
+        beside = [Combinator(above, widths[-1]), *(Combinator(*layer[:2]) for layer in down)]
+        self.decoder: Decoder = Decoder(beside, parts.shape, widths[-1])
+        self.weights = [input_weight, first_weight, *[upper_weight] * (len(self.layers) - 1)]
+        if projected:
+            self.weights[-1] = 0.0
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the code (B, K): the last layer's normalised sums, without noise."""
+        z: Tensor = self.encoder(x)
+        return z
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return class scores before the softmax (B, C), if there are classes."""
+        assert self.top is not None
+        scores: Tensor = self.top(self.encoder.last.activate(self.encode(x)))
+        return scores
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Of the encoder, from the rows up; the classes' own is the last."""
+        return [*self.encoder.layers, *([] if self.top is None else [self.top])]
+
+    @property
+    def combinators(self) -> list[Combinator]:
+        """Of the decoder, from the top down to the rows."""
+        return [*([] if self.top is None else [self.top_combinator]), *self.decoder.combinators]
+
+    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+        """Return the cross-entropy, if there are classes, and the weighted loss of each layer."""
+        if self.projected and self.training:
+            self._project()
+        labelled, y, x = self._divide(batch)
+        few, rows = len(labelled), x.flatten(1)
+        # One product a layer: noisy rows with a label, noisy rows without, and the same clean.
+        sizes = [size for size in (few, len(x), len(x)) if size]
+        h = torch.cat([self._noisy(labelled.flatten(1)), self._noisy(rows), rows])
+        noisy, clean = [h[few : -len(x)]], []
+        for layer in self.layers:
+            paths = [normalise(sums) for sums in layer.linear(h).split(sizes)]
+            z = [*(self._noisy(path.z) for path in paths[:-1]), paths[-1].z]
+            h = layer.activate(torch.cat(z))
+            layer.statistics.note(paths[-1])
+            noisy.append(z[-2])
+            clean.append(paths[-1])
+        self.decoder.code.note(clean[len(self.encoder.layers) - 1])
+        terms, above = {}, h[few : -len(x)]
+        if self.top is not None:
+            # The mean of no rows is NaN, their sum is not.
+            entropy = F.cross_entropy(h[:few], y, reduction="sum") / max(few, 1)
+            terms["cross_entropy"], above = entropy, above.softmax(1)
+        for level, combinator in zip(reversed(range(len(noisy))), self.combinators, strict=True):
+            above = combinator.denoise(above, noisy[level])
+            if level and self.weights[level]:
+                loss = distance(clean[level - 1], above)
+                terms[f"layer {level}"] = self.weights[level] * loss
+        terms["input"] = self.weights[0] * self.reconstruction(above.view_as(x), x)
+        return terms
+
+    @torch.no_grad()
+    def estimate_statistics(self, x: Tensor) -> None:
+        """Take mean and variance of every layer from these rows, without noise and all at once.
+
+        While training they are averages over the last batches. Two layers of all rows are held in
+        memory at a time.
+
+        Parameters
+        ----------
+        x : Tensor
+            (n, ...), scaled; the training rows.
+        """
+        h = x.flatten(1)
+        with evaluating(self):
+            for layer in self.layers:
+                sums = torch.cat([layer.linear(part) for part in torch.split(h, _PART)])
+                known = layer.statistics
+                known.variance, known.mean = torch.var_mean(sums, 0, correction=0)
+                h = layer.activate(known.normal(sums))
+        self.decoder.code.load_state_dict(self.encoder.last.statistics.state_dict())
+
+    def _noisy(self, z: Tensor) -> Tensor:
+        return torch.add(z, torch.randn_like(z), alpha=self.noise_std)
+
+    def _divide(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return rows with a label, their labels, and rows to denoise: those without, or all."""
+        if self.top is None or batch.y is None:
+            return batch.x[:0], batch.x.new_empty(0, dtype=torch.long), batch.x
+        known = batch.y >= 0  # a GPU has to be waited for here: how many there are is a shape
+        labelled, x = batch.x[known], batch.x[~known]
+        return labelled, batch.y[known], x if len(x) else labelled
+
+    @torch.no_grad()
+    def _project(self) -> None:
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                layer.weight /= layer.weight.norm(dim=1, keepdim=True)
+
+
+class Encoder(nn.Module):
+    """The layers from the rows up to the code, without noise."""
+
+    def __init__(self, layers: list[Layer]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    @property
+    def last(self) -> Layer:
+        """The layer whose normalised sums are the code."""
+        return cast("Layer", self.layers[-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised sums of the last layer (B, K)."""
+        h = x.flatten(1)
+        for layer in list(self.layers)[:-1]:
+            h = layer(h)
+        return self.last.normal(h)
+
+
+class Decoder(nn.Module):
+    """The layers from the code down to the rows, with nothing from beside."""
+
+    def __init__(self, beside: list[Combinator], shape: tuple[int, ...], latent_dim: int) -> None:
+        super().__init__()
+        self.combinators = nn.ModuleList(beside)
+        self.shape = shape
+        self.code = Statistics(latent_dim)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return rows (B, ...) before the last activation, of codes (B, K)."""
+        above = self.code.sums(z)
+        for combinator in list(self.combinators)[1:]:
+            above = combinator(above)
+        return above.reshape(-1, *self.shape)
+
+
+def _linears(which: str, network: nn.Module) -> list[tuple[nn.Module, int, nn.Module]]:
+    """Return the dense layer of each block, how many units it has, and what comes after it."""
+    found: list[tuple[nn.Module, int, nn.Module]] = []
+    for block in network.children():
+        layers = list(block.modules())
+        dense = [layer for layer in layers if isinstance(layer, nn.Linear | TiedLinear)]
+        others = [layer for layer in layers if not isinstance(layer, (*_LEFT_OUT, nn.Sequential))]
+        if len(dense) != 1 or others[0] is not dense[0]:
+            raise InputError(
+                f"the {which} has a block {type(block).__name__} that is not one dense layer and "
+                "what comes after it; kind='ladder' needs such blocks in a torch.nn.Sequential: "
+                "use network='dense', or another kind."
+            )
+        (linear,) = dense
+        units = linear.out_features if isinstance(linear, nn.Linear) else linear.weight.shape[1]
+        found.append((linear, units, nn.Sequential(*others[1:])))
+    return found
+
+
+def _is_linear(after: nn.Module) -> bool:
+    return all(isinstance(layer, nn.Identity | nn.Dropout) for layer in after.children())
+
+
+def _normal_linear(inputs: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs, bias=False)
+    nn.init.normal_(layer.weight, std=inputs**-0.5)
+    return layer
