@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from cuello.data.augment import Augment
 from cuello.errors import InputError
 from cuello.estimators import Autoencoder
-from cuello.few_label.task import Task
+from cuello.few_label.task import OneClass, Task
 from cuello.train import Rows, Training, Watcher
 
 __all__ = ["MODES", "Mode", "Options", "Problem", "Solution", "register"]
@@ -163,6 +163,12 @@ class Problem:
     def among(self, rows: npt.NDArray[np.int64]) -> Problem:
         """Return the same problem with these rows alone."""
         return replace(self, x=self.x[rows], y=self.y[rows], labelled=self.labelled[rows])
+
+    @property
+    def one_class(self) -> OneClass:
+        """Return the task of a mode with ``only_classes``."""
+        assert isinstance(self.task, OneClass)
+        return self.task
 
     def option(self, name: str, default: Any) -> Any:
         """Return one of the mode's own options."""

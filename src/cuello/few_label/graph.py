@@ -38,9 +38,10 @@ class Graph:
     def of(cls, rows: Tensor, k: int) -> Graph:
         """Connect each row (n, K) with its k nearest others.
 
-        A weight falls with the squared distance in units of the distances to both rows' farthest
-        neighbours, which adapts to places that are dense and sparse: Zelnik-Manor and Perona,
-        "Self-tuning spectral clustering", NeurIPS 2004.
+        A weight falls with the squared distance, in units of how far the neighbours of the rows
+        reach, which adapts to places that are dense and sparse (after Zelnik-Manor and Perona,
+        "Self-tuning spectral clustering", NeurIPS 2004). The farther reach of both counts, so that
+        no row is cut off.
 
         Examples
         --------
@@ -53,9 +54,10 @@ class Graph:
         index, squares = neighbours(rows, rows, k + 1)
         own = index == np.arange(n)[:, None]
         own[~own.any(axis=1), -1] = True  # among more than k equal rows it may have missed itself
-        index, squares = index[~own].reshape(n, k), squares[~own].reshape(n, k)
-        radius = np.maximum(np.sqrt(squares.max(axis=1, initial=0.0)), np.finfo(np.float32).tiny)
-        weights = np.exp(-squares / (radius[:, None] * radius[index]))
+        index, squares = index[~own].reshape(n, k), squares[~own].reshape(n, k).astype(float)
+        reach = squares.max(axis=1, initial=0.0)
+        farther = np.maximum(reach[:, None], reach[index])
+        weights = np.exp(-squares / np.where(farther > 0.0, farther, 1.0))
         starts = np.arange(0, n * k + 1, k) if k else np.zeros(n + 1, dtype=np.int64)
         directed = sparse.csr_array((weights.ravel(), index.ravel(), starts), shape=(n, n))
         both = directed.maximum(directed.T)

@@ -25,7 +25,6 @@ from cuello.errors import InputError
 from cuello.few_label.base import Problem
 from cuello.few_label.graph import neighbours
 from cuello.few_label.students import build_student, is_image
-from cuello.few_label.task import OneClass
 from cuello.kinds import Batch, Players
 
 __all__ = ["MeanTeacher", "check_teaching", "strong_augmentation"]
@@ -61,11 +60,9 @@ class MeanTeacher(nn.Module):
 
     def __init__(self, problem: Problem, guesses: npt.NDArray[np.float64] | None) -> None:
         super().__init__()
-        rows, task = problem.rows(), problem.task
+        rows, self.task = problem.rows(), problem.one_class
         assert rows.y is not None
-        assert isinstance(task, OneClass)
-        classes = task.classes
-        self.task = task
+        classes = self.task.classes
         self.student = build_student(problem)
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
         self.register_buffer("labelled", rows.x, persistent=False)

@@ -28,7 +28,7 @@ LEARNING_RATE = 2e-3
 UNLABELLED_ROWS = 192
 """Rows without a label in a step."""
 PASSES, FEWEST_STEPS, MOST_STEPS = 100, 1000, 4000
-FOLD_SHARE = 0.15
+FOLD_SHARE, FEWEST_FOLD_STEPS = 0.15, 500
 """Steps of a training that is only to be judged on held-out labels, as a share of the whole one."""
 
 
@@ -58,16 +58,17 @@ class Consistency(Mode):
     def train(self, problem: Problem, guess: Guess | None) -> Solution:
         """Train, at first on what ``guess`` makes of the labels it is given as well."""
         steps = _steps(problem)
+        fold_steps = min(max(round(FOLD_SHARE * steps), FEWEST_FOLD_STEPS), steps)
 
         def fit(part: Problem, rate: float) -> nn.Module:
             if part is problem:
                 return _train(part, rate, steps, guess)
-            return _train(replace(part, watcher=None), rate, math.ceil(FOLD_SHARE * steps), guess)
+            return _train(replace(part, watcher=None), rate, fold_steps, guess)
 
         solution = choose(problem, (LEARNING_RATE,), fit, what="Learning rate")
         said = [
-            f"Network {student_name(problem)}, about {steps} steps; a network for each fold takes "
-            f"{FOLD_SHARE:.0%} of them, so its accuracy is a cautious estimate.",
+            f"Network {student_name(problem)}, about {steps} steps, and {fold_steps} for each "
+            "fold: what is measured there is a cautious estimate.",
             *solution.said,
         ]
         return replace(solution, said=said)

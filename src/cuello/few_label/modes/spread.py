@@ -21,7 +21,6 @@ from cuello.estimators.baselines import fit_pca
 from cuello.few_label.base import Mode, Problem, Solution, register
 from cuello.few_label.choosing import choose, scores_of
 from cuello.few_label.graph import Graph, neighbours, spread
-from cuello.few_label.task import OneClass
 
 __all__ = ["Guess", "NeighbourVote", "Spread"]
 
@@ -78,8 +77,9 @@ class Spread(Mode):
 
     def build(self, problem: Problem) -> nn.Module:
         """Return a vote among no rows; the stored ones take their place."""
-        none = torch.zeros(0)
-        return NeighbourVote(problem, Space(problem.autoencoder, none, none), none, none)
+        sizes = (torch.zeros(0) for _ in range(4))  # each its own: they will be of other sizes
+        space = Space(problem.autoencoder, next(sizes), next(sizes))
+        return NeighbourVote(problem, space, *sizes)
 
 
 @dataclass
@@ -112,7 +112,7 @@ class _Spreading:
         return own
 
     def shares(self, problem: Problem, alpha: float) -> Array:
-        known = np.zeros((len(problem.x), _task(problem).classes))
+        known = np.zeros((len(problem.x), problem.one_class.classes))
         labelled = np.flatnonzero(problem.labelled)
         known[labelled, problem.y[labelled]] = 1.0
         return spread(self.graph, known, alpha)
@@ -187,7 +187,7 @@ class NeighbourVote(nn.Module):
         super().__init__()
         self.k = _neighbours(problem)
         self.space = space
-        self.task = _task(problem)
+        self.task = problem.one_class
         self.register_buffer("codes", codes)
         self.register_buffer("shares", shares)
 
@@ -209,15 +209,10 @@ class NeighbourVote(nn.Module):
 
 def _ask(vote: NeighbourVote, problem: Problem) -> Array:
     """Return the shares of each class for all rows of a problem, (n, C)."""
-    task = _task(problem)
+    task = problem.one_class
     scores = scores_of(vote, problem.x, np.arange(len(problem.x)), task.outputs)
     shares: Array = task.to_classes(torch.from_numpy(scores)).double().softmax(dim=1).numpy()
     return shares
-
-
-def _task(problem: Problem) -> OneClass:
-    assert isinstance(problem.task, OneClass)
-    return problem.task
 
 
 def _rows_of_graph(problem: Problem) -> npt.NDArray[np.int64]:

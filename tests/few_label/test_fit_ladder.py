@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 from sklearn.neural_network import MLPClassifier
 
 from cuello import InputError
-from cuello.estimators.ladder import fit_ladder
+from cuello.few_label.ladder import fit_ladder
 
 
 def digits(labels=100, seed=1):

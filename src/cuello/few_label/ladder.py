@@ -15,7 +15,7 @@ from cuello.kinds.ladder import Ladder
 from cuello.networks import dense
 from cuello.train import Rows, Training, Watcher, train
 
-__all__ = ["fit_ladder"]
+__all__ = ["build_ladder", "fit_ladder"]
 
 
 def fit_ladder(
@@ -103,7 +103,7 @@ def fit_ladder(
         precision=precision,
         seed=seed,
     )
-    network = _build(tuple(x.shape[1:]), classes, hidden, projected, seed)
+    network = build_ladder(tuple(x.shape[1:]), classes, hidden, projected, seed)
     x, y = x.float().cpu(), y.long().cpu()  # the loop moves them, and the network back
     known = y != UNLABELLED
     few = Rows(x[known], y[known])
@@ -113,9 +113,16 @@ def fit_ladder(
     return network
 
 
-def _build(
+def build_ladder(
     shape: tuple[int, ...], classes: int, hidden: Sequence[int], projected: bool, seed: int
 ) -> Ladder:
+    """Return a ladder network with newly drawn weights, for rows of a shape.
+
+    Examples
+    --------
+    >>> build_ladder((8, 8), 10, (20,), False, seed=0).eval()(torch.zeros(2, 8, 8)).shape
+    torch.Size([2, 10])
+    """
     *first, last = hidden
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

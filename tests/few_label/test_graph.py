@@ -1,0 +1,88 @@
+"""The graph of nearest neighbours and what flows along it, against brute force and a solver."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cuello.few_label import graph as module
+from cuello.few_label.graph import Graph, neighbours, spread
+
+
+def rows_of(n, width, seed):
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(n, width)).astype(np.float32))
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(2, 40), queries=st.integers(1, 9), seed=st.integers(0, 9))
+def test_neighbours_are_those_of_brute_force(n, queries, seed):
+    rows, asked = rows_of(n, 3, seed), rows_of(queries, 3, seed + 100)
+    k = min(4, n)
+    index, squares = neighbours(asked, rows, k)
+    all_squares = ((asked[:, None] - rows[None]) ** 2).sum(-1).numpy()
+    np.testing.assert_allclose(squares, np.sort(all_squares, axis=1)[:, :k], atol=1e-4)
+    np.testing.assert_allclose(np.take_along_axis(all_squares, index, 1), squares, atol=1e-4)
+
+
+def test_blocks_change_nothing(monkeypatch):
+    rows = rows_of(50, 3, 0)
+    whole = neighbours(rows, rows, 5)
+    monkeypatch.setattr(module, "_BLOCK", 101)  # two queries at once
+    parts = neighbours(rows, rows, 5)
+    assert np.array_equal(whole[0], parts[0])
+    np.testing.assert_allclose(whole[1], parts[1], atol=1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(2, 30), k=st.integers(1, 6), seed=st.integers(0, 9), same=st.booleans())
+def test_a_graph_is_symmetric_without_loops_and_nothing_grows_along_it(n, k, seed, same):
+    rows = rows_of(n, 2, seed)
+    if same:  # equal rows are at distance 0 of one another
+        rows[: n // 2] = rows[0].clone()
+    weights = Graph.of(rows, k).weights.toarray()
+    assert np.isfinite(weights).all()
+    assert (weights >= 0).all()
+    np.testing.assert_allclose(weights, weights.T)
+    assert not weights.diagonal().any()
+    assert (np.count_nonzero(weights, axis=1) >= 1).all()
+    assert np.linalg.eigvalsh(weights).max() <= 1.0 + 1e-9
+
+
+@settings(max_examples=20, deadline=None)
+@given(n=st.integers(4, 40), alpha=st.sampled_from([0.5, 0.8, 0.99]), seed=st.integers(0, 9))
+def test_spreading_solves_the_linear_system(n, alpha, seed):
+    graph = Graph.of(rows_of(n, 2, seed), 3)
+    known = np.zeros((n, 2))
+    known[0, 0] = known[1, 0] = known[2, 1] = 1.0
+    exact = np.linalg.solve(np.eye(n) - alpha * graph.weights.toarray(), known / known.sum(0))
+    exact = np.maximum(exact, 0.0)
+    total = exact.sum(axis=1, keepdims=True)
+    reached = total[:, 0] > 1e-12
+    shares = spread(graph, known, alpha)
+    np.testing.assert_allclose(
+        shares[reached], (exact / np.maximum(total, 1e-300))[reached], atol=1e-3
+    )
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+
+
+def test_nothing_flows_between_parts_that_do_not_hang_together():
+    rows = torch.tensor([[0.0], [0.1], [0.3], [100.0], [100.1], [100.3]])
+    known = np.zeros((6, 2))
+    known[0, 0] = 1.0
+    shares = spread(Graph.of(rows, 2), known, 0.9)
+    np.testing.assert_allclose(shares[:3], [[1.0, 0.0]] * 3)
+    np.testing.assert_allclose(shares[3:], 0.5)
+
+
+def test_every_class_counts_as_much_however_many_labels_it_has():
+    rows = torch.tensor([[-2.0], [-1.0], [0.0], [1.0], [2.0]])
+    graph = Graph.of(rows, 2)
+    known = np.zeros((5, 2))
+    known[[0, 1], 0] = 1.0
+    known[4, 1] = 1.0
+    few = np.zeros((5, 2))
+    few[0, 0] = few[4, 1] = 1.0
+    assert abs(spread(graph, few, 0.9)[2, 0] - 0.5) < 1e-6  # by symmetry
+    assert spread(graph, known, 0.9)[2, 0] < 0.75

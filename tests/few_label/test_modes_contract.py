@@ -1,0 +1,166 @@
+"""What every mode of learning from few labels owes, whatever it does; over all that are entered."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+
+from cuello import Autoencoder, FewLabelClassifier, FewLabelRegressor, InputError
+from cuello.few_label import MODES
+from cuello.few_label.records import classifier_of, record_classifier
+
+SMALL = Autoencoder(kind="plain", hidden=(12,), latent_dim=4, epochs=8, batch_size=32)
+QUICK = {
+    "auto": {"steps": 60},
+    "consistency": {"steps": 60},
+    "ladder": {"epochs": 80, "hidden": [32, 16]},
+}
+"""Own options that make a mode fast; one that is not listed takes its defaults."""
+UNLABELLED = sorted(name for name, mode in MODES.items() if mode.uses_unlabelled)
+
+
+def clouds(classes=3, n=150, seed=0):
+    """One cloud a class, well apart; six labels of each class are told: two a fold."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(n) % classes)
+    X = 5.0 * rng.normal(size=(classes, 8))[y] + rng.normal(size=(n, 8))
+    known = np.full(n, -1)
+    for c in range(classes):
+        rows = np.flatnonzero(y == c)[:6]
+        known[rows] = c
+    return X.astype(np.float32), y, known
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return clone(SMALL).fit(clouds()[0])
+
+
+def use(autoencoder, mode, **options):
+    options = {"mode_options": QUICK.get(mode), "learning_rates": (0.01,), "epochs": 20} | options
+    return FewLabelClassifier(FrozenEstimator(autoencoder), mode=mode, **options)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_clouds_are_told_apart_and_the_model_says_what_it_did(trained, mode, classes):
+    X, y, known = clouds(classes)
+    model = use(trained, mode).fit(X, known)
+    probabilities = model.predict_proba(X)
+    assert probabilities.shape == (len(X), classes)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
+    # A code of few epochs may not tell all clouds apart; rows themselves do.
+    assert model.score(X, y) > (0.85 if MODES[mode].uses_unlabelled else 1 / classes + 0.15)
+    assert model.said_
+    assert all(said.endswith(".") for said in model.said_)
+    assert model.mode_ in MODES
+    labelled = int((known >= 0).sum())
+    assert model.held_out_scores_.shape == (labelled, model.task_.outputs)
+    assert np.isfinite(model.held_out_scores_).all()
+    held_out = [(model.held_out_scores_, known[known >= 0])]
+    assert model.task_.cv_score(held_out) == pytest.approx(model.cv_score_)
+
+
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_the_same_seed_gives_the_same_model_and_another_seed_another(trained, mode):
+    X, _, known = clouds()
+    first, again = (use(trained, mode).fit(X, known) for _ in range(2))
+    assert np.array_equal(first.scores(X), again.scores(X))
+    assert np.array_equal(first.held_out_scores_, again.held_out_scores_)
+    other = use(trained, mode, random_state=1).fit(X, known)
+    assert not np.array_equal(first.held_out_scores_, other.held_out_scores_)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_a_stored_model_gives_the_same_scores(trained, mode, classes):
+    X, _, known = clouds(classes)
+    model = use(trained, mode).fit(X, known)
+    record = json.loads(json.dumps(record_classifier(model)))
+    weights = {k: v.clone() for k, v in model.module_.state_dict().items()}
+    if "held_out/scores" in weights:
+        del weights["held_out/scores"]
+    rebuilt = classifier_of(record, weights, trained)
+    np.testing.assert_array_equal(rebuilt.scores(X), model.scores(X))
+
+
+@pytest.mark.parametrize("mode", UNLABELLED)
+def test_rows_without_a_label_are_looked_at(trained, mode):
+    if mode == "auto":
+        pytest.skip("what it looks at is up to the mode that it keeps")
+    X, _, known = clouds()
+    model = use(trained, mode).fit(X, known)
+    moved = X.copy()
+    moved[known < 0] += 1.0
+    other = use(trained, mode).fit(moved, known)
+    assert not np.array_equal(model.scores(X[:10]), other.scores(X[:10]))
+
+
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_a_held_out_score_knows_nothing_of_its_own_label(trained, mode):
+    """A wrong label cannot be guessed by a network that was not told it."""
+    X, _, known = clouds()
+    row = np.flatnonzero(known == 0)[0]
+    wrong = known.copy()
+    wrong[row] = 1
+    told = use(trained, mode).fit(X, wrong)
+    at = int((known[:row] >= 0).sum())
+    assert told.held_out_scores_[at].argmax() != 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "named"),
+    [
+        ("consistency", {"steps": 0}, "steps"),
+        ("consistency", {"threshold": 1.0}, "threshold"),
+        ("consistency", {"perturbation": -1.0}, "perturbation"),
+        ("consistency", {"network": "deep"}, "network"),
+        ("spread", {"neighbours": 0}, "neighbours"),
+        ("ladder", {"hidden": []}, "hidden"),
+        ("ladder", {"epochs": 0}, "epochs"),
+        ("auto", {"threshold": 2}, "threshold"),
+        ("auto", {"hidden": [3]}, "hidden"),
+    ],
+)
+def test_options_of_a_mode_are_refused_before_the_autoencoder_is_trained(mode, options, named):
+    X, _, known = clouds()
+    model = FewLabelClassifier(SMALL, mode=mode, mode_options=options)
+    with pytest.raises(InputError, match=named):
+        model.fit(X, known)
+    assert not hasattr(model, "module_")
+    assert not hasattr(getattr(model, "autoencoder_", None), "module_")
+
+
+@pytest.mark.parametrize("mode", sorted(name for name, m in MODES.items() if m.only_classes))
+def test_numbers_are_refused_where_classes_are_passed_on(mode):
+    X, y, _ = clouds()
+    with pytest.raises(InputError, match="use mode='slow'"):
+        FewLabelRegressor(SMALL, mode=mode).fit(X, y.astype(float))
+
+
+def test_auto_fine_tunes_where_nothing_can_be_passed_on(trained):
+    X, y, known = clouds()
+    number = FewLabelRegressor(
+        FrozenEstimator(trained), mode="auto", learning_rates=(0.01,), epochs=5
+    ).fit(X, np.where(known >= 0, y.astype(float), np.nan))
+    assert number.mode_ == "slow"
+    assert "task='number'" in " ".join(number.said_)
+    all_known = use(trained, "auto").fit(X, y)
+    assert all_known.mode_ == "slow"
+    assert "0 rows without a label" in " ".join(all_known.said_)
+
+
+def test_auto_keeps_what_is_best_on_held_out_labels(trained):
+    X, _, known = clouds()
+    model = use(trained, "auto").fit(X, known)
+    alone = {
+        name: use(trained, name, mode_options={"steps": 60} if name == "consistency" else None)
+        .fit(X, known)
+        .cv_score_
+        for name in ("spread", "slow")
+    }
+    assert model.cv_score_ >= max(alone.values())
