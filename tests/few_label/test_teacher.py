@@ -141,9 +141,7 @@ def test_an_unsteady_row_says_nothing():
 
 
 @settings(max_examples=15, deadline=None)
-@given(
-    height=st.integers(1, 40), width=st.integers(1, 40), channels=st.sampled_from([None, 1, 3])
-)
+@given(height=st.integers(1, 40), width=st.integers(1, 40), channels=st.sampled_from([None, 1, 3]))
 def test_students_take_images_of_any_size(height, width, channels):
     shape = (height, width) if channels is None else (channels, height, width)
     problem = problem_of(shape, n=6)

@@ -119,6 +119,7 @@ def test_a_spread_in_words():
     assert str(spread([0.123456])) == "0.1235"
     assert str(spread([0.5, 0.54])) == "0.520 ± 0.028"
     assert str(spread([1000.0, 3000.0])) == "2,000 ± 1,414"
+    assert str(spread([1e-9, 3e-9])) == "2.0e-09 ± 1e-09"
 
 
 def test_records_are_grouped_by_what_varies():

@@ -197,6 +197,11 @@ def bands(
 
 def draw_bands(axes: Axes, curves: Mapping[str, Curve]) -> None:
     """Draw into axes that are there, as :func:`bands` does."""
+    places = np.concatenate(
+        [np.asarray(c.x, dtype=np.float64) for c in curves.values()] or [np.empty(0)]
+    )
+    if all(map(float.is_integer, places)):  # layers, epochs: there is nothing between two of them
+        axes.locator_params(axis="x", integer=True)
     for i, (label, curve) in enumerate(curves.items()):
         runs = np.atleast_2d(np.asarray(curve.runs, dtype=np.float64))
         with warnings.catch_warnings():  # where no trial, or a single one, has a value

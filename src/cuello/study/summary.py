@@ -50,7 +50,9 @@ class Spread:
         if self.count == 1 or self.sd == 0.0:
             return f"{self.mean:.4g}"
         # Two digits of the deviation say how many of the mean mean anything.
-        decimals = min(max(0, 1 - math.floor(math.log10(self.sd))), 6)
+        decimals = max(0, 1 - math.floor(math.log10(self.sd)))
+        if decimals > 6:
+            return f"{self.mean:.1e} ± {self.sd:.0e}"
         return f"{self.mean:,.{decimals}f} ± {self.sd:,.{decimals}f}"
 
 
