@@ -28,9 +28,10 @@ PANELS = {
         "slow",
         "full",
     ),
-    "all rows at once": ("frozen", "spread", "consistency", "auto", "auto_conv", "ladder"),
+    "all rows at once": ("spread", "consistency", "auto", "frozen", "auto_conv", "ladder"),
 }
-ERRORS = (0.7, 1, 2, 5, 10, 20, 50)
+"""By panel; a method that is in both has the same place, and so the same colour."""
+ERRORS = (0.5, 1, 2, 5, 10, 20, 50)
 PER_LINE, MOST_PANELS = 6, 4
 
 
@@ -74,7 +75,8 @@ def draw_errors(
             place.set(xlabel="labels", title=title)
             place.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2)
         shown = [100 * (1 - r["accuracy"]) for r in records]
-        low, high = max(0.7 * min(shown), 0.3), min(1.3 * max(shown), 100)
+        shown += [f.value - (f.sd or 0.0) for own in published.values() for f in own.values()]
+        low, high = max(0.8 * min(shown), 0.3), min(1.3 * max(shown), 100)
         axes[0].set_ylim(low, high)
         log_axis(axes[0], "y", [tick for tick in ERRORS if low < tick < high])
         axes[0].set_ylabel("error on test images (%)")
@@ -91,10 +93,11 @@ def _draw_published(
     students: tuple[int, float, float] | None,
 ) -> None:
     for shift, (name, figures) in enumerate(published.items()):
+        deviations: list[Any] = [figure.sd for figure in figures.values()]
         axes.errorbar(
             [count * 1.07 ** (shift - 1) for count in figures],  # side by side, to be told apart
             [figure.value for figure in figures.values()],
-            yerr=[figure.sd or 0.0 for figure in figures.values()],
+            yerr=None if None in deviations else deviations,
             fmt="Ds^"[shift],
             color=COLOURS[6],
             markerfacecolor="white",
@@ -130,8 +133,8 @@ def _draw_interval(axes: Axes, record: Record, height: float) -> None:
     assert interval is not None
     held = interval.low <= record["accuracy"] <= interval.high
     axes.plot([interval.low, interval.high], [height] * 2, color=COLOURS[7], linewidth=1.5)
-    colour, mark = (COLOURS[0], "o") if held else (COLOURS[1], "X")
-    axes.plot(record["accuracy"], height, marker=mark, color=colour, markersize=4)
+    colour, mark, size = (COLOURS[0], "o", 4) if held else (COLOURS[1], "X", 6.5)
+    axes.plot(record["accuracy"], height, marker=mark, color=colour, markersize=size)
 
 
 def draw_mistakes(mistakes: Sequence[Mapping[str, Any]]) -> Figure:
@@ -154,7 +157,7 @@ def draw_bought(records: Sequence[Record]) -> Figure:
     by_labels = group(records, "labels")
     counts = [count for (count,) in by_labels]
     more = records[0]["options"]["more"]
-    with new(width=7.2, height=3.8) as (figure, axes):
+    with new(width=9.5, height=4) as (figure, axes):
         curves = {}
         for name in ("random", "suggested"):
             gains = [

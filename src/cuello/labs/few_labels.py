@@ -117,7 +117,7 @@ def show(records: list[Record]) -> Findings:
     pictures = [
         Picture(
             name="errors",
-            caption="Error on the official test images against the number of labels: mean and "
+            caption="Error on test images against the number of labels: mean and "
             "standard deviation over draws of labels. Left: methods that learn from the labelled "
             "rows alone, or on top of an autoencoder; right: methods that look at all rows while "
             "they learn from the labels."
@@ -206,7 +206,7 @@ def judge(errors: Errors, *, published: bool) -> tuple[bool | None, str]:
     }
     if not published:
         return None, (
-            f"Nothing was published of this data: with {BAR_LABELS} labels the best dense method, "
+            f"Nothing was published of these data: with {BAR_LABELS} labels the best dense method, "
             f"{words[BAR_LABELS]}."
         )
     reached = {count: own[count].mean <= BAR.value + (BAR.sd or 0.0) for count in counts}
