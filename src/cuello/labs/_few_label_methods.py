@@ -100,12 +100,13 @@ def measure(trial: Trial, data: Images, encoder: Autoencoder, pca: PCA) -> dict[
         found["held_out"] = int(held_out.sum())
     else:
         X, y = data.X[told], data.y[told]
+        cv = trial.options["training"].get("cv", CV)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CuelloWarning)
             if trial.options["method"] == "knn":
-                baseline, estimate = fit_knn_pixels(X, y, cv=CV, seed=trial.seed)
+                baseline, estimate = fit_knn_pixels(X, y, cv=cv, seed=trial.seed)
             else:
-                baseline, estimate = fit_pca_logistic(pca, X, y, cv=CV, seed=trial.seed)
+                baseline, estimate = fit_pca_logistic(pca, X, y, cv=cv, seed=trial.seed)
         seconds = time.perf_counter() - started
         probabilities = baseline.predict_proba(flat(data.X_test))
         count = 0 if np.isnan(estimate) else len(y)
