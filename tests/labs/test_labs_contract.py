@@ -31,7 +31,8 @@ def ended(tmp_path_factory):
 def test_all_published_experiments_are_there():
     owed = """font-architecture font-learning-rate font-epochs font-latent font-new-letter
     font-denoising vae-latent linear-is-pca batch-norm dropout initialisation normalisation
-    momentum depth convolution losses augmentation anomalies denoising generation reduction"""
+    momentum depth convolution losses augmentation anomalies denoising generation reduction
+    few-labels"""
     assert set(owed.split()) <= set(labs.names())
 
 
