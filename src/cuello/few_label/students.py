@@ -24,6 +24,7 @@ class Standardize(nn.Module):
     """Rows less their mean, over their deviation: one number each for all pixels or columns.
 
     Columns are scaled before they come here; what is left is where 0 lies and how far values reach.
+    What is missing after the end of a short sequence becomes 0, the mean.
 
     Parameters
     ----------
@@ -37,13 +38,14 @@ class Standardize(nn.Module):
     def __init__(self, rows: Tensor) -> None:
         super().__init__()
         some = rows[:10_000]
+        some = some[some.isfinite()]
         known = some.numel() > 1
         self.register_buffer("mean", some.mean() if known else torch.zeros(()))
         self.register_buffer("deviation", some.std().clamp(min=1e-6) if known else torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return rows of the same shape."""
-        return (x - self.mean) / self.deviation
+        return torch.nan_to_num((x - self.mean) / self.deviation)
 
 
 def _convolutions(shape: tuple[int, ...], outputs: int) -> nn.Module:

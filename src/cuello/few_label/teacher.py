@@ -189,7 +189,8 @@ def strong_augmentation(shape: tuple[int, ...]) -> Augment:
 
 
 def _changes(problem: Problem) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-    weak, strong = problem.option("weak", "auto"), problem.option("strong", "auto")
+    weak = problem.option("weak", "auto")
+    strong = problem.option("strong", problem.options.augment or "auto")
     if not is_image(problem):
         return _unchanged, _unchanged
     shape = tuple(problem.x.shape[1:])
@@ -212,7 +213,7 @@ def _threshold(problem: Problem) -> float:
 
 def _radius(problem: Problem) -> float:
     """Return how far a row is moved: a share of the median distance to its nearest neighbour."""
-    rows, share = problem.x.flatten(1), _share(problem)
+    rows, share = torch.nan_to_num(problem.x.flatten(1)), _share(problem)
     if len(rows) < 2:
         return 0.0
     some = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:2000]

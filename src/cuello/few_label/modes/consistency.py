@@ -47,7 +47,7 @@ class Consistency(Mode):
         "steps": f"of training; auto: {PASSES} passes, {FEWEST_STEPS} to {MOST_STEPS} steps",
         "threshold": "probability from which the teacher is sure, in (0, 1); 0.95",
         "weak": "augmentation of images for the teacher; auto: shift=0.05",
-        "strong": "augmentation of images for the student; auto: mild and elastic",
+        "strong": "augmentation of images for the student; auto: augment, or mild and elastic",
         "perturbation": "of table rows, in distances to the nearest neighbour; 0.5",
     }
 
