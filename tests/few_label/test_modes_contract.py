@@ -82,8 +82,7 @@ def test_a_stored_model_gives_the_same_scores(trained, mode, classes):
     model = use(trained, mode).fit(X, known)
     record = json.loads(json.dumps(record_classifier(model)))
     weights = {k: v.clone() for k, v in model.module_.state_dict().items()}
-    if "held_out/scores" in weights:
-        del weights["held_out/scores"]
+    weights.pop("held_out/scores", None)
     rebuilt = classifier_of(record, weights, trained)
     np.testing.assert_array_equal(rebuilt.scores(X), model.scores(X))
 

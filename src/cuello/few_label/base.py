@@ -245,6 +245,8 @@ class Mode(ABC):
     """Its own options (``mode_options``), each with what it is."""
     only_classes: bool = False
     """Whether it can learn nothing but one class a row."""
+    temper: bool = True
+    """Whether its probabilities need a temperature; False where they mean what they say already."""
 
     def check(self, problem: Problem) -> None:  # noqa: B027
         """Refuse a value of its own options that is not allowed, before anything is trained.
