@@ -21,6 +21,7 @@ from cuello.cli.choices import CHOICES, OWN_OPTIONS
 from cuello.data import sets
 from cuello.data.augment import Augment
 from cuello.data.scaling import SCALINGS
+from cuello.few_label import MODES
 from cuello.kinds import LOSS_NAMES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS
 from cuello.pipeline import Job
@@ -64,6 +65,7 @@ REGISTRIES = {
     "augment": tuple(field.name for field in fields(Augment)),
     "initializer": ("auto", *INITIALIZERS),
     "loss": LOSS_NAMES,
+    "mode": tuple(MODES),
     "optimizer": OPTIMIZERS,
     "output_activation": ("auto", *OUTPUTS),
     "precision": PRECISIONS,

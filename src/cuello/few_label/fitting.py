@@ -197,6 +197,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
                 f"mode={mode.name!r} passes classes on from row to row, and "
                 f"task={self.task_.name!r} has none; use mode='slow'."
             )
+        mode.check_rows(X)
         mode.check(
             Problem(
                 x=torch.empty(0, *X.shape[1:]),
