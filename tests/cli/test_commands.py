@@ -287,6 +287,18 @@ def test_classify_says_where_it_is_not_sure(cuello, finished, tmp_path):
     assert 0 < sum(highest >= middle) < 60
 
 
+def test_a_mode_that_is_asked_for_classifies_as_sure_as_labels_allow(cuello, arrays, tmp_path):
+    options = ("--labels", 18, "--repeats", 1, "--mode", "spread", "--out", "run")
+    said = cuello("fit", "rows.npz", *SMALL, *options).out
+    assert "Label spreading *" in said
+    assert "the mode that was asked for; kept for" in " ".join(said.split())
+    line = cuello("classify", "run", "rows.npz", "-o", "c.csv", "--sure", 0.99).out
+    pattern = r"60 rows, \d+ of them not sure \(.*18 held-out labels.*99 %.*\): c.csv\n"
+    assert re.fullmatch(pattern, line), line
+    assert "99 % or more" not in line  # 18 labels can promise nothing like that
+    assert "Label spreading *" in cuello("info", "run").out
+
+
 def test_output_is_replaced_but_never_the_input(cuello, refused, finished, tmp_path):
     for _ in range(2):
         cuello("reconstruct", "run", "rows.npz", "-o", "back.npz")
