@@ -248,7 +248,7 @@ class Mode(ABC):
     one_length: bool = False
     """Whether it cannot read sequences of different lengths, which hold NaN after their end."""
     temper: bool = True
-    """Whether its probabilities need a temperature; False where they mean what they say already."""
+    """Whether its probabilities may be too sure, and are given a temperature."""
 
     def check_rows(self, rows: Array) -> None:
         """Refuse rows that it cannot read, before anything is trained.

@@ -92,7 +92,7 @@ def judge(task: Task, held_out: Array, y: Array, *, temper: bool) -> Confidence:
     said = [
         f"Accuracy: about {_percent(estimate.estimate)}, and between {_percent(estimate.low)} and "
         f"{_percent(estimate.high)} with 95 % confidence, by {len(y)} labelled rows, each judged "
-        "by a model that was not trained on it.",
+        "by a model that learned without it and from fewer labels: a cautious figure.",
         f"On those rows the probability of the answer differs from how often it is right by "
         f"{100 * error:.1f} points on average (expected calibration error; temperature "
         f"{found:.2f}).",

@@ -91,10 +91,11 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     temperature_ : float
         What scores are divided by before they become probabilities, from 1 on: by held-out labels
         the network is too sure of its answers without. It changes no answer. 1 where there were no
-        folds, and for ``frozen`` and ``spread``, whose probabilities need none.
+        folds, and for ``frozen`` and ``spread``, which are rather too unsure than too sure.
     accuracy_estimate_ : Interval or None
-        Accuracy by held-out labels, ``(estimate, low, high)`` with 95 % confidence; None where
-        there were no folds, and for ``several``.
+        Accuracy by held-out labels, ``(estimate, low, high)`` with 95 % confidence; cautious, as
+        networks of folds learn from fewer labels. None where there were no folds, and for
+        ``several``.
     cv_scores_ : dict of float to float
         Accuracy on held-out folds for each candidate; empty where nothing could be compared.
     cv_score_, cv_accuracy_ : float
