@@ -180,6 +180,7 @@ class RunFolder:
             weights = classifier.module_.state_dict()
             tensors |= {f"classifier/{k}": v for k, v in weights.items()}
             tensors["held_out/scores"] = torch.from_numpy(classifier.held_out_scores_)
+            tensors["held_out/labels"] = torch.from_numpy(classifier.held_out_labels_)
         own = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
         atomic.write(self.path / "model.safetensors", lambda t: save_file(own, t))
         config = self.read_json("config.json")
@@ -241,8 +242,8 @@ class RunFolder:
             record = config["classifier"]
             if record is None:
                 return autoencoder, None
-            held_out = parts["held_out"].get("scores")
-            classifier = classifier_of(record, parts["classifier"], autoencoder, held_out)
+            held_out = [parts["held_out"].get(name) for name in ("scores", "labels")]
+            classifier = classifier_of(record, parts["classifier"], autoencoder, *held_out)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise RunError(

@@ -82,6 +82,8 @@ def write_table(path, rows=40, **columns):
         ("--task several", ("--task several is for Python", "FewLabelClassifier")),
         ("--task clases", ("--task clases is not known", "'classes'")),
         ("--task binary --labels 6", ("--task binary", "two classes", "has 3", "--task classes")),
+        ("--mode consistancy", ("--mode consistancy is not known", "'consistency'", "ladder")),
+        ("--mode spread", ("--mode spread learns from labels", "--labels 300", "--labels all")),
         ("--encoder-lr-factor 5", ("--encoder-lr-factor 5.0 must",)),
         ("--dropout 1", ("--dropout 1.0 is",)),
         ("--gradient-clip -1", ("--gradient-clip -1.0 must", "or leave it out for no clipping")),

@@ -21,6 +21,7 @@ from cuello.cli.choices import CHOICES, OWN_OPTIONS
 from cuello.data import sets
 from cuello.data.augment import Augment
 from cuello.data.scaling import SCALINGS
+from cuello.few_label import MODES
 from cuello.kinds import LOSS_NAMES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS
 from cuello.pipeline import Job
@@ -64,6 +65,7 @@ REGISTRIES = {
     "augment": tuple(field.name for field in fields(Augment)),
     "initializer": ("auto", *INITIALIZERS),
     "loss": LOSS_NAMES,
+    "mode": tuple(MODES),
     "optimizer": OPTIMIZERS,
     "output_activation": ("auto", *OUTPUTS),
     "precision": PRECISIONS,
@@ -277,8 +279,24 @@ def test_classify_says_where_it_is_not_sure(cuello, finished, tmp_path):
         said = cuello("classify", "run", "rows.npz", "--out", "classes.csv", *given).out
         expected = ["yes" if p >= sure else "not sure" for p in highest]
         assert [row["sure"] for row in read_csv(tmp_path / "classes.csv")] == expected
-        assert said == f"60 rows, {expected.count('not sure')} of them not sure: classes.csv\n"
+        # Three labels, one a class: none could be held out.
+        assert said.startswith(f"60 rows, {expected.count('not sure')} of them not sure (a ")
+        assert f"a probability below {sure:g}; no labels were held out" in said
+        assert said.endswith("): classes.csv\n")
+        assert said.count("\n") == 1
     assert 0 < sum(highest >= middle) < 60
+
+
+def test_a_mode_that_is_asked_for_classifies_as_sure_as_labels_allow(cuello, arrays, tmp_path):
+    options = ("--labels", 18, "--repeats", 1, "--mode", "spread", "--out", "run")
+    said = cuello("fit", "rows.npz", *SMALL, *options).out
+    assert "Label spreading *" in said
+    assert "the mode that was asked for; kept for" in " ".join(said.split())
+    line = cuello("classify", "run", "rows.npz", "-o", "c.csv", "--sure", 0.99).out
+    pattern = r"60 rows, \d+ of them not sure \(.*18 held-out labels.*99 %.*\): c.csv\n"
+    assert re.fullmatch(pattern, line), line
+    assert "99 % or more" not in line  # 18 labels can promise nothing like that
+    assert "Label spreading *" in cuello("info", "run").out
 
 
 def test_output_is_replaced_but_never_the_input(cuello, refused, finished, tmp_path):

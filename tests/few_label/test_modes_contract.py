@@ -141,6 +141,26 @@ def test_numbers_are_refused_where_classes_are_passed_on(mode):
         FewLabelRegressor(SMALL, mode=mode).fit(X, y.astype(float))
 
 
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_sequences_of_different_lengths_are_read_or_refused_at_once(mode):
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    X = np.sin(np.arange(7) * (0.3 + y[:, None]) + rng.random((40, 1)))[..., None]
+    ragged = X.astype(np.float32)
+    ragged[1::3, 5:] = np.nan
+    encoder = Autoencoder(network="sequence", hidden=(4,), latent_dim=2, epochs=1)
+    model = FewLabelClassifier(
+        encoder, mode=mode, mode_options=QUICK.get(mode), learning_rates=(0.01,), epochs=2
+    )
+    known = np.where(np.arange(40) < 12, y, -1)
+    if MODES[mode].one_length:
+        with pytest.raises(InputError, match=r"sequences of one length.*mode='auto'"):
+            model.fit(ragged, known)
+        assert not hasattr(model.autoencoder_, "module_")
+        ragged = np.nan_to_num(ragged)
+    assert np.isfinite(model.fit(ragged, known).scores(ragged)).all()
+
+
 def test_auto_fine_tunes_where_nothing_can_be_passed_on(trained):
     X, y, known = clouds()
     number = FewLabelRegressor(

@@ -90,6 +90,19 @@ def test_choice_without_cross_validation(digits: ReportContent) -> None:
     assert "promises" not in part
 
 
+@pytest.mark.parametrize(("mode", "name"), [("ladder", "Ladder network"), ("auto", "Automatic ch")])
+def test_a_mode_that_was_asked_for(digits: ReportContent, mode: str, name: str) -> None:
+    rows = samples.few_label_rows()
+    rows.append(rows[-1] | {"method": mode})
+    metrics = digits.metrics | {"few_labels": rows, "best_method": mode, "mode": mode}
+    part = section(render(replace(digits, metrics=metrics)), "few-labels")
+    assert re.search(f"“{name}[a-z]*” is kept, as it was asked for", part)
+    assert "chosen by cross-validation" not in part
+    chart = chart_data(render(replace(digits, metrics=metrics)))["few-labels"]["rows"]
+    assert chart[-1]["name"].startswith(name)
+    assert chart[-1]["ours"] == (mode == "auto")  # a ladder network starts from no autoencoder
+
+
 @pytest.mark.parametrize(
     ("where", "said"),
     [

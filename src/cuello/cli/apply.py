@@ -59,17 +59,18 @@ def classify(
     skip_bad: SkipOption = False,
     trust: TrustOption = False,
     sure: Annotated[
-        float, typer.Option("--sure", help="Below this probability a class is not sure.")
+        float, typer.Option("--sure", help="How often a class that is not 'not sure' is right.")
     ] = 0.95,
 ) -> None:
     """Write the class of every row, its probability, and where it is not sure, to CSV."""
     with importing():
-        from cuello.pipeline.apply import check_sure
+        from cuello.pipeline.sure import check_sure
     check_sure(sure)
     to = expanded(to)
     opened, rows = opened_and_read("classify", run, data, to, skip_bad=skip_bad, trust=trust)
-    count, not_sure = opened.classify(rows, to, sure=sure)
-    out.print(f"{count:,} rows, {not_sure:,} of them not sure: {to}", soft_wrap=True)
+    found = opened.classify(rows, to, sure=sure)
+    counts = f"{found.rows:,} rows, {found.not_sure:,} of them not sure"
+    out.print(f"{counts} ({found.said}): {to}", soft_wrap=True)
 
 
 def _apply(what: str, run: Path, data: str, to: Path, *, skip_bad: bool, trust: bool) -> None:

@@ -19,6 +19,9 @@ CHOICES = {
     "loss": (
         "auto", "mse", "l2", "mae", "l1", "huber", "mape", "bce", "bernoulli", "gaussian",
     ),
+    "mode": (
+        "auto", "consistency", "frozen", "full", "ladder", "scratch", "slow", "spread",
+    ),
     "optimizer": ("adam", "adamw", "rmsprop", "sgd"),
     "output_activation": ("auto", "identity", "sigmoid", "tanh", "relu", "softplus"),
     "precision": ("auto", "bf16", "float32"),

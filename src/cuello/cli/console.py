@@ -94,9 +94,10 @@ def table_of_methods(metrics: dict[str, Any]) -> Table:
             style="bold" if chosen else None,
         )
     repeats = metrics["few_labels"][0]["repeats"]
+    why = "of the four networks, the one that cross-validation inside the labelled rows chose"
+    if metrics.get("mode"):
+        why = "the mode that was asked for"
     table.caption = (
-        (f"mean ± standard deviation over {repeats} label draws; " if repeats > 1 else "")
-        + "* of the four networks, the one that cross-validation inside the labelled rows chose; "
-        "kept for `cuello classify`"
-    )
+        f"mean ± standard deviation over {repeats} label draws; " if repeats > 1 else ""
+    ) + f"* {why}; kept for `cuello classify`"
     return table

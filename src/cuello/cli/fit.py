@@ -46,6 +46,16 @@ def fit(
     task: Annotated[
         str, _option("--task", help=f"What labels say: {listed('task')}.", panel=_DATA)
     ] = "auto",
+    mode: Annotated[
+        str | None,
+        _option(
+            "--mode",
+            help=f"Fit this mode as well, on all rows, and keep it: {listed('mode')}; spread takes "
+            "about a minute for each draw of 60,000 rows.",
+            panel=_DATA,
+            show_default="the best of scratch, frozen, slow and full",
+        ),
+    ] = None,
     image_size: Annotated[
         str | None,
         _option("--image-size", help="Resize images: 28 or 28x32 (height x width).", panel=_DATA),

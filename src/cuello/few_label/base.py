@@ -245,6 +245,24 @@ class Mode(ABC):
     """Its own options (``mode_options``), each with what it is."""
     only_classes: bool = False
     """Whether it can learn nothing but one class a row."""
+    one_length: bool = False
+    """Whether it cannot read sequences of different lengths, which hold NaN after their end."""
+    temper: bool = True
+    """Whether its probabilities may be too sure, and are given a temperature."""
+
+    def check_rows(self, rows: Array) -> None:
+        """Refuse rows that it cannot read, before anything is trained.
+
+        Raises
+        ------
+        InputError
+            If they are sequences of different lengths, and it reads none.
+        """
+        if self.one_length and rows.dtype.kind == "f" and np.isnan(rows).any():
+            raise InputError(
+                f"mode={self.name!r} reads sequences of one length, and some of these end earlier "
+                "(NaN after their end); use mode='auto', or cut or fill them."
+            )
 
     def check(self, problem: Problem) -> None:  # noqa: B027
         """Refuse a value of its own options that is not allowed, before anything is trained.

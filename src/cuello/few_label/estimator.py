@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 
 from cuello.errors import InputError
+from cuello.few_label.confidence import tempered
 from cuello.few_label.fitting import FewLabelEstimator
 from cuello.few_label.targets import Targets, read_classes, read_numbers
 from cuello.few_label.task import Several
@@ -85,6 +86,16 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     held_out_scores_ : ndarray of shape (labelled rows, outputs)
         Scores of each labelled row by a network that was not trained on it, in the order of the
         rows; NaN where there were no folds.
+    held_out_labels_ : ndarray of shape (labelled rows,), or (labelled rows, outputs)
+        What those rows are, as the task wants it: for classes their places in ``classes_``.
+    temperature_ : float
+        What scores are divided by before they become probabilities, from 1 on: by held-out labels
+        the network is too sure of its answers without. It changes no answer. 1 where there were no
+        folds, and for ``frozen`` and ``spread``, which are rather too unsure than too sure.
+    accuracy_estimate_ : Interval or None
+        Accuracy by held-out labels, ``(estimate, low, high)`` with 95 % confidence; cautious, as
+        networks of folds learn from fewer labels. None where there were no folds, and for
+        ``several``.
     cv_scores_ : dict of float to float
         Accuracy on held-out folds for each candidate; empty where nothing could be compared.
     cv_score_, cv_accuracy_ : float
@@ -119,12 +130,11 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
 
         For ``several``: of each property, (n, outputs).
         """
-        scores = self.scores(X)
-        return self.task_.link(scores)
+        return tempered(self.task_, self.scores(X), self.temperature_)
 
     def predict(self, X: Array) -> Array:
         """Return the most probable class of each row (n,); for ``several`` 0 or 1 (n, outputs)."""
-        probabilities = self.predict_proba(X)
+        probabilities = self.task_.link(self.scores(X))
         if isinstance(self.task_, Several):
             return (probabilities > 0.5).astype(np.int64)
         labels: Array = self.classes_[probabilities.argmax(axis=1)]
@@ -175,7 +185,7 @@ batch_size, weight_decay, augment, device, precision, mode_options, random_state
     ----------
     cv_scores_, cv_score_ : dict of float to float, float
         R² over held-out folds for each candidate, and that of the chosen one.
-    autoencoder_, task_, mode_, module_, held_out_scores_, chosen_, said_
+    autoencoder_, task_, mode_, module_, held_out_scores_, held_out_labels_, chosen_, said_
         As in :class:`FewLabelClassifier`. Scores are standardised: ``task_.link`` brings them to
         the labels' own units.
 

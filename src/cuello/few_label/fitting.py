@@ -20,6 +20,7 @@ from cuello.errors import InputError, unknown
 from cuello.estimators.autoencoder import Autoencoder, in_batches
 from cuello.estimators.inputs import check_rows, check_shape, parse_augment
 from cuello.few_label.base import MODES, Mode, Options, Problem
+from cuello.few_label.confidence import judge
 from cuello.few_label.targets import Targets
 from cuello.few_label.task import OneClass, Task
 from cuello.train import Watcher
@@ -169,7 +170,13 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.cv_scores_ = dict(solution.cv_scores)
         self.chosen_ = solution.chosen
         self.cv_score_: float = self.cv_scores_.get(self.chosen_, float("nan"))
-        self.said_ = [said, *solution.said]
+        self.held_out_labels_ = problem.y[problem.labelled]
+        found = judge(
+            self.task_, solution.held_out, self.held_out_labels_, temper=MODES[self.mode_].temper
+        )
+        self.temperature_ = found.temperature
+        self.accuracy_estimate_ = found.estimate
+        self.said_ = [said, *solution.said, *found.said]
 
     def _mode(self) -> Mode:
         if self.mode not in MODES:
@@ -190,6 +197,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
                 f"mode={mode.name!r} passes classes on from row to row, and "
                 f"task={self.task_.name!r} has none; use mode='slow'."
             )
+        mode.check_rows(X)
         mode.check(
             Problem(
                 x=torch.empty(0, *X.shape[1:]),

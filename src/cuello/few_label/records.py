@@ -14,6 +14,7 @@ from cuello.estimators.records import Record, Weights
 from cuello.few_label.base import MODES
 from cuello.few_label.estimator import FewLabelClassifier
 from cuello.few_label.task import TASKS, Classes
+from cuello.metrics import Interval
 
 __all__ = ["classifier_of", "record_classifier"]
 
@@ -31,13 +32,22 @@ def record_classifier(model: FewLabelClassifier) -> Record:
         "chosen": model.chosen_,
         "cv_scores": list(model.cv_scores_.items()),
         "said": list(model.said_),
+        "temperature": model.temperature_,
+        "accuracy_estimate": model.accuracy_estimate_ and list(model.accuracy_estimate_),
     }
 
 
 def classifier_of(
-    record: Record, weights: Weights, autoencoder: Autoencoder, held_out: Tensor | None = None
+    record: Record,
+    weights: Weights,
+    autoencoder: Autoencoder,
+    held_out: Tensor | None = None,
+    held_out_labels: Tensor | None = None,
 ) -> FewLabelClassifier:
-    """Rebuild what :func:`record_classifier` says, with weights and scores of held-out rows."""
+    """Rebuild what :func:`record_classifier` says, with weights, and scores of held-out rows.
+
+    A record of before there were temperatures and labels of held-out rows has none.
+    """
     model = FewLabelClassifier(**record["params"])
     model.autoencoder_ = autoencoder
     model.n_features_in_ = autoencoder.n_features_in_
@@ -50,8 +60,13 @@ def classifier_of(
     model.cv_scores_ = dict(record["cv_scores"])
     model.cv_score_ = model.cv_scores_.get(model.chosen_, float("nan"))
     model.said_ = record.get("said", [])
+    model.temperature_ = float(record.get("temperature", 1.0))
+    estimate = record.get("accuracy_estimate")
+    model.accuracy_estimate_ = None if estimate is None else Interval(*estimate)
     no_scores = torch.empty((0, model.task_.outputs))
     model.held_out_scores_ = (no_scores if held_out is None else held_out).numpy()
+    no_labels = torch.empty(0, dtype=torch.int64)
+    model.held_out_labels_ = (no_labels if held_out_labels is None else held_out_labels).numpy()
     module = MODES[model.mode_].build(model.problem(seed=0))
     module.load_state_dict(dict(weights))
     model.module_ = module.eval()

@@ -21,9 +21,10 @@ from cuello.networks import SEQUENCES
 from cuello.pipeline.prepare import explain_empty_text
 from cuello.pipeline.results import write_embeddings
 from cuello.pipeline.suggest import Suggestion, suggestions
+from cuello.pipeline.sure import Classified, check_sure, say_sure, sure_from
 from cuello.store import RunFolder
 
-__all__ = ["Run", "check_sure", "open_run"]
+__all__ = ["Run", "open_run"]
 
 Array = npt.NDArray[Any]
 
@@ -96,7 +97,7 @@ class Run:
         folder.write_arrays(out.name, {"X": back, "error": row_errors(rows, back)})
         return len(rows)
 
-    def classify(self, data: Dataset, out: Path, *, sure: float = 0.95) -> tuple[int, int]:
+    def classify(self, data: Dataset, out: Path, *, sure: float = 0.95) -> Classified:
         """Write row, name (where rows have one), class, probability and ``sure`` to CSV.
 
         Parameters
@@ -106,12 +107,9 @@ class Run:
         out : Path
             The file to write.
         sure : float
-            Least probability, in (0, 1), from which on ``sure`` is ``yes``; else ``not sure``.
-
-        Returns
-        -------
-        rows, not_sure : int
-            How many.
+            How often, in (0, 1), a class is to be right where ``sure`` is ``yes``; elsewhere it is
+            ``not sure``. The least probability that is sure follows from labels that the
+            classifier did not learn from; without any it is this number itself.
 
         Raises
         ------
@@ -124,7 +122,8 @@ class Run:
         classifier = self.classifier_or_refuse()
         rows = _all_rows(data)
         probabilities = classifier.predict_proba(rows)
-        decided, _ = decide(probabilities, sure)
+        threshold = sure_from(classifier, sure)
+        decided, _ = decide(probabilities, sure if threshold is None else threshold.probability)
         best = probabilities.argmax(axis=1)
         names = data.row_names if data.row_names and len(data.row_names) == len(rows) else None
         lines = [
@@ -133,7 +132,9 @@ class Run:
         ]
         head = ["row", *(["name"] if names else []), "class", "probability", "sure"]
         _write_csv(out, [head, *lines])
-        return len(rows), int((decided == NOT_SURE).sum())
+        not_sure = int((decided == NOT_SURE).sum())
+        labels = len(classifier.held_out_labels_)
+        return Classified(len(rows), not_sure, say_sure(threshold, sure, labels))
 
     def suggest(self, data: Dataset, n: int, out: Path, *, seed: int = 0) -> int:
         """Write ``n`` rows to label next to CSV; return how many (fewer, if fewer have no label).
@@ -234,12 +235,6 @@ def _check_range(data: Dataset, autoencoder: Autoencoder) -> None:
             f"{data.source}: pixels go up to {brightest:g}, those of the training went up to "
             f"{trained:g}; bring them to that range."
         )
-
-
-def check_sure(sure: float) -> None:
-    """Refuse a wanted confidence that is none."""
-    if not 0.0 < sure < 1.0:
-        raise InputError(f"sure={sure:g} must be above 0 and below 1, for example 0.95.")
 
 
 def _sure(decided: int) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,13 @@ from cuello.data import UNLABELLED
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_knn_pixels, fit_pca_logistic, flat
 from cuello.few_label import MODES, FewLabelClassifier
+from cuello.few_label.confidence import TOO_WIDE
 from cuello.metrics import mean_sd
 from cuello.pipeline.job import Job, Progress
 from cuello.pipeline.prepare import Prepared
+from cuello.train import Watcher
 
-__all__ = ["METHODS", "best_method", "compare", "fit_mode", "summarise"]
+__all__ = ["METHODS", "best_method", "compare", "fit_mode", "rows_for", "summarise"]
 
 Array = npt.NDArray[Any]
 Predict = Callable[[Array], npt.NDArray[np.int64]]
@@ -27,12 +31,41 @@ Record = dict[str, Any]
 
 CV = 3
 METHODS = ("pca_logistic", "knn_pixels", "scratch", "frozen", "slow", "full")
+"""What is compared unasked: all are quick. A mode that is asked for comes last."""
+
+
+def rows_for(
+    mode: str,
+    prepared: Prepared,
+    known: npt.NDArray[np.int64],
+    held_out: npt.NDArray[np.int64] | None = None,
+) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Return what a mode is given, rows and labels.
+
+    The labelled rows ``known``, and for a mode that looks at others all training rows, labelled -1,
+    but for those that it is measured on.
+    """
+    data = prepared.data
+    assert data.y is not None
+    if not MODES[mode].uses_unlabelled:
+        return data.X[known], data.y[known]
+    rows = np.union1d(prepared.rows.train, known)
+    if held_out is not None:
+        rows = np.setdiff1d(rows, held_out)
+    return data.X[rows], np.where(np.isin(rows, known), data.y[rows], UNLABELLED)
 
 
 def fit_mode(
-    mode: str, job: Job, autoencoder: Autoencoder, rows: Array, y: npt.NDArray[np.int64], draw: int
+    mode: str,
+    job: Job,
+    autoencoder: Autoencoder,
+    rows: Array,
+    y: npt.NDArray[np.int64],
+    draw: int,
+    progress: Progress,
 ) -> FewLabelClassifier:
-    """Fit one of the encoder's modes to the labelled rows of a draw."""
+    """Fit one of the modes to the labelled rows of a draw; see :func:`rows_for`."""
+    watcher = Watcher(step=lambda done, all: progress.update(f"mode {mode}", done, all))
     return FewLabelClassifier(
         FrozenEstimator(autoencoder),
         mode=mode,
@@ -42,7 +75,7 @@ def fit_mode(
         device=autoencoder.device,
         precision=autoencoder.precision,
         random_state=job.seed + draw,
-    ).fit(rows, y)
+    ).fit(rows, y, watcher=None if mode in METHODS else watcher)
 
 
 def compare(
@@ -63,19 +96,23 @@ def compare(
     assert plan is not None
     records = list(done)
     have = {(r["draw"], r["method"]) for r in records}
-    total = len(plan.draws) * len(METHODS)
+    methods = METHODS if job.mode in (None, *METHODS) else (*METHODS, job.mode)
+    total = len(plan.draws) * len(methods)
     progress.update("few labels", len(records), total)
     for draw, known in enumerate(plan.draws):
         test_rows, test_y = _measured_on(prepared, draw)
         assert prepared.data.y is not None
         rows, y = prepared.data.X[known], prepared.data.y[known]
+        held_out = None if plan.held_out is None else plan.held_out[draw]
         scale = autoencoder.scaling_.apply
-        for method in METHODS:
+        for method in methods:
             if (draw, method) in have:
                 continue
             started = time.perf_counter()
             if method in MODES:
-                model = fit_mode(method, job, autoencoder, rows, y, draw)
+                given = rows_for(method, prepared, known, held_out)
+                with _quiet():
+                    model = fit_mode(method, job, autoencoder, *given, draw, progress)
                 predicted, inside = model.predict(test_rows), model.cv_accuracy_
             else:
                 if method == "pca_logistic":
@@ -96,6 +133,14 @@ def compare(
             keep(records)
             progress.update("few labels", len(records), total)
     return records
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave the width of an accuracy's interval to the classifier that is kept to warn of."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", TOO_WIDE)
+        yield
 
 
 def _measured_on(prepared: Prepared, draw: int) -> tuple[Array, npt.NDArray[np.int64]]:
@@ -124,7 +169,7 @@ def _score(
 def summarise(records: list[Record]) -> list[Record]:
     """Return one record a method: means and standard deviations over the draws."""
     summary = []
-    for method in METHODS:
+    for method in dict.fromkeys(r["method"] for r in records):
         own = [r for r in records if r["method"] == method]
         accuracy, accuracy_sd = mean_sd([r["accuracy"] for r in own])
         macro_f1, macro_f1_sd = mean_sd([r["macro_f1"] for r in own])
@@ -147,7 +192,7 @@ def summarise(records: list[Record]) -> list[Record]:
 
 
 def best_method(summary: list[Record]) -> str:
-    """Return the encoder's mode with the best accuracy inside the labelled rows.
+    """Return the mode with the best accuracy inside the labelled rows.
 
     The test part has no say: a method chosen on it would flatter itself. Without folds to compare,
     ``slow`` is taken.

@@ -32,6 +32,9 @@ class Job:
     task : str
         What labels say: ``auto``, ``classes`` or ``binary``, as for
         :class:`cuello.FewLabelClassifier`.
+    mode : str or None
+        A mode of :class:`cuello.FewLabelClassifier` that is fitted as well, and kept. None: of
+        those that are quick the best is kept.
     encoder_lr_factor : float
         The encoder's learning rate as a share of the head's, for the ``slow`` method.
     validation, test : float
@@ -54,6 +57,7 @@ class Job:
     labels: str | None = None
     repeats: int = 5
     task: str = "auto"
+    mode: str | None = None
     encoder_lr_factor: float = 0.1
     validation: float = 0.1
     test: float = 0.2

@@ -16,7 +16,7 @@ from cuello.errors import CuelloWarning, DataError, DivergedError, RunError
 from cuello.estimators import Autoencoder
 from cuello.estimators.assemble import name_of_source
 from cuello.estimators.baselines import fit_pca
-from cuello.few_label import FewLabelClassifier
+from cuello.few_label import MODES, FewLabelClassifier
 from cuello.networks import SEQUENCES
 from cuello.pipeline import few_labels
 from cuello.pipeline.job import Job, Progress, Silent
@@ -59,8 +59,8 @@ def fit(
         Everything random follows from it.
     **model
         Options of :class:`cuello.Autoencoder`, and ``validation``, ``test``, ``image_size``,
-        ``label_column``, ``skip_bad``, ``keep_constant``, ``task``, ``encoder_lr_factor`` of
-        :class:`cuello.pipeline.Job`.
+        ``label_column``, ``skip_bad``, ``keep_constant``, ``task``, ``mode``,
+        ``encoder_lr_factor`` of :class:`cuello.pipeline.Job`.
 
     Returns
     -------
@@ -106,6 +106,8 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
             f"{data.source} holds sequences of different lengths (NaN after their end), which "
             f"network={untrained.network!r} cannot read; pass network='sequence' (--network)."
         )
+    if job.mode is not None:
+        MODES[job.mode].check_rows(data.X)
     check_labels(untrained.kind, prepared.known_labels)
     for which in ("encoder", "decoder"):
         name_of_source(which, getattr(untrained, which))  # or the run could not be kept
@@ -257,7 +259,7 @@ class _Run:
     def classify(
         self, autoencoder: Autoencoder, pca: Any, metrics: dict[str, Any]
     ) -> FewLabelClassifier:
-        """Compare the methods, and fit the best of the encoder's modes for the run folder."""
+        """Compare the methods, and fit the best mode, or that asked for, for the run folder."""
         plan = self.prepared.plan
         assert plan is not None
         records = few_labels.compare(
@@ -270,9 +272,10 @@ class _Run:
             self.progress,
         )
         metrics["few_labels"] = few_labels.summarise(records)
-        best = few_labels.best_method(metrics["few_labels"])
+        best = self.job.mode or few_labels.best_method(metrics["few_labels"])
         metrics |= {
             "best_method": best,
+            "mode": self.job.mode,
             "evaluated_on": plan.evaluated_on,
             "confusion": {
                 "method": best,
@@ -282,11 +285,15 @@ class _Run:
                 "classes": list(self.prepared.data.classes),
             },
         }
-        data = self.prepared.data
-        assert data.y is not None
-        rows, y = data.X[plan.final], data.y[plan.final]
-        classifier = few_labels.fit_mode(best, self.job, autoencoder, rows, y, draw=0)
-        metrics["said"] = classifier.said_
+        rows, y = few_labels.rows_for(best, self.prepared, plan.final)
+        classifier = few_labels.fit_mode(
+            best, self.job, autoencoder, rows, y, draw=0, progress=self.progress
+        )
+        metrics |= {
+            "said": classifier.said_,
+            "temperature": classifier.temperature_,
+            "accuracy_estimate": classifier.accuracy_estimate_,
+        }
         return classifier
 
     def timing(self, history: Sequence[Epoch], total: float) -> dict[str, Any]:

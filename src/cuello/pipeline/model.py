@@ -9,6 +9,7 @@ from cuello.data.augment import Augment
 from cuello.data.scaling import SCALINGS
 from cuello.errors import InputError, unknown
 from cuello.estimators import Autoencoder
+from cuello.few_label import MODES
 from cuello.kinds import KINDS, LOSS_NAMES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
 from cuello.pipeline.job import Job
@@ -37,6 +38,8 @@ def check_options(job: Job) -> None:
     for name, known in names.items():
         if getattr(model, name) not in known:
             raise unknown(name, getattr(model, name), known)
+    if job.mode is not None and job.mode not in MODES:
+        raise unknown("mode", job.mode, MODES)
     if model.augment is not None:
         Augment.parse(model.augment)
     given = model.get_params(deep=False).items()

@@ -164,6 +164,11 @@ def _refuse_constant(data: Dataset, rows: Split, job: Job) -> None:
 def _plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPlan | None:
     partly = data.y is not None and bool((data.y == UNLABELLED).any())
     if job.labels is None and not partly:
+        if job.mode is not None:
+            raise InputError(
+                f"mode={job.mode!r} learns from labels, and none are kept; pass labels=300 (as "
+                "many as there are to be), labels=all, or a CSV of file-or-row,label."
+            )
         return None
     if data.y is None or not (data.y != UNLABELLED).any():
         raise InputError(

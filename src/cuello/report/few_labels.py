@@ -31,10 +31,14 @@ METHODS = {
     "frozen": "Encoder frozen",
     "slow": "Encoder at a slower rate",
     "full": "Fully fine-tuned",
+    "spread": "Label spreading",
+    "consistency": "Consistency training",
+    "ladder": "Ladder network",
+    "auto": "Automatic choice",
 }
 """Human names, in the order of the table; methods that are not listed follow."""
 
-BASELINES = ("pca_logistic", "knn_pixels", "scratch")
+BASELINES = ("pca_logistic", "knn_pixels", "scratch", "consistency", "ladder")
 """What makes no use of the autoencoder."""
 
 
@@ -138,7 +142,9 @@ def _setting(content: ReportContent) -> str:
     sentences = [f"Accuracy and macro F1 are measured on {_where(content)}."]
     best = best_row(content)
     name = "" if best is None else method_name(best, content.metrics)
-    if best is not None and finite(best.get("cv_accuracy_mean")) is not None:
+    if best is not None and content.metrics.get("mode"):
+        sentences.append(f"“{name}” is kept, as it was asked for.")
+    elif best is not None and finite(best.get("cv_accuracy_mean")) is not None:
         among = "" if best.get("method") in BASELINES else "Of the methods with the autoencoder, "
         sentences.append(
             f"{among}“{name}” was chosen by cross-validation inside the "

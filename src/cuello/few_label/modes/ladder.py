@@ -58,6 +58,7 @@ class LadderMode(Mode):
     pretrained = False
     uses_unlabelled = True
     only_classes = True
+    one_length = True
     options: ClassVar[Mapping[str, str]] = {
         "hidden": f"units of the layers; {', '.join(map(str, HIDDEN))}",
         "projected": "keep each unit's weights at norm 1, without a loss on the top layer; false",

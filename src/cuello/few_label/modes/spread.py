@@ -44,6 +44,7 @@ class Spread(Mode):
     summary = "labels flow to the nearest neighbours among all rows, labelled or not"
     uses_unlabelled = True
     only_classes = True
+    temper = False
     options: ClassVar[Mapping[str, str]] = {"neighbours": f"of each row; {NEIGHBOURS}"}
 
     def fit(self, problem: Problem) -> Solution:

@@ -30,15 +30,24 @@ class Transfer(Mode):
         Start from the autoencoder's weights, or from new ones.
     encoder_lr_factor : float or None
         The encoder's rate as a share of the head's; None: the estimator's option.
+    temper : bool
+        See :class:`Mode`.
     """
 
     def __init__(
-        self, name: str, summary: str, *, pretrained: bool, encoder_lr_factor: float | None
+        self,
+        name: str,
+        summary: str,
+        *,
+        pretrained: bool,
+        encoder_lr_factor: float | None,
+        temper: bool = True,
     ) -> None:
         self.name = name
         self.summary = summary
         self.pretrained = pretrained
         self.encoder_lr_factor = encoder_lr_factor
+        self.temper = temper
 
     def fit(self, problem: Problem) -> Solution:
         """Fine-tune at the best rate, or find the head on fixed codes with the best penalty."""
@@ -104,6 +113,7 @@ for _mode in (
         "the encoder stays as it is; an exact solver finds the head on its codes",
         pretrained=True,
         encoder_lr_factor=0.0,
+        temper=False,
     ),
     Transfer(
         "slow",
