@@ -30,6 +30,10 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         Cloned and trained on all rows, labelled or not; None takes the defaults. Wrap a fitted one
         in :class:`sklearn.frozen.FrozenEstimator` to use it as it is.
     mode : str
+        ``auto``: what held-out labels speak for, of the modes below; says what and why in
+        ``said_``. ``spread``: labels flow to the nearest neighbours among all rows;
+        ``consistency``: a new network keeps what its average is sure of, when rows are changed;
+        ``ladder``: a ladder network; these look at rows without a label, for classes alone.
         ``frozen``: the encoder stays as it is and a logistic regression is fitted to its codes (a
         head with a hidden layer, batch normalisation or dropout is trained on them);
         ``slow``: the encoder learns at a share of the head's rate; ``full``: at the same rate;

@@ -37,7 +37,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self,
         autoencoder: Autoencoder | None = None,
         *,
-        mode: str = "slow",
+        mode: str = "auto",
         task: str = "auto",
         head_loss: str = "auto",
         head_hidden: int | None = None,
