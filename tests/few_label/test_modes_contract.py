@@ -71,6 +71,8 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(trained, mo
     first, again = (use(trained, mode).fit(X, known) for _ in range(2))
     assert np.array_equal(first.scores(X), again.scores(X))
     assert np.array_equal(first.held_out_scores_, again.held_out_scores_)
+    if mode == "spread":
+        return  # draws nothing but its folds, which may all be right
     other = use(trained, mode, random_state=1).fit(X, known)
     assert not np.array_equal(first.held_out_scores_, other.held_out_scores_)
 

@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 
 from cuello.errors import InputError
+from cuello.few_label.base import MODES
 from cuello.few_label.confidence import tempered
 from cuello.few_label.fitting import FewLabelEstimator
 from cuello.few_label.targets import Targets, read_classes, read_numbers
@@ -134,7 +135,8 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
 
         For ``several``: of each property, (n, outputs).
         """
-        return tempered(self.task_, self.scores(X), self.temperature_)
+        scores = self.scores(X)  # refuses where nothing is fitted
+        return tempered(self.task_, scores, self.temperature_)
 
     def predict(self, X: Array) -> Array:
         """Return the most probable class of each row (n,); for ``several`` 0 or 1 (n, outputs)."""
@@ -161,7 +163,8 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        mode = MODES.get(self.mode)
+        tags.classifier_tags.multi_label = mode is None or not mode.only_classes
         return tags
 
 

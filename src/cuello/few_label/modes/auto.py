@@ -72,10 +72,6 @@ def _why_not(problem: Problem) -> str:
             f"Labels of task={problem.task.name!r} cannot be passed on from row to row, so the "
             f"encoder is fine-tuned (mode={FALLBACK!r})."
         )
-    if problem.x.isnan().any():
-        return (
-            f"Sequences are of different lengths, so the encoder is fine-tuned (mode={FALLBACK!r})."
-        )
     if unlabelled < FEW_UNLABELLED * labelled:
         return (
             f"{unlabelled} rows without a label beside {labelled} with one add little, so the "

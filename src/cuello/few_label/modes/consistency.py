@@ -42,7 +42,6 @@ class Consistency(Mode):
     )
     uses_unlabelled = True
     only_classes = True
-    one_length = True
     options: ClassVar[Mapping[str, str]] = {
         "network": f"the student: auto (conv for images), {', '.join(STUDENTS)}",
         "steps": f"of training; auto: {PASSES} passes, {FEWEST_STEPS} to {MOST_STEPS} steps",
