@@ -22,7 +22,7 @@ def shell_lines():
 
 @pytest.mark.slow
 def test_shell_commands(tmp_path):
-    assert len(shell_lines()) == 5
+    assert len(shell_lines()) == 6
     for line in shell_lines():
         program, *arguments = shlex.split(line)
         command = [str(Path(sys.executable).with_name(program)), *arguments]

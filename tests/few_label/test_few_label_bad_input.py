@@ -88,7 +88,7 @@ def test_labels_that_a_regressor_refuses(y, saying):
         ({"dropout": 1.0}, ("dropout=1.0", "[0, 1)")),
         ({"batch_norm": True, "batch_size": 1}, ("batch_size=2",)),
         ({"mode": "frozn"}, ("mode='frozn'", "'frozen'")),
-        ({"mode_options": {"depth": 3}}, ("mode_options='depth'", "none")),
+        ({"mode": "slow", "mode_options": {"depth": 3}}, ("mode_options='depth'", "none")),
     ],
 )
 def test_options_that_are_refused(options, saying):

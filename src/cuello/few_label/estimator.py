@@ -140,7 +140,8 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
 
     def predict(self, X: Array) -> Array:
         """Return the most probable class of each row (n,); for ``several`` 0 or 1 (n, outputs)."""
-        probabilities = self.task_.link(self.scores(X))
+        scores = self.scores(X)  # refuses where nothing is fitted
+        probabilities = self.task_.link(scores)
         if isinstance(self.task_, Several):
             return (probabilities > 0.5).astype(np.int64)
         labels: Array = self.classes_[probabilities.argmax(axis=1)]
