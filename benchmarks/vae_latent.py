@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,14 @@ import torch
 from benchmarks.peer_process import Child, LeftOutError, Peer, install
 from benchmarks.timing import THREADS, Bar, Result, Settings, alternate
 from benchmarks.workload import images
-from cuello import kinds
+from cuello import Autoencoder
 from cuello.labs.vae_latent import PROTOCOL, decoder, encoder
-from cuello.networks import note_uses
 from cuello.train import Rows, Training, train
 
 __all__ = ["run"]
 
 _PEER = Peer("keras_vae", ("keras==3.15.1", "jax==0.10.2"))
-_ROWS, _SIDE, _LATENT = 70_000, 28, 2
+_ROWS, _SIDE = 70_000, 28
 _OWED_SECONDS = 15.0
 
 
@@ -33,20 +33,11 @@ class Cuello:
 
     def __init__(self, x: np.ndarray) -> None:
         self.rows = Rows(torch.from_numpy(x))
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            down, up = encoder(_SIDE), decoder(_SIDE)
-            # What a step costs decides on threads and precision, as it does in an autoencoder.
-            note_uses(down, torch.zeros(1, _SIDE, _SIDE))
-            note_uses(up, torch.zeros(1, _LATENT))
-            parts = kinds.Parts(
-                encoder=down,
-                decoder=up,
-                reconstruction=kinds.Reconstruction(loss="bce"),
-                shape=(_SIDE, _SIDE),
-                latent_dim=_LATENT,
-            )
-            self.model = kinds.build("variational", parts)
+        # Made by the estimator, so that threads and precision are what a user gets.
+        made = Autoencoder(
+            **PROTOCOL, encoder=partial(encoder, _SIDE), decoder=partial(decoder, _SIDE)
+        )
+        self.model = made.initialize(x).module_
         self.loss = float("nan")
 
     def epoch(self) -> float:

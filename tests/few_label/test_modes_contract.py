@@ -120,6 +120,7 @@ def test_a_held_out_score_knows_nothing_of_its_own_label(trained, mode):
         ("consistency", {"threshold": 1.0}, "threshold"),
         ("consistency", {"perturbation": -1.0}, "perturbation"),
         ("consistency", {"network": "deep"}, "network"),
+        ("consistency", {"network": "conv"}, "network='conv'"),
         ("spread", {"neighbours": 0}, "neighbours"),
         ("ladder", {"hidden": []}, "hidden"),
         ("ladder", {"epochs": 0}, "epochs"),

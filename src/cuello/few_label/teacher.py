@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +55,6 @@ class MeanTeacher(nn.Module):
     labels: Tensor
     prior: Tensor
     said: Tensor
-    steps: Tensor
     guesses: Tensor | None
     progress = 1.0
 
@@ -71,7 +71,7 @@ class MeanTeacher(nn.Module):
         counts = torch.bincount(rows.y, minlength=classes) + 1.0
         self.register_buffer("prior", counts / counts.sum())
         self.register_buffer("said", self.prior.clone())
-        self.register_buffer("steps", torch.zeros(()))
+        self.steps = 0  # on the host: a step waits for no device
         shares = None if guesses is None else torch.from_numpy(guesses).float()
         self.register_buffer("guesses", shares, persistent=False)
         self.threshold = _threshold(problem)
@@ -84,9 +84,9 @@ class MeanTeacher(nn.Module):
         self._follow()
         drawn = torch.randint(len(self.labelled), (LABELLED_ROWS,), device=batch.x.device)
         with torch.no_grad():
-            said = self._align(self._told(self.weak(batch.x)).exp())
-            sureness, told = said.max(dim=1)
-        labelled, rows = self.labelled[drawn], self._perturbed(batch.x)
+            answers = self._told(self.weak(batch.x))
+            sureness, told = self._align(answers.exp()).max(dim=1)
+        labelled, rows = self.labelled[drawn], self._perturbed(batch.x, answers)
         scores = self.student(self.strong(torch.cat([labelled, rows]))).float()
         few, changed = scores.split([LABELLED_ROWS, len(batch.x)])
         many = self.task.to_classes(changed)
@@ -126,8 +126,8 @@ class MeanTeacher(nn.Module):
     @torch.no_grad()
     def _follow(self) -> None:
         """Move the teacher towards the student; in the first steps by more, to forget the start."""
-        rate = max(1.0 - DECAY, 9.0 / (10.0 + float(self.steps)))
-        self.steps += 1.0
+        rate = max(1.0 - DECAY, 9.0 / (10.0 + self.steps))
+        self.steps += 1
         torch._foreach_lerp_(list(self.teacher.parameters()), list(self.student.parameters()), rate)
         for own, other in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
             if own.is_floating_point():
@@ -143,8 +143,10 @@ class MeanTeacher(nn.Module):
         """Return the logarithm of the teacher's probability of each class."""
         return self.task.to_classes(self.teacher(x).float()).log_softmax(dim=1)
 
-    def _perturbed(self, x: Tensor) -> Tensor:
+    def _perturbed(self, x: Tensor, told: Tensor) -> Tensor:
         """Return rows moved so far in the direction in which the teacher's answer changes most.
+
+        ``told`` is that answer, (B, classes) logarithms; rows of tables reach the teacher as is.
 
         One power iteration finds it. It is the teacher's, in evaluation mode, so that what the
         student keeps of its batches is of rows as they are.
@@ -153,7 +155,7 @@ class MeanTeacher(nn.Module):
             return x
         probe = (_unit(torch.randn_like(x)) * _PROBE * self.radius).requires_grad_()
         with torch.enable_grad():
-            told, moved = self._told(x).detach(), self._told(x + probe)
+            moved = self._told(x + probe)
             apart = F.kl_div(moved, told, log_target=True, reduction="sum")
             (towards,) = torch.autograd.grad(apart, probe)
         return x + self.radius * _unit(towards)
@@ -178,14 +180,7 @@ def strong_augmentation(shape: tuple[int, ...]) -> Augment:
     Mild shift, turn, size and slant, and a smooth displacement of up to 7 % of the shorter side.
     Nothing is mirrored, covered or turned far: that would make other characters of characters.
     """
-    mild = Augment.mild()
-    return Augment(
-        shift=mild.shift,
-        rotate=mild.rotate,
-        scale=mild.scale,
-        shear=mild.shear,
-        elastic=0.07 * min(shape[-2:]),
-    )
+    return replace(Augment.mild(), elastic=0.07 * min(shape[-2:]))
 
 
 def _changes(problem: Problem) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:

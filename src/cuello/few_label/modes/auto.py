@@ -38,12 +38,12 @@ class Auto(Mode):
         """Try what applies, and keep the best."""
         unfit = _why_not(problem)
         if unfit:
-            return _named(MODES[FALLBACK].fit(_labelled(problem)), FALLBACK, [unfit])
+            return _named(MODES[FALLBACK].fit(problem), FALLBACK, [unfit])
         spreading, guess = Spread().solve(problem)
         found = {
             "consistency": Consistency().train(problem, guess),
             "spread": spreading,
-            FALLBACK: MODES[FALLBACK].fit(_labelled(problem)),
+            FALLBACK: MODES[FALLBACK].fit(problem),
         }
         quality = {name: s.cv_scores.get(s.chosen, float("nan")) for name, s in found.items()}
         best = max(found, key=lambda name: np.nan_to_num(quality[name], nan=-np.inf))
@@ -78,10 +78,6 @@ def _why_not(problem: Problem) -> str:
             f"encoder is fine-tuned (mode={FALLBACK!r})."
         )
     return ""
-
-
-def _labelled(problem: Problem) -> Problem:
-    return problem.among(np.flatnonzero(problem.labelled))
 
 
 def _named(solution: Solution, mode: str, said: list[str]) -> Solution:

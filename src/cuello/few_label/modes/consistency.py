@@ -74,8 +74,8 @@ class Consistency(Mode):
         return replace(solution, said=said)
 
     def check(self, problem: Problem) -> None:
-        """Refuse options that are not allowed."""
-        student_name(problem)
+        """Refuse options that are not allowed, and a student that cannot take such rows."""
+        build_student(problem)
         _steps(problem)
         check_teaching(problem)
 
