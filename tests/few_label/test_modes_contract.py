@@ -174,15 +174,3 @@ def test_auto_fine_tunes_where_nothing_can_be_passed_on(trained):
     all_known = use(trained, "auto").fit(X, y)
     assert all_known.mode_ == "slow"
     assert "0 rows without a label" in " ".join(all_known.said_)
-
-
-def test_auto_keeps_what_is_best_on_held_out_labels(trained):
-    X, _, known = clouds()
-    model = use(trained, "auto").fit(X, known)
-    alone = {
-        name: use(trained, name, mode_options={"steps": 60} if name == "consistency" else None)
-        .fit(X, known)
-        .cv_score_
-        for name in ("spread", "slow")
-    }
-    assert model.cv_score_ >= max(alone.values())

@@ -1,12 +1,15 @@
-"""What to do with few labels where nobody says: the mode that held-out labels speak for."""
+"""What to do with few labels where nobody says: consistency, or what is seen to be better."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.stats import binomtest
 from torch import nn
 
 from cuello.few_label.base import MODES, Mode, Problem, Solution, register
@@ -18,19 +21,22 @@ __all__ = ["Auto"]
 
 FEW_UNLABELLED = 0.5
 """Unlabelled rows for each labelled one, below which they are not worth a training of their own."""
-FALLBACK = "slow"
+FIRST, FALLBACK = "consistency", "slow"
+CHANCE = 0.05
+"""Probability below which a lead on held-out labels is taken for no chance."""
 
 
 @final
 class Auto(Mode):
     """Spreads labels, trains a network for consistency from there, and fine-tunes the encoder.
 
-    The one that was best on held-out labels is kept; consistency where it is as good, for the
-    networks that were judged had a seventh of the training that the kept one has.
+    Consistency is kept, unless one of the others was right on so many more of the held-out labels
+    that chance is no explanation: a handful of labels cannot tell the ways apart, and those of its
+    networks that were judged had a small part of the training that the kept one has.
     """
 
     name = "auto"
-    summary = "spread, then consistency; or fine-tuning, where held-out labels speak for that"
+    summary = "spread, then consistency; or fine-tuning, where held-out labels show it is better"
     uses_unlabelled = True
     options: ClassVar[Mapping[str, str]] = {**Consistency.options, **Spread.options}
 
@@ -41,16 +47,12 @@ class Auto(Mode):
             return _named(MODES[FALLBACK].fit(problem), FALLBACK, [unfit])
         spreading, guess = Spread().solve(problem)
         found = {
-            "consistency": Consistency().train(problem, guess),
+            FIRST: Consistency().train(problem, guess),
             "spread": spreading,
             FALLBACK: MODES[FALLBACK].fit(problem),
         }
-        quality = {name: s.cv_scores.get(s.chosen, float("nan")) for name, s in found.items()}
-        best = max(found, key=lambda name: np.nan_to_num(quality[name], nan=-np.inf))
-        judged = ", ".join(f"{name} {value:.3f}" for name, value in quality.items())
-        if np.isnan(quality[best]):
-            best, judged = "consistency", "too few labels to compare the ways"
-        said = f"Of the ways to use the labels {best} was kept ({problem.task.unit}: {judged})."
+        best, why = _best(problem, found)
+        said = f"Of the ways to use the labels {best} was kept ({why})."
         return _named(found[best], best, [said])
 
     def check(self, problem: Problem) -> None:
@@ -78,6 +80,38 @@ def _why_not(problem: Problem) -> str:
             f"encoder is fine-tuned (mode={FALLBACK!r})."
         )
     return ""
+
+
+def _best(problem: Problem, found: dict[str, Solution]) -> tuple[str, str]:
+    """Return the way to keep, and why."""
+    quality = {name: s.cv_scores.get(s.chosen, float("nan")) for name, s in found.items()}
+    if np.isnan(quality[FIRST]):
+        return FIRST, "too few labels to compare the ways"
+    y = problem.y[problem.labelled]
+    right = {name: _right(problem, solution, y) for name, solution in found.items()}
+    better = [
+        name for name in found if name != FIRST and _beats(right[name], right[FIRST]) < CHANCE
+    ]
+    judged = ", ".join(f"{name} {value:.3f}" for name, value in quality.items())
+    judged = f"{problem.task.unit} on folds: {judged}"
+    if not better:
+        return FIRST, f"{judged}; none was better beyond chance"
+    best = max(better, key=quality.__getitem__)
+    return best, f"{judged}; better beyond chance"
+
+
+def _right(problem: Problem, solution: Solution, y: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    scores = problem.one_class.to_classes(torch.from_numpy(solution.held_out))
+    right: npt.NDArray[np.bool_] = scores.argmax(dim=1).numpy() == y
+    return right
+
+
+def _beats(one: npt.NDArray[np.bool_], other: npt.NDArray[np.bool_]) -> float:
+    """Return how probable it is that ``one`` is right so much more often by chance (sign test)."""
+    gains, losses = int((one & ~other).sum()), int((other & ~one).sum())
+    if gains <= losses:
+        return 1.0
+    return float(binomtest(gains, gains + losses, alternative="greater").pvalue)
 
 
 def _named(solution: Solution, mode: str, said: list[str]) -> Solution:

@@ -1,0 +1,78 @@
+"""Auto keeps consistency, unless held-out labels show more than chance that another way is better.
+
+The oracle is the exact binomial tail, counted out.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from cuello.few_label import MODES, Binary, Classes
+from cuello.few_label.base import Problem, Solution
+from cuello.few_label.modes.consistency import Consistency
+from cuello.few_label.modes.spread import Spread
+
+N = 40
+
+
+def solution(wrong, task, y, score=None):
+    """One whose held-out scores are wrong in the rows named."""
+    said = np.where(np.isin(np.arange(N), list(wrong)), 1 - y, y)
+    scores = np.eye(2, dtype=np.float32)[said]
+    if task.outputs == 1:
+        scores = scores[:, 1:] - scores[:, :1]
+    accuracy = 1 - len(wrong) / N if score is None else score
+    return Solution(module=nn.Identity(), held_out=scores, cv_scores={1.0: accuracy}, chosen=1.0)
+
+
+def kept(consistency, spread, slow, task=None, score=None):
+    task = Classes(2) if task is None else task
+    y = np.arange(N) % 2
+    problem = Problem(
+        x=torch.zeros(4 * N, 3),
+        y=np.concatenate([y, np.full(3 * N, -1)]),
+        labelled=np.arange(4 * N) < N,
+        task=task,
+        autoencoder=None,
+    )
+    made = [solution(wrong, task, y, score) for wrong in (consistency, spread, slow)]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Consistency, "train", lambda *_: made[0])
+        patched.setattr(Spread, "solve", lambda *_: (made[1], None))
+        patched.setattr(type(MODES["slow"]), "fit", lambda *_: made[2])
+        return MODES["auto"].fit(problem)
+
+
+def tail(gains, losses):
+    n = gains + losses
+    return sum(math.comb(n, k) for k in range(gains, n + 1)) / 2**n
+
+
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 5))
+def test_a_lead_counts_where_chance_gives_it_less_than_once_in_twenty(only_one, only_other, both):
+    places = np.arange(N)
+    consistency = {*places[:only_one], *places[30 : 30 + both]}
+    spread = {*places[only_one : only_one + only_other], *places[30 : 30 + both]}
+    found = kept(consistency, spread, range(N))
+    clear = only_one > only_other and tail(only_one, only_other) < 0.05
+    assert found.mode == ("spread" if clear else "consistency")
+    assert ("none was better beyond chance" in found.said[0]) == (not clear)
+
+
+@pytest.mark.parametrize("task", [Classes(2), Binary()])
+def test_of_two_clear_leads_the_larger_is_kept(task):
+    assert kept(range(20), range(3), range(1), task).mode == "slow"
+    assert kept(range(20), range(1), range(3), task).mode == "spread"
+
+
+def test_without_folds_consistency_is_kept():
+    found = kept(range(20), (), (), score=float("nan"))
+    assert found.mode == "consistency"
+    assert "too few labels" in found.said[0]
