@@ -18,6 +18,7 @@ _NAMES = (
     "training_loop",
     "players",
     "many",
+    "many_sizes",
     "conv",
     "vae_latent",
     "peers",

@@ -233,6 +233,29 @@ def test_networks_that_cannot_be_one():
     assert "work enough" in can_stack([network(0), network(1)], precise)
 
 
+def test_large_steps_are_neither_stacked_nor_compiled(monkeypatch):
+    """Compiled steps go row by row: a wide network took ten times as long in them as alone."""
+    small, large = (network(0, hidden=(width,)) for width in (8, 4000))
+    how = Training(epochs=1, batch_size=128)
+    assert module.way(large, how) == "one by one"
+    assert "work enough" in can_stack([large, large], [how] * 2)
+    assert module.way(small, Training(batch_size=8)) in ("compiled", "stacked")
+    monkeypatch.setattr(module.compiled, "available", lambda: False)
+    assert module.way(small, Training(batch_size=8)) == "stacked"
+
+
+@pytest.mark.parametrize(("batch", "compiles"), [(8, True), (20_000, False)])
+def test_steps_are_compiled_where_they_are_small(monkeypatch, batch, compiles):
+    if not module.compiled.available():
+        pytest.skip("numba is not installed")
+    called = []
+    monkeypatch.setattr(module, "_train_compiled", lambda *_: called.append(True))
+    monkeypatch.setattr(module, "_outcomes", lambda *_: [])
+    models = [network(seed) for seed in (0, 1)]
+    train_many(models, Rows(X), [Training(epochs=1, batch_size=batch)] * 2)
+    assert bool(called) == compiles
+
+
 def test_a_device_that_was_asked_for_is_not_left_aside(monkeypatch):
     graphics = Placement(torch.device("cuda"), bf16=False, threads=1)
     monkeypatch.setattr(module, "place", lambda *arguments: graphics)

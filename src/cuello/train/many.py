@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from cuello.errors import DivergedError
+from cuello.networks import multiplications
 from cuello.train import compiled
 from cuello.train.doctor import explain_divergence
 from cuello.train.history import Epoch, Histories, History
@@ -28,10 +29,17 @@ from cuello.train.rows import Rows, batch_bounds
 from cuello.train.settings import Training
 from cuello.train.stack import Stack, fill, flat
 
-__all__ = ["Outcome", "can_stack", "train_many"]
+__all__ = ["Outcome", "can_stack", "train_many", "way"]
 
 _BYTES = 512 * 2**20
 """Memory that one stack may take; more networks are trained one stack after another."""
+
+# Multiplications in a pass of one network over a batch, up to which compiled steps and stacks were
+# the fastest (`python -m benchmarks many_sizes`). Compiled steps go row by row; a matrix product
+# takes over where it is large enough to keep a processor busy, and one network after another where
+# the weights of several no longer fit into its caches.
+_COMPILED_WORK = 512 * 1024
+_STACKED_WORK = 2 * 1024**2
 
 # What may differ between the networks of a stack.
 _OWN = ("learning_rate", "momentum", "weight_decay", "seed")
@@ -73,9 +81,20 @@ def can_stack(models: Sequence[nn.Module], hows: Sequence[Training]) -> str:
     placement = place(how.device, how.precision, how.batch_size, first)
     if how.device != "auto" and placement.device.type != "cpu":
         return f"stacks are trained on the processor, and device={how.device!r} was asked for"
-    if placement.threads > 1 or placement.bf16:
+    if placement.threads > 1 or placement.bf16 or way(first, how) == "one by one":
         return "one of these networks is work enough for the machine"
     return ""
+
+
+def way(model: nn.Module, how: Training) -> str:
+    """Return how many networks like this one are trained soonest, by the work of a step.
+
+    ``compiled``, where steps can be, ``stacked`` or ``one by one``.
+    """
+    work = multiplications(model) * how.batch_size
+    if work > _STACKED_WORK:
+        return "one by one"
+    return "compiled" if work <= _COMPILED_WORK and compiled.available() else "stacked"
 
 
 def train_many(
@@ -106,7 +125,7 @@ def train_many(
         One a network, in their order.
     """
     watcher = watcher or Watcher()
-    layers = layers_of(models[0]) if compiled.available() else None
+    layers = layers_of(models[0]) if way(models[0], hows[0]) == "compiled" else None
     if layers and validation is None and augment is None and hows[0].gradient_clip is None:
         histories = _train_compiled(layers, models, rows, hows, watcher)
         return _outcomes(histories, hows, rows)
