@@ -120,6 +120,7 @@ def test_a_spread_in_words():
     assert str(spread([0.5, 0.54])) == "0.520 ± 0.028"
     assert str(spread([1000.0, 3000.0])) == "2,000 ± 1,414"
     assert str(spread([1e-9, 3e-9])) == "2.0e-09 ± 1e-09"
+    assert str(spread([0.9, 0.9 + 1e-16, 0.9 - 1e-16])) == "0.9", "rounding is no spread"
 
 
 def test_records_are_grouped_by_what_varies():
