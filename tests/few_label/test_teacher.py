@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cuello import Autoencoder, InputError
 from cuello.few_label import Options, Problem, teacher
+from cuello.few_label.modes import consistency
 from cuello.few_label.students import STUDENTS, build_student
 from cuello.few_label.task import Binary, Classes
 from cuello.few_label.teacher import MeanTeacher, strong_augmentation
@@ -148,6 +149,21 @@ def test_students_take_images_of_any_size(height, width, channels):
     for name in STUDENTS:
         network = build_student(problem_of(shape, n=6, network=name)).eval()
         assert network(problem.x).shape == (6, 3)
+
+
+def test_larger_students_get_fewer_steps_but_no_fewer_than_the_fewest():
+    rows, costs = 200_000, (4.0e4, 1.5e6, 5.0e6, 1.0e9)
+    steps = []
+    for cost in costs:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(consistency, "multiplications", lambda _, cost=cost: cost)
+            patched.setattr(consistency, "build_student", lambda _: None)
+            steps.append(consistency._steps(problem_of(n=rows)))
+    assert steps[0] == consistency.MOST_STEPS
+    assert steps[1:3] == [round(consistency.WORK / cost) for cost in costs[1:3]]
+    assert steps[3] == consistency.FEWEST_STEPS
+    few = problem_of(n=30 * consistency.UNLABELLED_ROWS)
+    assert consistency._steps(few) == 30 * consistency.PASSES, "few rows are seen often enough"
 
 
 def test_students_follow_from_the_rows_and_the_seed():
