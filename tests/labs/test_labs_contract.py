@@ -75,6 +75,14 @@ class TestLab:
             assert (figures / f"{picture.name}.png").read_bytes()[:4] == b"\x89PNG"
             assert (figures / f"{picture.name}.svg").stat().st_size > 1000
             assert picture.caption.endswith(".")
+            drawn, (width, height) = (
+                picture.figure.get_tightbbox(),
+                picture.figure.get_size_inches(),
+            )
+            assert drawn.x0 > -0.1, f"{picture.name} is cut off at the left"
+            assert drawn.x1 < width + 0.1, f"{picture.name} is cut off at the right"
+            assert drawn.y0 > -0.1, f"{picture.name} is cut off below"
+            assert drawn.y1 < height + 0.1, f"{picture.name} is cut off above"
             for axes in picture.figure.axes:
                 drawn = axes.axison and (axes.lines or axes.collections or axes.patches)
                 # A legend or a bar of colours has no axes of its own to name.

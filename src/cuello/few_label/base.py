@@ -49,7 +49,7 @@ class Options:
     head_hidden: int | None = None
     batch_norm: bool = False
     dropout: float = 0.0
-    augment: str | None = None
+    augment: str | None = "auto"
     device: str = "auto"
     precision: str = "auto"
     mode_options: Mapping[str, Any] | None = None
@@ -112,8 +112,9 @@ class Options:
         )
 
     def augmentation(self) -> Augment | None:
-        """Return what is done to images while fine-tuning."""
-        return None if self.augment is None else Augment.parse(self.augment)
+        """Return what is done to images while fine-tuning, as far as that is given."""
+        given = self.augment
+        return None if given is None or given == "auto" else Augment.parse(given)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,38 +14,53 @@ from cuello.few_label.base import Problem, Solution
 
 __all__ = ["choose", "scores_of"]
 
-Fit = Callable[[Problem, float], nn.Module]
+Scores = npt.NDArray[np.float32]
+Candidate = float | str
+Fit = Callable[[Problem, Any], nn.Module]
 
 
-def choose(problem: Problem, candidates: Sequence[float], fit: Fit, *, what: str) -> Solution:
+def choose(
+    problem: Problem,
+    candidates: Sequence[Candidate],
+    fit: Fit,
+    *,
+    what: str,
+    further: Callable[[Any], Sequence[Candidate]] = lambda best: (),
+) -> Solution:
     """Compare candidates on held-out folds of the labelled rows, and fit the best one to them all.
 
     Parameters
     ----------
     problem : Problem
         A fold is the same problem with fewer labels: its rows are there, unlabelled.
-    candidates : sequence of float
+    candidates : sequence of float or str
         What to choose from; the middle one is taken where there are no folds.
     fit : callable
         Returns a trained module for a problem and a candidate.
     what : str
         What the candidates are, for the sentence that says which was chosen.
+    further : callable
+        Returns candidates that come of the best one, to choose from as well.
     """
     rows, task = np.flatnonzero(problem.labelled), problem.task
     y = problem.y[rows]
     folds = task.folds(y, problem.options.cv, problem.seed)
-    tried = {
-        candidate: [
+    tried: dict[Candidate, list[Scores]] = {}
+    cv_scores: dict[Candidate, float] = {}
+
+    def judge(candidate: Candidate) -> None:
+        tried[candidate] = [
             scores_of(fit(problem.knowing(rows[a]), candidate), problem.x, rows[b], task.outputs)
             for a, b in folds
         ]
-        for candidate in candidates
-        if folds
-    }
-    cv_scores = {
-        candidate: task.cv_score([(s, y[b]) for s, (_, b) in zip(scores, folds, strict=True)])
-        for candidate, scores in tried.items()
-    }
+        pairs = zip(tried[candidate], folds, strict=True)
+        cv_scores[candidate] = task.cv_score([(scores, y[b]) for scores, (_, b) in pairs])
+
+    if folds:
+        for candidate in candidates:
+            judge(candidate)
+        for candidate in further(max(cv_scores, key=cv_scores.__getitem__)):
+            judge(candidate)
     # Without folds the middle candidate is as good a guess as any.
     middle = candidates[len(candidates) // 2]
     chosen = max(cv_scores, key=cv_scores.__getitem__, default=middle)
@@ -60,20 +76,21 @@ def choose(problem: Problem, candidates: Sequence[float], fit: Fit, *, what: str
     )
 
 
-def _said(what: str, chosen: float, cv_scores: dict[float, float], unit: str, folds: int) -> str:
+def _said(
+    what: str, chosen: Candidate, cv_scores: dict[Candidate, float], unit: str, folds: int
+) -> str:
+    name = chosen if isinstance(chosen, str) else f"{chosen:g}"
     if not cv_scores:
-        return f"{what} {chosen:g}: too few labels to compare candidates, so the middle one."
+        return f"{what} {name}: too few labels to compare candidates, so the middle one."
     if len(cv_scores) == 1:
-        return f"{what} {chosen:g}, as given: {unit} {cv_scores[chosen]:.3f} on {folds} folds."
+        return f"{what} {name}, as given: {unit} {cv_scores[chosen]:.3f} on {folds} folds."
     return (
-        f"{what} {chosen:g}: {unit} {cv_scores[chosen]:.3f} on {folds} folds of the labelled rows, "
+        f"{what} {name}: {unit} {cv_scores[chosen]:.3f} on {folds} folds of the labelled rows, "
         f"the best of {len(cv_scores)}."
     )
 
 
-def scores_of(
-    module: nn.Module, x: Tensor, rows: npt.NDArray[np.int64], outputs: int
-) -> npt.NDArray[np.float32]:
+def scores_of(module: nn.Module, x: Tensor, rows: npt.NDArray[np.int64], outputs: int) -> Scores:
     """Return a module's scores (len(rows), outputs) of some rows, in evaluation mode."""
     module.eval()
     return in_batches(len(rows), lambda a, b: module(x[rows[a:b]]), (outputs,))

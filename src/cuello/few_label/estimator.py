@@ -68,7 +68,8 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     weight_decay : float
         Decoupled weight decay (AdamW).
     augment : str or None
-        Image augmentation while fine-tuning; see :class:`cuello.data.augment.Augment`.
+        What is done to images while they are learned; see :class:`cuello.data.augment.Augment`.
+        ``auto`` changes them mildly if held-out labels speak for it; None leaves them as they are.
     device, precision : str
         See :class:`cuello.train.Training`.
     mode_options : dict or None

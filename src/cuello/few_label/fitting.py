@@ -50,7 +50,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         epochs: int | str = "auto",
         batch_size: int = 64,
         weight_decay: float = 0.01,
-        augment: str | None = None,
+        augment: str | None = "auto",
         device: str = "auto",
         precision: str = "auto",
         mode_options: Mapping[str, Any] | None = None,
@@ -97,7 +97,9 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         X = check_rows(self, X, reset=True, **_reading(wanted))
         found = self._read(X, y)
         mode = self._mode()
-        parse_augment(self.augment, X.shape[1:], sequences=wanted.network in networks.SEQUENCES)
+        if self.augment != "auto":
+            sequences = wanted.network in networks.SEQUENCES
+            parse_augment(self.augment, X.shape[1:], sequences=sequences)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.task_: Task = found.task
         self.autoencoder_ = clone(wanted)

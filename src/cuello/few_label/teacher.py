@@ -185,7 +185,7 @@ def strong_augmentation(shape: tuple[int, ...]) -> Augment:
 
 def _changes(problem: Problem) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
     weak = problem.option("weak", "auto")
-    strong = problem.option("strong", problem.options.augment or "auto")
+    strong = problem.option("strong", problem.options.augment or "none")
     if not is_image(problem):
         return _unchanged, _unchanged
     shape = tuple(problem.x.shape[1:])

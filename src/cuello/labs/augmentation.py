@@ -159,7 +159,8 @@ def show(records: list[Record]) -> Findings:
     pictures = [
         Picture(
             name="accuracy",
-            caption="Accuracy on test images by method, without augmentation and with it.",
+            caption="Accuracy on test images by method, without augmentation and with it: mean and "
+            "standard deviation over seeds.",
             figure=_draw(accuracy, counts),
         )
     ]
@@ -255,7 +256,7 @@ def _draw(accuracy: Mapping[tuple[str, int], Spread], counts: list[int]) -> Any:
                 fmt=MARKS[i],
                 color=COLOURS[i],
                 capsize=3,
-                label=f"{count} labels a class, mean ± sd over seeds",
+                label=f"{count} labels a class",
             )
         labels = [f"{METHODS[m][0]} ({METHODS[m][1]})" for m in methods]
         axes.set_yticks(range(len(methods)), labels)

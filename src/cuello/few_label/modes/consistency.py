@@ -25,7 +25,7 @@ from cuello.train import Rows, Training, train
 
 __all__ = ["Consistency"]
 
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 4e-3
 UNLABELLED_ROWS = 192
 """Rows without a label in a step."""
 PASSES, FEWEST_STEPS, MOST_STEPS = 100, 1000, 20_000

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from cuello.data.augment import Augment
 from cuello.estimators.baselines import INVERSE_PENALTIES
 from cuello.few_label.base import Mode, Problem, Solution, register
 from cuello.few_label.choosing import choose
 from cuello.few_label.head import EncoderWithHead
+from cuello.few_label.students import is_image
 from cuello.few_label.task import Number
 from cuello.train import train
 
@@ -50,13 +52,33 @@ class Transfer(Mode):
         self.temper = temper
 
     def fit(self, problem: Problem) -> Solution:
-        """Fine-tune at the best rate, or find the head on fixed codes with the best penalty."""
+        """Fine-tune at the best rate, or find the head on fixed codes with the best penalty.
+
+        At that rate images are also changed mildly while they are learned, if that is better.
+        """
         options = problem.options
         squared = not isinstance(problem.task, Number) or problem.task.loss == "mse"
         if self.encoder_lr_factor == 0.0 and options.plain_head and squared:
             return choose(problem, INVERSE_PENALTIES, self._fit_head, what="Inverse penalty")
-        rates = tuple(options.learning_rates)
-        return choose(problem, rates, self._fine_tune, what="Learning rate")
+        given = options.augmentation()
+        ways: dict[float | str, tuple[float, Augment | None]] = {
+            rate: (rate, given) for rate in options.learning_rates
+        }
+
+        def further(best: float) -> list[str]:
+            if options.augment != "auto" or not is_image(problem):
+                return []
+            name = f"{best:g}, images changed"
+            ways[name] = best, Augment.mild()
+            return [name]
+
+        return choose(
+            problem,
+            list(ways),
+            lambda part, name: self._fine_tune(part, *ways[name]),
+            what="Learning rate",
+            further=further,
+        )
 
     def build(self, problem: Problem) -> EncoderWithHead:
         """Return the encoder, as the mode starts it, with a new head."""
@@ -82,10 +104,10 @@ class Transfer(Mode):
                 dropout=options.dropout,
             )
 
-    def _fine_tune(self, problem: Problem, rate: float) -> EncoderWithHead:
+    def _fine_tune(self, problem: Problem, rate: float, augment: Augment | None) -> EncoderWithHead:
         network, rows, options = self.build(problem), problem.rows(), problem.options
         how = options.training(rate, len(rows), problem.seed)
-        train(network, rows, how, augment=options.augmentation(), watcher=problem.watcher)
+        train(network, rows, how, augment=augment, watcher=problem.watcher)
         return network
 
     def _fit_head(self, problem: Problem, inverse_penalty: float) -> EncoderWithHead:
