@@ -49,9 +49,9 @@ def read(path):
 # From data to report
 
 
-@pytest.mark.parametrize("task", ["auto", "number"])
-def test_numbers(cuello, table, tmp_path, task):
-    options = ("--label-column", "price", "--task", task, "--labels", 20, *SHORT)
+@pytest.mark.parametrize(("task", "labels", "count"), [("auto", "all", 42), ("number", 20, 20)])
+def test_numbers(cuello, table, tmp_path, task, labels, count):
+    options = ("--label-column", "price", "--task", task, "--labels", labels, *SHORT)
     said = cuello("fit", "t.csv", *options, "--out", "run").out
     assert ("the task is 'number'" in said) == (task == "auto")
     assert "R² on the test part (12 rows)" in said
@@ -64,8 +64,8 @@ def test_numbers(cuello, table, tmp_path, task):
     assert "onfusion matrix" not in page.split('<script type="application/json"')[0]
     assert "numbers" in cuello("info", "run").out
     said = cuello("classify", "run", "t.csv", "-o", "v.csv").out
-    assert said.startswith("60 rows (Numbers are off by ")
-    assert said.endswith("by 20 held-out labels): v.csv\n")
+    assert said.startswith("60 rows (off by ")
+    assert said.endswith(f"by {count} held-out labels): v.csv\n")
     values = [float(row["value"]) for row in read(tmp_path / "v.csv")]
     np.testing.assert_allclose(values, run.classifier.predict(run.load(table).X), rtol=1e-5)
     cuello("embed", "run", "t.csv", "-o", "e.parquet")

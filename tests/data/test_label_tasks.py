@@ -98,6 +98,8 @@ def test_auto_takes_amounts_alone_for_numbers(tmp_path):
     # Data with classes of its own says what labels are.
     text = "\n".join(f"{i},{name}" for i, name in enumerate("abab"))
     assert labelled(tmp_path, text, rows(4, classes=("a", "b"))).classes == ("a", "b")
+    with pytest.raises(DataError, match=r"'0\.5' is no class of the data"):
+        labelled(tmp_path, prices, rows(30, classes=("a", "b")))
 
 
 def test_what_can_only_be_amounts():

@@ -29,6 +29,7 @@ from cuello.pipeline.few_labels import CV
 from cuello.pipeline.prepare import prepare
 from cuello.pipeline.sure import typical_error
 from cuello.pipeline.tasks import job_task
+from cuello.report import gather
 
 QUICK = {"kind": "plain", "hidden": (32,), "latent_dim": 6, "epochs": 40}
 PROPERTIES = ("even", "at least five", "has a loop")
@@ -245,7 +246,7 @@ def test_the_typical_error_is_that_of_held_out_labels(numbers, table):
     other = np.abs(model.predict(data.X[rest]) - data.y[rest])
     assert other.mean() == pytest.approx(found.mean, rel=0.25)
     assert (other <= found.most).mean() > 0.82
-    assert numbers.read_json("metrics.json")["said"][-1] == found.sentence()
+    assert numbers.read_json("metrics.json")["said"][-1] == f"Numbers are {found}."
     model.held_out_scores_ = np.full_like(model.held_out_scores_, np.nan)
     assert typical_error(model) is None
 
@@ -254,6 +255,17 @@ def test_numbers_are_in_the_embeddings(numbers, table):
     found = pq.read_table(numbers.path / "embeddings.parquet").to_pydict()
     assert found["label"] == load(table, **NUMBER).y.tolist()
     assert sum(found["labelled"]) == 150
+
+
+def test_the_page_knows_the_numbers_of_test_rows(numbers, table):
+    content = gather(numbers)
+    data = load(table, **NUMBER)
+    y = data.y[split(data).test]
+    arrays = numbers.read_arrays("examples.npz")
+    np.testing.assert_array_equal(content.latent.value, y[arrays["map_rows"]])
+    assert content.latent.label is None
+    row = int(arrays["worst_rows"][0])
+    assert content.galleries[2].names[0] == f"row {row}, label {y[row]:g}"
 
 
 def test_a_column_that_is_partly_empty(tmp_path):

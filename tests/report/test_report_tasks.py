@@ -11,63 +11,15 @@ from report_reading import chart_data, section
 
 from cuello.report import Measure, measures, render
 
-NUMBERS = {
-    "pca_ridge": 0.412,
-    "knn_pixels": 0.301,
-    "scratch": 0.254,
-    "frozen": 0.433,
-    "slow": 0.467,
-    "full": -0.055,
-}
-
-
-def number_rows(repeats=3):
-    rows = []
-    for method, mean in NUMBERS.items():
-        values = [mean + 0.02 * (i - (repeats - 1) / 2) for i in range(repeats)]
-        rows.append(
-            {
-                "method": method,
-                "labels": 150,
-                "repeats": repeats,
-                "r2": values,
-                "r2_mean": mean,
-                "r2_sd": 0.02,
-                "mae_mean": 43.256,
-                "mae_sd": 1.25,
-                "cv_r2_mean": None if method == "full" else mean - 0.01,
-            }
-        )
-    return rows
-
 
 @pytest.fixture(scope="module")
 def numbers():
-    base = samples.wine()
-    own = {"task": "number", "name": "diabetes", "shape": [10], "rows": {"train": 300, "test": 90}}
-    metrics = {key: value for key, value in base.metrics.items() if key != "confusion"} | {
-        "data": own,
-        "few_labels": number_rows(),
-        "scatter": {
-            "method": "slow",
-            "name": "a < b & c",
-            "true": [1.0, 2.0, float("nan"), 30.0],
-            "predicted": [1.5, 2.0, 3.0, 28.123456],
-        },
-    }
-    return replace(base, classes=(), metrics=metrics, latent=replace(base.latent, label=None))
+    return samples.numbers()
 
 
 @pytest.fixture(scope="module")
 def several():
-    base = samples.digits()
-    counts = [[[40, 10], [5, 45]], [[90, 0], [10, 0]], [[100, 0], [0, 0]]]
-    found = {"method": "slow", "names": ["even", samples.HOSTILE], "counts": counts}
-    metrics = {key: value for key, value in base.metrics.items() if key != "confusion"} | {
-        "data": {"task": "several", "properties": ["even"], "rows": {"test": 100}},
-        "properties": found,
-    }
-    return replace(base, classes=(), metrics=metrics, latent=replace(base.latent, label=None))
+    return samples.several()
 
 
 def test_numbers_are_measured_by_r2_and_the_error(numbers):
@@ -81,7 +33,7 @@ def test_numbers_are_measured_by_r2_and_the_error(numbers):
     assert "R² with 150 labels" in page
     chart = chart_data(page)["few-labels"]
     assert (chart["unit"], chart["axis"]) == ("", "R² on the test part")
-    assert [row["mean"] for row in chart["rows"]] == list(NUMBERS.values())
+    assert [row["mean"] for row in chart["rows"]] == list(samples.NUMBERS.values())
     assert [row["ours"] for row in chart["rows"]] == [False, False, False, True, True, True]
 
 
@@ -95,8 +47,17 @@ def test_predicted_beside_true_numbers(numbers):
     assert "Encoder at a slower rate" in part
 
 
+def test_points_of_the_map_have_the_colour_of_their_number(numbers, several):
+    page = render(numbers)
+    latent = chart_data(page)["latent"]
+    assert latent["value"][:4] == [0.0, None, 0.25, 0.375]
+    assert latent["label"] is None
+    assert "The colour is the label" in section(page, "latent")
+    assert "value" not in chart_data(render(several))["latent"]
+
+
 def test_one_draw_of_numbers_has_no_spread(numbers):
-    metrics = numbers.metrics | {"few_labels": number_rows(repeats=1)}
+    metrics = numbers.metrics | {"few_labels": samples.number_rows(repeats=1)}
     part = section(render(replace(numbers, metrics=metrics)), "few-labels")
     assert "±" not in part
     assert "ran once" in part

@@ -148,7 +148,7 @@ class Run:
         else:
             refuse_sure(sure, self.task)
             error = typical_error(model)
-            found = Classified(len(rows), None, "" if error is None else error.sentence()[:-1])
+            found = Classified(len(rows), None, "" if error is None else str(error))
             if isinstance(model, FewLabelClassifier):
                 head = list(self.properties)
                 cells = [[f"{p:.4f}" for p in row] for row in model.predict_proba(rows)]

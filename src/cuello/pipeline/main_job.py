@@ -291,7 +291,7 @@ class _Run:
         )
         error = typical_error(model)
         metrics |= {
-            "said": [*model.said_, *([] if error is None else [error.sentence()])],
+            "said": [*model.said_, *([] if error is None else [f"Numbers are {error}."])],
             "temperature": model.temperature_,
             "accuracy_estimate": model.accuracy_estimate_,
         }

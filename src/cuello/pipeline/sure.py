@@ -55,17 +55,17 @@ class TypicalError(NamedTuple):
     """What nine errors in ten are below."""
     labels: int
 
-    def sentence(self) -> str:
+    def __str__(self) -> str:
         """Say it.
 
         Examples
         --------
-        >>> TypicalError(43.21, 90.0, 100).sentence()
-        'Numbers are off by 43.2 on average, nine in ten by 90 or less: by 100 held-out labels.'
+        >>> str(TypicalError(43.21, 90.0, 100))
+        'off by 43.2 on average, nine in ten by 90 or less: by 100 held-out labels'
         """
         return (
-            f"Numbers are off by {self.mean:.3g} on average, nine in ten by {self.most:.3g} or "
-            f"less: by {self.labels:,} held-out labels."
+            f"off by {self.mean:.3g} on average, nine in ten by {self.most:.3g} or less: by "
+            f"{self.labels:,} held-out labels"
         )
 
 

@@ -92,12 +92,14 @@ def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentMap | None:
             f"second principal component of the codes ({second})",
         )
     labels = arrays.get("map_labels")
+    numbers = labels is not None and _are_numbers(labels) and not np.isnan(labels).all()
     return LatentMap(
         xy=xy.astype(np.float32),
         axes=axes,
         label=labels if classes else None,
         names=_names(arrays["map_rows"], None, ()),  # the class has a line of its own
         images=arrays.get("map_images"),
+        value=labels if numbers else None,
     )
 
 
@@ -126,18 +128,21 @@ def _gallery(
 def _names(
     rows: npt.NDArray[Any], labels: npt.NDArray[Any] | None, classes: tuple[str, ...]
 ) -> tuple[str, ...]:
-    numbers = labels is not None and labels.ndim == 1 and labels.dtype.kind == "f"
-    if labels is None or not (classes or numbers):
+    if labels is None or not (classes or _are_numbers(labels)):
         return tuple(f"row {row}" for row in rows)
     return tuple(
         f"row {row}, {_label(label, classes)}" for row, label in zip(rows, labels, strict=True)
     )
 
 
+def _are_numbers(labels: npt.NDArray[Any]) -> bool:
+    return labels.ndim == 1 and labels.dtype.kind == "f"
+
+
 def _label(label: Any, classes: tuple[str, ...]) -> str:
     if not label >= 0 and (classes or np.isnan(label)):
         return "unlabelled"
-    return classes[label] if classes else f"{label:g}"
+    return classes[label] if classes else f"label {label:g}"
 
 
 def _columns(config: Mapping[str, Any]) -> tuple[str, ...]:
