@@ -123,6 +123,7 @@ def test_labels_of_a_test_part_stay_where_they_say_the_same(tmp_path):
     assert found.y_test is None
     numbers = test | {"y_test": np.array([0.5, 1.5])}
     assert labelled(tmp_path, "0,2.5\n1,3\n", rows(3, **numbers), "number").y_test is not None
+    assert labelled(tmp_path, "0,u\n1,v\n", rows(3, **numbers)).y_test is None
 
 
 NUMBER, SEVERAL = "number", "several"

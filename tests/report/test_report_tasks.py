@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import replace
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_points_of_the_map_have_the_colour_of_their_number(numbers, several):
     latent = chart_data(page)["latent"]
     assert latent["value"][:4] == [0.0, None, 0.25, 0.375]
     assert latent["label"] is None
-    assert "The colour is the label" in section(page, "latent")
+    assert "The colour is the row's label" in html.unescape(section(page, "latent"))
     assert "value" not in chart_data(render(several))["latent"]
 
 
@@ -75,6 +76,13 @@ def test_properties_are_told_one_by_one(several):
     assert samples.HOSTILE not in page
     assert "Both are means over the properties" in part
     assert "scatter" not in chart_data(page)["few-labels"]
+
+
+def test_labels_that_were_not_kept_are_no_missing_classes(numbers):
+    own = {"data": numbers.metrics["data"]}
+    part = section(render(replace(numbers, metrics=own)), "few-labels")
+    assert "No classifier was trained" in part
+    assert "no classes" not in part
 
 
 def test_broken_figures_leave_a_page(numbers, several):

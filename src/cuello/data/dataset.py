@@ -91,7 +91,7 @@ class Dataset:
     def task(self) -> str:
         """What labels say: ``classes`` (also where there are none), ``several`` or ``number``."""
         y = self.y_test if self.y is None else self.y
-        if y is None or y.dtype.kind == "i":
+        if y is None or y.dtype.kind != "f":
             return "classes"
         return "number" if y.ndim == 1 else "several"
 
@@ -176,7 +176,7 @@ def labelled_rows(y: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     >>> labelled_rows(np.array([0, -1])), labelled_rows(np.array([2.5, np.nan]))
     (array([ True, False]), array([ True, False]))
     """
-    if y.dtype.kind == "i":
+    if y.dtype.kind != "f":
         return np.asarray(y != UNLABELLED)
     empty = np.isnan(y)
     return np.asarray(~(empty if y.ndim == 1 else empty.any(axis=1)))
@@ -191,7 +191,7 @@ def keep_labels(y: npt.NDArray[Any], known: npt.NDArray[np.bool_]) -> npt.NDArra
     array([-1,  0])
     """
     shown = known.reshape(-1, *[1] * (y.ndim - 1))
-    return np.where(shown, y, UNLABELLED if y.dtype.kind == "i" else np.nan)
+    return np.where(shown, y, np.nan if y.dtype.kind == "f" else UNLABELLED)
 
 
 def check_finite(X: npt.NDArray[Any], where: str, *, allow_nan: bool = False) -> None:

@@ -30,7 +30,6 @@ Codes = npt.NDArray[np.int64]
 RARE, FREQUENT = 2, 10
 """A label of at most RARE rows that is nearly one FREQUENT times as common is a typing error."""
 
-
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _TRUTH = {"true": 1, "false": 0}
 
@@ -86,7 +85,8 @@ def labelled(path: str | Path, dataset: Dataset, task: str = "auto") -> Dataset:
         found = replace(dataset, y=y, classes=(), properties=())
     else:
         codes, classes = _classes(lines, path, dataset)
-        return replace(dataset, y=codes, classes=classes, properties=())
+        y_test = dataset.y_test if dataset.task == "classes" else None
+        return replace(dataset, y=codes, y_test=y_test, classes=classes, properties=())
     notes = (*found.notes, said) if task == "auto" else found.notes
     return replace(found, y_test=found.y_test if keep else None, notes=notes)
 

@@ -62,7 +62,7 @@ def few_labels_section(content: ReportContent) -> Section:
             "axis": _axis(content),
             "unit": main.unit,
         }
-    elif content.classes:
+    elif content.classes or mapping(metrics.get("data")).get("task") in ("number", "several"):
         parts.append(paragraph("No classifier was trained in this run.", "empty"))
     else:
         text = "The data has no classes, so there is nothing for a classifier to learn."

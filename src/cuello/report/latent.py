@@ -51,7 +51,7 @@ def latent_section(content: ReportContent, *, max_bytes: int) -> Section:
         "Drag to zoom in, double-click to zoom out."
     )
     if latent.value is not None:
-        sentences.append("The colour is the label: the number that was to be learned.")
+        sentences.append("The colour is the row's label, a number.")
     if data["label"] is not None:
         sentences.append("The buttons hide and show classes.")
     body = (
