@@ -153,7 +153,7 @@ class Run:
                 head = list(self.properties)
                 cells = [[f"{p:.4f}" for p in row] for row in model.predict_proba(rows)]
             else:
-                head, cells = ["value"], [[f"{value:.6g}"] for value in model.predict(rows)]
+                head, cells = ["value"], [[_number(value)] for value in model.predict(rows)]
         names = data.row_names if data.row_names and len(data.row_names) == len(rows) else None
         lines = [[i, *([names[i]] if names else []), *row] for i, row in enumerate(cells)]
         _write_csv(out, [["row", *(["name"] if names else []), *head], *lines])
@@ -290,6 +290,11 @@ def _check_range(data: Dataset, autoencoder: Autoencoder) -> None:
             f"{data.source}: pixels go up to {brightest:g}, those of the training went up to "
             f"{trained:g}; bring them to that range."
         )
+
+
+def _number(value: float) -> str:
+    """Write what float32 holds, 7 digits, without an exponent."""
+    return np.format_float_positional(value, 7, unique=False, fractional=False, trim="-")
 
 
 def _sure(decided: int) -> str:

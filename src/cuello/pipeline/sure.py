@@ -10,6 +10,7 @@ from cuello.errors import InputError
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.confidence import tempered
 from cuello.metrics import Threshold, find_threshold
+from cuello.report.fragments import number
 
 __all__ = [
     "Classified",
@@ -60,12 +61,12 @@ class TypicalError(NamedTuple):
 
         Examples
         --------
-        >>> str(TypicalError(43.21, 90.0, 100))
-        'off by 43.2 on average, nine in ten by 90 or less: by 100 held-out labels'
+        >>> str(TypicalError(43.21, 90210.4, 100))
+        'off by 43.2 on average, nine in ten by 90,210 or less: by 100 held-out labels'
         """
         return (
-            f"off by {self.mean:.3g} on average, nine in ten by {self.most:.3g} or less: by "
-            f"{self.labels:,} held-out labels"
+            f"off by {number(self.mean)} on average, nine in ten by {number(self.most)} or less: "
+            f"by {self.labels:,} held-out labels"
         )
 
 
