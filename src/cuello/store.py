@@ -3,7 +3,7 @@
 ::
 
     config.json          options, versions, fingerprint of the data, state of the run
-    model.safetensors    weights of autoencoder and classifier
+    model.safetensors    weights of autoencoder and classifier (or regressor)
     metrics.json         what was measured
     history.jsonl        one line an epoch
     few_labels.jsonl     one line a label draw and method
@@ -32,7 +32,7 @@ from cuello import atomic
 from cuello.errors import RunError
 from cuello.estimators import Autoencoder
 from cuello.estimators.records import autoencoder_of, record_autoencoder
-from cuello.few_label import FewLabelClassifier
+from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.records import classifier_of, record_classifier
 
 __all__ = ["RunFolder"]
@@ -173,7 +173,11 @@ class RunFolder:
         except Exception as error:  # zipfile, zlib and NumPy each have their own
             raise RunError(f"{file} is damaged ({error}); run the fit again.") from error
 
-    def save_models(self, autoencoder: Autoencoder, classifier: FewLabelClassifier | None) -> None:
+    def save_models(
+        self,
+        autoencoder: Autoencoder,
+        classifier: FewLabelClassifier | FewLabelRegressor | None,
+    ) -> None:
         """Write weights, and into the configuration what rebuilds the estimators."""
         tensors = {f"autoencoder/{k}": v for k, v in autoencoder.module_.state_dict().items()}
         if classifier is not None:
@@ -206,7 +210,9 @@ class RunFolder:
                 "with trust=True (--trust)."
             )
 
-    def load_models(self, *, trust: bool = False) -> tuple[Autoencoder, FewLabelClassifier | None]:
+    def load_models(
+        self, *, trust: bool = False
+    ) -> tuple[Autoencoder, FewLabelClassifier | FewLabelRegressor | None]:
         """Rebuild the estimators; equal to the saved ones to the bit.
 
         Parameters

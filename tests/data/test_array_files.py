@@ -182,7 +182,7 @@ def test_arrays_that_cannot_be_examples(tmp_path, name):
         ({"data": np.zeros((2, 2))}, "no array named X; it holds 'data'.*np.savez"),
         ({"X": np.zeros((3, 2)), "y": [1, 2]}, "2 labels for 3 examples"),
         ({"X": np.zeros((3, 2)), "y": np.eye(3)}, "one value a row.*argmax"),
-        ({"X": np.zeros((3, 2)), "y": [0.5, 1, 2]}, "number to predict.*0.5"),
+        ({"X": np.zeros((3, 2)), "y": [0.5] * 3}, "number to predict.*0.5"),
         ({"X": np.zeros((1, 2)), "y": [np.inf]}, "number to predict"),
         ({"X": np.zeros((1, 2)), "y": [1j]}, "complex128"),
         ({"X": np.zeros((1, 2)), "y_test": [1]}, "no test examples"),

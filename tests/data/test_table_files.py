@@ -187,9 +187,9 @@ def test_the_label_is_found_by_its_name(tmp_path, name, found):
 
 
 def test_the_label_that_is_asked_for(tmp_path):
-    path = write(tmp_path / "a.csv", "a,kind,label,part\n1,u,0,1.5\n2,,1,2.5\n")
+    path = write(tmp_path / "a.csv", "a,kind,label,part\n1,u,0,1.5\n2,,1,1.5\n3,u,1,1.5\n")
     data = load(path, label_column="kind")
-    assert (data.classes, data.y.tolist()) == (("u",), [0, -1])
+    assert (data.classes, data.y.tolist()) == (("u",), [0, -1, 0])
     assert data.columns == ("a", "label", "part")
     with pytest.raises(InputError, match=r"label_column='knid' is no column of .*a\.csv.*'kind'"):
         load(path, label_column="knid")

@@ -22,6 +22,15 @@ METHODS = {
     "full": 0.913,
 }
 
+NUMBERS = {
+    "pca_ridge": 0.412,
+    "knn_pixels": 0.301,
+    "scratch": 0.254,
+    "frozen": 0.433,
+    "slow": 0.467,
+    "full": -0.055,
+}
+
 
 def empty() -> ReportContent:
     return ReportContent(
@@ -194,3 +203,56 @@ def wine() -> ReportContent:
             ),
         ),
     )
+
+
+def number_rows(repeats: int = 3) -> list[dict[str, Any]]:
+    rows = []
+    for method, mean in NUMBERS.items():
+        values = [mean + 0.02 * (i - (repeats - 1) / 2) for i in range(repeats)]
+        rows.append(
+            {
+                "method": method,
+                "labels": 150,
+                "repeats": repeats,
+                "r2": values,
+                "r2_mean": mean,
+                "r2_sd": 0.02,
+                "mae_mean": 43.256,
+                "mae_sd": 1.25,
+                "cv_r2_mean": None if method == "full" else mean - 0.01,
+            }
+        )
+    return rows
+
+
+def numbers() -> ReportContent:
+    """Draw a table whose labels are numbers."""
+    pairs = {"true": [1.0, 2.0, float("nan"), 30.0], "predicted": [1.5, 2.0, 3.0, 28.123456]}
+    own = {"task": "number", "name": "diabetes", "shape": [10], "rows": {"train": 300, "test": 90}}
+    base = wine()
+    assert base.latent is not None
+    value = np.arange(len(base.latent.xy)) / 8.0
+    value[1] = np.nan
+    return _without_classes(
+        replace(base, latent=replace(base.latent, value=value)),
+        data=own,
+        few_labels=number_rows(),
+        scatter={"method": "slow", "name": "a < b & c", **pairs},
+    )
+
+
+def several() -> ReportContent:
+    """Draw digits whose labels are three properties."""
+    counts = [[[40, 10], [5, 45]], [[90, 0], [10, 0]], [[100, 0], [0, 0]]]
+    return _without_classes(
+        digits(),
+        data={"task": "several", "properties": ["even"], "rows": {"test": 100}},
+        properties={"method": "slow", "names": ["even", HOSTILE], "counts": counts},
+    )
+
+
+def _without_classes(content: ReportContent, **metrics: Any) -> ReportContent:
+    rest = {key: value for key, value in content.metrics.items() if key != "confusion"}
+    assert content.latent is not None
+    latent = replace(content.latent, label=None)
+    return replace(content, classes=(), metrics=rest | metrics, latent=latent)

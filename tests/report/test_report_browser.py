@@ -64,6 +64,24 @@ def test_every_chart_is_drawn_with_all_its_data(visit: Visits, digits: ReportCon
     made.quiet()
 
 
+def test_predicted_numbers_are_drawn_beside_the_true_ones(visit: Visits) -> None:
+    made = visit(samples.numbers())
+    assert made.count("#scatter-chart .scatterlayer .point") == 3
+    title = made.page.locator("#scatter-chart .xtitle").text_content()
+    assert title == "true a < b & c"
+    assert made.count("#few-labels-chart .errorbar") == 6
+    assert made.count("#latent-chart .colorbar") == 1
+    div = made.page.locator("#latent-chart")
+    div.focus()
+    told = []
+    for _ in range(178):
+        div.press("ArrowRight")
+        told.append(made.page.locator("#card p").last.text_content())
+    assert sorted(told)[-1] == "unlabelled"
+    assert {"0", "0.25", "22.12"} <= set(told)
+    made.quiet()
+
+
 def test_only_harmless_buttons(visit: Visits, digits: ReportContent) -> None:
     made = visit(digits)
     titles = made.page.evaluate(

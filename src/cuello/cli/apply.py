@@ -59,18 +59,22 @@ def classify(
     skip_bad: SkipOption = False,
     trust: TrustOption = False,
     sure: Annotated[
-        float, typer.Option("--sure", help="How often a class that is not 'not sure' is right.")
-    ] = 0.95,
+        float | None,
+        typer.Option(
+            "--sure",
+            help="For classes: how often one that is not 'not sure' is right.",
+            show_default="0.95",
+        ),
+    ] = None,
 ) -> None:
-    """Write the class of every row, its probability, and where it is not sure, to CSV."""
+    """Write what labels say of every row to CSV: a class, how sure; properties; or a number."""
     with importing():
         from cuello.pipeline.sure import check_sure
-    check_sure(sure)
+    check_sure(0.95 if sure is None else sure)
     to = expanded(to)
     opened, rows = opened_and_read("classify", run, data, to, skip_bad=skip_bad, trust=trust)
     found = opened.classify(rows, to, sure=sure)
-    counts = f"{found.rows:,} rows, {found.not_sure:,} of them not sure"
-    out.print(f"{counts} ({found.said}): {to}", soft_wrap=True)
+    out.print(f"{found.summary()}: {to}", soft_wrap=True)
 
 
 def _apply(what: str, run: Path, data: str, to: Path, *, skip_bad: bool, trust: bool) -> None:

@@ -28,7 +28,7 @@ CHOICES = {
     "scaling": ("auto", "minmax", "none", "standard", "symmetric"),
     "schedule": ("constant", "constant_linear", "cosine", "linear", "step", "adaptive"),
     "shuffle": ("always", "once", "never"),
-    "task": ("auto", "binary", "classes"),
+    "task": ("auto", "binary", "classes", "number", "several"),
 }  # fmt: skip
 """What may follow an option, by its name."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -16,6 +16,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from cuello.report import Measure
 
 __all__ = ["Bars", "complain", "out", "table_of_methods"]
 
@@ -70,34 +73,49 @@ class Bars:
         self._progress.print(text, soft_wrap=True)
 
 
-def _spread(row: dict[str, Any]) -> str:
-    return f" ± {100 * row['accuracy_sd']:.2f}" if row["repeats"] > 1 else ""
+def _figures(row: dict[str, Any], main: Measure, second: Measure) -> tuple[str, str, str]:
+    if main.unit != "%":
+        return main.text(row), second.text(row), main.text(row, inside=True)
+    inside = row[f"cv_{main.key}_mean"]
+    spread = f" ± {100 * row[f'{main.key}_sd']:.2f}" if row["repeats"] > 1 else ""
+    return (
+        f"{100 * row[f'{main.key}_mean']:.2f}{spread}",
+        f"{row[f'{second.key}_mean']:.3f}",
+        "-" if inside is None else f"{100 * inside:.1f}",
+    )
 
 
 def table_of_methods(metrics: dict[str, Any]) -> Table:
     """Return the few-label results as a table."""
-    from cuello.report import method_name
+    from cuello.report import measures, method_name
 
-    table = Table(title=f"accuracy on the {metrics['evaluated_on']}")
+    main, second = measures(metrics)
+    table = Table(title=f"{main.name} on the {metrics['evaluated_on']}")
+    numbers = second.key == "mae"
+    unit = main.unit or main.name
     # The names of the methods fit into 80 columns beside these, but not beside longer ones.
-    for name in ("method", "labels", "accuracy, %", "macro F1", "inside the\nlabels, %"):
+    head = (
+        "method",
+        "labels",
+        f"{main.name}, {main.unit}" if main.unit else main.name,
+        "error" if numbers else second.name,
+        f"inside the\nlabels, {unit}",
+    )
+    for name in head:
         table.add_column(name, justify="left" if name == "method" else "right", overflow="fold")
     for row in metrics["few_labels"]:
-        inside = row["cv_accuracy_mean"]
         chosen = row["method"] == metrics["best_method"]
         table.add_row(
             method_name(row, metrics) + (" *" if chosen else ""),
             str(row["labels"]),
-            f"{100 * row['accuracy_mean']:.2f}{_spread(row)}",
-            f"{row['macro_f1_mean']:.3f}",
-            "-" if inside is None else f"{100 * inside:.1f}",
+            *_figures(row, main, second),
             style="bold" if chosen else None,
         )
     repeats = metrics["few_labels"][0]["repeats"]
     why = "of the four networks, the one that cross-validation inside the labelled rows chose"
     if metrics.get("mode"):
         why = "the mode that was asked for"
-    table.caption = (
-        f"mean ± standard deviation over {repeats} label draws; " if repeats > 1 else ""
-    ) + f"* {why}; kept for `cuello classify`"
+    told = "error: mean absolute error; " if numbers else ""
+    spread = f"mean ± standard deviation over {repeats} label draws; " if repeats > 1 else ""
+    table.caption = f"{told}{spread}* {why}; kept for `cuello classify`"
     return table

@@ -38,7 +38,8 @@ def fit(
         str | None,
         _option(
             "--labels",
-            help="How many labels to keep, 'all', or a CSV of file-or-row,label.",
+            help="How many labels to keep, 'all', or a CSV of file-or-row,label; for several "
+            "properties of 0 and 1: file-or-row,NAME,NAME.",
             panel=_DATA,
         ),
     ] = None,
@@ -62,7 +63,11 @@ def fit(
     ] = None,
     label_column: Annotated[
         str | None,
-        _option("--label-column", help="Column of a table that holds the labels.", panel=_DATA),
+        _option(
+            "--label-column",
+            help="Column of a table that holds the labels; A,B,C for columns of 0 and 1.",
+            panel=_DATA,
+        ),
     ] = None,
     skip_bad: Annotated[
         bool, _option("--skip-bad", help="Leave unreadable files out and list them.", panel=_DATA)
@@ -253,7 +258,7 @@ def fit(
         ),
     ] = False,
 ) -> None:
-    """Train on all rows without labels, then classify with the few labels there are."""
+    """Train on all rows without labels, then learn from the few labels there are."""
     flags = given(context)
     left = [argument for argument in (data, *context.args) if argument is not None]
     if resume is not None:

@@ -81,6 +81,7 @@ def _facts(config: dict[str, Any]) -> Table:
         "rows": ", ".join(f"{count:,} {part}" for part, count in data["rows"].items()),
         "shape of a row": " x ".join(map(str, data["shape"])),
         "classes": ", ".join(data["classes"]) or "none",
+        **_labels(data),
         "model": ", ".join(
             f"{name}={value}" + (f" ({chosen[name]})" if value == "auto" and name in chosen else "")
             for name, value in config["job"]["model"].items()
@@ -93,6 +94,13 @@ def _facts(config: dict[str, Any]) -> Table:
     for name, value in facts.items():
         table.add_row(name, value)
     return table
+
+
+def _labels(data: dict[str, Any]) -> dict[str, str]:
+    task = data.get("task", "classes")
+    if task == "several":
+        return {"properties": ", ".join(data["properties"])}
+    return {"labels": "numbers"} if task == "number" else {}
 
 
 @contextmanager

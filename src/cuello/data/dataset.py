@@ -12,7 +12,18 @@ import numpy.typing as npt
 
 from cuello.errors import DataError
 
-__all__ = ["UNLABELLED", "Dataset", "check_finite", "constant_columns"]
+__all__ = [
+    "TASKS",
+    "UNLABELLED",
+    "Dataset",
+    "check_finite",
+    "constant_columns",
+    "keep_labels",
+    "labelled_rows",
+]
+
+TASKS = ("auto", "binary", "classes", "number", "several")
+"""How labels can be read; ``auto``: as what they leave no doubt of."""
 
 UNLABELLED = -1
 """Label code of a row whose class is not known (scikit-learn's semi-supervised convention)."""
@@ -27,11 +38,15 @@ class Dataset:
     X : ndarray of shape (n, features), (n, height, width) or (n, channels, height, width)
         The examples. Images keep their stored type (``uint8`` in 0..255); tables are ``float32``
         and may hold NaN where a cell was empty (see :meth:`filled`).
-    y : ndarray of shape (n,), int64, or None
-        Codes into ``classes``; ``UNLABELLED`` (-1) where a row has no label. None: there are
-        no labels at all.
+    y : ndarray or None
+        Labels, of one of three kinds (see :attr:`task`). Classes: (n,), int64, codes into
+        ``classes``, ``UNLABELLED`` (-1) where a row has no label. Numbers: (n,), float64, NaN where
+        a row has none. Several properties: (n, properties), float64 of 0 and 1, a row of NaN where
+        there is no label. None: there are no labels at all.
     classes : tuple of str
         Names of the classes; ``y == i`` means ``classes[i]``.
+    properties : tuple of str
+        Names of the properties, one a column of ``y``.
     name : str
         Short name, used for titles and folders.
     source : str
@@ -48,12 +63,13 @@ class Dataset:
     """
 
     X: npt.NDArray[Any]
-    y: npt.NDArray[np.int64] | None = None
+    y: npt.NDArray[Any] | None = None
     classes: tuple[str, ...] = ()
+    properties: tuple[str, ...] = ()
     name: str
     source: str
     X_test: npt.NDArray[Any] | None = None
-    y_test: npt.NDArray[np.int64] | None = None
+    y_test: npt.NDArray[Any] | None = None
     row_names: tuple[str, ...] | None = None
     encoding: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -70,6 +86,19 @@ class Dataset:
     def is_image(self) -> bool:
         """Whether an example has a height and a width."""
         return self.X.ndim > 2
+
+    @property
+    def task(self) -> str:
+        """What labels say: ``classes`` (also where there are none), ``several`` or ``number``."""
+        y = self.y_test if self.y is None else self.y
+        if y is None or y.dtype.kind != "f":
+            return "classes"
+        return "number" if y.ndim == 1 else "several"
+
+    @property
+    def labelled(self) -> npt.NDArray[np.bool_]:
+        """Which rows of ``X`` have a label, (n,)."""
+        return np.zeros(len(self), dtype=bool) if self.y is None else labelled_rows(self.y)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -137,6 +166,32 @@ class Dataset:
                 f"{self.source}: column {', '.join(named)}{' and more' * (len(empty) > 5)} is "
                 "empty in every training row, so there is no median to fill in; drop that column."
             )
+
+
+def labelled_rows(y: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Say which rows have a label, (n,), whatever labels say (see :class:`Dataset`).
+
+    Examples
+    --------
+    >>> labelled_rows(np.array([0, -1])), labelled_rows(np.array([2.5, np.nan]))
+    (array([ True, False]), array([ True, False]))
+    """
+    if y.dtype.kind != "f":
+        return np.asarray(y != UNLABELLED)
+    empty = np.isnan(y)
+    return np.asarray(~(empty if y.ndim == 1 else empty.any(axis=1)))
+
+
+def keep_labels(y: npt.NDArray[Any], known: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """Return labels with all but the known rows unlabelled.
+
+    Examples
+    --------
+    >>> keep_labels(np.array([1, 0]), np.array([False, True]))
+    array([-1,  0])
+    """
+    shown = known.reshape(-1, *[1] * (y.ndim - 1))
+    return np.where(shown, y, np.nan if y.dtype.kind == "f" else UNLABELLED)
 
 
 def check_finite(X: npt.NDArray[Any], where: str, *, allow_nan: bool = False) -> None:

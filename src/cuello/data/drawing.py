@@ -1,16 +1,18 @@
-"""Which rows to label, or to pretend are the only labelled ones: evenly over the classes."""
+"""Which rows to label, or to pretend are the only labelled ones: evenly over classes, or any."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cuello.data.dataset import labelled_rows
 from cuello.data.readers.base import listed
 from cuello.errors import InputError
 
-__all__ = ["draw"]
+__all__ = ["draw", "draw_any"]
 
 
 def draw(
@@ -58,6 +60,43 @@ def draw(
     return np.sort(np.concatenate(chosen))
 
 
+def draw_any(
+    y: npt.NDArray[Any], count: int, rng: np.random.Generator, *, fewest: int
+) -> npt.NDArray[np.intp]:
+    """Draw labelled rows at random, where labels are no classes.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,) or (n, properties)
+        NaN where unlabelled.
+    count : int
+        How many rows.
+    rng : numpy.random.Generator
+    fewest : int
+        How many are needed to learn from.
+
+    Returns
+    -------
+    ndarray of int, shape (count,)
+        Positions in ``y``, ascending.
+
+    Raises
+    ------
+    InputError
+        If there are fewer labelled rows than ``count``, or ``count`` is below ``fewest``.
+
+    Examples
+    --------
+    >>> draw_any(np.array([0.5, np.nan, 2.0]), 2, np.random.default_rng(0), fewest=2)
+    array([0, 2])
+    """
+    rows = np.flatnonzero(labelled_rows(y))
+    if count < fewest:
+        raise InputError(f"{count} labels are too few to learn from; draw {fewest} or more.")
+    _check_count(count, len(rows))
+    return np.sort(rng.choice(rows, size=count, replace=False))
+
+
 def _check_draw(count: int, rows: list[npt.NDArray[np.intp]], classes: Sequence[str]) -> None:
     labelled = sum(map(len, rows))
     without = [name for name, members in zip(classes, rows, strict=True) if not len(members)]
@@ -71,6 +110,10 @@ def _check_draw(count: int, rows: list[npt.NDArray[np.intp]], classes: Sequence[
             f"no row is labelled {listed(map(repr, without))} among those to draw from; every "
             "class needs at least one."
         )
+    _check_count(count, labelled)
+
+
+def _check_count(count: int, labelled: int) -> None:
     if count > labelled:
         raise InputError(
             f"{count} labels were asked for, but only {labelled} rows have one; draw {labelled} "

@@ -1,40 +1,94 @@
-"""A few labels for many rows: read from a CSV of ``row,label``, or drawn from known ones."""
+"""A few labels for many rows: read from a CSV of ``row,label``, or drawn from known ones.
+
+With ``row,property,property,...`` below names, a row has several properties, each 0 or 1.
+"""
 
 from __future__ import annotations
 
-import csv
 import difflib
-import io
 import itertools
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from cuello.data.dataset import UNLABELLED, Dataset
-from cuello.data.drawing import draw
-from cuello.data.readers.base import content, listed, reading
-from cuello.data.readers.separated import separator
+from cuello.data.drawing import draw, draw_any
+from cuello.data.label_lines import Line, parse, refuse_empty
+from cuello.data.readers.base import listed
+from cuello.data.readers.targets import are_amounts
 from cuello.data.spelling import folded, is_typo, whole
 from cuello.errors import DataError
 
-__all__ = ["draw", "read"]
+__all__ = ["draw", "draw_any", "labelled", "read"]
 
 Codes = npt.NDArray[np.int64]
 
 RARE, FREQUENT = 2, 10
 """A label of at most RARE rows that is nearly one FREQUENT times as common is a typing error."""
 
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_TRUTH = {"true": 1, "false": 0}
 
-@dataclass(frozen=True)
-class _Line:
-    number: int
-    row: int
-    label: str
+
+def labelled(path: str | Path, dataset: Dataset, task: str = "auto") -> Dataset:
+    """Return data with the labels of a CSV, which replace those it has.
+
+    Parameters
+    ----------
+    path : str or Path
+        See :func:`read`; for several properties each line has a cell for each, 0 or 1, and the
+        first line names them.
+    dataset : Dataset
+        Labels of a test part stay, where they say the same.
+    task : str
+        One of :data:`cuello.data.dataset.TASKS`. ``auto``: several where the first line names two
+        properties or more; numbers where the data has no classes and they can be none (see
+        :func:`cuello.data.load`); classes otherwise.
+
+    Raises
+    ------
+    DataError
+        With the number of the line, for what :func:`read` refuses, what is no number, and what is
+        neither 0 nor 1.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> rows = Dataset(X=np.zeros((3, 2)), name="demo", source="here")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder) / "labels.csv"
+    ...     _ = file.write_text("row,even,loop\\n2,1,0\\n0,0,0\\n")
+    ...     found = labelled(file, rows)
+    >>> found.task, found.properties, found.y[2]
+    ('several', ('even', 'loop'), array([1., 0.]))
+    """
+    path = Path(path)
+    header, lines = parse(path, dataset, task)
+    same = dataset.task if dataset.y_test is not None else None
+    if len(header) > 2:
+        y: npt.NDArray[np.float64] = np.full((len(dataset), len(header) - 1), np.nan)
+        for line in _unique(lines, path, dataset):
+            y[line.row] = [_property(line, k, header, path) for k in range(len(line.cells))]
+        keep = same == "several" and dataset.properties == header[1:]
+        said = f"{path}: {y.shape[1]} columns of 0 and 1: the task is 'several' (--task)"
+        found = replace(dataset, y=y, classes=(), properties=header[1:])
+    elif task == "number" or (task == "auto" and not dataset.classes and _amounts(lines)):
+        y = np.full(len(dataset), np.nan)
+        for line in _unique(lines, path, dataset):
+            y[line.row] = _number(line, path)
+        keep = same == "number"
+        said = f"{path}: labels are amounts, no classes: the task is 'number' (--task)"
+        found = replace(dataset, y=y, classes=(), properties=())
+    else:
+        codes, classes = _classes(lines, path, dataset)
+        y_test = dataset.y_test if dataset.task == "classes" else None
+        return replace(dataset, y=codes, y_test=y_test, classes=classes, properties=())
+    notes = (*found.notes, said) if task == "auto" else found.notes
+    return replace(found, y_test=found.y_test if keep else None, notes=notes)
 
 
 def read(path: str | Path, dataset: Dataset) -> tuple[Codes, tuple[str, ...]]:
@@ -75,7 +129,12 @@ def read(path: str | Path, dataset: Dataset) -> tuple[Codes, tuple[str, ...]]:
     (array([ 0, -1,  2, -1]), ('@', 'A', 'B'))
     """
     path = Path(path)
-    lines = _parse(path, dataset)
+    return _classes(parse(path, dataset, "classes")[1], path, dataset)
+
+
+def _classes(lines: list[Line], path: Path, dataset: Dataset) -> tuple[Codes, tuple[str, ...]]:
+    for line in lines:
+        refuse_empty(line, ("", str(UNLABELLED)), path)
     labels = _unique(lines, path, dataset)
     if dataset.classes:
         classes = dataset.classes
@@ -90,101 +149,36 @@ def read(path: str | Path, dataset: Dataset) -> tuple[Codes, tuple[str, ...]]:
     return codes, classes
 
 
-def _parse(path: Path, dataset: Dataset) -> list[_Line]:
-    if not path.is_file():
-        raise DataError(f"{path} does not exist or is no file; give a CSV of row,label.")
-    raw = content(path)
-    with reading(path):
-        text = raw.decode("utf-8-sig")
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator(text), strict=True)
-        cells = [(rows.line_num, [cell.strip() for cell in row]) for row in rows if any(row)]
-    find = _Rows(dataset)
-    if cells and find.is_header(cells[0][1]):
-        cells = cells[1:]
-    if not cells:
-        raise DataError(f"{path} holds no labels; write lines of row,label, for example 0,cat.")
-    return [_line(number, row, find, path) for number, row in cells]
+def _amounts(lines: list[Line]) -> bool:
+    texts = [line.label for line in lines]
+    if not all(_NUMBER.fullmatch(text) for text in texts):
+        return False
+    return are_amounts(np.array([float(text) for text in texts]))
 
 
-def _line(number: int, cells: list[str], find: _Rows, path: Path) -> _Line:
-    if len(cells) != 2:
+def _number(line: Line, path: Path) -> float:
+    value = float(line.label) if _NUMBER.fullmatch(line.label) else float("nan")
+    if not np.isfinite(value):
         raise DataError(
-            f"{path}, line {number}: {len(cells)} cells, but a line is row,label; put quotes "
-            "around a cell that holds the separator."
+            f"{path}, line {line.number}: {line.label!r} is no number, such as 12.5; correct it, "
+            "leave the line out, or learn classes with task='classes' (--task)."
         )
-    if cells[1] in ("", str(UNLABELLED)):
+    return value
+
+
+def _property(line: Line, column: int, header: tuple[str, ...], path: Path) -> float:
+    cell = line.cells[column]
+    value = _TRUTH.get(cell.casefold(), whole(cell))
+    if value not in (0, 1):
         raise DataError(
-            f"{path}, line {number}: the label of {cells[0]!r} is empty; leave the line out if the "
-            "row is unlabelled."
+            f"{path}, line {line.number}: {header[column + 1]!r} is {cell!r}, but a property is 0 "
+            "or 1; one class of many goes into a file of row,label."
         )
-    row = find(cells[0])
-    if row is None:
-        raise DataError(f"{path}, line {number}: {find.complaint(cells[0])}")
-    return _Line(number, row, cells[1])
+    return float(value)
 
 
-class _Rows:
-    """Finds rows by name, by the last part of the name where it is unique, or by number."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.count = len(dataset)
-        names = dataset.row_names or ()
-        self.by_name = {name: i for i, name in enumerate(names)}
-        self.by_base: dict[str, list[int]] = defaultdict(list)
-        for i, name in enumerate(names):
-            self.by_base[PurePosixPath(name).name].append(i)
-
-    def __call__(self, cell: str) -> int | None:
-        name = self._clean(cell)
-        if name in self.by_name:
-            return self.by_name[name]
-        same_base = self.by_base.get(name, [])
-        if len(same_base) == 1:
-            return same_base[0]
-        return int(name) if _is_row(name) and int(name) < self.count else None
-
-    def is_header(self, cells: list[str]) -> bool:
-        """Whether the first line is a header, and not a row with a mistake in its name."""
-        name = self._clean(cells[0])
-        if self(name) is not None or re.fullmatch(r"[+-]?\d+(\.\d*)?", name):
-            return False
-        like_a_name = "/" in name or "." in name
-        return not (self.by_name and (like_a_name or self._near(name)))
-
-    def complaint(self, cell: str) -> str:
-        """Say why a cell names no row, and which one is near."""
-        if re.fullmatch(r"[+-]?\d+", cell):
-            return f"row {cell} does not exist; rows are 0 to {self.count - 1}."
-        same_base = self.by_base.get(self._clean(cell), [])
-        if len(same_base) > 1:
-            return f"{len(same_base)} rows are named {cell!r}; write the path within the folder."
-        if not self.by_name:
-            return f"{cell!r} is no row number; rows of this data are 0 to {self.count - 1}."
-        near = self._near(self._clean(cell))
-        hint = f"; did you mean {near[0]!r}?" if near else f" or number 0 to {self.count - 1}."
-        return f"no row is named {cell!r}{hint}"
-
-    def _near(self, name: str) -> list[str]:
-        # difflib is slow: with many names only those that begin or end alike are compared.
-        names: Iterable[str] = self.by_name
-        if len(self.by_name) > 5000:
-            ends = (name[:3], PurePosixPath(name).stem[-3:])
-            alike = (n for n in self.by_name if n.startswith(ends[0]) or ends[1] in n)
-            names = itertools.islice(alike, 5000)
-        return difflib.get_close_matches(name, list(names), n=1, cutoff=0.7)
-
-    def _clean(self, cell: str) -> str:
-        if cell in self.by_name:
-            return cell
-        return cell.replace("\\", "/").removeprefix("./")
-
-
-def _is_row(text: str) -> bool:
-    return bool(re.fullmatch(r"[0-9]{1,15}", text))
-
-
-def _unique(lines: list[_Line], path: Path, dataset: Dataset) -> list[_Line]:
-    first: dict[int, _Line] = {}
+def _unique(lines: list[Line], path: Path, dataset: Dataset) -> list[Line]:
+    first: dict[int, Line] = {}
     for line in lines:
         earlier = first.setdefault(line.row, line)
         if earlier.label != line.label:
@@ -196,7 +190,7 @@ def _unique(lines: list[_Line], path: Path, dataset: Dataset) -> list[_Line]:
     return list(first.values())
 
 
-def _known_class(line: _Line, classes: tuple[str, ...], path: Path) -> int:
+def _known_class(line: Line, classes: tuple[str, ...], path: Path) -> int:
     if line.label in classes:
         return classes.index(line.label)
     value = whole(line.label)
@@ -212,7 +206,7 @@ def _known_class(line: _Line, classes: tuple[str, ...], path: Path) -> int:
     )
 
 
-def _refuse_variants(lines: list[_Line], path: Path) -> None:
+def _refuse_variants(lines: list[Line], path: Path) -> None:
     """Refuse two spellings of what must be one class, where the labels alone define the classes."""
     counts = Counter(line.label for line in lines)
     first = {line.label: line.number for line in reversed(lines)}

@@ -5,12 +5,16 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cuello.data import sets
-from cuello.data.dataset import Dataset
+from cuello.data.dataset import TASKS, Dataset
 from cuello.data.readers import Options, format_of
+from cuello.data.readers.base import listed
 from cuello.errors import DataError, InputError, unknown
 
 __all__ = ["load"]
@@ -21,6 +25,7 @@ def load(
     *,
     image_size: int | tuple[int, int] | None = None,
     label_column: str | None = None,
+    task: str | None = "auto",
     skip_bad: bool = False,
     encoding: Mapping[str, Any] | None = None,
     offline: bool = False,
@@ -38,8 +43,13 @@ def load(
     image_size : int or (int, int), optional
         Height and width to bring image files to; one number for a square.
     label_column : str, optional
-        Column of a table that holds the labels. Default: one named label, class, target or y.
-        ``""``: no column does.
+        Column of a table that holds the labels, or several columns of 0 and 1 with commas between
+        them. Default: one named label, class, target or y. ``""``: no column does.
+    task : str or None, default "auto"
+        What labels say: ``classes`` or ``binary``, ``number``, or ``several`` properties of 0 and
+        1. ``auto``: several for several columns; numbers where one in ten or more is not whole, and
+        there are more than 50 different values, or fewer than three rows for each; otherwise
+        classes. None: labels are not read.
     skip_bad : bool, default False
         Leave out image files and table rows that cannot be read, and say so in the notes.
     encoding : mapping, optional
@@ -67,9 +77,16 @@ def load(
     options = Options(
         image_size=_size(image_size),
         label_column=label_column,
+        task=task,
         skip_bad=skip_bad,
         encoding=_known_encoding(encoding),
     )
+    if task not in (None, *TASKS):
+        raise unknown("task", task, TASKS)
+    return _as_task(_read(spec, options, offline), task)
+
+
+def _read(spec: str | Path, options: Options, offline: bool) -> Dataset:
     name, _, part = spec.partition(":") if isinstance(spec, str) else ("", "", "")
     if name in sets.names():
         _check_options(f"data set {name!r}", frozenset(), "", options)
@@ -78,6 +95,32 @@ def load(
     found = format_of(path)
     _check_options(str(path), found.takes, found.encoding, options)
     return found.read(path, options)
+
+
+def _as_task(data: Dataset, task: str | None) -> Dataset:
+    """Return data with labels that are only known as classes as numbers, if those are wanted."""
+    if task not in ("number", "several") or data.task == task or not data.classes:
+        return data
+    if task == "several":
+        raise DataError(
+            f"{data.source} has one label a row; task='several' (--task) needs columns of 0 and 1, "
+            "one a property."
+        )
+    try:
+        values = np.array([float(name) for name in data.classes])
+    except ValueError:
+        values = np.full(1, np.nan)
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"{data.source}: the labels are no numbers ({listed(map(repr, data.classes), 3)}), and "
+            "task='number' (--task) learns numbers; use task='auto', or pass a CSV of "
+            "file-or-row,number as labels."
+        )
+    y, y_test = (
+        None if part is None else np.where(part >= 0, values[part], np.nan)
+        for part in (data.y, data.y_test)
+    )
+    return replace(data, y=y, y_test=y_test, classes=())
 
 
 def _load_named(named: sets.NamedSet, part: str, offline: bool) -> Dataset:

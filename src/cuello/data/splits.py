@@ -35,6 +35,8 @@ def split(
 ) -> Split:
     """Divide the rows, a class at a time where classes are known.
 
+    Where labels are no classes, rows with and without a label are divided alike.
+
     Parameters
     ----------
     data : Dataset
@@ -65,7 +67,9 @@ def split(
             "their sum must be below 1."
         )
     rng = np.random.default_rng(random_state)
-    groups = np.zeros(len(data), dtype=np.int64) if data.y is None else data.y
+    has_classes = data.y is not None and data.task == "classes"
+    groups = data.y if has_classes else data.labelled.astype(np.int64)
+    assert groups is not None
     order = rng.permutation(len(data))
     # Row i of its class gets the rank (i + u) / class size, with one random u in [0, 1) a class:
     # cutting all rows by rank takes the same share of every class, and exactly the asked number of
@@ -96,7 +100,7 @@ def split(
     )
 
 
-def part(data: Dataset, rows: Rows | None) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64] | None]:
+def part(data: Dataset, rows: Rows | None) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
     """Return the examples and labels of a part; None is the official test part."""
     if rows is None:
         assert data.X_test is not None

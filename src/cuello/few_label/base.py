@@ -265,6 +265,27 @@ class Mode(ABC):
                 "(NaN after their end); use mode='auto', or cut or fill them."
             )
 
+    def check_task(self, task: str, *, classes: bool) -> None:
+        """Refuse a task that it cannot learn, before anything is trained.
+
+        Parameters
+        ----------
+        task : str
+            Its name.
+        classes : bool
+            Whether it gives each row one class.
+
+        Raises
+        ------
+        InputError
+            If it does not, and the mode learns nothing else.
+        """
+        if self.only_classes and not classes:
+            raise InputError(
+                f"mode={self.name!r} passes classes on from row to row, and task={task!r} has "
+                "none; use mode='slow'."
+            )
+
     def check(self, problem: Problem) -> None:  # noqa: B027
         """Refuse a value of its own options that is not allowed, before anything is trained.
 

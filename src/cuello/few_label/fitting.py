@@ -194,11 +194,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         return mode
 
     def _check_mode(self, mode: Mode, X: Array) -> None:
-        if mode.only_classes and not isinstance(self.task_, OneClass):
-            raise InputError(
-                f"mode={mode.name!r} passes classes on from row to row, and "
-                f"task={self.task_.name!r} has none; use mode='slow'."
-            )
+        mode.check_task(self.task_.name, classes=isinstance(self.task_, OneClass))
         mode.check_rows(X)
         mode.check(
             Problem(

@@ -12,14 +12,14 @@ from torch import Tensor
 from cuello.estimators import Autoencoder
 from cuello.estimators.records import Record, Weights
 from cuello.few_label.base import MODES
-from cuello.few_label.estimator import FewLabelClassifier
-from cuello.few_label.task import TASKS, Classes
+from cuello.few_label.estimator import FewLabelClassifier, FewLabelRegressor
+from cuello.few_label.task import TASKS, Classes, Number
 from cuello.metrics import Interval
 
 __all__ = ["classifier_of", "record_classifier"]
 
 
-def record_classifier(model: FewLabelClassifier) -> Record:
+def record_classifier(model: FewLabelClassifier | FewLabelRegressor) -> Record:
     """Return everything but the weights and the autoencoder."""
     check_is_fitted(model, "module_")
     params = model.get_params(deep=False)
@@ -28,7 +28,7 @@ def record_classifier(model: FewLabelClassifier) -> Record:
         "params": params | {"learning_rates": list(params["learning_rates"])},
         "mode": model.mode_,
         "task": {"name": model.task_.name} | asdict(model.task_),
-        "classes": model.classes_.tolist(),
+        "classes": model.classes_.tolist() if isinstance(model, FewLabelClassifier) else [],
         "chosen": model.chosen_,
         "cv_scores": list(model.cv_scores_.items()),
         "said": list(model.said_),
@@ -43,17 +43,19 @@ def classifier_of(
     autoencoder: Autoencoder,
     held_out: Tensor | None = None,
     held_out_labels: Tensor | None = None,
-) -> FewLabelClassifier:
+) -> FewLabelClassifier | FewLabelRegressor:
     """Rebuild what :func:`record_classifier` says, with weights, and scores of held-out rows.
 
     A record of before there were temperatures and labels of held-out rows has none.
     """
-    model = FewLabelClassifier(**record["params"])
+    # A folder of before there were tasks holds a softmax.
+    task = dict(record.get("task", {"name": Classes.name, "outputs": len(record["classes"])}))
+    kind = FewLabelRegressor if task["name"] == Number.name else FewLabelClassifier
+    model: FewLabelClassifier | FewLabelRegressor = kind(**record["params"])
+    if isinstance(model, FewLabelClassifier):
+        model.classes_ = np.asarray(record["classes"])
     model.autoencoder_ = autoencoder
     model.n_features_in_ = autoencoder.n_features_in_
-    model.classes_ = np.asarray(record["classes"])
-    # A folder of before there were tasks holds a softmax.
-    task = dict(record.get("task", {"name": Classes.name, "outputs": len(model.classes_)}))
     model.task_ = TASKS[task.pop("name")](**task)
     model.mode_ = record.get("mode", model.mode)
     model.chosen_ = record["chosen"]

@@ -18,9 +18,12 @@ from cuello.errors import CuelloWarning, InputError, unknown
 from cuello.estimators.inputs import class_codes
 from cuello.few_label.task import HEAD_LOSSES, TASKS, Binary, Classes, Number, Several, Task
 
-__all__ = ["Targets", "read_classes", "read_numbers"]
+__all__ = ["CONSTANT", "Targets", "read_classes", "read_numbers"]
 
 Array = npt.NDArray[Any]
+
+CONSTANT = "property [0-9, ]+ is the same in every labelled row"
+"""How the warning of such a property begins, for whoever says it by name."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,13 +15,20 @@ from cuello.data import Dataset, load
 from cuello.data.sequences import pad
 from cuello.errors import InputError, RunError
 from cuello.estimators import Autoencoder
-from cuello.few_label import FewLabelClassifier
+from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.metrics import NOT_SURE, decide, row_errors
 from cuello.networks import SEQUENCES
 from cuello.pipeline.prepare import explain_empty_text
 from cuello.pipeline.results import write_embeddings
 from cuello.pipeline.suggest import Suggestion, suggestions
-from cuello.pipeline.sure import Classified, check_sure, say_sure, sure_from
+from cuello.pipeline.sure import (
+    Classified,
+    check_sure,
+    refuse_sure,
+    say_sure,
+    sure_from,
+    typical_error,
+)
 from cuello.store import RunFolder
 
 __all__ = ["Run", "open_run"]
@@ -41,15 +48,25 @@ class Run:
         Contents of ``config.json``.
     autoencoder : Autoencoder
         The trained autoencoder.
-    classifier : FewLabelClassifier or None
-        The best of the encoder's modes, if the run had labels. Its classes are codes into
-        ``classes``.
+    classifier : FewLabelClassifier, FewLabelRegressor or None
+        The best of the encoder's modes, if the run had labels: a regressor where they are numbers.
+        Its classes are codes into ``classes``, or columns of ``properties``.
     """
 
     folder: RunFolder
     config: dict[str, Any]
     autoencoder: Autoencoder
-    classifier: FewLabelClassifier | None
+    classifier: FewLabelClassifier | FewLabelRegressor | None
+
+    @property
+    def task(self) -> str:
+        """What labels say: ``classes``, ``several`` or ``number``."""
+        return str(self.config["data"].get("task", "classes"))
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Names of the properties, where labels say several."""
+        return tuple(self.config["data"].get("properties", ()))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -67,7 +84,9 @@ class Run:
             If its rows have another shape, or pixels another range.
         """
         encoding = self.config["data"].get("encoding") or None
-        data = explain_empty_text(load(spec, encoding=encoding, skip_bad=skip_bad)).filled()
+        task = "classes" if self.task == "classes" else None  # no other labels are asked for
+        data = load(spec, encoding=encoding, task=task, skip_bad=skip_bad)
+        data = explain_empty_text(data).filled()
         expected = self.autoencoder.shape_
         sequences = self.autoencoder.network in SEQUENCES
         if sequences:
@@ -97,8 +116,12 @@ class Run:
         folder.write_arrays(out.name, {"X": back, "error": row_errors(rows, back)})
         return len(rows)
 
-    def classify(self, data: Dataset, out: Path, *, sure: float = 0.95) -> Classified:
-        """Write row, name (where rows have one), class, probability and ``sure`` to CSV.
+    def classify(self, data: Dataset, out: Path, *, sure: float | None = None) -> Classified:
+        """Write what the run's labels say of every row to CSV.
+
+        Columns: ``row``, ``name`` (where rows have one), and for classes ``class``,
+        ``probability`` and ``sure``; for numbers ``value``; for several properties the probability
+        of each, under its name.
 
         Parameters
         ----------
@@ -106,35 +129,51 @@ class Run:
             Rows of ``X``, then of ``X_test``.
         out : Path
             The file to write.
-        sure : float
+        sure : float or None
             How often, in (0, 1), a class is to be right where ``sure`` is ``yes``; elsewhere it is
-            ``not sure``. The least probability that is sure follows from labels that the
-            classifier did not learn from; without any it is this number itself.
+            ``not sure``. None is 0.95. The least probability that is sure follows from labels that
+            the classifier did not learn from; without any it is this number itself.
 
         Raises
         ------
         InputError
-            If ``sure`` is outside its range.
+            If ``sure`` is outside its range, or given where labels are no classes.
         RunError
             If the run had no labels.
         """
+        model, rows = self.classifier_or_refuse(), _all_rows(data)
+        if self.task == "classes":
+            assert isinstance(model, FewLabelClassifier)
+            head, cells, found = self._classes(model, rows, 0.95 if sure is None else sure)
+        else:
+            refuse_sure(sure, self.task)
+            error = typical_error(model)
+            found = Classified(len(rows), None, "" if error is None else str(error))
+            if isinstance(model, FewLabelClassifier):
+                head = list(self.properties)
+                cells = [[f"{p:.4f}" for p in row] for row in model.predict_proba(rows)]
+            else:
+                head, cells = ["value"], [[_number(value)] for value in model.predict(rows)]
+        names = data.row_names if data.row_names and len(data.row_names) == len(rows) else None
+        lines = [[i, *([names[i]] if names else []), *row] for i, row in enumerate(cells)]
+        _write_csv(out, [["row", *(["name"] if names else []), *head], *lines])
+        return found
+
+    def _classes(
+        self, classifier: FewLabelClassifier, rows: Array, sure: float
+    ) -> tuple[list[str], list[list[str]], Classified]:
         check_sure(sure)
-        classifier = self.classifier_or_refuse()
-        rows = _all_rows(data)
         probabilities = classifier.predict_proba(rows)
         threshold = sure_from(classifier, sure)
         decided, _ = decide(probabilities, sure if threshold is None else threshold.probability)
         best = probabilities.argmax(axis=1)
-        names = data.row_names if data.row_names and len(data.row_names) == len(rows) else None
-        lines = [
-            [i, *([names[i]] if names else []), self._name(k), f"{p[k]:.4f}", _sure(d)]
-            for i, (k, p, d) in enumerate(zip(best, probabilities, decided, strict=True))
+        cells = [
+            [self._name(k), f"{p[k]:.4f}", _sure(d)]
+            for k, p, d in zip(best, probabilities, decided, strict=True)
         ]
-        head = ["row", *(["name"] if names else []), "class", "probability", "sure"]
-        _write_csv(out, [head, *lines])
         not_sure = int((decided == NOT_SURE).sum())
-        labels = len(classifier.held_out_labels_)
-        return Classified(len(rows), not_sure, say_sure(threshold, sure, labels))
+        said = say_sure(threshold, sure, len(classifier.held_out_labels_))
+        return ["class", "probability", "sure"], cells, Classified(len(rows), not_sure, said)
 
     def suggest(self, data: Dataset, n: int, out: Path, *, seed: int = 0) -> int:
         """Write ``n`` rows to label next to CSV; return how many (fewer, if fewer have no label).
@@ -147,11 +186,15 @@ class Run:
         InputError
             If ``n`` is below 1, or every row has a label.
         RunError
-            If the run had no labels.
+            If the run had no labels, or they are no classes.
         """
-        found = suggestions(
-            self.folder, self.autoencoder, self.classifier_or_refuse(), data, n, seed
-        )
+        classifier = self.classifier_or_refuse()
+        if self.task != "classes" or not isinstance(classifier, FewLabelClassifier):
+            raise RunError(
+                f"{self.folder.path} learned labels of task {self.task!r}; which rows to label "
+                "next is only known for classes: label rows at random."
+            )
+        found = suggestions(self.folder, self.autoencoder, classifier, data, n, seed)
         names = data.row_names
         head = ["row", *(["name"] if names else []), "class", "probability", "why"]
         lines = [
@@ -167,8 +210,8 @@ class Run:
         _write_csv(out, [head, *lines])
         return len(found)
 
-    def classifier_or_refuse(self) -> FewLabelClassifier:
-        """Return the classifier.
+    def classifier_or_refuse(self) -> FewLabelClassifier | FewLabelRegressor:
+        """Return the classifier, or the regressor.
 
         Raises
         ------
@@ -183,7 +226,8 @@ class Run:
         return self.classifier
 
     def _name(self, column: int) -> str:
-        return self.classes[int(self.classifier_or_refuse().classes_[column])]
+        assert isinstance(self.classifier, FewLabelClassifier)
+        return self.classes[int(self.classifier.classes_[column])]
 
     def _why(self, one: Suggestion) -> str:
         reasons = []
@@ -213,14 +257,25 @@ def open_run(path: str | Path, *, trust: bool = False) -> Run:
     config = folder.read_json("config.json")
     autoencoder, classifier = folder.load_models(trust=trust)
     data = config.get("data")
-    classes = data.get("classes") if isinstance(data, dict) else None
-    needed = 0 if classifier is None else int(classifier.classes_.max()) + 1
-    if not isinstance(classes, list) or len(classes) < needed:
+    if not _fits(data if isinstance(data, dict) else {}, classifier):
         raise RunError(
             f"{folder.path}/config.json is damaged: its data has other classes than the "
             "classifier; restore the folder or run the fit again."
         )
     return Run(folder, config, autoencoder, classifier)
+
+
+def _fits(data: dict[str, Any], model: FewLabelClassifier | FewLabelRegressor | None) -> bool:
+    """Whether the data names what the model tells apart."""
+    task, classes = data.get("task", "classes"), data.get("classes")
+    if not isinstance(classes, list):
+        return False
+    if not isinstance(model, FewLabelClassifier):
+        return model is None or task == "number"
+    if task == "several":
+        properties = data.get("properties")
+        return isinstance(properties, list) and len(properties) == len(model.classes_)
+    return task == "classes" and len(classes) > int(model.classes_.max())
 
 
 def _check_range(data: Dataset, autoencoder: Autoencoder) -> None:
@@ -235,6 +290,11 @@ def _check_range(data: Dataset, autoencoder: Autoencoder) -> None:
             f"{data.source}: pixels go up to {brightest:g}, those of the training went up to "
             f"{trained:g}; bring them to that range."
         )
+
+
+def _number(value: float) -> str:
+    """Write what float32 holds, 7 digits, without an exponent."""
+    return np.format_float_positional(value, 7, unique=False, fractional=False, trim="-")
 
 
 def _sure(decided: int) -> str:

@@ -11,27 +11,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import confusion_matrix, f1_score
 
-from cuello.data import UNLABELLED
+from cuello.data.dataset import keep_labels, labelled_rows
 from cuello.estimators import Autoencoder
-from cuello.estimators.baselines import fit_knn_pixels, fit_pca_logistic, flat
-from cuello.few_label import MODES, FewLabelClassifier
+from cuello.few_label import MODES, FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.confidence import TOO_WIDE
+from cuello.few_label.targets import CONSTANT
 from cuello.metrics import mean_sd
 from cuello.pipeline.job import Job, Progress
 from cuello.pipeline.prepare import Prepared
+from cuello.pipeline.tasks import NETWORKS, job_task
 from cuello.train import Watcher
 
 __all__ = ["METHODS", "best_method", "compare", "fit_mode", "rows_for", "summarise"]
 
 Array = npt.NDArray[Any]
-Predict = Callable[[Array], npt.NDArray[np.int64]]
 Record = dict[str, Any]
 
 CV = 3
-METHODS = ("pca_logistic", "knn_pixels", "scratch", "frozen", "slow", "full")
-"""What is compared unasked: all are quick. A mode that is asked for comes last."""
+METHODS = ("pca_logistic", "knn_pixels", *NETWORKS)
+"""What is compared unasked for classes."""
 
 
 def rows_for(
@@ -39,11 +38,11 @@ def rows_for(
     prepared: Prepared,
     known: npt.NDArray[np.int64],
     held_out: npt.NDArray[np.int64] | None = None,
-) -> tuple[Array, npt.NDArray[np.int64]]:
+) -> tuple[Array, Array]:
     """Return what a mode is given, rows and labels.
 
-    The labelled rows ``known``, and for a mode that looks at others all training rows, labelled -1,
-    but for those that it is measured on.
+    The labelled rows ``known``, and for a mode that looks at others all training rows, without a
+    label, but for those that it is measured on.
     """
     data = prepared.data
     assert data.y is not None
@@ -52,21 +51,21 @@ def rows_for(
     rows = np.union1d(prepared.rows.train, known)
     if held_out is not None:
         rows = np.setdiff1d(rows, held_out)
-    return data.X[rows], np.where(np.isin(rows, known), data.y[rows], UNLABELLED)
+    return data.X[rows], keep_labels(data.y[rows], np.isin(rows, known))
 
 
 def fit_mode(
     mode: str,
     job: Job,
+    prepared: Prepared,
     autoencoder: Autoencoder,
-    rows: Array,
-    y: npt.NDArray[np.int64],
+    given: tuple[Array, Array],
     draw: int,
     progress: Progress,
-) -> FewLabelClassifier:
-    """Fit one of the modes to the labelled rows of a draw; see :func:`rows_for`."""
+) -> FewLabelClassifier | FewLabelRegressor:
+    """Fit one of the modes to the labelled rows of a draw; ``given`` is of :func:`rows_for`."""
     watcher = Watcher(step=lambda done, all: progress.update(f"mode {mode}", done, all))
-    return FewLabelClassifier(
+    model = job_task(prepared.data).estimator(
         FrozenEstimator(autoencoder),
         mode=mode,
         task=job.task,
@@ -75,7 +74,9 @@ def fit_mode(
         device=autoencoder.device,
         precision=autoencoder.precision,
         random_state=job.seed + draw,
-    ).fit(rows, y, watcher=None if mode in METHODS else watcher)
+    )
+    with _without(CONSTANT):  # the plan named such properties
+        return model.fit(*given, watcher=None if mode in NETWORKS else watcher)
 
 
 def compare(
@@ -96,37 +97,37 @@ def compare(
     assert plan is not None
     records = list(done)
     have = {(r["draw"], r["method"]) for r in records}
-    methods = METHODS if job.mode in (None, *METHODS) else (*METHODS, job.mode)
+    task, data = job_task(prepared.data), prepared.data
+    asked = () if job.mode in (None, *NETWORKS) else (job.mode,)
+    methods = (*task.methods, *asked)
     total = len(plan.draws) * len(methods)
     progress.update("few labels", len(records), total)
     for draw, known in enumerate(plan.draws):
         test_rows, test_y = _measured_on(prepared, draw)
-        assert prepared.data.y is not None
-        rows, y = prepared.data.X[known], prepared.data.y[known]
+        assert data.y is not None
+        rows, y = data.X[known], data.y[known]
         held_out = None if plan.held_out is None else plan.held_out[draw]
         scale = autoencoder.scaling_.apply
         for method in methods:
             if (draw, method) in have:
                 continue
             started = time.perf_counter()
-            if method in MODES:
-                given = rows_for(method, prepared, known, held_out)
-                with _quiet():
-                    model = fit_mode(method, job, autoencoder, *given, draw, progress)
-                predicted, inside = model.predict(test_rows), model.cv_accuracy_
-            else:
-                if method == "pca_logistic":
-                    baseline, inside = fit_pca_logistic(pca, scale(rows), y, cv=CV, seed=draw)
+            # The width of an interval is for the classifier that is kept to warn of.
+            with _without(TOO_WIDE, CONSTANT):
+                if method in MODES:
+                    given = rows_for(method, prepared, known, held_out)
+                    model = fit_mode(method, job, prepared, autoencoder, given, draw, progress)
+                    predicted, inside = model.predict(test_rows), model.cv_score_
                 else:
-                    baseline, inside = fit_knn_pixels(scale(rows), y, cv=CV, seed=draw)
-                predicted = baseline.predict(flat(scale(test_rows)))
+                    predict, inside = task.baseline(method, pca, scale(rows), y, cv=CV, seed=draw)
+                    predicted = predict(scale(test_rows))
             records.append(
                 {
                     "draw": draw,
                     "method": method,
                     "labels": len(known),
-                    **_score(test_y, predicted, len(prepared.data.classes)),
-                    "cv_accuracy": None if np.isnan(inside) else inside,
+                    **task.score(test_y, predicted, data),
+                    f"cv_{task.main}": None if np.isnan(inside) else inside,
                     "seconds": time.perf_counter() - started,
                 }
             )
@@ -136,14 +137,14 @@ def compare(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave the width of an accuracy's interval to the classifier that is kept to warn of."""
+def _without(*messages: str) -> Iterator[None]:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", TOO_WIDE)
+        for message in messages:
+            warnings.filterwarnings("ignore", message)
         yield
 
 
-def _measured_on(prepared: Prepared, draw: int) -> tuple[Array, npt.NDArray[np.int64]]:
+def _measured_on(prepared: Prepared, draw: int) -> tuple[Array, Array]:
     assert prepared.plan is not None
     if prepared.plan.held_out is not None:
         held = prepared.plan.held_out[draw]
@@ -151,55 +152,40 @@ def _measured_on(prepared: Prepared, draw: int) -> tuple[Array, npt.NDArray[np.i
         return prepared.data.X[held], prepared.data.y[held]
     rows, y = prepared.test
     assert y is not None
-    labelled = y != UNLABELLED
+    labelled = labelled_rows(y)
     return (rows, y) if labelled.all() else (rows[labelled], y[labelled])
 
 
-def _score(
-    y: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int
-) -> dict[str, Any]:
-    every = list(range(classes))
-    return {
-        "accuracy": float((y == predicted).mean()),
-        "macro_f1": float(f1_score(y, predicted, labels=every, average="macro", zero_division=0.0)),
-        "confusion": confusion_matrix(y, predicted, labels=every).tolist(),
-    }
-
-
-def summarise(records: list[Record]) -> list[Record]:
+def summarise(
+    records: list[Record], main: str = "accuracy", second: str = "macro_f1"
+) -> list[Record]:
     """Return one record a method: means and standard deviations over the draws."""
     summary = []
     for method in dict.fromkeys(r["method"] for r in records):
         own = [r for r in records if r["method"] == method]
-        accuracy, accuracy_sd = mean_sd([r["accuracy"] for r in own])
-        macro_f1, macro_f1_sd = mean_sd([r["macro_f1"] for r in own])
-        inside = [r["cv_accuracy"] for r in own if r["cv_accuracy"] is not None]
+        inside = [r[f"cv_{main}"] for r in own if r[f"cv_{main}"] is not None]
+        row = {"method": method, "labels": own[0]["labels"], "repeats": len(own)}
+        for name in (main, second):
+            row[f"{name}_mean"], row[f"{name}_sd"] = mean_sd([r[name] for r in own])
         summary.append(
-            {
-                "method": method,
-                "labels": own[0]["labels"],
-                "repeats": len(own),
-                "accuracy_mean": accuracy,
-                "accuracy_sd": accuracy_sd,
-                "macro_f1_mean": macro_f1,
-                "macro_f1_sd": macro_f1_sd,
-                "cv_accuracy_mean": mean_sd(inside)[0] if inside else None,
-                "accuracy": [r["accuracy"] for r in own],
+            row
+            | {
+                f"cv_{main}_mean": mean_sd(inside)[0] if inside else None,
+                main: [r[main] for r in own],
                 "seconds_mean": mean_sd([r["seconds"] for r in own])[0],
             }
         )
     return summary
 
 
-def best_method(summary: list[Record]) -> str:
-    """Return the mode with the best accuracy inside the labelled rows.
+def best_method(summary: list[Record], main: str = "accuracy") -> str:
+    """Return the mode with the best score inside the labelled rows.
 
     The test part has no say: a method chosen on it would flatter itself. Without folds to compare,
     ``slow`` is taken.
     """
+    inside = f"cv_{main}_mean"
     candidates = {
-        r["method"]: r["cv_accuracy_mean"]
-        for r in summary
-        if r["method"] in MODES and r["cv_accuracy_mean"] is not None
+        r["method"]: r[inside] for r in summary if r["method"] in MODES and r[inside] is not None
     }
     return max(candidates, key=candidates.__getitem__, default="slow")

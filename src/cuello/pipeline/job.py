@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
+from cuello.data.dataset import TASKS
 from cuello.errors import InputError, unknown
 
 __all__ = ["TASKS", "Job", "Progress", "Silent"]
-
-TASKS = ("auto", "binary", "classes")
-"""What labels of the main job may say."""
 
 _LARGEST_SEED = 2**31 - 1  # NumPy's legacy generators end at 2**32 - 1, and each draw adds to it
 
@@ -25,16 +23,17 @@ class Job:
     data : str
         A named set or a path; see :func:`cuello.load`.
     labels : str or None
-        How many labels to keep (``"300"``), ``"all"``, or a CSV of ``file-or-row,label``. None: all
-        labels where only some rows have one, otherwise no classifier.
+        How many labels to keep (``"300"``), ``"all"``, or a CSV of ``file-or-row,label`` (see
+        :func:`cuello.data.labels.labelled`). None: all labels where only some rows have one,
+        otherwise no classifier.
     repeats : int
         Label draws, at least 1.
     task : str
-        What labels say: ``auto``, ``classes`` or ``binary``, as for
-        :class:`cuello.FewLabelClassifier`.
+        What labels say: ``classes`` or ``binary``, ``several`` properties of 0 and 1, ``number``,
+        or ``auto``, what they leave no doubt of (see :func:`cuello.load`).
     mode : str or None
-        A mode of :class:`cuello.FewLabelClassifier` that is fitted as well, and kept. None: of
-        those that are quick the best is kept.
+        A mode of :class:`cuello.FewLabelClassifier`, or :class:`cuello.FewLabelRegressor`, that is
+        fitted as well, and kept. None: of those that are quick the best is kept.
     encoder_lr_factor : float
         The encoder's learning rate as a share of the head's, for the ``slow`` method.
     validation, test : float
@@ -42,7 +41,7 @@ class Job:
     image_size : tuple of int or None
         (height, width) that image files are resized to.
     label_column : str or None
-        The column of a table that holds the labels.
+        The column of a table that holds the labels, or several with commas between them.
     skip_bad : bool
         Leave unreadable images or lines out and list them, instead of stopping.
     keep_constant : bool
@@ -73,12 +72,6 @@ class Job:
             raise InputError(f"repeats={self.repeats} must be at least 1.")
         if not 0 <= self.seed <= _LARGEST_SEED:
             raise InputError(f"seed={self.seed} must be a whole number from 0 to {_LARGEST_SEED}.")
-        if self.task in ("several", "number"):
-            raise InputError(
-                f"task={self.task!r} is for Python alone: cuello.FewLabelClassifier takes several "
-                "columns of 0 and 1, cuello.FewLabelRegressor takes numbers; here it is auto, "
-                "classes or binary."
-            )
         if self.task not in TASKS:
             raise unknown("task", self.task, TASKS)
         if not 0.0 < self.encoder_lr_factor <= 1.0:

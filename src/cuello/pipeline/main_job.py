@@ -16,7 +16,7 @@ from cuello.errors import CuelloWarning, DataError, DivergedError, RunError
 from cuello.estimators import Autoencoder
 from cuello.estimators.assemble import name_of_source
 from cuello.estimators.baselines import fit_pca
-from cuello.few_label import MODES, FewLabelClassifier
+from cuello.few_label import MODES, FewLabelClassifier, FewLabelRegressor
 from cuello.networks import SEQUENCES
 from cuello.pipeline import few_labels
 from cuello.pipeline.job import Job, Progress, Silent
@@ -24,6 +24,8 @@ from cuello.pipeline.model import check_labels, check_options, estimator
 from cuello.pipeline.prepare import Prepared, prepare
 from cuello.pipeline.record import describe_data, peak_memory_mb, run_config
 from cuello.pipeline.results import examples, measure_reconstruction, write_embeddings
+from cuello.pipeline.sure import typical_error
+from cuello.pipeline.tasks import job_task
 from cuello.report import write_report
 from cuello.store import RunFolder
 from cuello.train import Epoch, Watcher
@@ -48,7 +50,8 @@ def fit(
     data : str or Path
         A named set or a path; see :func:`cuello.load`.
     labels : int, str, Path or None
-        How many labels to keep, ``"all"``, or a CSV of ``file-or-row,label``.
+        How many labels to keep, ``"all"``, or a CSV of ``file-or-row,label``; see
+        :class:`cuello.pipeline.Job`.
     repeats : int
         Label draws.
     out : str, Path or None
@@ -107,8 +110,9 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
             f"network={untrained.network!r} cannot read; pass network='sequence' (--network)."
         )
     if job.mode is not None:
+        MODES[job.mode].check_task(data.task, classes=job_task(data).one_class)
         MODES[job.mode].check_rows(data.X)
-    check_labels(untrained.kind, prepared.known_labels)
+    check_labels(untrained.kind, prepared.known_labels, data.task)
     for which in ("encoder", "decoder"):
         name_of_source(which, getattr(untrained, which))  # or the run could not be kept
     return prepared, untrained.initialize(prepared.train, prepared.known_labels)
@@ -258,7 +262,7 @@ class _Run:
 
     def classify(
         self, autoencoder: Autoencoder, pca: Any, metrics: dict[str, Any]
-    ) -> FewLabelClassifier:
+    ) -> FewLabelClassifier | FewLabelRegressor:
         """Compare the methods, and fit the best mode, or that asked for, for the run folder."""
         plan = self.prepared.plan
         assert plan is not None
@@ -271,30 +275,27 @@ class _Run:
             lambda done: self.folder.write_lines("few_labels.jsonl", done),
             self.progress,
         )
-        metrics["few_labels"] = few_labels.summarise(records)
-        best = self.job.mode or few_labels.best_method(metrics["few_labels"])
+        data, task = self.prepared.data, job_task(self.prepared.data)
+        metrics["few_labels"] = few_labels.summarise(records, task.main, task.second)
+        best = self.job.mode or few_labels.best_method(metrics["few_labels"], task.main)
+        own = [r for r in records if r["method"] == best]
         metrics |= {
             "best_method": best,
             "mode": self.job.mode,
             "evaluated_on": plan.evaluated_on,
-            "confusion": {
-                "method": best,
-                "matrix": np.sum(
-                    [r["confusion"] for r in records if r["method"] == best], axis=0
-                ).tolist(),
-                "classes": list(self.prepared.data.classes),
-            },
+            **task.figures(best, own, data),
         }
-        rows, y = few_labels.rows_for(best, self.prepared, plan.final)
-        classifier = few_labels.fit_mode(
-            best, self.job, autoencoder, rows, y, draw=0, progress=self.progress
+        given = few_labels.rows_for(best, self.prepared, plan.final)
+        model = few_labels.fit_mode(
+            best, self.job, self.prepared, autoencoder, given, draw=0, progress=self.progress
         )
+        error = typical_error(model)
         metrics |= {
-            "said": classifier.said_,
-            "temperature": classifier.temperature_,
-            "accuracy_estimate": classifier.accuracy_estimate_,
+            "said": [*model.said_, *([] if error is None else [f"Numbers are {error}."])],
+            "temperature": model.temperature_,
+            "accuracy_estimate": model.accuracy_estimate_,
         }
-        return classifier
+        return model
 
     def timing(self, history: Sequence[Epoch], total: float) -> dict[str, Any]:
         """Return how long what took; ``total`` includes what an interruption left finished."""

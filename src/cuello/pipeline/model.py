@@ -47,10 +47,16 @@ def check_options(job: Job) -> None:
     Training(**{name: value for name, value in given if name in numbers and value != "auto"})
 
 
-def check_labels(kind: str, known: object | None) -> None:
+def check_labels(kind: str, known: object | None, task: str = "classes") -> None:
     """Refuse a kind that needs classes where none is known."""
-    if KINDS[kind].needs_labels and known is None:
+    if not KINDS[kind].needs_labels or known is not None:
+        return
+    if task != "classes":
         raise InputError(
-            f"kind={kind!r} needs classes and no label is kept; pass labels=300 (as many as there "
-            "are to be), labels=all, or a CSV of file-or-row,label."
+            f"kind={kind!r} learns from classes, and labels of task={task!r} hold none; choose "
+            "another kind of autoencoder."
         )
+    raise InputError(
+        f"kind={kind!r} needs classes and no label is kept; pass labels=300 (as many as there "
+        "are to be), labels=all, or a CSV of file-or-row,label."
+    )

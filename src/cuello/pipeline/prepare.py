@@ -14,32 +14,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import train_test_split
 
-from cuello.data import UNLABELLED, Dataset, constant_columns, labels, load
+from cuello.data import Dataset, constant_columns, labels, load
+from cuello.data.dataset import keep_labels
 from cuello.data.splits import Split, part, split
 from cuello.errors import DataError, InputError
 from cuello.pipeline.job import Job
+from cuello.pipeline.label_plan import LabelPlan, plan_labels
 
-__all__ = ["LabelPlan", "Prepared", "explain_empty_text", "prepare"]
+__all__ = ["Prepared", "explain_empty_text", "prepare"]
 
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
-
-_HELD_OUT = 1 / 3  # of given labels, in each repeat, where no test labels exist
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelPlan:
-    """Which rows are labelled in each repeat, and what accuracy is measured on."""
-
-    draws: tuple[Codes, ...]
-    """Rows of ``Dataset.X`` that a classifier may see, one array a repeat."""
-    held_out: tuple[Codes, ...] | None
-    """Labelled rows kept for measuring, one array a repeat; None: the test part."""
-    evaluated_on: str
-    final: Codes
-    """Rows that the classifier in the run folder learns from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +44,14 @@ class Prepared:
 
     @property
     def known_labels(self) -> Codes | None:
-        """Class of each training row that the classifier in the run folder may see; others -1."""
-        if self.plan is None or self.data.y is None:
+        """Class of each training row that the classifier in the run folder may see; others -1.
+
+        None where no label is kept, or labels say no classes.
+        """
+        if self.plan is None or self.data.y is None or self.data.task != "classes":
             return None
         visible = np.isin(self.rows.train, self.plan.final)
-        return np.where(visible, self.data.y[self.rows.train], UNLABELLED)
+        return keep_labels(self.data.y[self.rows.train], visible)
 
     @property
     def validation(self) -> Array:
@@ -70,7 +59,7 @@ class Prepared:
         return self.data.X[self.rows.validation]
 
     @property
-    def test(self) -> tuple[Array, Codes | None]:
+    def test(self) -> tuple[Array, Array | None]:
         """Test rows and their labels."""
         return part(self.data, self.rows.test)
 
@@ -83,25 +72,25 @@ def prepare(job: Job) -> Prepared:
     InputError, DataError
         If the data, or the labels asked for, cannot be used.
     """
+    given = job.labels is not None and job.labels != "all" and not job.labels.isdecimal()
     data = load(
         job.data,
         image_size=job.image_size,
         label_column=job.label_column,
+        task="auto" if given else job.task,  # the task is that of the labels given beside the data
         skip_bad=job.skip_bad,
     )
     data = explain_empty_text(data)
-    given = job.labels is not None and job.labels != "all" and not job.labels.isdecimal()
     if given:
         assert job.labels is not None
-        codes, classes = labels.read(_existing_labels(job.labels), data)
-        data = replace(data, y=codes, classes=classes)
+        data = labels.labelled(_existing_labels(job.labels), data, job.task)
     rows = split(data, validation=job.validation, test=job.test, random_state=job.seed)
     data = data.filled(rows.train)
     _refuse_constant(data, rows, job)
     return Prepared(
         data=data,
         rows=rows,
-        plan=_plan_labels(job, data, rows, given=given),
+        plan=plan_labels(job, data, rows, given=given),
         fingerprint=_fingerprint(data),
     )
 
@@ -161,105 +150,10 @@ def _refuse_constant(data: Dataset, rows: Split, job: Job) -> None:
         )
 
 
-def _plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPlan | None:
-    partly = data.y is not None and bool((data.y == UNLABELLED).any())
-    if job.labels is None and not partly:
-        if job.mode is not None:
-            raise InputError(
-                f"mode={job.mode!r} learns from labels, and none are kept; pass labels=300 (as "
-                "many as there are to be), labels=all, or a CSV of file-or-row,label."
-            )
-        return None
-    if data.y is None or not (data.y != UNLABELLED).any():
-        raise InputError(
-            f"labels={job.labels}: {data.source} holds no labels; pass a CSV of file-or-row,label "
-            "with --labels, or name the label column of a table with --label-column."
-        )
-    if len(data.classes) < 2:
-        raise InputError(
-            f"{data.source}: a classifier needs at least 2 classes; the labels name only "
-            f"{data.classes[0]!r}."
-        )
-    if job.task == "binary" and len(data.classes) > 2:
-        raise InputError(
-            f"task='binary' is for two classes; {data.source} has {len(data.classes)}; use "
-            "task='classes'."
-        )
-    if job.labels is not None and job.labels.isdecimal():
-        return _draw(job, data, rows)
-    if given or partly:
-        return _use_given(job, data)
-    labelled = rows.train[data.y[rows.train] != UNLABELLED]
-    return LabelPlan(
-        draws=(labelled,) * job.repeats,
-        held_out=None,
-        evaluated_on=_test_name(data, rows),
-        final=labelled,
-    )
-
-
-def _draw(job: Job, data: Dataset, rows: Split) -> LabelPlan:
-    assert job.labels is not None
-    assert data.y is not None
-    y_train = data.y[rows.train]
-    draws = tuple(
-        rows.train[
-            labels.draw(
-                y_train, int(job.labels), np.random.default_rng([job.seed, i]), data.classes
-            )
-        ]
-        for i in range(job.repeats)
-    )
-    return LabelPlan(
-        draws=draws, held_out=None, evaluated_on=_test_name(data, rows), final=draws[0]
-    )
-
-
-def _use_given(job: Job, data: Dataset) -> LabelPlan:
-    assert data.y is not None
-    known = np.flatnonzero(data.y != UNLABELLED)
-    counts = np.bincount(data.y[known], minlength=len(data.classes))
-    if counts.min() == 0:
-        missing = [name for name, n in zip(data.classes, counts, strict=True) if n == 0]
-        raise InputError(
-            f"{data.source}: no row is labelled {', '.join(map(repr, missing))}; label at least "
-            "one row of every class."
-        )
-    if data.y_test is not None and (data.y_test != UNLABELLED).any():
-        return LabelPlan(
-            draws=(known,) * job.repeats,
-            held_out=None,
-            evaluated_on=f"official test part ({len(data.y_test):,} rows)",
-            final=known,
-        )
-    # A class with one or two labels cannot spare any: it is learned from, but not measured on.
-    scarce = np.isin(data.y[known], np.flatnonzero(counts < 3))
-    if scarce.all():
-        raise InputError(
-            f"{data.source}: no class has 3 labelled rows, so none can be held out to measure the "
-            "accuracy on; label more rows."
-        )
-    spare, always = known[~scarce], known[scarce]
-    held = max(round(len(spare) * _HELD_OUT), int((counts >= 3).sum()))
-    parts = [
-        train_test_split(spare, test_size=held, stratify=data.y[spare], random_state=job.seed + i)
-        for i in range(job.repeats)
-    ]
-    return LabelPlan(
-        draws=tuple(np.sort(np.concatenate([always, train])) for train, _ in parts),
-        held_out=tuple(np.sort(test) for _, test in parts),
-        evaluated_on=f"held-out third of the {len(known):,} labelled rows",
-        final=known,
-    )
-
-
-def _test_name(data: Dataset, rows: Split) -> str:
-    size = len(part(data, rows.test)[0])
-    return f"{'official test' if rows.test is None else 'test'} part ({size:,} rows)"
-
-
 def _fingerprint(data: Dataset) -> str:
     digest = hashlib.sha256(repr((data.X.shape, data.X.dtype.str, data.classes)).encode())
+    if data.properties:
+        digest.update(repr(data.properties).encode())
     for array in (data.X, data.y, data.X_test, data.y_test):
         if array is not None:
             digest.update(np.ascontiguousarray(array).data)

@@ -53,13 +53,15 @@ def _from_shell() -> bool:
 
 
 def describe_data(prepared: Prepared) -> dict[str, Any]:
-    """Return what the data is: name, source, shape, classes, rows of each part."""
+    """Return what the data is: name, source, shape, what labels say, rows of each part."""
     data, rows = prepared.data, prepared.rows
     return {
         "name": data.name,
         "source": data.source,
         "shape": list(data.shape),
+        "task": data.task,
         "classes": list(data.classes),
+        "properties": list(data.properties),
         "rows": {
             "train": len(rows.train),
             "validation": len(rows.validation),

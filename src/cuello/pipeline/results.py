@@ -86,7 +86,8 @@ def write_embeddings(
     """Write the code of every row to Parquet, atomically; return how many rows.
 
     Columns: ``row``, ``part`` (``train``, ``validation`` or ``test``, where rows were split or
-    there is an official test part), ``name`` (where rows have names), ``label`` (where known),
+    there is an official test part), ``name`` (where rows have names), ``label`` (where known; for
+    several properties a column for each, ``label NAME``),
     ``labelled`` (where there is a classifier: whether it learned from that label), ``z0``,
     ``z1``, ...
     """
@@ -121,6 +122,11 @@ def _embedding_table(
         columns["name"] = pa.array(names)
     if y is not None and data.classes:
         columns["label"] = pa.array([data.classes[i] if i >= 0 else None for i in y])
+    elif y is not None and data.task == "number":
+        columns["label"] = pa.array(y, from_pandas=True)  # NaN becomes null
+    elif y is not None:
+        for k, name in enumerate(data.properties):
+            columns[f"label {name}"] = pa.array(y[:, k], from_pandas=True)
     columns |= {f"z{k}": pa.array(codes[:, k]) for k in range(codes.shape[1])}
     return pa.table(columns)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cuello.data import UNLABELLED, Dataset
+from cuello.data import Dataset
 from cuello.errors import InputError, RunError
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier
@@ -97,8 +97,8 @@ def _labelled(
 ) -> tuple[npt.NDArray[np.bool_], Array]:
     """Return which rows have a label, and the codes of all that the classifier learned from."""
     known = np.zeros(len(data), dtype=bool)
-    if data.y is not None and (data.y == UNLABELLED).any():
-        known |= data.y != UNLABELLED
+    if not data.labelled.all():
+        known |= data.labelled
     table = _read(folder, codes.shape[1])
     learned = np.stack([table[f"z{k}"].to_numpy() for k in range(codes.shape[1])], axis=1)
     named = data.row_names is not None and "name" in table.column_names

@@ -3,13 +3,17 @@
 from cuello.report.build import gather, write_report
 from cuello.report.content import Gallery, LatentMap, ReportContent
 from cuello.report.few_labels import method_name
+from cuello.report.measures import Measure, has_spread, measures
 from cuello.report.page import render
 
 __all__ = [
     "Gallery",
     "LatentMap",
+    "Measure",
     "ReportContent",
     "gather",
+    "has_spread",
+    "measures",
     "method_name",
     "render",
     "write_report",

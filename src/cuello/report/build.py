@@ -92,12 +92,14 @@ def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentMap | None:
             f"second principal component of the codes ({second})",
         )
     labels = arrays.get("map_labels")
+    numbers = labels is not None and _are_numbers(labels) and not np.isnan(labels).all()
     return LatentMap(
         xy=xy.astype(np.float32),
         axes=axes,
         label=labels if classes else None,
         names=_names(arrays["map_rows"], None, ()),  # the class has a line of its own
         images=arrays.get("map_images"),
+        value=labels if numbers else None,
     )
 
 
@@ -126,12 +128,21 @@ def _gallery(
 def _names(
     rows: npt.NDArray[Any], labels: npt.NDArray[Any] | None, classes: tuple[str, ...]
 ) -> tuple[str, ...]:
-    if labels is None or not classes:
+    if labels is None or not (classes or _are_numbers(labels)):
         return tuple(f"row {row}" for row in rows)
     return tuple(
-        f"row {row}, {classes[label] if label >= 0 else 'unlabelled'}"
-        for row, label in zip(rows, labels, strict=True)
+        f"row {row}, {_label(label, classes)}" for row, label in zip(rows, labels, strict=True)
     )
+
+
+def _are_numbers(labels: npt.NDArray[Any]) -> bool:
+    return labels.ndim == 1 and labels.dtype.kind == "f"
+
+
+def _label(label: Any, classes: tuple[str, ...]) -> str:
+    if not label >= 0 and (classes or np.isnan(label)):
+        return "unlabelled"
+    return classes[label] if classes else f"label {label:g}"
 
 
 def _columns(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -161,7 +172,7 @@ def _options(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
             "source": data["source"],
             "rows": ", ".join(f"{n:,} {part}" for part, n in rows.items()),
             "shape of a row": " x ".join(map(str, data["shape"])),
-            "classes": ", ".join(data["classes"]) or "none",
+            **_what_labels_say(data),
             "labels": job["labels"] or "none kept",
             "fingerprint": data["fingerprint"][:16],
         },
@@ -177,6 +188,17 @@ def _options(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     if config.get("command"):
         shown["versions"]["command"] = config["command"]
     return shown
+
+
+def _what_labels_say(data: Mapping[str, Any]) -> dict[str, str]:
+    task = data.get("task", "classes")
+    if task == "several":
+        return {"properties": ", ".join(data["properties"])}
+    return {
+        "classes": "none; labels are numbers"
+        if task == "number"
+        else ", ".join(data["classes"]) or "none"
+    }
 
 
 def _decided(name: str, params: Mapping[str, Any], chosen: Mapping[str, Any]) -> str:

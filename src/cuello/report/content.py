@@ -48,6 +48,8 @@ class LatentMap:
     """What to call each point when it is pointed at, (n,)."""
     images: npt.NDArray[np.uint8] | None
     """(n, height, width) or (n, channels, height, width), 0..255; None for tables."""
+    value: npt.NDArray[np.float64] | None = None
+    """The label of each row where labels are numbers, NaN unknown; None: they are none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,6 @@ from cuello.report.confusion import confusion_matrix
 from cuello.report.content import ReportContent
 from cuello.report.fragments import (
     Section,
-    accuracy_text,
     cell,
     esc,
     finite,
@@ -17,15 +16,17 @@ from cuello.report.fragments import (
     mapping,
     number,
     paragraph,
-    plus_minus,
     scroll,
     table,
 )
+from cuello.report.measures import measures
+from cuello.report.predictions import properties_table, scatter
 
 __all__ = ["best_row", "few_labels_section", "labels_text", "method_name", "method_row"]
 
 METHODS = {
     "pca_logistic": "PCA + logistic regression",
+    "pca_ridge": "PCA + ridge regression",
     "knn_pixels": "5-NN on pixels",
     "scratch": "From scratch",
     "frozen": "Encoder frozen",
@@ -38,33 +39,45 @@ METHODS = {
 }
 """Human names, in the order of the table; methods that are not listed follow."""
 
-BASELINES = ("pca_logistic", "knn_pixels", "scratch", "consistency", "ladder")
+BASELINES = ("pca_logistic", "pca_ridge", "knn_pixels", "scratch", "consistency", "ladder")
 """What makes no use of the autoencoder."""
 
 
 def few_labels_section(content: ReportContent) -> Section:
-    """Build the comparison as table and chart, and the best method's confusion matrix."""
-    rows = _rows(content)
-    parts, data = [], {}
+    """Build the comparison as table and chart, and what the chosen method got wrong."""
+    rows, metrics = _rows(content), content.metrics
+    parts: list[str] = []
+    data: dict[str, Any] = {}
     if rows:
+        main = measures(metrics)[0]
         parts.append(_setting(content))
         parts.append(_method_table(rows, content))
         parts.append(
-            '<div class="chart" id="few-labels-chart" role="img" aria-label="Accuracy of every '
-            'method with its standard deviation, as in the table above"></div>\n'
+            f'<div class="chart" id="few-labels-chart" role="img" aria-label="{esc(main.name)} of '
+            'every method with its standard deviation, as in the table above"></div>\n'
         )
         parts.append(_explanation(rows, content))
-        data = {"rows": [_chart_row(row, content) for row in rows], "unit": _unit(content)}
-    elif content.classes:
+        data = {
+            "rows": [_chart_row(row, content) for row in rows],
+            "axis": _axis(content),
+            "unit": main.unit,
+        }
+    elif content.classes or mapping(metrics.get("data")).get("task") in ("number", "several"):
         parts.append(paragraph("No classifier was trained in this run.", "empty"))
     else:
         text = "The data has no classes, so there is nothing for a classifier to learn."
         parts.append(paragraph(text, "empty"))
-    confusion = mapping(content.metrics.get("confusion"))
+    several = max((finite(row.get("repeats")) or 1 for row in rows), default=1) > 1
+    confusion, found, pairs = (
+        mapping(metrics.get(name)) for name in ("confusion", "properties", "scatter")
+    )
     if confusion.get("matrix"):
-        method = method_name(confusion, content.metrics)
-        repeats = max((finite(row.get("repeats")) or 1 for row in rows), default=1)
-        parts.append(confusion_matrix(confusion, method, summed=repeats > 1))
+        parts.append(confusion_matrix(confusion, method_name(confusion, metrics), summed=several))
+    if found.get("counts"):
+        parts.append(properties_table(found, method_name(found, metrics), summed=several))
+    if pairs.get("true"):
+        body, data["scatter"] = scatter(pairs, method_name(pairs, metrics), summed=several)
+        parts.append(body)
     return Section(anchor="few-labels", title="Few labels", body="".join(parts), data=data)
 
 
@@ -115,7 +128,9 @@ def _rows(content: ReportContent) -> list[dict[str, Any]]:
 
 
 def _method_table(rows: list[dict[str, Any]], content: ReportContent) -> str:
-    titles = ("Labels", "Repeats", "Accuracy (%)", "Macro F1 (%)", "Estimated (%)")
+    main, second = measures(content.metrics)
+    estimated = f"Estimated ({main.unit or main.name})"
+    titles = ("Labels", "Repeats", main.title, second.title, estimated)
     head = [head_cell("Method", "col"), *(head_cell(title, "col", "n") for title in titles)]
     best = content.metrics.get("best_method")
     lines = []
@@ -124,27 +139,35 @@ def _method_table(rows: list[dict[str, Any]], content: ReportContent) -> str:
         name = esc(method_name(row, content.metrics))
         name = f'<th scope="row"><span class="mark {kind}"></span>{name}'
         name += ' <span class="chosen">chosen</span></th>' if row.get("method") == best else "</th>"
-        several = (finite(row.get("repeats")) or 0) > 1
         figures = (
             number(row.get("labels")),
             number(row.get("repeats")),
-            accuracy_text(row),
-            plus_minus(row.get("macro_f1_mean"), row.get("macro_f1_sd") if several else None),
-            plus_minus(row.get("cv_accuracy_mean"), None),
+            main.text(row),
+            second.text(row),
+            main.text(row, inside=True),
         )
         lines.append(name + "".join(cell(figure, "n") for figure in figures))
     caption = "Squares: without the autoencoder; circles: with it."
-    return scroll(table("", head, lines, "methods"), "Accuracy by method", caption)
+    return scroll(table("", head, lines, "methods"), f"{main.title} by method", caption)
 
 
 def _setting(content: ReportContent) -> str:
     """Say what was measured where, and how the method was chosen."""
-    sentences = [f"Accuracy and macro F1 are measured on {_where(content)}."]
+    main, second = measures(content.metrics)
+    first = f"{main.name[:1].upper()}{main.name[1:]}"
+    sentences = [f"{first} and {second.name} are measured on {_where(content)}."]
+    if mapping(content.metrics.get("data")).get("task") == "several":
+        sentences.append("Both are means over the properties.")
+    if main.key == "r2":
+        sentences.append(
+            "R² is 1 where every number is right, and 0 for answering the mean of those rows; the "
+            "error is in the labels' own unit."
+        )
     best = best_row(content)
     name = "" if best is None else method_name(best, content.metrics)
     if best is not None and content.metrics.get("mode"):
         sentences.append(f"“{name}” is kept, as it was asked for.")
-    elif best is not None and finite(best.get("cv_accuracy_mean")) is not None:
+    elif best is not None and finite(best.get(f"cv_{main.key}_mean")) is not None:
         among = "" if best.get("method") in BASELINES else "Of the methods with the autoencoder, "
         sentences.append(
             f"{among}“{name}” was chosen by cross-validation inside the "
@@ -170,37 +193,40 @@ def _explanation(rows: list[dict[str, Any]], content: ReportContent) -> str:
         )
     else:
         sentences.append("Every method ran once, so there is no spread to show.")
-    if any(finite(row.get("cv_accuracy_mean")) is not None for row in rows):
+    main = measures(content.metrics)[0]
+    if any(finite(row.get(f"cv_{main.key}_mean")) is not None for row in rows):
         sentences.append(
-            "“Estimated” is the accuracy that cross-validation inside the labelled examples "
+            f"“Estimated” is the {main.name} that cross-validation inside the labelled examples "
             "promises: all you would know without further labels."
         )
     return paragraph(" ".join(sentences)) + _better(rows, content) + _said(content)
 
 
 def _said(content: ReportContent) -> str:
-    """Say what the classifier in the run folder chose."""
+    """Say what was chosen for the classifier, or regressor, in the run folder."""
     said = content.metrics.get("said")
     if not isinstance(said, list) or not said:
         return ""
-    return paragraph("The classifier of this run. " + " ".join(map(str, said)))
+    number = measures(content.metrics)[0].key == "r2"
+    what = f"The {'regressor' if number else 'classifier'} of this run. "
+    return paragraph(what + " ".join(map(str, said)))
 
 
 def _better(rows: list[dict[str, Any]], content: ReportContent) -> str:
     """Say so when something else than the chosen method turned out best."""
-    best = best_row(content)
-    reached = finite(best.get("accuracy_mean")) if best else None
+    best, main = best_row(content), measures(content.metrics)[0]
+    key = f"{main.key}_mean"
+    reached = finite(best.get(key)) if best else None
     if best is None or reached is None:
         return ""
     rivals = [row for row in rows if row.get("labels") == best.get("labels")]
-    top = max(rivals, key=lambda row: finite(row.get("accuracy_mean")) or 0.0)
-    if (finite(top.get("accuracy_mean")) or 0.0) <= reached:
+    top = max(rivals, key=lambda row: finite(row.get(key)) or 0.0)
+    if (finite(top.get(key)) or 0.0) <= reached:
         return ""
-    accuracy, name = plus_minus(top["accuracy_mean"], None), method_name(top, content.metrics)
-    return paragraph(
-        f"Measured afterwards, “{name}” was more accurate here than the "
-        f"chosen method: {accuracy} against {plus_minus(reached, None)} %."
-    )
+    name = method_name(top, content.metrics)
+    better = "was more accurate here" if main.unit else f"reached a higher {main.name} here"
+    figures = f"{main.said(top[key])} against {main.said(reached)} {main.unit}".rstrip()
+    return paragraph(f"Measured afterwards, “{name}” {better} than the chosen method: {figures}.")
 
 
 def _where(content: ReportContent) -> str:
@@ -215,25 +241,32 @@ def _where(content: ReportContent) -> str:
     return f"the {where} part" + ("" if count is None else f" ({number(count)} rows)")
 
 
-def _unit(content: ReportContent) -> str:
+def _axis(content: ReportContent) -> str:
+    main = measures(content.metrics)[0]
+    title = f"{main.name} ({main.unit})" if main.unit else main.name
     where = str(content.metrics.get("evaluated_on") or "")
     for part in ("test", "validation"):
         if where == part or where.startswith((f"{part} part", f"official {part} part")):
-            return f"{part} accuracy (%)"
-    return "accuracy (%)"
+            return f"{part} {title}" if main.unit else f"{title} on the {part} part"
+    return title
 
 
 def _chart_row(row: dict[str, Any], content: ReportContent) -> dict[str, Any]:
-    """Return what the chart draws of one row, in percent."""
+    """Return what the chart draws of one row, shares in percent."""
     several_label_counts = len({row.get("labels") for row in _rows(content)}) > 1
-    mean, sd = finite(row.get("accuracy_mean")), finite(row.get("accuracy_sd"))
-    draws = [finite(value) for value in row.get("accuracy") or ()]
+    main = measures(content.metrics)[0]
+    mean, sd = finite(row.get(f"{main.key}_mean")), finite(row.get(f"{main.key}_sd"))
+    draws = [finite(value) for value in row.get(main.key) or ()]
+
+    def shown(value: float) -> float:
+        return round(main.factor * value, 3)
+
     return {
         "name": method_name(row, content.metrics),
         "labels": labels_text(row) if several_label_counts else "",
         "ours": row.get("method") not in BASELINES,
         "best": row.get("method") == content.metrics.get("best_method"),
-        "mean": None if mean is None else round(100 * mean, 3),
-        "sd": None if sd is None or len(draws) == 1 else round(100 * sd, 3),
-        "draws": [round(100 * value, 3) for value in draws if value is not None],
+        "mean": None if mean is None else shown(mean),
+        "sd": None if sd is None or len(draws) == 1 else shown(sd),
+        "draws": [shown(value) for value in draws if value is not None],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,6 @@ import numpy.typing as npt
 __all__ = [
     "MISSING",
     "Section",
-    "accuracy_text",
     "cell",
     "duration",
     "esc",
@@ -118,18 +117,6 @@ def plus_minus(mean: object, sd: object) -> str:
     if middle is None:
         return MISSING
     return f"{100 * middle:.1f}" + ("" if spread is None else f" ± {100 * spread:.1f}")
-
-
-def accuracy_text(row: Mapping[str, Any]) -> str:
-    """Write the accuracy of a few-label result; one label draw has no spread to show.
-
-    Examples
-    --------
-    >>> accuracy_text({"accuracy_mean": 0.9, "accuracy_sd": 0.0, "repeats": 1})
-    '90.0'
-    """
-    several = (finite(row.get("repeats")) or 0) > 1
-    return plus_minus(row.get("accuracy_mean"), row.get("accuracy_sd") if several else None)
 
 
 def duration(seconds: object) -> str:

@@ -37,16 +37,21 @@ def latent_section(content: ReportContent, *, max_bytes: int) -> Section:
         codes = np.asarray(latent.label)[keep]
         data["label"] = codes.tolist()
         data["classes"] = _class_names(content.classes, codes)
+    if latent.value is not None:
+        data["value"] = rounded(np.asarray(latent.value)[keep])
     sentences = [_count_text(len(keep), len(latent.xy))]
     if latent.images is not None:
         data["sprite"] = _sprite(latent, keep, max_bytes)
         if data["sprite"] is None:
             sentences.append("The images would make this page too large and are left out.")
-    shown = "its image, name and class" if data["sprite"] else "its name"
+    kind = "number" if latent.value is not None else "class"
+    shown = f"its image, name and {kind}" if data["sprite"] else "its name"
     sentences.append(
         f"Point at one to see {shown}; with the keyboard, focus the map and use the arrow keys. "
         "Drag to zoom in, double-click to zoom out."
     )
+    if latent.value is not None:
+        sentences.append("The colour is the row's label, a number.")
     if data["label"] is not None:
         sentences.append("The buttons hide and show classes.")
     body = (

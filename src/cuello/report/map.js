@@ -13,13 +13,16 @@ function latentMap(map) {
   const look = (code, colour) => code < 0
     ? { color: colour.muted, symbol: "circle-open" }
     : { color: colour.classes[code % 8], symbol: SYMBOLS[Math.floor(code / 8) % 8] };
+  // Numbers: one group, each point in the colour of its number.
+  const shade = (colour) => map.value ? { symbol: "circle", color: map.value.map((v) => v ?? NaN), colorscale: "Cividis", showscale: true,
+    colorbar: { thickness: 12, outlinewidth: 0, tickcolor: colour.muted } } : {};
   const chart = {
     id: "latent-chart",
     build: (colour, narrow) => ({
       data: codes.map((code) => ({
         x: groups.get(code).map((row) => map.x[row]), y: groups.get(code).map((row) => map.y[row]),
         type: "scatter", mode: "markers", hoverinfo: "none", visible: !hidden.has(code),
-        marker: { ...look(code, colour), size: map.x.length > 1500 ? 5 : 7, opacity: 0.85, line: { width: code < 0 ? 1 : 0.4, color: code < 0 ? colour.muted : colour.paper } },
+        marker: { ...look(code, colour), ...shade(colour), size: map.x.length > 1500 ? 5 : 7, opacity: 0.85, line: { width: code < 0 ? 1 : 0.4, color: code < 0 ? colour.muted : colour.paper } },
       })),
       layout: {
         height: narrow ? 380 : 540, showlegend: false, hovermode: "closest", margin: { l: 55, r: 12, t: 30, b: 45 },
@@ -29,7 +32,8 @@ function latentMap(map) {
   };
   charts.push(chart);
 
-  const card = pointer(map, map.label ? (row) => nameOf(map.label[row]) : null);
+  const numberOf = (row) => (map.value[row] === null ? "unlabelled" : String(map.value[row]));
+  const card = pointer(map, map.label ? (row) => nameOf(map.label[row]) : map.value ? numberOf : null);
   const shown = (row) => map.x[row] !== null && map.y[row] !== null && !hidden.has(map.label ? map.label[row] : 0);
   const order = map.x.map((_, row) => row).sort((a, b) => map.x[a] - map.x[b] || a - b);
   const div = $("latent-chart");

@@ -6,7 +6,6 @@ from cuello.report.content import ReportContent
 from cuello.report.few_labels import best_row, labels_text, method_name, method_row
 from cuello.report.fragments import (
     Section,
-    accuracy_text,
     cell,
     duration,
     esc,
@@ -17,6 +16,7 @@ from cuello.report.fragments import (
     paragraph,
     table,
 )
+from cuello.report.measures import measures
 
 __all__ = ["headline", "timing_section", "what_was_done"]
 
@@ -35,12 +35,13 @@ def headline(content: ReportContent) -> str:
     figures: list[tuple[str, str, str]] = []
     best = best_row(content)
     if best is not None:
-        name = method_name(best, content.metrics)
-        figures.append((f"Accuracy with {labels_text(best)}", f"{accuracy_text(best)} %", name))
+        name, main = method_name(best, content.metrics), measures(content.metrics)[0]
+        what = f"{main.name[:1].upper()}{main.name[1:]} with {labels_text(best)}"
+        figures.append((what, f"{main.text(best)} {main.unit}".rstrip(), name))
         scratch = method_row(content, "scratch", best.get("labels"))
         if scratch is not None and scratch is not best:
-            accuracy = f"{accuracy_text(scratch)} %"
-            figures.append(("The same network from scratch", accuracy, labels_text(scratch)))
+            reached = f"{main.text(scratch)} {main.unit}".rstrip()
+            figures.append(("The same network from scratch", reached, labels_text(scratch)))
     quality = mapping(content.metrics.get("reconstruction"))
     if finite(quality.get("test_mse")) is not None:
         pca = quality.get("pca_test_mse")
@@ -122,6 +123,8 @@ def _data_rows(content: ReportContent) -> dict[str, str]:
         rows["shape of a row"] = " × ".join(str(side) for side in data["shape"])
     if isinstance(data.get("classes"), (list, tuple)) and data["classes"]:
         rows["classes"] = number(len(data["classes"]))
+    if isinstance(data.get("properties"), (list, tuple)) and data["properties"]:
+        rows["properties"] = number(len(data["properties"]))
     if data.get("fingerprint"):
         rows["fingerprint"] = str(data["fingerprint"])
     return rows

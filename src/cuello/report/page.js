@@ -62,7 +62,13 @@ function draw(only) {
   }
 }
 
-function fewLabels({ rows, unit }) {
+function fewLabels({ rows, axis: title, unit, scatter }) {
+  if (rows) methods(rows, title, unit);
+  if (scatter) predictions(scatter);
+}
+
+function methods(rows, title, unit) {
+  const value = unit ? `%{x:.1f} ${unit}` : "%{x:.3f}";
   const last = rows.length - 1;
   const build = (colour, narrow) => {
     const look = (row) => (row.ours ? colour.ours : colour.baseline);
@@ -80,7 +86,7 @@ function fewLabels({ rows, unit }) {
         x: places.map((p) => rows[p].mean), y: places.map((p) => last - p), name, type: "scatter", mode: "markers",
         error_x: { array: places.map((p) => rows[p].sd), color: tint, thickness: 1.5, width: 5 },
         marker: { size: 10, color: ours ? tint : colour.paper, symbol: ours ? "circle" : "square", line: { color: tint, width: 2 } },
-        text: places.map((p) => plain(rows[p].name)), hovertemplate: "%{text}: %{x:.1f} %<extra></extra>",
+        text: places.map((p) => plain(rows[p].name)), hovertemplate: `%{text}: ${value}<extra></extra>`,
       };
     });
     const label = (row) => {
@@ -92,7 +98,7 @@ function fewLabels({ rows, unit }) {
       data: [draws, ...means.filter((trace) => trace.x.length)],
       layout: {
         height: 110 + 42 * rows.length,
-        xaxis: axis(colour, plain(unit)),
+        xaxis: axis(colour, plain(title)),
         yaxis: axis(colour, "", { tickvals: rows.map((_, p) => last - p), ticktext: rows.map(label), range: [-0.6, last + 0.5],
           ticks: "", fixedrange: true }),
         legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", traceorder: "normal" },
@@ -100,6 +106,20 @@ function fewLabels({ rows, unit }) {
     };
   };
   charts.push({ id: "few-labels-chart", build });
+}
+
+function predictions({ name, true: x, predicted: y }) {
+  const ends = [Math.min(...x, ...y), Math.max(...x, ...y)];
+  const build = (colour, narrow) => ({
+    data: [
+      { x: ends, y: ends, name: "right", type: "scatter", mode: "lines", hoverinfo: "skip", line: { color: colour.muted, width: 1, dash: "dash" } },
+      { x, y, name: "a row", type: "scatter", mode: "markers", marker: { color: colour.ours, size: x.length > 500 ? 5 : 7, opacity: 0.55 },
+        hovertemplate: "true %{x:.4~g}, predicted %{y:.4~g}<extra></extra>" },
+    ],
+    layout: { height: narrow ? 360 : 460, showlegend: false, hovermode: "closest",
+      xaxis: axis(colour, `true ${plain(name)}`), yaxis: axis(colour, `predicted ${plain(name)}`) },
+  });
+  charts.push({ id: "scatter-chart", build });
 }
 
 function curves({ epochs, best, panels, rate }) {

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from cuello.data.dataset import Dataset, check_finite
 from cuello.data.readers.base import Format, Options, listed, reading, stem
-from cuello.data.readers.targets import as_codes
+from cuello.data.readers.targets import read_labels
 from cuello.data.sequences import sequence_lengths
 from cuello.errors import DataError, InputError
 
@@ -69,7 +69,12 @@ def as_examples(X: Array, where: str) -> tuple[Array, tuple[str, ...]]:
 
 
 def labelled(
-    parts: dict[str, Array], path: Path, *, notes: tuple[str, ...] = (), name: str = ""
+    parts: dict[str, Array],
+    path: Path,
+    *,
+    task: str | None,
+    notes: tuple[str, ...] = (),
+    name: str = "",
 ) -> Dataset:
     """Put examples and labels (keys X, y, X_test, y_test; only X is needed) together."""
     X, notes_X = as_examples(parts["X"], f"{path}")
@@ -79,22 +84,24 @@ def labelled(
         _check_same(X, X_test, path)
     elif "y_test" in parts:
         raise DataError(f"{path} has test labels (y_test) but no test examples (X_test); add them.")
-    y, y_test, classes = as_codes(
+    found = read_labels(
         parts.get("y"),
         parts.get("y_test"),
         rows=(len(X), 0 if X_test is None else len(X_test)),
         where=str(path),
+        task=task,
     )
     return Dataset(
         X=X,
-        y=y,
-        classes=classes,
+        y=found.y,
+        classes=found.classes,
+        properties=found.properties,
         name=name or stem(path),
         source=str(path),
         X_test=X_test,
-        y_test=y_test,
+        y_test=found.y_test,
         encoding=image_encoding(X),
-        notes=notes + notes_X,
+        notes=notes + notes_X + found.notes,
     )
 
 
@@ -119,7 +126,7 @@ def _read_npy(path: Path, options: Options) -> Dataset:
         native = X.dtype in (np.dtype(np.float32), np.dtype(np.uint8))
         if X.nbytes <= KEEP_ON_DISK or not native:
             X = np.array(X)
-        return labelled({"X": X}, path)
+        return labelled({"X": X}, path, task=options.task)
 
 
 def _read_npz(path: Path, options: Options) -> Dataset:
@@ -142,7 +149,7 @@ def _read_npz(path: Path, options: Options) -> Dataset:
             parts = {key: archive[name] for key, name in taken.items()}
         other = sorted(set(found) - set(taken.values()))
         notes = (f"{path}: ignored the arrays {listed(map(repr, other))}",) if other else ()
-        return labelled(parts, path, notes=notes)
+        return labelled(parts, path, task=options.task, notes=notes)
 
 
 def _check(X: Array, where: str) -> None:

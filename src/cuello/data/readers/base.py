@@ -33,7 +33,10 @@ class Options:
     image_size : (int, int) or None
         Height and width.
     label_column : str or None
-        Column of a table that holds the labels; None: found by its name, "": there is none.
+        Column of a table that holds the labels, or several with commas between them; None: found by
+        its name, "": there is none.
+    task : str or None
+        How labels are read, one of :data:`cuello.data.dataset.TASKS`; None: not at all.
     skip_bad : bool
         Leave out images and rows that cannot be read instead of refusing.
     encoding : mapping
@@ -42,6 +45,7 @@ class Options:
 
     image_size: tuple[int, int] | None = None
     label_column: str | None = None
+    task: str | None = "auto"
     skip_bad: bool = False
     encoding: Mapping[str, Any] = field(default_factory=dict)
 

@@ -90,7 +90,7 @@ def find_parts(folder: Path) -> dict[str, Path]:
 def read_folder(path: Path, options: Options) -> Dataset:
     """Read a folder in MNIST's layout of four files."""
     parts = {key: parse(content(file), str(file)) for key, file in find_parts(path).items()}
-    return labelled(parts, path)
+    return labelled(parts, path, task=options.task)
 
 
 def _read(path: Path, options: Options) -> Dataset:
@@ -103,7 +103,7 @@ def _read(path: Path, options: Options) -> Dataset:
     beside = _labels_beside(path)
     parts = {"X": X} if beside is None else {"X": X, "y": parse(content(beside), str(beside))}
     notes = () if beside is None else (f"labels were taken from {beside.name}",)
-    return labelled(parts, path, notes=notes, name=stem(path))
+    return labelled(parts, path, task=options.task, notes=notes, name=stem(path))
 
 
 def _labels_beside(path: Path) -> Path | None:

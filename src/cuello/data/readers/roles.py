@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from cuello.data.readers.base import Options, listed
 from cuello.data.readers.columns import Column
-from cuello.data.readers.targets import is_integral
+from cuello.data.readers.label_values import is_integral
 from cuello.errors import InputError
 
-__all__ = ["find_label", "wanted_label", "without_identifiers"]
+__all__ = ["find_labels", "wanted_labels", "without_identifiers"]
 
 LABEL_NAMES = ("label", "class", "target", "y")
 
@@ -21,38 +21,38 @@ _IDENTIFIER = re.compile(
 )
 
 
-def wanted_label(options: Options) -> str | None:
-    """Name the label that was asked for, now or in training."""
-    return (
-        options.label_column
-        if options.label_column is not None
-        else options.encoding.get("label_column")
-    )
-
-
-def find_label(
-    columns: Mapping[str, Column], path: Path, options: Options, notes: list[str]
-) -> str | None:
-    """Name the column of labels: the one asked for, the one of the encoding, or by its name."""
+def wanted_labels(options: Options, names: Collection[str]) -> tuple[str, ...]:
+    """Name the columns of labels that were asked for, now or in training."""
+    if options.task is None:
+        return ()
     asked = options.label_column
+    if asked is None:
+        asked = options.encoding.get("label_column")
+    if not asked or asked in names:
+        return (asked,) if asked else ()
+    return tuple(name.strip() for name in asked.split(","))
+
+
+def find_labels(
+    columns: Mapping[str, Column], path: Path, options: Options, notes: list[str]
+) -> tuple[str, ...]:
+    """Name the columns of labels: those asked for, those of the encoding, or one by its name."""
+    asked = options.label_column
+    wanted = wanted_labels(options, columns)
     if asked:
-        if asked not in columns:
-            near = difflib.get_close_matches(asked, columns, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise InputError(
-                f"label_column={asked!r} is no column of {path}{hint} It has {listed(columns)}."
-            )
-        return asked
-    if asked == "":
-        return None
+        for name in wanted:
+            _check_asked(name, columns, path)
+        _check_number_of(wanted, asked, options.task)
+        return wanted
+    if asked == "" or options.task is None:
+        return ()
     if options.encoding:
-        known = options.encoding.get("label_column")
-        return known if known in columns else None
+        return wanted if all(name in columns for name in wanted) else ()
     found = [
         name
-        for wanted in LABEL_NAMES
+        for usual in LABEL_NAMES
         for name, column in columns.items()
-        if name.lower() == wanted and _can_label(column)
+        if name.lower() == usual and _can_label(column, options.task)
     ]
     if len(found) > 1:
         raise InputError(
@@ -60,11 +60,38 @@ def find_label(
             "label_column=NAME (--label-column), or '' if none of them is."
         )
     notes += [f"column {name!r} was taken as the label" for name in found]
-    return found[0] if found else None
+    return tuple(found)
 
 
-def _can_label(column: Column) -> bool:
-    return column.kind == "category" or (column.kind == "number" and is_integral(column.values))
+def _check_asked(name: str, columns: Mapping[str, Column], path: Path) -> None:
+    if name not in columns:
+        near = difflib.get_close_matches(name, columns, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise InputError(
+            f"label_column={name!r} is no column of {path}{hint} It has {listed(columns)}."
+        )
+
+
+def _check_number_of(wanted: tuple[str, ...], asked: str, task: str | None) -> None:
+    if len(set(wanted)) < len(wanted):
+        raise InputError(f"label_column={asked!r} names a column twice; name each once.")
+    if len(wanted) > 1 and task not in ("auto", "several"):
+        raise InputError(
+            f"label_column={asked!r} names {len(wanted)} columns, and task={task!r} learns one; "
+            "name one, or use task='several' for columns of 0 and 1."
+        )
+    if len(wanted) == 1 and task == "several":
+        raise InputError(
+            f"task='several' needs two columns of 0 and 1 or more, and label_column={asked!r} is "
+            "one; name them with commas between them, or use task='auto'."
+        )
+
+
+def _can_label(column: Column, task: str | None) -> bool:
+    if task == "several":
+        return False
+    whole = column.kind == "number" and (task == "number" or is_integral(column.values))
+    return column.kind == "category" or whole
 
 
 def without_identifiers(

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from cuello.data.dataset import Dataset, check_finite
 from cuello.data.readers.base import Format, Options, content, listed, reading, stem
 from cuello.data.readers.columns import Column, convert, encode, learn, number_like
-from cuello.data.readers.roles import find_label, wanted_label, without_identifiers
+from cuello.data.readers.label_values import as_properties
+from cuello.data.readers.roles import find_labels, wanted_labels, without_identifiers
 from cuello.data.readers.separated import parse
-from cuello.data.readers.targets import as_codes
+from cuello.data.readers.targets import Labels, read_labels
 from cuello.errors import DataError
 
 __all__ = ["CSV", "PARQUET"]
@@ -61,29 +62,36 @@ def _dataset(table: Any, path: Path, options: Options, notes: list[str]) -> Data
         if bad.all():
             raise DataError(f"{path}: not one of {len(table)} rows can be read.")
         columns = _convert_all(table.filter(pa.array(~bad)), path, options, specs)
-    label = find_label(columns, path, options, notes)
+    labels = find_labels(columns, path, options, notes)
     row_names: tuple[str, ...] | None = None
-    features = {name: column for name, column in columns.items() if name != label}
+    features = {name: column for name, column in columns.items() if name not in labels}
     if specs is None:
         features, row_names = without_identifiers(features, notes)
         specs = [learn(column, str(path)) for column in features.values()]
     else:
-        other = [name for name in features if name not in {spec["name"] for spec in specs}]
+        own = str(options.encoding.get("label_column")).split(",")
+        used = {*own, *(spec["name"] for spec in specs)}
+        other = [name for name in features if name not in used]
         notes += [f"ignored columns that the model does not use: {listed(other)}"] * bool(other)
     if not specs:
         raise DataError(f"{path} has no column left to learn from; it has {listed(names)}.")
     X = _matrix(features, specs, path, notes)
-    y, classes = _codes(columns[label], len(X), path) if label else (None, ())
-    encoding = {"type": "table", "columns": [dict(spec) for spec in specs], "label_column": label}
+    found = _labels([columns[name] for name in labels], len(X), path, options.task)
+    encoding = {
+        "type": "table",
+        "columns": [dict(spec) for spec in specs],
+        "label_column": ",".join(labels) or None,
+    }
     return Dataset(
         X=X,
-        y=y,
-        classes=classes,
+        y=found.y,
+        classes=found.classes,
+        properties=found.properties,
         name=stem(path),
         source=str(path),
         row_names=row_names,
         encoding=encoding,
-        notes=tuple(notes),
+        notes=(*notes, *found.notes),
     )
 
 
@@ -99,8 +107,8 @@ def _convert_all(
             f"({len(missing)} of {len(specs)} are missing); it has {listed(table.column_names)}."
         )
     kinds = {spec["name"]: spec["kind"] for spec in specs}
-    label = wanted_label(options)
-    used = [name for name in table.column_names if name in kinds or name == label]
+    labels = wanted_labels(options, table.column_names)
+    used = [name for name in table.column_names if name in kinds or name in labels]
     columns = {n: convert(n, table[n], str(path), wanted=kinds.get(n)) for n in used}
     # Other columns need no conversion, only a mention.
     return columns | {
@@ -118,9 +126,12 @@ def _broken_cells(
     rows = max(len(column.values) for column in columns.values())
     bad = np.zeros(rows, dtype=bool)
     kinds = {spec["name"]: spec["kind"] for spec in specs or ()}
-    label = wanted_label(options)
+    labels = wanted_labels(options, columns)
+    if options.task == "number":
+        kinds |= dict.fromkeys(labels, "number")
     for name, column in columns.items():
-        if column.kind != "category" or name == label or kinds.get(name) == "category":
+        is_label = name in labels and name not in kinds
+        if column.kind != "category" or is_label or kinds.get(name) == "category":
             continue
         numeric = number_like(column)
         there = ~column.empty
@@ -166,15 +177,33 @@ def _matrix(
     return X
 
 
-def _codes(
-    column: Column, rows: int, path: Path
-) -> tuple[npt.NDArray[np.int64] | None, tuple[str, ...]]:
-    if column.kind == "category":
-        y = np.array(column.values.fill_null("").to_pylist(), dtype=np.str_)
-    else:
-        y = column.values
-    codes, _, classes = as_codes(y, rows=(rows, 0), where=f"{path}: column {column.name!r}")
-    return codes, classes
+def _labels(columns: list[Column], rows: int, path: Path, task: str | None) -> Labels:
+    if not columns:
+        return Labels()
+    if len(columns) == 1:
+        y, where = _values(columns[0]), f"{path}: column {columns[0].name!r}"
+        return read_labels(y, rows=(rows, 0), where=where, task=task)
+    for column in columns:
+        if column.kind != "number" and not column.empty.all():
+            row = int(np.flatnonzero(~column.empty)[0])
+            value = str(_values(column)[row])
+            raise DataError(
+                f"{path}: column {column.name!r} holds {value!r} in row {row} (from 0); a property "
+                "is 0 or 1."
+            )
+    names = tuple(column.name for column in columns)
+    values = np.stack(
+        [c.values if c.kind == "number" else np.full(rows, np.nan) for c in columns], axis=1
+    )
+    y = as_properties(values, rows, str(path), names)
+    said = f"{len(names)} columns of 0 and 1 were taken as labels: the task is 'several' (--task)"
+    return Labels(y=y, properties=names, notes=(said,) if task == "auto" else ())
+
+
+def _values(column: Column) -> npt.NDArray[Any]:
+    if column.kind != "category":
+        return np.asarray(column.values)
+    return np.array(column.values.fill_null("").to_pylist(), dtype=np.str_)
 
 
 _OPTIONS = frozenset({"label_column"})

@@ -1,104 +1,130 @@
-"""Labels as they come (names, numbers, with gaps) become codes 0..k-1, and -1 without a label."""
+"""What the labels of a file say, and so as what they are read."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cuello.data.dataset import UNLABELLED
-from cuello.errors import DataError
+from cuello.data.readers.label_values import as_codes, as_numbers, as_properties
 
-__all__ = ["as_codes", "is_integral"]
+__all__ = ["Labels", "are_amounts", "read_labels"]
 
-Codes = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
+
+MOST_CLASSES = 50
+"""Different values, above which numbers that are not whole can only be amounts."""
+ROWS_A_CLASS = 3
+"""Rows of each value, below which they can only be amounts: none could be held out."""
+BROKEN_SHARE = 0.1
+"""Share of numbers that are not whole, from which they are no typing errors."""
 
 
-def as_codes(
-    y: npt.NDArray[Any] | None,
-    y_test: npt.NDArray[Any] | None = None,
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """What the labels of a training and a test part came to; see :class:`cuello.data.Dataset`."""
+
+    y: Array | None = None
+    y_test: Array | None = None
+    classes: tuple[str, ...] = ()
+    properties: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_labels(
+    y: Array | None,
+    y_test: Array | None = None,
     *,
     rows: tuple[int, int],
     where: str,
-) -> tuple[Codes | None, Codes | None, tuple[str, ...]]:
-    """Number the classes of a training and a test part together.
+    task: str | None = "auto",
+) -> Labels:
+    """Read the labels of a training and a test part as a task wants them.
 
     Parameters
     ----------
     y, y_test : ndarray or None
-        Class names or whole numbers. -1, NaN and the empty string mean unlabelled.
+        Names, numbers, or for ``several`` 0 and 1, (n, properties).
     rows : (int, int)
         How many examples the two parts have.
     where : str
         File, for the errors.
-
-    Returns
-    -------
-    codes, codes_test : ndarray of int64 or None
-        None where there were no labels, and for both where not one row has a class.
-    classes : tuple of str
-        Sorted, as numbers if they are numbers.
+    task : str or None
+        One of :data:`cuello.data.dataset.TASKS`. ``auto``: numbers where they can be no classes
+        (see :func:`are_amounts`), classes otherwise. None: labels are not read.
 
     Examples
     --------
-    >>> as_codes(np.array([7.0, np.nan, 3.0]), rows=(3, 0), where="a.npz")
-    (array([ 1, -1,  0]), None, ('3', '7'))
+    >>> found = read_labels(np.array([2.5, 0.25]), rows=(2, 0), where="a.npz")
+    >>> found.y, found.notes[0]
+    (array([2.5 , 0.25]), "a.npz: labels are amounts, no classes: the task is 'number' (--task)")
     """
-    parts = [
-        _values(part, n, f"{where}: {key}")
-        for part, n, key in ((y, rows[0], "y"), (y_test, rows[1], "y_test"))
-        if part is not None
-    ]
-    if len({part[0].dtype.kind for part in parts}) > 1:
-        raise DataError(
-            f"{where}: y holds {parts[0][0].dtype} and y_test {parts[1][0].dtype}; "
-            "use names or numbers in both."
-        )
-    known = [values[labelled] for values, labelled in parts]
-    distinct = np.unique(np.concatenate(known)) if known else np.empty(0)
-    if not len(distinct):
-        return None, None, ()
-    codes = iter(
-        np.where(labelled, np.searchsorted(distinct, values), UNLABELLED).astype(np.int64)
-        for values, labelled in parts
+    parts = [part for part in (y, y_test) if part is not None]
+    if task is None or not parts:
+        return Labels()
+    if task == "several":
+        width = parts[0].shape[1] if parts[0].ndim == 2 else 1
+        names = tuple(str(i) for i in range(width))
+        tables = _each(as_properties, y, y_test, rows, where, names)
+        return Labels(y=tables[0], y_test=tables[1], properties=names)
+    amounts = all(part.ndim == 1 and part.dtype.kind == "f" for part in parts) and are_amounts(
+        np.concatenate(parts)
     )
-    return (
-        next(codes) if y is not None else None,
-        next(codes) if y_test is not None else None,
-        tuple(str(value) for value in distinct.tolist()),
-    )
+    if task == "number" or (task == "auto" and amounts):
+        values = _each(as_numbers, y, y_test, rows, where)
+        said = f"{where}: labels are amounts, no classes: the task is 'number' (--task)"
+        return Labels(y=values[0], y_test=values[1], notes=() if task == "number" else (said,))
+    codes, codes_test, classes = as_codes(y, y_test, rows=rows, where=where)
+    notes = () if task != "auto" or not _many_whole(parts) else (_many(where, len(classes)),)
+    return Labels(y=codes, y_test=codes_test, classes=classes, notes=notes)
 
 
-def is_integral(values: npt.NDArray[Any]) -> bool:
-    """Whether all numbers that are there (not NaN) are whole, so can name classes."""
+def are_amounts(values: Array) -> bool:
+    """Whether numbers can only be amounts, not names of classes.
+
+    One in ten or more is not whole (one in many may be a typing error), and there are more than
+    :data:`MOST_CLASSES` different ones, or fewer than :data:`ROWS_A_CLASS` rows for each of them.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n,)
+        NaN does not count.
+
+    Examples
+    --------
+    >>> are_amounts(np.array([9.5, 7.25, 8.0])), are_amounts(np.repeat([1.5, 2.0], 9))
+    (True, False)
+    """
     known = values[~np.isnan(values)]
-    return bool(np.isfinite(known).all() and (known == np.trunc(known)).all())
+    different = len(np.unique(known))
+    many = different > MOST_CLASSES or different * ROWS_A_CLASS > len(known)
+    return many and float((known != np.trunc(known)).mean()) >= BROKEN_SHARE
 
 
-def _values(y: npt.NDArray[Any], n: int, what: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Check one part; return its values (str or int64) and where it is labelled."""
-    if y.ndim != 1:
-        raise DataError(
-            f"{what} has shape {y.shape}, but labels are one value a row: shape ({n},); "
-            "save y.ravel(), or y.argmax(axis=1) if it is one-hot."
-        )
-    if len(y) != n:
-        raise DataError(f"{what} has {len(y)} labels for {n} examples; save one label an example.")
-    if y.dtype.kind == "S":
-        y = np.char.decode(y, "utf-8")
-    if y.dtype.kind == "U":
-        names = np.char.strip(y)
-        return names, names != ""
-    if y.dtype.kind not in "biuf":
-        raise DataError(f"{what} has dtype {y.dtype}; labels are text or whole numbers.")
-    numbers = y.astype(np.float64)
-    if not is_integral(numbers):
-        raise DataError(
-            f"{what} looks like a number to predict, not a class (for example "
-            f"{numbers[~np.isnan(numbers) & (numbers != np.trunc(numbers))][:1]}); cuello learns "
-            "classes: leave it out, or save it as class names."
-        )
-    labelled = ~np.isnan(numbers) & (numbers != UNLABELLED)
-    whole = y if y.dtype.kind in "iu" else np.where(labelled, numbers, 0)
-    return whole.astype(np.int64), labelled
+def _many_whole(parts: list[Array]) -> bool:
+    """Whether labels are whole numbers, and so many different ones that they may be amounts."""
+    if any(part.ndim != 1 or part.dtype.kind not in "iuf" for part in parts):
+        return False
+    values = np.concatenate(parts).astype(np.float64)
+    known = values[~np.isnan(values) & (values != UNLABELLED)]
+    different = len(np.unique(known))
+    return different > MOST_CLASSES and different * ROWS_A_CLASS > len(known)
+
+
+def _many(where: str, different: int) -> str:
+    return (
+        f"{where}: {different} different whole numbers were read as classes; if they are amounts, "
+        "give task='number' (--task number)"
+    )
+
+
+def _each(
+    check: Any, y: Array | None, y_test: Array | None, rows: tuple[int, int], where: str, *more: Any
+) -> list[Array | None]:
+    return [
+        None if part is None else check(part, n, f"{where}: {key}", *more)
+        for part, n, key in ((y, rows[0], "y"), (y_test, rows[1], "y_test"))
+    ]

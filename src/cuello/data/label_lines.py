@@ -1,0 +1,179 @@
+"""The lines of a CSV of labels: which row each names, and what it says of it."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from cuello.data.dataset import Dataset
+from cuello.data.readers.base import content, reading
+from cuello.data.readers.separated import separator
+from cuello.errors import DataError
+
+__all__ = ["Line", "parse", "refuse_empty"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that is no header.
+
+    Parameters
+    ----------
+    number : int
+        Of the line, from 1.
+    row : int
+        Of the data.
+    name : str
+        What the line calls it.
+    cells : tuple of str
+        The others.
+    """
+
+    number: int
+    row: int
+    name: str
+    cells: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The one label of a line, or the properties in a row."""
+        return ",".join(self.cells)
+
+
+def parse(path: Path, dataset: Dataset, task: str) -> tuple[tuple[str, ...], list[Line]]:
+    """Read a file: its first line, if that is a header, and the others.
+
+    Parameters
+    ----------
+    path : Path
+    dataset : Dataset
+        Whose rows the lines name.
+    task : str
+        ``several``, or ``auto`` with more than two names in the header: each line has as many
+        cells. Otherwise two.
+
+    Raises
+    ------
+    DataError
+        With the number of the line.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} does not exist or is no file; give a CSV of row,label.")
+    raw = content(path)
+    with reading(path):
+        text = raw.decode("utf-8-sig")
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator(text), strict=True)
+        cells = [(rows.line_num, [cell.strip() for cell in row]) for row in rows if any(row)]
+    find = _Rows(dataset)
+    header: tuple[str, ...] = ()
+    if cells and find.is_header(cells[0][1]):
+        header, cells = tuple(cells[0][1]), cells[1:]
+    if not cells:
+        raise DataError(f"{path} holds no labels; write lines of row,label, for example 0,cat.")
+    if task == "several" or (task == "auto" and len(header) > 2):
+        _check_properties(header, path)
+    else:
+        header = header[:2]
+    width = max(len(header), 2)
+    return header, [_line(number, row, width, find, path) for number, row in cells]
+
+
+def _check_properties(header: tuple[str, ...], path: Path) -> None:
+    if len(header) < 3:
+        raise DataError(
+            f"{path}: task='several' (--task) needs a first line that names two properties or "
+            "more, such as row,even,loop."
+        )
+    if "" in header[1:] or len(set(header[1:])) < len(header) - 1:
+        raise DataError(f"{path}: the first line must give each property a name of its own.")
+
+
+def _line(number: int, cells: list[str], width: int, find: _Rows, path: Path) -> Line:
+    if len(cells) != width:
+        what = "row,label" if width == 2 else f"a row and {width - 1} properties"
+        raise DataError(
+            f"{path}, line {number}: {len(cells)} cells, but a line is {what}; put quotes "
+            "around a cell that holds the separator."
+        )
+    row = find(cells[0])
+    line = Line(number, -1 if row is None else row, cells[0], tuple(cells[1:]))
+    refuse_empty(line, ("",), path)
+    if row is None:
+        raise DataError(f"{path}, line {number}: {find.complaint(cells[0])}")
+    return line
+
+
+def refuse_empty(line: Line, empty: tuple[str, ...], path: Path) -> None:
+    """Refuse a line with a cell that says nothing."""
+    if any(cell in empty for cell in line.cells):
+        raise DataError(
+            f"{path}, line {line.number}: the label of {line.name!r} is empty; leave the line out "
+            "if the row is unlabelled."
+        )
+
+
+class _Rows:
+    """Finds rows by name, by the last part of the name where it is unique, or by number."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.count = len(dataset)
+        names = dataset.row_names or ()
+        self.by_name = {name: i for i, name in enumerate(names)}
+        self.by_base: dict[str, list[int]] = defaultdict(list)
+        for i, name in enumerate(names):
+            self.by_base[PurePosixPath(name).name].append(i)
+
+    def __call__(self, cell: str) -> int | None:
+        name = self._clean(cell)
+        if name in self.by_name:
+            return self.by_name[name]
+        same_base = self.by_base.get(name, [])
+        if len(same_base) == 1:
+            return same_base[0]
+        return int(name) if _is_row(name) and int(name) < self.count else None
+
+    def is_header(self, cells: list[str]) -> bool:
+        """Whether the first line is a header, and not a row with a mistake in its name."""
+        name = self._clean(cells[0])
+        if self(name) is not None or re.fullmatch(r"[+-]?\d+(\.\d*)?", name):
+            return False
+        like_a_name = "/" in name or "." in name
+        return not (self.by_name and (like_a_name or self._near(name)))
+
+    def complaint(self, cell: str) -> str:
+        """Say why a cell names no row, and which one is near."""
+        if re.fullmatch(r"[+-]?\d+", cell):
+            return f"row {cell} does not exist; rows are 0 to {self.count - 1}."
+        same_base = self.by_base.get(self._clean(cell), [])
+        if len(same_base) > 1:
+            return f"{len(same_base)} rows are named {cell!r}; write the path within the folder."
+        if not self.by_name:
+            return f"{cell!r} is no row number; rows of this data are 0 to {self.count - 1}."
+        near = self._near(self._clean(cell))
+        hint = f"; did you mean {near[0]!r}?" if near else f" or number 0 to {self.count - 1}."
+        return f"no row is named {cell!r}{hint}"
+
+    def _near(self, name: str) -> list[str]:
+        # difflib is slow: with many names only those that begin or end alike are compared.
+        names: Iterable[str] = self.by_name
+        if len(self.by_name) > 5000:
+            ends = (name[:3], PurePosixPath(name).stem[-3:])
+            alike = (n for n in self.by_name if n.startswith(ends[0]) or ends[1] in n)
+            names = itertools.islice(alike, 5000)
+        return difflib.get_close_matches(name, list(names), n=1, cutoff=0.7)
+
+    def _clean(self, cell: str) -> str:
+        if cell in self.by_name:
+            return cell
+        return cell.replace("\\", "/").removeprefix("./")
+
+
+def _is_row(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,15}", text))
