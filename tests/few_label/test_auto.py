@@ -6,6 +6,7 @@ The oracle is the exact binomial tail, counted out.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from torch import nn
 
 from cuello.few_label import MODES, Binary, Classes
 from cuello.few_label.base import Problem, Solution
+from cuello.few_label.modes import auto
 from cuello.few_label.modes.consistency import Consistency
 from cuello.few_label.modes.spread import Spread
 
@@ -48,6 +50,28 @@ def kept(consistency, spread, slow, task=None, score=None):
         patched.setattr(Spread, "solve", lambda *_: (made[1], None))
         patched.setattr(type(MODES["slow"]), "fit", lambda *_: made[2])
         return MODES["auto"].fit(problem)
+
+
+@pytest.mark.parametrize(("labels", "started"), [(2 * auto.FEW_LABELS - 1, True), (N, False)])
+def test_guesses_are_for_very_few_labels(labels, started):
+    y = np.arange(N) % 2
+    problem = Problem(
+        x=torch.zeros(4 * N, 3),
+        y=np.concatenate([y, np.full(3 * N, -1)]),
+        labelled=np.arange(4 * N) < labels,
+        task=Classes(2),
+        autoencoder=None,
+    )
+    made = solution((), Classes(2), y)
+    made = replace(made, held_out=made.held_out[:labels])
+    given = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Consistency, "train", lambda *told: given.append(told[-1]) or made)
+        patched.setattr(Spread, "solve", lambda *_: (made, "guesses"))
+        patched.setattr(type(MODES["slow"]), "fit", lambda *_: made)
+        said = MODES["auto"].fit(problem).said
+    assert given == ["guesses" if started else None]
+    assert ("started from what spreading guesses" in " ".join(said)) == started
 
 
 def tail(gains, losses):
