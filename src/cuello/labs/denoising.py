@@ -179,14 +179,15 @@ def show(records: list[Record]) -> Findings:
         f"{gain.mean:+.1f} ± {gain.sd:.1f} dB ({data}, {noise.replace('_', ' ')})"
         for (data, noise), gain in gains.items()
     )
-    helps = all(
-        spread(a - b for a, b in zip(*_two(own, "autoencoder", "noisy"), strict=True)).mean > 0
-        for own in groups.values()
-    )
+    left = [
+        f"{data}, {noise.replace('_', ' ')} {level:g}"
+        for (data, noise, level), own in groups.items()
+        if spread(a - b for a, b in zip(*_two(own, "autoencoder", "noisy"), strict=True)).mean <= 0
+    ]
     close = f" ({undecided} of all are within the seeds' noise)" if undecided else ""
-    cleans = "reduces" if helps else "does not always reduce"
+    but = f" but in {len(left)} of {len(groups)} cases ({'; '.join(left)})" if left else ""
     verdict = (
-        f"An autoencoder {cleans} noise, and has the higher PSNR than the better of median "
+        f"An autoencoder reduces noise{but}, and has the higher PSNR than the better of median "
         f"filter and PCA in {wins} of {len(groups)} cases{close}; mean difference: {told}."
     )
     columns = ("images and noise", "measure", "noisy image", *METHODS[1:])
@@ -198,7 +199,7 @@ def show(records: list[Record]) -> Findings:
     )
     return Findings(
         verdict=verdict,
-        holds=helps,
+        holds=not left,
         tables=[Table(title="Noisy test images, cleaned", columns=columns, rows=rows, note=note)],
         pictures=pictures.draw(records, METHODS),
     )
