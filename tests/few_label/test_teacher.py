@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -149,6 +150,15 @@ def test_students_take_images_of_any_size(height, width, channels):
     for name in STUDENTS:
         network = build_student(problem_of(shape, n=6, network=name)).eval()
         assert network(problem.x).shape == (6, 3)
+
+
+@pytest.mark.parametrize(("augment", "stays"), [(None, True), ("none", True), ("auto", False)])
+def test_images_that_are_to_stay_as_they_are_do(augment, stays):
+    problem = problem_of((12, 12))
+    problem = replace(problem, options=replace(problem.options, augment=augment))
+    pair = MeanTeacher(problem, None)
+    assert torch.equal(pair.weak(problem.x), problem.x) == stays
+    assert torch.equal(pair.strong(problem.x), problem.x) == stays
 
 
 def test_larger_students_get_fewer_steps_but_no_fewer_than_the_fewest():

@@ -184,8 +184,9 @@ def strong_augmentation(shape: tuple[int, ...]) -> Augment:
 
 
 def _changes(problem: Problem) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
-    weak = problem.option("weak", "auto")
-    strong = problem.option("strong", problem.options.augment or "none")
+    asked = problem.options.augment or "none"
+    weak = problem.option("weak", "none" if asked == "none" else "auto")
+    strong = problem.option("strong", asked)
     if not is_image(problem):
         return _unchanged, _unchanged
     shape = tuple(problem.x.shape[1:])
