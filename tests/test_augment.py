@@ -22,6 +22,7 @@ ONE_EACH = [
     Augment(shear=20),
     Augment(elastic=1.5),
     Augment(cutout=0.4),
+    Augment(brightness=0.5),
     Augment(flip=True),
 ]
 IMAGES = st.one_of(
@@ -114,7 +115,8 @@ def test_an_image_does_not_depend_on_the_others_of_its_batch(augment):
     y, changed = augment(x, seeded(1)), augment(other, seeded(1))
     rest = [0, 1, 2, 4, 5]
     assert torch.equal(y[rest], changed[rest])
-    assert torch.allclose(changed[3], -y[3], atol=1e-6), "channels and values are treated alike"
+    if not augment.brightness:  # which knows dark from bright
+        assert torch.allclose(changed[3], -y[3], atol=1e-6), "channels and values are treated alike"
 
 
 @pytest.mark.parametrize("size", [5, 8])
@@ -292,6 +294,28 @@ def test_the_centre_of_a_cutout_is_uniform_over_the_pixels():
     assert ((share - expected).abs() < 5 * (expected * (1 - expected) / n).sqrt()).all()
 
 
+@settings(deadline=None, max_examples=40)
+@given(largest=st.floats(0.01, 9), seed=st.integers(0, 1000))
+def test_brightness_stretches_each_image_from_the_darkest_pixel_of_each_channel(largest, seed):
+    x = torch.rand(6, 3, 4, 5, dtype=torch.float64, generator=seeded(seed))
+    y = Augment(brightness=largest)(x, seeded(seed))
+    darkest = x.amin((-2, -1), keepdim=True)
+    above = x > darkest
+    torch.testing.assert_close(y[~above], x[~above])
+    factor = torch.where(above, (y - darkest) / (x - darkest), y.new_tensor(torch.nan)).flatten(1)
+    factor = torch.where(factor.isnan(), factor.nanmedian(1, keepdim=True).values, factor)
+    torch.testing.assert_close(factor, factor[:, :1].expand_as(factor), rtol=1e-6, atol=1e-6)
+    assert ((factor > 1 / (1.0001 + largest)) & (factor < 1.0001 + largest)).all()
+
+
+def test_images_are_as_often_brighter_as_darker():
+    n = 10_000
+    x = torch.tensor([[0.0, 1.0]], dtype=torch.float64).expand(n, 1, 2)
+    spread = (Augment(brightness=1.0)(x, seeded()) @ torch.tensor([-1.0, 1.0]).double()).flatten()
+    powers = spread.log2().sort().values
+    torch.testing.assert_close(powers, torch.linspace(-1, 1, n).double(), atol=0.05, rtol=0)
+
+
 def test_flip_mirrors_every_second_image_by_chance():
     n = 10_000
     x = torch.rand(1, 3, 4, generator=seeded()).expand(n, 3, 4)
@@ -362,8 +386,11 @@ def test_text_and_back(augment):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("rotat=1", r"augmentation='rotat' is not known; did you mean 'rotate'\? Known: cutout"),
-        ("", r"augmentation='' is not known. Known: cutout"),
+        (
+            "rotat=1",
+            r"augmentation='rotat' is not known; did you mean 'rotate'\? Known: brightness",
+        ),
+        ("", r"augmentation='' is not known. Known: brightness"),
         ("mild=2", r"augmentation='mild' is not known"),
         ("shift=a lot", r"shift='a lot' is not a number; write for example shift=0\.1"),
         ("shift=", r"shift='' is not a number"),

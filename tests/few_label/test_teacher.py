@@ -41,7 +41,7 @@ def batch_of(problem, rows=slice(None)):
 
 
 def test_the_teacher_is_the_running_average_of_the_student():
-    pair = MeanTeacher(problem_of(), None).train()
+    pair = MeanTeacher(problem_of(), build_student(problem_of())).train()
     expected = {k: v.clone() for k, v in pair.teacher.state_dict().items()}
     for step in range(4):
         with torch.no_grad():
@@ -57,7 +57,7 @@ def test_the_teacher_is_the_running_average_of_the_student():
 
 
 def test_the_teacher_is_never_trained():
-    pair = MeanTeacher(problem_of(), None).train()
+    pair = MeanTeacher(problem_of(), build_student(problem_of())).train()
     assert pair.student.training
     assert not any(module.training for module in pair.teacher.modules())
     assert not any(p.requires_grad for p in pair.teacher.parameters())
@@ -69,7 +69,8 @@ def test_the_teacher_is_never_trained():
 def test_the_terms_are_those_of_the_formulas(classes):
     problem = problem_of(classes=classes, perturbation=0.0, threshold=0.5)
     guesses = np.random.default_rng(1).dirichlet(np.ones(classes), size=40)
-    pair = MeanTeacher(problem, guesses).eval()  # no batch statistics, so that rows stand alone
+    # No batch statistics, so that rows stand alone.
+    pair = MeanTeacher(problem, build_student(problem), guesses).eval()
     pair.progress = 0.1
     before = copy.deepcopy(pair)
     torch.manual_seed(0)
@@ -91,9 +92,12 @@ def test_the_terms_are_those_of_the_formulas(classes):
     off = -student.log_softmax(1)
     expected = off[torch.arange(40), named][sure >= 0.5].sum() / 40
     torch.testing.assert_close(terms["sure"].detach(), expected)
+    sharper = F.normalize(aligned**teacher.SHARPENED, p=1.0, dim=1)
+    expected = (sharper * off).sum(1)[sure < 0.5].sum() / 40
+    torch.testing.assert_close(terms["unsure"].detach(), expected)
     labels = torch.from_numpy(problem.y[: 2 * classes])[drawn]
     own = -student[: 2 * classes][drawn].log_softmax(1)[torch.arange(len(drawn)), labels]
-    (name,) = terms.keys() - {"sure", "guessed"}
+    (name,) = terms.keys() - {"sure", "unsure", "guessed"}
     torch.testing.assert_close(terms[name].detach(), own.mean())
     shares = torch.from_numpy(guesses).float()
     certain = 1 + (shares * shares.log()).sum(1) / np.log(classes)
@@ -105,13 +109,14 @@ def test_the_terms_are_those_of_the_formulas(classes):
 
 def test_guesses_fade_to_nothing():
     problem = problem_of()
-    pair = MeanTeacher(problem, np.full((40, 3), [0.8, 0.1, 0.1])).train()
+    guesses = np.full((40, 3), [0.8, 0.1, 0.1])
+    pair = MeanTeacher(problem, build_student(problem), guesses).train()
     pair.progress = teacher.GUESSED
     assert pair.losses(batch_of(problem), "student")["guessed"] == 0.0
 
 
 def test_a_class_that_is_named_too_often_is_named_less():
-    pair = MeanTeacher(problem_of(), None)
+    pair = MeanTeacher(problem_of(), build_student(problem_of()))
     told = torch.tensor([[0.5, 0.3, 0.2]]).repeat(5, 1)
     for _ in range(2000):
         aligned = pair._align(told)
@@ -120,7 +125,7 @@ def test_a_class_that_is_named_too_often_is_named_less():
 
 def test_rows_of_tables_are_moved_where_the_teacher_changes_most():
     problem = problem_of(perturbation=0.5)
-    pair = MeanTeacher(problem, None).train()
+    pair = MeanTeacher(problem, build_student(problem)).train()
     distances = torch.cdist(problem.x, problem.x).fill_diagonal_(torch.inf).amin(1)
     assert pair.radius == pytest.approx(0.5 * float(np.median(distances.numpy())), rel=1e-4)
     torch.manual_seed(0)
@@ -133,12 +138,14 @@ def test_rows_of_tables_are_moved_where_the_teacher_changes_most():
 
     random = problem.x + pair.radius * F.normalize(torch.randn_like(problem.x), dim=1)
     assert change(moved) > 2.0 * change(random)
-    assert MeanTeacher(problem_of((8, 8)), None).radius == 0.0, "images are augmented instead"
+    images = problem_of((8, 8))
+    unmoved = MeanTeacher(images, build_student(images)).radius == 0.0
+    assert unmoved, "images are augmented instead"
 
 
 def test_an_unsteady_row_says_nothing():
     problem = problem_of(threshold=0.999)
-    pair = MeanTeacher(problem, None).train()
+    pair = MeanTeacher(problem, build_student(problem)).train()
     assert pair.losses(batch_of(problem), "student")["sure"] == 0.0
 
 
@@ -156,7 +163,7 @@ def test_students_take_images_of_any_size(height, width, channels):
 def test_images_that_are_to_stay_as_they_are_do(augment, stays):
     problem = problem_of((12, 12))
     problem = replace(problem, options=replace(problem.options, augment=augment))
-    pair = MeanTeacher(problem, None)
+    pair = MeanTeacher(problem, build_student(problem))
     assert torch.equal(pair.weak(problem.x), problem.x) == stays
     assert torch.equal(pair.strong(problem.x), problem.x) == stays
 
@@ -182,7 +189,7 @@ def test_students_follow_from_the_rows_and_the_seed():
     assert not any(isinstance(m, torch.nn.Conv2d) for m in build_student(table).modules())
     again = [build_student(images).state_dict() for _ in range(2)]
     assert all(torch.equal(again[0][k], again[1][k]) for k in again[0])
-    standard = build_student(table)[0](table.x)
+    standard = build_student(table).body[0](table.x)
     assert float(standard.mean()) == pytest.approx(0.0, abs=1e-5)
     assert float(standard.std()) == pytest.approx(1.0, abs=1e-4)
 

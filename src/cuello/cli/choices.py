@@ -11,7 +11,9 @@ CHOICES = {
     "activation": (
         "elu", "gelu", "identity", "leaky_relu", "relu", "sigmoid", "silu", "softplus", "tanh",
     ),
-    "augment": ("shift", "rotate", "scale", "shear", "elastic", "cutout", "flip", "padding"),
+    "augment": (
+        "shift", "rotate", "scale", "shear", "elastic", "cutout", "brightness", "flip", "padding",
+    ),
     "initializer": (
         "auto", "default", "he_normal", "he_uniform", "orthogonal", "uniform", "xavier_normal",
         "xavier_uniform",

@@ -1,4 +1,4 @@
-"""Small random changes to a batch of images: moved, turned, bent, partly covered.
+"""Small random changes to a batch of images: moved, turned, bent, partly covered, paler.
 
 Every image of a batch draws its own change. Shift, rotation, scale and shear become one matrix an
 image, the elastic field is added to the positions which that matrix gives, and all of it is sampled
@@ -67,6 +67,9 @@ class Augment:
         is uniform over the pixels, so the edge cuts part of it off, as in DeVries & Taylor. They
         fill it with 0 in centred data, that is with the mean; here it is each image's own mean, for
         each channel, in any scale of the data.
+    brightness : float, default 0, 0..9
+        Relative change of brightness: 0.5 draws a factor from 1/1.5 to 1.5 for what each pixel is
+        above the darkest of its image, in each channel. White may become whiter than white.
     flip : bool, default False
         Mirror left and right, every second image by chance. Off, since a mirrored character is
         another character or none.
@@ -97,6 +100,7 @@ class Augment:
     shear: float = _amount(5.0, 80.0, "degrees")
     elastic: float = _amount(1.0, math.inf, "pixels")
     cutout: float = _amount(0.25, 1.0, "fraction of the smaller side")
+    brightness: float = _amount(0.3, 9.0, "relative change of brightness")
     flip: bool = False
     padding: str = "border"
 
@@ -174,8 +178,8 @@ class Augment:
         Returns
         -------
         Tensor
-            Of the shape and dtype of ``x``. No channel leaves its own smallest..largest value (0
-            included if ``padding="zeros"`` moved it in).
+            Of the shape and dtype of ``x``. But for ``brightness``, no channel leaves its own
+            smallest..largest value (0 included if ``padding="zeros"`` moved it in).
 
         Raises
         ------
@@ -183,7 +187,7 @@ class Augment:
             If ``x`` is a table or not floating point.
         """
         _check_images(x)
-        if not (self._warps or self.cutout or self.flip):
+        if not (self._warps or self.cutout or self.brightness or self.flip):
             return x
         images = x.unsqueeze(1) if x.ndim == 3 else x
         dtype = x.dtype if x.dtype == torch.float64 else torch.float32
@@ -195,6 +199,8 @@ class Augment:
             out = self._warp(out, generator)
         if self.cutout:
             out = _cut_out(out, self.cutout, generator)
+        if self.brightness:
+            out = _brighten(out, self.brightness, generator)
         return out.to(x.dtype).reshape(x.shape)
 
     @property
@@ -306,6 +312,16 @@ def _cut_out(x_BCHW: Tensor, fraction: float, generator: torch.Generator | None)
 
     square_BHW = covered(H)[:, :, None] & covered(W)[:, None, :]
     return torch.where(square_BHW[:, None], x_BCHW.mean((-2, -1), keepdim=True), x_BCHW)
+
+
+def _brighten(x_BCHW: Tensor, largest: float, generator: torch.Generator | None) -> Tensor:
+    """Bring the pixels of each image nearer to its darkest, or further from it."""
+    unit_B111 = torch.rand(
+        (len(x_BCHW), 1, 1, 1), dtype=x_BCHW.dtype, device=x_BCHW.device, generator=generator
+    )
+    factor_B111 = ((unit_B111 * 2 - 1) * math.log1p(largest)).exp()
+    darkest = x_BCHW.amin((-2, -1), keepdim=True)
+    return darkest + (x_BCHW - darkest) * factor_B111
 
 
 def _check_images(x: Tensor) -> None:

@@ -12,10 +12,12 @@ from cuello.errors import InputError, unknown
 from cuello.few_label.base import Problem
 from cuello.networks import conv, dense, note_uses
 
-__all__ = ["STUDENTS", "Standardize", "build_student", "student_name"]
+__all__ = ["STUDENTS", "Standardize", "Student", "build_student", "is_image", "student_name"]
 
-_WIDTH = 64
-"""Units of the layer before the scores."""
+_WIDTH = 256
+"""Units of the layer before the scores of a convolutional student."""
+_CHANNELS = 64
+"""Of the last stage of a convolutional student; each stage before has half as many, 16 at least."""
 _SIDE = 7
 """Pixels to which convolutions reduce the shorter side, about."""
 
@@ -48,44 +50,66 @@ class Standardize(nn.Module):
         return torch.nan_to_num((x - self.mean) / self.deviation)
 
 
-def _convolutions(shape: tuple[int, ...], outputs: int) -> nn.Module:
+class Student(nn.Module):
+    """Rows (B, ...) to scores (B, outputs), by way of features that can be learned without labels.
+
+    Parameters
+    ----------
+    standardize : Standardize
+        What rows go through first.
+    encoder : nn.Module
+        To ``features`` numbers a row.
+    features, outputs : int
+        Widths of the last two layers.
+    """
+
+    def __init__(
+        self, standardize: Standardize, encoder: nn.Module, features: int, outputs: int
+    ) -> None:
+        super().__init__()
+        self.body = nn.Sequential(standardize, encoder, nn.BatchNorm1d(features), nn.ReLU())
+        self.head = nn.Linear(features, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scores (B, outputs)."""
+        scores: Tensor = self.head(self.body(x))
+        return scores
+
+
+def _convolutions(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     if len(shape) not in (2, 3):
         raise InputError(
             f"network='conv' cannot take rows of shape {shape}; use mode_options="
             "{'network': 'dense'}."
         )
     stages = min(max(round(math.log2(min(shape[-2:]) / _SIDE)), 2), 4)
+    # As many in the last stage for every size of image: a step takes about as long for all.
+    channels = [max(_CHANNELS >> (stages - stage), 16) for stage in range(1, stages + 1)]
     encoder, _ = conv.build(
-        shape,
-        _WIDTH,
-        _WIDTH,
-        hidden=[32 * 2**stage for stage in range(stages)],
-        batch_norm=True,
-        residual=True,
-        initializer="he_normal",
+        shape, _WIDTH, _WIDTH, hidden=channels, batch_norm=True, initializer="he_normal"
     )
-    for stage in list(encoder.children())[: stages - 1]:
-        assert isinstance(stage, nn.Sequential)
-        # On larger images a block takes as long for fewer channels. Of two trainings that take as
-        # long, that without those blocks ends with fewer errors.
-        del stage[-1]
-    return nn.Sequential(encoder, nn.BatchNorm1d(_WIDTH), nn.ReLU(), nn.Linear(_WIDTH, outputs))
+    last = encoder[stages - 1]
+    assert isinstance(last, nn.Sequential)
+    # None in stages before: on larger images a block takes as long for fewer channels. Of two
+    # trainings that take as long, that without those blocks ends with fewer errors.
+    last.append(conv.residual_block(channels[-1], batch_norm=True, initializer="he_normal"))
+    return encoder, _WIDTH
 
 
-def _dense(shape: tuple[int, ...], outputs: int) -> nn.Module:
+def _dense(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     width = min(max(2 ** math.ceil(math.log2(4 * math.prod(shape))), 128), 1024)
-    hidden = (width, width // 2, width // 4)
+    hidden, features = (width, width // 2), width // 4
     encoder, _ = dense.build(
-        shape, outputs, outputs, hidden=hidden, batch_norm=True, initializer="he_normal"
+        shape, features, features, hidden=hidden, batch_norm=True, initializer="he_normal"
     )
-    return encoder
+    return encoder, features
 
 
-STUDENTS: dict[str, Callable[[tuple[int, ...], int], nn.Module]] = {
+STUDENTS: dict[str, Callable[[tuple[int, ...]], tuple[nn.Module, int]]] = {
     "conv": _convolutions,
     "dense": _dense,
 }
-"""Makers of networks from the shape of a row and the number of scores."""
+"""Makers of networks from the shape of a row: to features, and how many those are."""
 
 
 def student_name(problem: Problem) -> str:
@@ -111,12 +135,12 @@ def is_image(problem: Problem) -> bool:
     return problem.x.ndim in (3, 4) and not sequences
 
 
-def build_student(problem: Problem) -> nn.Module:
-    """Return a newly initialised network for the rows of a problem: scores (B, outputs)."""
+def build_student(problem: Problem) -> Student:
+    """Return a newly initialised network for the rows of a problem."""
     shape = tuple(problem.x.shape[1:])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(problem.seed)
-        network = STUDENTS[student_name(problem)](shape, problem.task.outputs)
-    whole = nn.Sequential(Standardize(problem.x), network)
-    note_uses(whole, torch.zeros(1, *shape))
-    return whole
+        encoder, features = STUDENTS[student_name(problem)](shape)
+        student = Student(Standardize(problem.x), encoder, features, problem.task.outputs)
+    note_uses(student, torch.zeros(1, *shape))
+    return student

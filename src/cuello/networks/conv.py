@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from cuello.errors import InputError, unknown
 from cuello.networks.layers import activation_layer, check_common, initialize
 
-__all__ = ["UPS", "Residual", "UpConvolution", "build"]
+__all__ = ["UPS", "Residual", "UpConvolution", "build", "residual_block"]
 
 UPS = ("transposed", "upsample")
 """How the decoder doubles height and width."""
@@ -152,6 +152,39 @@ class Residual(nn.Module):
         return y
 
 
+def residual_block(
+    channels: int,
+    *,
+    activation: str = "relu",
+    initializer: str = "default",
+    batch_norm: bool = False,
+    kernel_size: int = 3,
+) -> Residual:
+    """Build a :class:`Residual` of two convolutions that keep height, width and channels.
+
+    Parameters
+    ----------
+    channels, activation, initializer, batch_norm, kernel_size
+        As for :func:`build`.
+
+    Examples
+    --------
+    >>> residual_block(4)(torch.zeros(1, 4, 5, 7)).shape
+    torch.Size([1, 4, 5, 7])
+    """
+
+    def convolution() -> nn.Module:
+        layer = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2)
+        return initialize(layer, initializer)
+
+    def norm() -> list[nn.Module]:
+        return [nn.BatchNorm2d(channels)] * batch_norm
+
+    between = activation_layer(activation)
+    inner = nn.Sequential(convolution(), *norm(), between, convolution(), *norm())
+    return Residual(inner, activation_layer(activation))
+
+
 def build(
     shape: tuple[int, ...],
     inputs: int,
@@ -231,16 +264,17 @@ def build(
     def drop() -> list[nn.Module]:
         return [nn.Dropout(dropout)] if dropout else []
 
-    def same(width: int) -> nn.Module:
-        layer = nn.Conv2d(width, width, kernel_size, padding=kernel_size // 2)
-        return initialize(layer, initializer)
-
     def around(width: int) -> list[nn.Module]:
         if not residual:
             return []
-        *norm, act = finish(width)
-        inner = nn.Sequential(same(width), *finish(width), same(width), *norm)
-        return [Residual(inner, act)]
+        block = residual_block(
+            width,
+            activation=activation,
+            initializer=initializer,
+            batch_norm=batch_norm,
+            kernel_size=kernel_size,
+        )
+        return [block]
 
     def down(a: int, b: int) -> nn.Module:
         layer = nn.Conv2d(a, b, kernel_size, stride=2, padding=kernel_size // 2)

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from cuello.errors import InputError
+from cuello.errors import InputError, unknown
 from cuello.few_label.base import Mode, Problem, Solution, register
 from cuello.few_label.choosing import choose
 from cuello.few_label.modes.spread import Guess
-from cuello.few_label.students import STUDENTS, build_student, student_name
+from cuello.few_label.pretraining import contrast_views, pretrain
+from cuello.few_label.students import STUDENTS, Student, build_student, is_image, student_name
 from cuello.few_label.teacher import MeanTeacher, check_teaching
 from cuello.networks import multiplications
 from cuello.train import Rows, Training, train
@@ -33,6 +34,9 @@ WORK = 2.5e10
 """Multiplications that all steps may cost for each row of a step: some five minutes on two cores.
 
 5,200 steps of the convolutional student on images of 28 x 28 pixels, 17,000 of the dense one."""
+PRETRAININGS = ("auto", "contrast", "none")
+PRETRAINING_SHARE = 0.5
+"""Steps before any label, as a share of those with labels."""
 FOLD_SHARE, FEWEST_FOLD_STEPS = 0.1, 500
 """Steps of a training that is only to be judged on held-out labels, as a share of the whole one."""
 
@@ -49,6 +53,8 @@ class Consistency(Mode):
     only_classes = True
     options: ClassVar[Mapping[str, str]] = {
         "network": f"the student: auto (conv for images), {', '.join(STUDENTS)}",
+        "pretraining": "of the student, without labels: contrast (two changes of an image are "
+        "told from those of others), none; auto: contrast for conv",
         "steps": f"of training; auto: {PASSES} passes, but {FEWEST_STEPS:,} to {MOST_STEPS:,} "
         "steps, the fewer the larger the student",
         "threshold": "probability from which the teacher is sure, in (0, 1); 0.95",
@@ -64,12 +70,13 @@ class Consistency(Mode):
     def train(self, problem: Problem, guess: Guess | None) -> Solution:
         """Train, at first on what ``guess`` makes of the labels it is given as well."""
         steps = _steps(problem)
+        start = _start(problem, steps)
         fold_steps = min(max(round(FOLD_SHARE * steps), FEWEST_FOLD_STEPS), steps)
 
         def fit(part: Problem, rate: float) -> nn.Module:
             if part is problem:
-                return _train(part, rate, steps, guess)
-            return _train(replace(part, watcher=None), rate, fold_steps, guess)
+                return _train(part, rate, steps, guess, start)
+            return _train(replace(part, watcher=None), rate, fold_steps, guess, start)
 
         solution = choose(problem, (LEARNING_RATE,), fit, what="Learning rate")
         said = [
@@ -83,6 +90,7 @@ class Consistency(Mode):
         """Refuse options that are not allowed, and a student that cannot take such rows."""
         build_student(problem)
         _steps(problem)
+        _contrasts(problem)
         check_teaching(problem)
 
     def build(self, problem: Problem) -> nn.Module:
@@ -90,8 +98,32 @@ class Consistency(Mode):
         return build_student(problem)
 
 
-def _train(problem: Problem, rate: float, steps: int, guess: Guess | None) -> nn.Module:
-    pair = MeanTeacher(problem, None if guess is None else guess(problem))
+def _start(problem: Problem, steps: int) -> Student:
+    """Return the student before it sees a label: the same for all folds."""
+    student = build_student(problem)
+    if _contrasts(problem):
+        views = contrast_views(tuple(problem.x.shape[1:]))
+        pretrain(student, problem, round(PRETRAINING_SHARE * steps), views)
+    return student
+
+
+def _contrasts(problem: Problem) -> bool:
+    how = problem.option("pretraining", "auto")
+    if how not in PRETRAININGS:
+        raise unknown("pretraining", str(how), PRETRAININGS)
+    if how == "contrast" and not is_image(problem):
+        raise InputError(
+            "pretraining='contrast' needs images, which can be changed and stay what they are; "
+            f"rows have shape {tuple(problem.x.shape[1:])}: leave it at 'auto'."
+        )
+    changed = problem.options.augment not in (None, "none")
+    return how == "contrast" or (how == "auto" and student_name(problem) == "conv" and changed)
+
+
+def _train(
+    problem: Problem, rate: float, steps: int, guess: Guess | None, start: Student
+) -> nn.Module:
+    pair = MeanTeacher(problem, start, None if guess is None else guess(problem))
     batch_size = min(UNLABELLED_ROWS, len(problem.x))
     how = Training(
         optimizer="adamw",
