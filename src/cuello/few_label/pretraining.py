@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from cuello.data.augment import Augment
 from cuello.few_label.base import Problem
-from cuello.few_label.students import Student
+from cuello.few_label.students import Student, training_of
 from cuello.kinds import Batch, Players
-from cuello.train import Rows, Training, train
+from cuello.train import Rows, train
 
 __all__ = ["contrast_views", "pretrain"]
 
@@ -44,18 +44,7 @@ def pretrain(student: Student, problem: Problem, steps: int, change: Augment) ->
     change : Augment
         What makes two images of one.
     """
-    batch_size = min(ROWS, len(problem.x))
-    how = Training(
-        optimizer="adamw",
-        learning_rate=LEARNING_RATE,
-        weight_decay=problem.options.weight_decay,
-        warm_up=0.05,
-        epochs=max(round(steps / max(len(problem.x) // batch_size, 1)), 1),
-        batch_size=batch_size,
-        device=problem.options.device,
-        precision=problem.options.precision,
-        seed=problem.seed,
-    )
+    how = training_of(problem, ROWS, steps, LEARNING_RATE, warm_up=0.05)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(problem.seed)
         contrast = _Contrast(student.body, student.head.in_features, change)

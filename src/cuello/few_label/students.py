@@ -11,8 +11,17 @@ from torch import Tensor, nn
 from cuello.errors import InputError, unknown
 from cuello.few_label.base import Problem
 from cuello.networks import conv, dense, note_uses
+from cuello.train import Training
 
-__all__ = ["STUDENTS", "Standardize", "Student", "build_student", "is_image", "student_name"]
+__all__ = [
+    "STUDENTS",
+    "Standardize",
+    "Student",
+    "build_student",
+    "is_image",
+    "student_name",
+    "training_of",
+]
 
 _WIDTH = 256
 """Units of the layer before the scores of a convolutional student."""
@@ -144,3 +153,21 @@ def build_student(problem: Problem) -> Student:
         student = Student(Standardize(problem.x), encoder, features, problem.task.outputs)
     note_uses(student, torch.zeros(1, *shape))
     return student
+
+
+def training_of(
+    problem: Problem, rows: int, steps: int, learning_rate: float, warm_up: float
+) -> Training:
+    """Return how a student learns from all rows: so many a step, about so many steps, in passes."""
+    batch_size = min(rows, len(problem.x))
+    return Training(
+        optimizer="adamw",
+        learning_rate=learning_rate,
+        weight_decay=problem.options.weight_decay,
+        warm_up=warm_up,
+        epochs=max(round(steps / math.ceil(len(problem.x) / batch_size)), 1),
+        batch_size=batch_size,
+        device=problem.options.device,
+        precision=problem.options.precision,
+        seed=problem.seed,
+    )

@@ -89,7 +89,7 @@ class MeanTeacher(nn.Module):
         self.radius = 0.0 if is_image(problem) else _radius(problem)
 
     def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
-        """Return the losses of labelled rows, of those the teacher is sure of, and of guesses."""
+        """Return the losses of labelled rows, of those it is sure and unsure of, and of guesses."""
         assert batch.y is not None
         self._follow()
         drawn = torch.randint(len(self.labelled), (LABELLED_ROWS,), device=batch.x.device)
@@ -97,7 +97,7 @@ class MeanTeacher(nn.Module):
             answers = self._told(self.weak(batch.x))
             aligned = self._align(answers.exp())
             sureness, told = aligned.max(dim=1)
-            sharper = aligned**SHARPENED / (aligned**SHARPENED).sum(dim=1, keepdim=True)
+            sharper = F.normalize(aligned**SHARPENED, p=1.0, dim=1)
         labelled, rows = self.labelled[drawn], self._perturbed(batch.x, answers)
         scores = self.student(self.strong(torch.cat([labelled, rows]))).float()
         few, changed = scores.split([LABELLED_ROWS, len(batch.x)])

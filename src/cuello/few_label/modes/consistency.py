@@ -19,10 +19,17 @@ from cuello.few_label.base import Mode, Problem, Solution, register
 from cuello.few_label.choosing import choose
 from cuello.few_label.modes.spread import Guess
 from cuello.few_label.pretraining import contrast_views, pretrain
-from cuello.few_label.students import STUDENTS, Student, build_student, is_image, student_name
+from cuello.few_label.students import (
+    STUDENTS,
+    Student,
+    build_student,
+    is_image,
+    student_name,
+    training_of,
+)
 from cuello.few_label.teacher import MeanTeacher, check_teaching
 from cuello.networks import multiplications
-from cuello.train import Rows, Training, train
+from cuello.train import Rows, train
 
 __all__ = ["Consistency"]
 
@@ -127,18 +134,7 @@ def _train(
     problem: Problem, rate: float, steps: int, guess: Guess | None, start: Student
 ) -> nn.Module:
     pair = MeanTeacher(problem, start, None if guess is None else guess(problem))
-    batch_size = min(UNLABELLED_ROWS, len(problem.x))
-    how = Training(
-        optimizer="adamw",
-        learning_rate=rate,
-        weight_decay=problem.options.weight_decay,
-        warm_up=0.02,
-        epochs=max(round(steps / math.ceil(len(problem.x) / batch_size)), 1),
-        batch_size=batch_size,
-        device=problem.options.device,
-        precision=problem.options.precision,
-        seed=problem.seed,
-    )
+    how = training_of(problem, UNLABELLED_ROWS, steps, rate, warm_up=0.02)
     train(pair, Rows(problem.x, torch.arange(len(problem.x))), how, watcher=problem.watcher)
     return pair.finished()
 
