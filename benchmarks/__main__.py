@@ -28,6 +28,7 @@ _NAMES = (
     "likelihood",
     "kinds",
     "suggest",
+    "few_labels",
 )
 
 

@@ -128,7 +128,7 @@ def test_loss_falls(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "muon", "rmsprop", "sgd"])
 def test_resumed_equals_uninterrupted(kind, optimizer, tmp_path):
     options = {"optimizer": optimizer, "batch_norm": True, "dropout": 0.2, "epochs": 6}
     whole = fit(small(kind, **options), toy(), checkpoint=tmp_path / "whole")

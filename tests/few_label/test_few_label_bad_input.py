@@ -82,6 +82,7 @@ def test_labels_that_a_regressor_refuses(y, saying):
         ({"task": "number"}, ("FewLabelRegressor",)),
         ({"task": "several"}, ("column for each property",)),
         ({"head_loss": "mae"}, ("head_loss='mae'", "FewLabelRegressor")),
+        ({"cv": 1}, ("cv=1", "2 folds", "0 to hold nothing out")),
         ({"layer_decay": 0.0}, ("layer_decay=0.0",)),
         ({"layer_decay": 1.5}, ("layer_decay=1.5",)),
         ({"head_hidden": 0}, ("head_hidden=0", "None")),

@@ -89,6 +89,28 @@ def test_a_stored_model_gives_the_same_scores(trained, mode, classes):
     np.testing.assert_array_equal(rebuilt.scores(X), model.scores(X))
 
 
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_with_nothing_held_out_nothing_is_estimated(trained, mode):
+    X, _, known = clouds()
+    model = use(trained, mode, cv=0).fit(X, known)
+    assert np.isnan(model.held_out_scores_).all()
+    assert np.isnan(model.cv_score_)
+    assert model.accuracy_estimate_ is None
+    assert "held out" in " ".join(model.said_)
+    if len(use(trained, mode).fit(X, known).cv_scores_) == 1 and mode != "auto":
+        # Where there is one candidate, folds only judge it.
+        assert np.array_equal(model.scores(X), use(trained, mode).fit(X, known).scores(X))
+
+
+def test_auto_with_nothing_held_out_trains_what_it_keeps_alone(trained, monkeypatch):
+    X, y, _ = clouds()
+    known = np.where(np.arange(len(X)) < 45, y, -1)
+    for other in ("spread", "slow"):
+        for step in ("fit", "solve"):
+            monkeypatch.setattr(type(MODES[other]), step, None, raising=False)
+    assert use(trained, "auto", cv=0).fit(X, known).mode_ == "consistency"
+
+
 @pytest.mark.parametrize("mode", UNLABELLED)
 def test_rows_without_a_label_are_looked_at(trained, mode):
     if mode == "auto":

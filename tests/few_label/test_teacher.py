@@ -177,7 +177,7 @@ def test_larger_students_get_fewer_steps_but_no_fewer_than_the_fewest():
             patched.setattr(consistency, "build_student", lambda _: None)
             steps.append(consistency._steps(problem_of(n=rows)))
     assert steps[0] == consistency.MOST_STEPS
-    assert steps[1:3] == [round(consistency.WORK / cost) for cost in costs[1:3]]
+    assert steps[1:3] == [round(STUDENTS["dense"].work / cost) for cost in costs[1:3]]
     assert steps[3] == consistency.FEWEST_STEPS
     few = problem_of(n=30 * consistency.UNLABELLED_ROWS)
     assert consistency._steps(few) == 30 * consistency.PASSES, "few rows are seen often enough"

@@ -16,11 +16,12 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many, groups_of
 from cuello.kinds import KINDS, Parts, Reconstruction, build
 from cuello.networks import dense
-from cuello.train import OPTIMIZERS, Rows, Training, Watcher, train
+from cuello.train import Rows, Training, Watcher, train
 from cuello.train import many as module
 from cuello.train.many import can_stack, train_many
 from cuello.train.placement import Placement
 from cuello.train.plain_dense import layers_of
+from cuello.train.stepper import STACKED_OPTIMIZERS
 
 X = torch.randn(24, 6, generator=torch.Generator().manual_seed(0))
 
@@ -70,7 +71,7 @@ def assert_equal_weights(pairs, tolerance=1e-5):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("batch_size", [1, 7, 24])
-@pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
+@pytest.mark.parametrize("optimizer", sorted(STACKED_OPTIMIZERS))
 def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size, way):
     epochs = -(-100 * batch_size // 24)
     hows = [

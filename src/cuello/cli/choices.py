@@ -24,7 +24,7 @@ CHOICES = {
     "mode": (
         "auto", "consistency", "frozen", "full", "ladder", "scratch", "slow", "spread",
     ),
-    "optimizer": ("adam", "adamw", "rmsprop", "sgd"),
+    "optimizer": ("adam", "adamw", "muon", "rmsprop", "sgd"),
     "output_activation": ("auto", "identity", "sigmoid", "tanh", "relu", "softplus"),
     "precision": ("auto", "bf16", "float32"),
     "scaling": ("auto", "minmax", "none", "standard", "symmetric"),
@@ -50,7 +50,7 @@ def listed(option: str) -> str:
     Examples
     --------
     >>> listed("optimizer")
-    'adam, adamw, rmsprop or sgd'
+    'adam, adamw, muon, rmsprop or sgd'
     """
     *most, last = CHOICES[option]
     return f"{', '.join(most)} or {last}"

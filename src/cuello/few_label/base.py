@@ -62,8 +62,8 @@ class Options:
             )
         if not len(self.learning_rates):
             raise InputError("learning_rates is empty; give one rate or more, such as (0.01,).")
-        if self.cv < 2:
-            raise InputError(f"cv={self.cv} must be at least 2 folds.")
+        if self.cv < 2 and self.cv != 0:
+            raise InputError(f"cv={self.cv} must be at least 2 folds, or 0 to hold nothing out.")
         if not 0.0 < self.layer_decay <= 1.0:
             raise InputError(
                 f"layer_decay={self.layer_decay} must be above 0 and at most 1; 1 lets all blocks "

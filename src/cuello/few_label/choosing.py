@@ -44,7 +44,7 @@ def choose(
     """
     rows, task = np.flatnonzero(problem.labelled), problem.task
     y = problem.y[rows]
-    folds = task.folds(y, problem.options.cv, problem.seed)
+    folds = task.folds(y, problem.options.cv, problem.seed) if problem.options.cv else []
     tried: dict[Candidate, list[Scores]] = {}
     cv_scores: dict[Candidate, float] = {}
 
@@ -81,7 +81,7 @@ def _said(
 ) -> str:
     name = chosen if isinstance(chosen, str) else f"{chosen:g}"
     if not cv_scores:
-        return f"{what} {name}: too few labels to compare candidates, so the middle one."
+        return f"{what} {name}, the middle candidate: no labels were held out to compare by."
     if len(cv_scores) == 1:
         return f"{what} {name}, as given: {unit} {cv_scores[chosen]:.3f} on {folds} folds."
     return (

@@ -60,7 +60,8 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         Rates of the head to choose from, by cross-validation inside the labelled rows; this is the
         one option that is searched. For a logistic regression its penalty is chosen instead.
     cv : int
-        Folds of that cross-validation, at least 2; fewer where a class has fewer labels.
+        Folds of that cross-validation, at least 2; fewer where a class has fewer labels. 0 holds
+        nothing out: sooner done, with the middle one of candidates and no estimate of accuracy.
     epochs : int or "auto"
         Passes over the labelled rows; ``auto`` is 150 steps, in 20 passes or more.
     batch_size : int

@@ -44,7 +44,7 @@ def pretrain(student: Student, problem: Problem, steps: int, change: Augment) ->
     change : Augment
         What makes two images of one.
     """
-    how = training_of(problem, ROWS, steps, LEARNING_RATE, warm_up=0.05)
+    how = training_of(problem, ROWS, steps, "adamw", LEARNING_RATE, warm_up=0.05)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(problem.seed)
         contrast = _Contrast(student.body, student.head.in_features, change)

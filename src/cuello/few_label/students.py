@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from cuello.train import Training
 
 __all__ = [
     "STUDENTS",
+    "Recipe",
     "Standardize",
     "Student",
     "build_student",
@@ -29,6 +31,7 @@ _CHANNELS = 64
 """Of the last stage of a convolutional student; each stage before has half as many, 16 at least."""
 _SIDE = 7
 """Pixels to which convolutions reduce the shorter side, about."""
+_ADAMW_RATE = 4e-3
 
 
 class Standardize(nn.Module):
@@ -114,11 +117,40 @@ def _dense(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     return encoder, features
 
 
-STUDENTS: dict[str, Callable[[tuple[int, ...]], tuple[nn.Module, int]]] = {
-    "conv": _convolutions,
-    "dense": _dense,
+@dataclass(frozen=True)
+class Recipe:
+    """A network and how it learns from all rows.
+
+    Parameters
+    ----------
+    build : callable
+        From the shape of a row to a network that gives features, and how many those are.
+    optimizer : str
+        One of :data:`cuello.train.OPTIMIZERS`.
+    learning_rate : float
+        Above 0.
+    work : float
+        Multiplications that all steps may cost for each row of a step.
+    """
+
+    build: Callable[[tuple[int, ...]], tuple[nn.Module, int]]
+    optimizer: str
+    learning_rate: float
+    work: float
+
+
+STUDENTS: dict[str, Recipe] = {
+    "conv": Recipe(_convolutions, "muon", 0.15, work=1.3e10),
+    "dense": Recipe(_dense, "adamw", _ADAMW_RATE, work=2.5e10),
 }
-"""Makers of networks from the shape of a row: to features, and how many those are."""
+"""Some five minutes on two cores: 2,400 steps of the convolutional student on images of 28 x 28
+pixels, 17,000 of the dense one.
+
+Orthogonal steps of convolutions take a sixth longer than AdamW's and are worth three of them: 300
+labels of Fashion-MNIST, one draw, errors on training images without a label, 1,500 steps after
+1,200 of contrast: 18.6 % by AdamW and 16.5 to 17.1 % by Muon with rates of 0.1 to 0.24; 16.5 % by
+AdamW after 4,600. Those of the dense network's wide matrices take longer than all else in a step.
+"""
 
 
 def student_name(problem: Problem) -> str:
@@ -149,21 +181,22 @@ def build_student(problem: Problem) -> Student:
     shape = tuple(problem.x.shape[1:])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(problem.seed)
-        encoder, features = STUDENTS[student_name(problem)](shape)
+        encoder, features = STUDENTS[student_name(problem)].build(shape)
         student = Student(Standardize(problem.x), encoder, features, problem.task.outputs)
     note_uses(student, torch.zeros(1, *shape))
     return student
 
 
 def training_of(
-    problem: Problem, rows: int, steps: int, learning_rate: float, warm_up: float
+    problem: Problem, rows: int, steps: int, optimizer: str, learning_rate: float, warm_up: float
 ) -> Training:
     """Return how a student learns from all rows: so many a step, about so many steps, in passes."""
     batch_size = min(rows, len(problem.x))
     return Training(
-        optimizer="adamw",
+        optimizer=optimizer,
         learning_rate=learning_rate,
-        weight_decay=problem.options.weight_decay,
+        # As much a step for every optimizer: rates of Muon are higher by far.
+        weight_decay=problem.options.weight_decay * min(_ADAMW_RATE / learning_rate, 1.0),
         warm_up=warm_up,
         epochs=max(round(steps / math.ceil(len(problem.x) / batch_size)), 1),
         batch_size=batch_size,

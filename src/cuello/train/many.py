@@ -28,6 +28,7 @@ from cuello.train.plain_dense import Layers, layers_of, train_plain_dense
 from cuello.train.rows import Rows, batch_bounds
 from cuello.train.settings import Training
 from cuello.train.stack import Stack, fill, flat
+from cuello.train.stepper import STACKED_OPTIMIZERS
 
 __all__ = ["Outcome", "can_stack", "train_many", "way"]
 
@@ -78,6 +79,8 @@ def can_stack(models: Sequence[nn.Module], hows: Sequence[Training]) -> str:
     groups = [group for own in players.values() for group in own]
     if len(groups) != 1 or "lr_scale" in groups[0] or len(groups[0]["params"]) != len(shapes):
         return "more than one optimizer, or several rates"
+    if how.optimizer not in STACKED_OPTIMIZERS:
+        return f"there are no stacked steps of optimizer={how.optimizer!r}"
     placement = place(how.device, how.precision, how.batch_size, first)
     if how.device != "auto" and placement.device.type != "cpu":
         return f"stacks are trained on the processor, and device={how.device!r} was asked for"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from cuello.errors import InputError, unknown
+from cuello.train.muon import Muon
 
 __all__ = [
     "OPTIMIZERS",
@@ -54,9 +55,14 @@ def _rmsprop(groups: Any, how: Training) -> torch.optim.Optimizer:
     )
 
 
+def _muon(groups: Any, how: Training) -> torch.optim.Optimizer:
+    return Muon(groups, lr=how.learning_rate, momentum=how.momentum, weight_decay=how.weight_decay)
+
+
 OPTIMIZERS: dict[str, Callable[[Iterable[Any], Training], torch.optim.Optimizer]] = {
     "adam": _adam,
     "adamw": _adamw,
+    "muon": _muon,
     "rmsprop": _rmsprop,
     "sgd": _sgd,
 }
@@ -83,13 +89,14 @@ class Training:
     Parameters
     ----------
     optimizer : str
-        ``adam``, ``adamw``, ``rmsprop`` or ``sgd``.
+        ``adam``, ``adamw``, ``rmsprop``, ``sgd``, or ``muon``, which moves matrices by orthogonal
+        steps (:class:`~cuello.train.muon.Muon`) and wants a rate near 0.05.
     learning_rate : float
         Above 0.
     momentum : float
-        For ``sgd`` and ``rmsprop``, in [0, 1).
+        For ``sgd``, ``rmsprop`` and ``muon``, in [0, 1).
     weight_decay : float
-        At least 0; decoupled from the gradient in ``adamw`` only.
+        At least 0; decoupled from the gradient in ``adamw`` and ``muon`` only.
     schedule : str
         ``constant``, ``constant_linear`` (to 0 in the last third), ``cosine`` (to 0), ``linear``
         (to 0), ``step`` (a tenth after each third), or ``adaptive``: up while the training loss

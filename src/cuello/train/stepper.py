@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cuello.train.settings import Training
 
-__all__ = ["Stepper"]
+__all__ = ["STACKED_OPTIMIZERS", "Stepper"]
 
 
 class Stepper:
@@ -28,7 +28,7 @@ class Stepper:
 
     def __init__(self, hows: Sequence[Training], weights: Tensor) -> None:
         self.weights = weights
-        self.update = _UPDATES[hows[0].optimizer]
+        self.update = STACKED_OPTIMIZERS[hows[0].optimizer]
         self.clip = hows[0].gradient_clip
         self.decay = _column([how.weight_decay for how in hows])
         self.decays = bool(self.decay.any())
@@ -89,7 +89,7 @@ def _rmsprop(own: Stepper, gradient: Tensor, rate: Tensor) -> None:
     own.weights.addcmul_(rate, own.first, value=-1.0)
 
 
-_UPDATES: dict[str, Callable[[Stepper, Tensor, Tensor], None]] = {
+STACKED_OPTIMIZERS: dict[str, Callable[[Stepper, Tensor, Tensor], None]] = {
     "adam": _adam,
     "adamw": _adamw,
     "rmsprop": _rmsprop,

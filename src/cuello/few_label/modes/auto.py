@@ -53,13 +53,14 @@ class Auto(Mode):
         unfit = _why_not(problem)
         if unfit:
             return _named(MODES[FALLBACK].fit(problem), FALLBACK, [unfit])
-        spreading, guess = Spread().solve(problem)
         few = problem.labelled.sum() < FEW_LABELS * problem.one_class.classes
-        found = {
-            FIRST: Consistency().train(problem, guess if few else None),
-            "spread": spreading,
-            FALLBACK: MODES[FALLBACK].fit(problem),
-        }
+        if not few and not problem.options.cv:
+            why = "Consistency, with nothing held out to compare it with other ways by."
+            return _named(Consistency().fit(problem), FIRST, [why])
+        spreading, guess = Spread().solve(problem)
+        found = {FIRST: Consistency().train(problem, guess if few else None)}
+        if problem.options.cv:
+            found |= {"spread": spreading, FALLBACK: MODES[FALLBACK].fit(problem)}
         best, why = _best(problem, found)
         said = [f"Of the ways to use the labels {best} was kept ({why})."]
         if few and best == FIRST:

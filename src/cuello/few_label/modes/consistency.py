@@ -33,14 +33,9 @@ from cuello.train import Rows, train
 
 __all__ = ["Consistency"]
 
-LEARNING_RATE = 4e-3
 UNLABELLED_ROWS = 192
 """Rows without a label in a step."""
 PASSES, FEWEST_STEPS, MOST_STEPS = 100, 1000, 20_000
-WORK = 2.5e10
-"""Multiplications that all steps may cost for each row of a step: some five minutes on two cores.
-
-4,600 steps of the convolutional student on images of 28 x 28 pixels, 17,000 of the dense one."""
 PRETRAININGS = ("auto", "contrast", "none")
 PRETRAINING_SHARE = 0.5
 """Steps before any label, as a share of those with labels."""
@@ -56,6 +51,7 @@ class Consistency(Mode):
     summary = (
         "a new network keeps, when rows are changed, what its average over training is sure of"
     )
+    pretrained = False
     uses_unlabelled = True
     only_classes = True
     options: ClassVar[Mapping[str, str]] = {
@@ -76,7 +72,7 @@ class Consistency(Mode):
 
     def train(self, problem: Problem, guess: Guess | None) -> Solution:
         """Train, at first on what ``guess`` makes of the labels it is given as well."""
-        steps = _steps(problem)
+        steps, recipe = _steps(problem), STUDENTS[student_name(problem)]
         start = _start(problem, steps)
         fold_steps = min(max(round(FOLD_SHARE * steps), FEWEST_FOLD_STEPS), steps)
 
@@ -85,7 +81,7 @@ class Consistency(Mode):
                 return _train(part, rate, steps, guess, start)
             return _train(replace(part, watcher=None), rate, fold_steps, guess, start)
 
-        solution = choose(problem, (LEARNING_RATE,), fit, what="Learning rate")
+        solution = choose(problem, (recipe.learning_rate,), fit, what="Learning rate")
         said = [
             f"Network {student_name(problem)}, about {steps} steps, and {fold_steps} for each "
             "fold: what is measured there is a cautious estimate.",
@@ -134,7 +130,8 @@ def _train(
     problem: Problem, rate: float, steps: int, guess: Guess | None, start: Student
 ) -> nn.Module:
     pair = MeanTeacher(problem, start, None if guess is None else guess(problem))
-    how = training_of(problem, UNLABELLED_ROWS, steps, rate, warm_up=0.02)
+    optimizer = STUDENTS[student_name(problem)].optimizer
+    how = training_of(problem, UNLABELLED_ROWS, steps, optimizer, rate, warm_up=0.02)
     train(pair, Rows(problem.x, torch.arange(len(problem.x))), how, watcher=problem.watcher)
     return pair.finished()
 
@@ -143,7 +140,7 @@ def _steps(problem: Problem) -> int:
     steps: Any = problem.option("steps", "auto")
     if steps == "auto":
         passes = PASSES * math.ceil(len(problem.x) / UNLABELLED_ROWS)
-        worth = WORK / multiplications(build_student(problem))
+        worth = STUDENTS[student_name(problem)].work / multiplications(build_student(problem))
         return max(round(min(passes, worth, MOST_STEPS)), FEWEST_STEPS)
     if not isinstance(steps, int | np.integer) or steps < 1:
         raise InputError(f"steps={steps!r} must be a whole number from 1 on, or 'auto'.")
