@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cuello import Autoencoder, InputError
-from cuello.few_label import Options, Problem, teacher
+from cuello import Autoencoder, FewLabelClassifier, InputError
+from cuello.few_label import MODES, Options, Problem, teacher
 from cuello.few_label.modes import consistency
 from cuello.few_label.students import STUDENTS, build_student
 from cuello.few_label.task import Binary, Classes
@@ -216,3 +216,25 @@ def test_time_steps_are_no_images():
 def test_the_displacement_grows_with_the_image(side):
     assert strong_augmentation((side, side + 5)).elastic == pytest.approx(0.07 * side)
     assert not strong_augmentation((side, side)).flip
+
+
+@pytest.mark.parametrize("network", sorted(STUDENTS))
+def test_each_student_learns_by_its_recipe_with_as_much_decay_a_step(network, monkeypatch):
+    hows = []
+    monkeypatch.setattr(consistency, "train", lambda model, rows, how, **_: hows.append(how))
+    problem = problem_of((8, 8), network=network, steps=2, pretraining="none")
+    MODES["consistency"].fit(problem)
+    recipe = STUDENTS[network]
+    assert {(how.optimizer, how.learning_rate) for how in hows} == {
+        (recipe.optimizer, recipe.learning_rate)
+    }
+    decay = Options().weight_decay * STUDENTS["dense"].learning_rate
+    assert hows[0].weight_decay * hows[0].learning_rate == pytest.approx(decay)
+
+
+def test_no_autoencoder_is_trained_for_a_network_of_its_own():
+    problem = problem_of(n=60)
+    y = np.where(problem.labelled, problem.y, -1)
+    model = FewLabelClassifier(Autoencoder(latent_dim=2), mode="consistency", cv=0)
+    model.set_params(mode_options={"steps": 2}).fit(problem.x.numpy(), y)
+    assert model.autoencoder_.history_ == []
