@@ -46,7 +46,7 @@ CASES = (
 
 
 def run(settings: Settings) -> Result:
-    """Measure: some six hours on one thread."""
+    """Measure: some four hours on one thread."""
     rows: list[tuple[object, ...]] = []
     bars = []
     for case in CASES:
