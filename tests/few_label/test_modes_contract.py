@@ -97,6 +97,7 @@ def test_with_nothing_held_out_nothing_is_estimated(trained, mode):
     assert np.isnan(model.cv_score_)
     assert model.accuracy_estimate_ is None
     assert "held out" in " ".join(model.said_)
+    assert "fold" not in " ".join(model.said_)
     if len(use(trained, mode).fit(X, known).cv_scores_) == 1 and mode != "auto":
         # Where there is one candidate, folds only judge it.
         assert np.array_equal(model.scores(X), use(trained, mode).fit(X, known).scores(X))

@@ -36,7 +36,7 @@ class Muon(torch.optim.Optimizer):
     params : iterable of tensors, or of groups
         Kernels of convolutions count as matrices, one row an output channel.
     lr : float
-        Of matrices: a step changes no vector's length by more than about this share of its own.
+        Of matrices: a step moves what a layer gives by about this share of what it is given.
     momentum : float
         Share of the last step that goes on, in [0, 1); Nesterov's.
     weight_decay : float

@@ -98,7 +98,7 @@ def _best(problem: Problem, found: dict[str, Solution]) -> tuple[str, str]:
     """Return the way to keep, and why."""
     quality = {name: s.cv_scores.get(s.chosen, float("nan")) for name, s in found.items()}
     if np.isnan(quality[FIRST]):
-        return FIRST, "too few labels to compare the ways"
+        return FIRST, "no labels were held out to compare the ways by"
     y = problem.y[problem.labelled]
     right = {name: _right(problem, solution, y) for name, solution in found.items()}
     better = [

@@ -82,11 +82,12 @@ class Consistency(Mode):
             return _train(replace(part, watcher=None), rate, fold_steps, guess, start)
 
         solution = choose(problem, (recipe.learning_rate,), fit, what="Learning rate")
-        said = [
-            f"Network {student_name(problem)}, about {steps} steps, and {fold_steps} for each "
-            "fold: what is measured there is a cautious estimate.",
-            *solution.said,
-        ]
+        trained = f"Network {student_name(problem)}, about {steps} steps"
+        if problem.options.cv:
+            trained += (
+                f", and {fold_steps} for each fold: what is measured there is a cautious estimate"
+            )
+        said = [f"{trained}.", *solution.said]
         if _contrasts(problem):
             share = f"in {PRETRAINING_SHARE:.0%} as many steps"
             said.append(f"Before any label the network learned to tell images apart, {share}.")

@@ -76,11 +76,12 @@ class LadderMode(Mode):
             return _train(replace(part, watcher=None), rate, fold_epochs)
 
         solution = choose(problem, (LEARNING_RATE,), fit, what="Learning rate")
-        said = (
-            f"{epochs} passes, and {fold_epochs} for each fold: what is measured there is a "
-            "cautious estimate."
-        )
-        return replace(solution, said=[said, *solution.said])
+        trained = f"{epochs} passes"
+        if problem.options.cv:
+            trained += (
+                f", and {fold_epochs} for each fold: what is measured there is a cautious estimate"
+            )
+        return replace(solution, said=[f"{trained}.", *solution.said])
 
     def check(self, problem: Problem) -> None:
         """Refuse options that are not allowed."""

@@ -60,10 +60,13 @@ class Spread(Mode):
         best, name = by_codes, "codes"
         if quality[1] > quality[0]:
             best, name = by_components, "principal components"
-        said = (
-            f"Neighbours by {name}: {problem.task.unit} on folds {quality[0]:.3f} by codes, "
-            f"{quality[1]:.3f} by principal components."
+        why = (
+            "no labels were held out to compare by"
+            if np.isnan(quality[0])
+            else f"{problem.task.unit} on folds {quality[0]:.3f} by codes, {quality[1]:.3f} by "
+            "principal components"
         )
+        said = f"Neighbours by {name}: {why}."
 
         def guess(part: Problem) -> Array:
             if few is problem:
