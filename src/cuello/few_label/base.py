@@ -27,6 +27,7 @@ __all__ = ["MODES", "Mode", "Options", "Problem", "Solution", "register"]
 Array = npt.NDArray[Any]
 
 _STEPS = 150
+WEIGHT_DECAY = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Options:
     cv: int = 3
     epochs: int | str = "auto"
     batch_size: int = 64
-    weight_decay: float = 0.01
+    weight_decay: float | str = "auto"
     layer_decay: float = 1.0
     head_hidden: int | None = None
     batch_norm: bool = False
@@ -86,6 +87,22 @@ class Options:
         """Whether the head is one linear layer, for which there are exact solvers."""
         return self.head_hidden is None and not self.batch_norm and self.dropout == 0.0
 
+    @property
+    def decay(self) -> float:
+        """Weight decay: what is given, or the usual one.
+
+        Raises
+        ------
+        InputError
+            If it is another word than "auto".
+        """
+        decay = self.weight_decay
+        if decay == "auto":
+            return WEIGHT_DECAY
+        if isinstance(decay, str):
+            raise InputError(f"weight_decay={decay!r} must be a number from 0 on, or 'auto'.")
+        return decay
+
     def training(self, rate: float, rows: int, seed: int) -> Training:
         """Return how to fine-tune on so many labelled rows.
 
@@ -103,7 +120,7 @@ class Options:
         return Training(
             optimizer="adamw",
             learning_rate=rate,
-            weight_decay=self.weight_decay,
+            weight_decay=self.decay,
             epochs=int(epochs),
             batch_size=batch_size,
             device=self.device,

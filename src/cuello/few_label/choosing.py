@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cuello.estimators.autoencoder import in_batches
 from cuello.few_label.base import Problem, Solution
 
-__all__ = ["choose", "scores_of"]
+__all__ = ["Candidate", "choose", "scores_of"]
 
 Scores = npt.NDArray[np.float32]
 Candidate = float | str
@@ -40,7 +40,8 @@ def choose(
     what : str
         What the candidates are, for the sentence that says which was chosen.
     further : callable
-        Returns candidates that come of the best one, to choose from as well.
+        Returns candidates that come of the best one so far, to choose from as well; asked again
+        until it returns none.
     """
     rows, task = np.flatnonzero(problem.labelled), problem.task
     y = problem.y[rows]
@@ -59,8 +60,9 @@ def choose(
     if folds:
         for candidate in candidates:
             judge(candidate)
-        for candidate in further(max(cv_scores, key=cv_scores.__getitem__)):
-            judge(candidate)
+        while more := further(max(cv_scores, key=cv_scores.__getitem__)):
+            for candidate in more:
+                judge(candidate)
     # Without folds the middle candidate is as good a guess as any.
     middle = candidates[len(candidates) // 2]
     chosen = max(cv_scores, key=cv_scores.__getitem__, default=middle)

@@ -57,17 +57,20 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         Each block of the encoder learns at this share of the rate of the next one, in (0, 1]; the
         block at the code learns at the encoder's rate itself.
     learning_rates : sequence of float
-        Rates of the head to choose from, by cross-validation inside the labelled rows; this is the
-        one option that is searched. For a logistic regression its penalty is chosen instead.
+        Rates of the head to choose from, by cross-validation inside the labelled rows. For a
+        logistic regression its penalty is chosen instead. At the best rate, what is left to
+        ``auto`` of ``augment``, ``epochs`` and ``weight_decay`` is tried one after the other, and
+        kept where held-out labels speak for it.
     cv : int
         Folds of that cross-validation, at least 2; fewer where a class has fewer labels. 0 holds
         nothing out: sooner done, with the middle one of candidates and no estimate of accuracy.
     epochs : int or "auto"
-        Passes over the labelled rows; ``auto`` is 150 steps, in 20 passes or more.
+        Passes over the labelled rows; ``auto`` is 150 steps, in 20 passes or more, or three times
+        as many.
     batch_size : int
         Rows a step, or all labelled rows if there are fewer.
-    weight_decay : float
-        Decoupled weight decay (AdamW).
+    weight_decay : float or "auto"
+        Decoupled weight decay (AdamW); ``auto`` is 0.01, or 1.
     augment : str or None
         What is done to images while they are learned; see :class:`cuello.data.augment.Augment`.
         ``auto`` changes them mildly if held-out labels speak for it; None leaves them as they are.

@@ -49,7 +49,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         cv: int = 3,
         epochs: int | str = "auto",
         batch_size: int = 64,
-        weight_decay: float = 0.01,
+        weight_decay: float | str = "auto",
         augment: str | None = "auto",
         device: str = "auto",
         precision: str = "auto",

@@ -197,7 +197,7 @@ def training_of(
         optimizer=optimizer,
         learning_rate=learning_rate,
         # As much a step for every optimizer: rates of Muon are higher by far.
-        weight_decay=problem.options.weight_decay * min(_ADAMW_RATE / learning_rate, 1.0),
+        weight_decay=problem.options.decay * min(_ADAMW_RATE / learning_rate, 1.0),
         warm_up=warm_up,
         epochs=max(round(steps / math.ceil(len(problem.x) / batch_size)), 1),
         batch_size=batch_size,

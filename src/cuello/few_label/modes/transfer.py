@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import final
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, final
 
 import numpy as np
 import torch
@@ -10,14 +13,66 @@ from torch import nn
 
 from cuello.data.augment import Augment
 from cuello.estimators.baselines import INVERSE_PENALTIES
-from cuello.few_label.base import Mode, Problem, Solution, register
-from cuello.few_label.choosing import choose
+from cuello.few_label.base import Mode, Options, Problem, Solution, register
+from cuello.few_label.choosing import Candidate, choose
 from cuello.few_label.head import EncoderWithHead
 from cuello.few_label.students import is_image
 from cuello.few_label.task import Number
 from cuello.train import train
 
 __all__ = ["Transfer"]
+
+LONGER = 3
+HIGH = 1.0
+"""Weight decay: with AdamW's rates that is what holds weights back in some hundred steps."""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How to fine-tune; its name says what of it was found.
+
+    Parameters
+    ----------
+    rate : float
+        Of the head.
+    augment : Augment or None
+        What is done to images.
+    times : int
+        Epochs, in those that the options ask for.
+    decay : float or None
+        Weight decay; None: that of the options.
+    found : str
+        What was changed of the first ways.
+    """
+
+    rate: float
+    augment: Augment | None = None
+    times: int = 1
+    decay: float | None = None
+    found: str = ""
+
+    @property
+    def name(self) -> Candidate:
+        return f"{self.rate:g}{self.found}" if self.found else self.rate
+
+    def but(self, what: str, **changes: Any) -> _Way:
+        return replace(self, found=f"{self.found}, {what}", **changes)
+
+
+def _first_ways(options: Options) -> list[_Way]:
+    return [_Way(rate, options.augmentation()) for rate in options.learning_rates]
+
+
+def _turns(problem: Problem) -> list[Callable[[_Way], _Way]]:
+    """Return what is tried upon the best way so far, each once: what the options leave open."""
+    options, turns = problem.options, []
+    if options.augment == "auto" and is_image(problem):
+        turns.append(lambda way: way.but("images changed", augment=Augment.mild()))
+    if options.epochs == "auto":
+        turns.append(lambda way: way.but(f"{LONGER} times the epochs", times=LONGER))
+    if options.weight_decay == "auto":
+        turns.append(lambda way: way.but(f"weight decay {HIGH:g}", decay=HIGH))
+    return turns
 
 
 @final
@@ -54,28 +109,25 @@ class Transfer(Mode):
     def fit(self, problem: Problem) -> Solution:
         """Fine-tune at the best rate, or find the head on fixed codes with the best penalty.
 
-        At that rate images are also changed mildly while they are learned, if that is better.
+        At that rate images are also changed mildly while they are learned, learning lasts longer
+        and weights decay more, each if that is better.
         """
         options = problem.options
         squared = not isinstance(problem.task, Number) or problem.task.loss == "mse"
         if self.encoder_lr_factor == 0.0 and options.plain_head and squared:
             return choose(problem, INVERSE_PENALTIES, self._fit_head, what="Inverse penalty")
-        given = options.augmentation()
-        ways: dict[float | str, tuple[float, Augment | None]] = {
-            rate: (rate, given) for rate in options.learning_rates
-        }
+        ways = {way.name: way for way in _first_ways(options)}
+        turns = iter(_turns(problem))
 
-        def further(best: float) -> list[str]:
-            if options.augment != "auto" or not is_image(problem):
-                return []
-            name = f"{best:g}, images changed"
-            ways[name] = best, Augment.mild()
-            return [name]
+        def further(best: Candidate) -> list[Candidate]:
+            found = [turn(ways[best]) for turn in islice(turns, 1)]
+            ways.update({way.name: way for way in found})
+            return [way.name for way in found]
 
         return choose(
             problem,
             list(ways),
-            lambda part, name: self._fine_tune(part, *ways[name]),
+            lambda part, name: self._fine_tune(part, ways[name]),
             what="Learning rate",
             further=further,
         )
@@ -104,10 +156,12 @@ class Transfer(Mode):
                 dropout=options.dropout,
             )
 
-    def _fine_tune(self, problem: Problem, rate: float, augment: Augment | None) -> EncoderWithHead:
-        network, rows, options = self.build(problem), problem.rows(), problem.options
-        how = options.training(rate, len(rows), problem.seed)
-        train(network, rows, how, augment=augment, watcher=problem.watcher)
+    def _fine_tune(self, problem: Problem, way: _Way) -> EncoderWithHead:
+        network, rows = self.build(problem), problem.rows()
+        how = problem.options.training(way.rate, len(rows), problem.seed)
+        decay = how.weight_decay if way.decay is None else way.decay
+        how = replace(how, epochs=way.times * how.epochs, weight_decay=decay)
+        train(network, rows, how, augment=way.augment, watcher=problem.watcher)
         return network
 
     def _fit_head(self, problem: Problem, inverse_penalty: float) -> EncoderWithHead:
