@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from cuello import Autoencoder, FewLabelClassifier, InputError
 from cuello.few_label import MODES, Options, Problem, teacher
-from cuello.few_label.graph import Graph
 from cuello.few_label.modes import consistency
 from cuello.few_label.students import STUDENTS, build_student
 from cuello.few_label.task import Binary, Classes
@@ -67,15 +66,12 @@ def test_the_teacher_is_never_trained():
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("spread", [False, True])
-def test_the_terms_are_those_of_the_formulas(classes, spread):
+def test_the_terms_are_those_of_the_formulas(classes):
     problem = problem_of(classes=classes, perturbation=0.0, threshold=0.5)
     guesses = np.random.default_rng(1).dirichlet(np.ones(classes), size=40)
     # No batch statistics, so that rows stand alone.
     pair = MeanTeacher(problem, build_student(problem), guesses).eval()
     pair.progress = 0.1
-    if spread:
-        pair.shares.copy_(torch.from_numpy(guesses).float().roll(1, 0))
     before = copy.deepcopy(pair)
     torch.manual_seed(0)
     terms = pair.losses(batch_of(problem), "student")
@@ -91,8 +87,6 @@ def test_the_terms_are_those_of_the_formulas(classes, spread):
     told = score(before.teacher, problem.x).softmax(1)
     said = before.prior + 0.01 * (told.mean(0) - before.prior)
     aligned = F.normalize(told * before.prior / said, p=1.0, dim=1)
-    if spread:
-        aligned = (aligned + torch.from_numpy(guesses).float().roll(1, 0)) / 2
     sure, named = aligned.max(1)
     student = score(before.student, problem.x)
     off = -student.log_softmax(1)
@@ -111,41 +105,6 @@ def test_the_terms_are_those_of_the_formulas(classes, spread):
     torch.testing.assert_close(
         terms["guessed"].detach(), fading * (certain * (shares * off).sum(1)).mean()
     )
-
-
-@pytest.mark.parametrize("most", [40, 20])
-def test_labels_spread_along_the_features_of_the_teacher(most):
-    problem = problem_of()
-    pair = MeanTeacher(problem, build_student(problem), most=most).train()
-    pair._consult()
-    told = torch.from_numpy(np.flatnonzero(problem.labelled))
-    inside = pair.shares.sum(1) > 0.0
-    assert inside.sum() == most
-    assert inside[told].all(), "labels are where they spread from"
-    with torch.no_grad():
-        features = pair.teacher.body(problem.x[inside])
-    features = (features - features.mean(0)) / features.std(0)
-    features = features[:, ~features[0].isnan()]  # of units that are never anything but 0
-    graph = Graph.of(F.normalize(features, dim=1), 15)
-    # The closed form of what conjugate gradients find.
-    known = torch.eye(3)[problem.y] * torch.from_numpy(problem.labelled)[:, None]
-    known = (known / known.sum(0))[inside].numpy()
-    flow = np.linalg.solve(np.eye(most) - teacher.REACH * graph.weights.toarray(), known)
-    shares = (flow / flow.sum(1, keepdims=True)) ** teacher.SHARPENED
-    expected = shares / shares.sum(1, keepdims=True)
-    np.testing.assert_allclose(pair.shares[inside], expected, atol=1e-4)
-
-
-def test_labels_spread_at_given_shares_of_the_training():
-    problem = problem_of()
-    pair, seen = MeanTeacher(problem, build_student(problem)).train(), []
-    for progress in np.linspace(0.0, 1.0, 11):
-        pair.progress = float(progress)
-        before = pair.shares.clone()
-        pair.losses(batch_of(problem), "student")
-        if not torch.equal(before, pair.shares):
-            seen.append(progress)
-    assert seen == pytest.approx(teacher.CONSULTED)
 
 
 def test_guesses_fade_to_nothing():

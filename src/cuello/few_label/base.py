@@ -182,22 +182,6 @@ class Problem:
         """Return the same problem with these rows alone."""
         return replace(self, x=self.x[rows], y=self.y[rows], labelled=self.labelled[rows])
 
-    def sample(self, most: int) -> npt.NDArray[np.int64]:
-        """Return the places of so many rows, in order: all labelled ones, and others drawn."""
-        if len(self.x) <= most:
-            return np.arange(len(self.x))
-        labelled, others = np.flatnonzero(self.labelled), np.flatnonzero(~self.labelled)
-        room = max(most - len(labelled), 0)
-        drawn = np.random.default_rng(self.seed).choice(others, room, replace=False)
-        return np.sort(np.concatenate([labelled, drawn]))
-
-    def known(self) -> npt.NDArray[np.float64]:
-        """Return (n, C): 1 at the class of a labelled row, otherwise 0."""
-        known = np.zeros((len(self.x), self.one_class.classes))
-        labelled = np.flatnonzero(self.labelled)
-        known[labelled, self.y[labelled]] = 1.0
-        return known
-
     @property
     def one_class(self) -> OneClass:
         """Return the task of a mode with ``only_classes``."""

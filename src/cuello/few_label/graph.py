@@ -13,13 +13,10 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-__all__ = ["MOST_ROWS", "NEIGHBOURS", "Graph", "neighbours", "spread"]
+__all__ = ["Graph", "neighbours", "spread"]
 
 Floats = npt.NDArray[np.float64]
 
-NEIGHBOURS = 15
-MOST_ROWS = 60_000
-"""Every row is compared with every other, so of more than these a sample stands for all."""
 _BLOCK = 2**24
 """Distances that are held at once: 64 MiB."""
 _ITERATIONS = 50

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from cuello.data.augment import Augment
 from cuello.errors import InputError
 from cuello.few_label.base import Problem
-from cuello.few_label.graph import MOST_ROWS, NEIGHBOURS, Graph, neighbours, spread
-from cuello.few_label.students import Student, is_image
+from cuello.few_label.graph import neighbours
+from cuello.few_label.students import is_image
 from cuello.kinds import Batch, Players
 
 __all__ = ["MeanTeacher", "check_teaching", "strong_augmentation"]
@@ -42,11 +42,6 @@ draws, 2,600 steps, errors fell from 0.88 to 0.84 % and from 1.18 to 1.13 %.
 """
 GUESSED = 0.3
 """Share of the training over which guessed labels fade."""
-CONSULTED = (0.4, 0.7)
-"""Shares of the training after which labels spread along the graph of the teacher's features."""
-REACH = 0.99
-"""How much a row takes from its neighbours there."""
-_FEATURES_BATCH = 2000
 _PROBE = 1e-2
 """Length of the step along which the direction of greatest change is found, beside the radius."""
 
@@ -62,8 +57,6 @@ class MeanTeacher(nn.Module):
         To start from; a copy of it is trained.
     guesses : ndarray of shape (n, C) or None
         Shares of each class to start from.
-    most : int
-        Rows in the graph along which labels spread; the others hear the teacher alone.
     """
 
     labelled: Tensor
@@ -71,20 +64,13 @@ class MeanTeacher(nn.Module):
     prior: Tensor
     said: Tensor
     guesses: Tensor | None
-    shares: Tensor
     progress = 1.0
 
     def __init__(
-        self,
-        problem: Problem,
-        student: Student,
-        guesses: npt.NDArray[np.float64] | None = None,
-        *,
-        most: int = MOST_ROWS,
+        self, problem: Problem, student: nn.Module, guesses: npt.NDArray[np.float64] | None = None
     ) -> None:
         super().__init__()
         rows, self.task = problem.rows(), problem.one_class
-        self.problem, self.most, self.consulted = problem, most, 0
         assert rows.y is not None
         classes = self.task.classes
         self.student = copy.deepcopy(student)
@@ -96,9 +82,8 @@ class MeanTeacher(nn.Module):
         self.register_buffer("prior", counts / counts.sum())
         self.register_buffer("said", self.prior.clone())
         self.steps = 0  # on the host: a step waits for no device
-        first = None if guesses is None else torch.from_numpy(guesses).float()
-        self.register_buffer("guesses", first, persistent=False)
-        self.register_buffer("shares", torch.zeros(len(problem.x), classes), persistent=False)
+        shares = None if guesses is None else torch.from_numpy(guesses).float()
+        self.register_buffer("guesses", shares, persistent=False)
         self.threshold = _threshold(problem)
         self.weak, self.strong = _changes(problem)
         self.radius = 0.0 if is_image(problem) else _radius(problem)
@@ -107,12 +92,10 @@ class MeanTeacher(nn.Module):
         """Return the losses of labelled rows, of those it is sure and unsure of, and of guesses."""
         assert batch.y is not None
         self._follow()
-        if self.progress >= (*CONSULTED, math.inf)[self.consulted]:
-            self._consult()
         drawn = torch.randint(len(self.labelled), (LABELLED_ROWS,), device=batch.x.device)
         with torch.no_grad():
             answers = self._told(self.weak(batch.x))
-            aligned = F.normalize(self._align(answers.exp()) + self.shares[batch.y], p=1.0, dim=1)
+            aligned = self._align(answers.exp())
             sureness, told = aligned.max(dim=1)
             sharper = F.normalize(aligned**SHARPENED, p=1.0, dim=1)
         labelled, rows = self.labelled[drawn], self._perturbed(batch.x, answers)
@@ -125,9 +108,9 @@ class MeanTeacher(nn.Module):
         off = F.cross_entropy(many, sharper, reduction="none")
         terms["unsure"] = (off * (1.0 - sure)).mean()
         if self.guesses is not None:
-            guesses, fading = self.guesses[batch.y], max(1.0 - self.progress / GUESSED, 0.0)
-            off = F.cross_entropy(many, guesses, reduction="none")
-            terms["guessed"] = fading * (_certainty(guesses) * off).mean()
+            shares, fading = self.guesses[batch.y], max(1.0 - self.progress / GUESSED, 0.0)
+            off = F.cross_entropy(many, shares, reduction="none")
+            terms["guessed"] = fading * (_certainty(shares) * off).mean()
         return terms
 
     def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -163,28 +146,6 @@ class MeanTeacher(nn.Module):
         for own, other in zip(self.teacher.buffers(), self.student.buffers(), strict=True):
             if own.is_floating_point():
                 own.lerp_(other, rate)
-
-    @torch.no_grad()
-    def _consult(self) -> None:
-        """Spread the labels along the graph of the teacher's features.
-
-        What rows are near each other by features in which classes are told apart already, corrects
-        the teacher where it is alone among its neighbours.
-        """
-        self.consulted += 1
-        rows, device = self.problem.sample(self.most), self.shares.device
-        part = self.problem.among(rows)
-        features = torch.cat(
-            [
-                self.teacher.body(x.to(device)).float().cpu()
-                for x in torch.split(part.x, _FEATURES_BATCH)
-            ]
-        )
-        deviation, mean = torch.std_mean(features, dim=0)
-        unit = F.normalize((features - mean) / (deviation + 1e-6), dim=1)
-        shares = spread(Graph.of(unit, NEIGHBOURS), part.known(), REACH)
-        peaked = F.normalize(torch.from_numpy(shares).float() ** SHARPENED, p=1.0, dim=1)
-        self.shares[torch.from_numpy(rows).to(device)] = peaked.to(device)
 
     def _align(self, said: Tensor) -> Tensor:
         """Correct for classes that the teacher names more often than there are labels of them."""

@@ -17,7 +17,6 @@ from torch import nn
 from cuello.errors import InputError, unknown
 from cuello.few_label.base import Mode, Problem, Solution, register
 from cuello.few_label.choosing import choose
-from cuello.few_label.graph import MOST_ROWS
 from cuello.few_label.modes.spread import Guess
 from cuello.few_label.pretraining import contrast_views, pretrain
 from cuello.few_label.students import (
@@ -131,9 +130,7 @@ def _contrasts(problem: Problem) -> bool:
 def _train(
     problem: Problem, rate: float, steps: int, guess: Guess | None, start: Student
 ) -> nn.Module:
-    # The graph of a shorter training is as much smaller: it is to take no longer than the rest.
-    most = round(MOST_ROWS * min(steps / _steps(problem), 1.0))
-    pair = MeanTeacher(problem, start, None if guess is None else guess(problem), most=most)
+    pair = MeanTeacher(problem, start, None if guess is None else guess(problem))
     optimizer = STUDENTS[student_name(problem)].optimizer
     how = training_of(problem, UNLABELLED_ROWS, steps, optimizer, rate, warm_up=0.02)
     train(pair, Rows(problem.x, torch.arange(len(problem.x))), how, watcher=problem.watcher)

@@ -20,7 +20,7 @@ from cuello.estimators.autoencoder import in_batches
 from cuello.estimators.baselines import fit_pca
 from cuello.few_label.base import Mode, Problem, Solution, register
 from cuello.few_label.choosing import choose, scores_of
-from cuello.few_label.graph import MOST_ROWS, NEIGHBOURS, Graph, neighbours, spread
+from cuello.few_label.graph import Graph, neighbours, spread
 
 __all__ = ["Guess", "NeighbourVote", "Spread"]
 
@@ -30,7 +30,10 @@ Guess = Callable[[Problem], Array]
 
 ALPHAS = (0.8, 0.95, 0.99)
 """What is chosen from: how far labels travel."""
+NEIGHBOURS = 15
 COMPONENTS = 50
+MOST_ROWS = 60_000
+"""Every row is compared with every other, so of more than these a sample stands for all."""
 
 
 @final
@@ -50,7 +53,7 @@ class Spread(Mode):
 
     def solve(self, problem: Problem) -> tuple[Solution, Guess]:
         """Return the solution, and what spreads other labels of the same rows in the same way."""
-        rows = problem.sample(MOST_ROWS)
+        rows = _rows_of_graph(problem)
         few = problem if len(rows) == len(problem.x) else problem.among(rows)
         by_codes, by_components = (_Spreading.along(few, space) for space in Space.both(few))
         quality = [_quality(found.solution) for found in (by_codes, by_components)]
@@ -113,7 +116,10 @@ class _Spreading:
         return own
 
     def shares(self, problem: Problem, alpha: float) -> Array:
-        return spread(self.graph, problem.known(), alpha)
+        known = np.zeros((len(problem.x), problem.one_class.classes))
+        labelled = np.flatnonzero(problem.labelled)
+        known[labelled, problem.y[labelled]] = 1.0
+        return spread(self.graph, known, alpha)
 
     def vote(self, problem: Problem, alpha: float) -> NeighbourVote:
         shares = torch.from_numpy(self.shares(problem, alpha)).float()
@@ -211,6 +217,16 @@ def _ask(vote: NeighbourVote, problem: Problem) -> Array:
     scores = scores_of(vote, problem.x, np.arange(len(problem.x)), task.outputs)
     shares: Array = task.to_classes(torch.from_numpy(scores)).double().softmax(dim=1).numpy()
     return shares
+
+
+def _rows_of_graph(problem: Problem) -> npt.NDArray[np.int64]:
+    """Return the places of the rows in the graph: all labelled ones, and others drawn."""
+    if len(problem.x) <= MOST_ROWS:
+        return np.arange(len(problem.x))
+    labelled, others = np.flatnonzero(problem.labelled), np.flatnonzero(~problem.labelled)
+    room = max(MOST_ROWS - len(labelled), 0)
+    drawn = np.random.default_rng(problem.seed).choice(others, room, replace=False)
+    return np.sort(np.concatenate([labelled, drawn]))
 
 
 def _quality(solution: Solution) -> float:
