@@ -22,6 +22,7 @@ ROOMS = [
     "train",
     "estimators",
     "few_label",
+    "anomalies",
     "store",
     "report",
     "pipeline",

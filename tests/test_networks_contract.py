@@ -80,7 +80,7 @@ def test_it_trains_saves_and_loads(network, kind, tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.start({"status": "running"})
     folder.save_models(model, None)
-    loaded, _ = folder.load_models()
+    loaded = folder.load_models().autoencoder
     assert equal(model.module_.state_dict(), loaded.module_.state_dict())
     for other in (loaded, copy.deepcopy(model)):
         assert np.array_equal(z, other.transform(X))
@@ -183,7 +183,7 @@ def test_tied_weights_stay_tied(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.start({"status": "running"})
     folder.save_models(model, None)
-    loaded, _ = folder.load_models()
+    loaded = folder.load_models().autoencoder
     for one in (model, copy.deepcopy(model), loaded):
         assert len(tied_pairs(one)) == 2
         assert all(a.weight is b.weight for a, b in tied_pairs(one))

@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cuello.anomalies import AnomalyDetector
     from cuello.data import Dataset, load
     from cuello.errors import (
         CuelloError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AnomalyDetector",
     "Autoencoder",
     "CuelloError",
     "CuelloWarning",
@@ -48,6 +50,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "AnomalyDetector": "cuello.anomalies",
     "Autoencoder": "cuello.estimators",
     "CuelloError": "cuello.errors",
     "CuelloWarning": "cuello.errors",

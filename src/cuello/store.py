@@ -3,7 +3,8 @@
 ::
 
     config.json          options, versions, fingerprint of the data, state of the run
-    model.safetensors    weights of autoencoder and classifier (or regressor)
+    model.safetensors    weights of autoencoder and classifier (or regressor), and what the anomaly
+                         detector compares with
     metrics.json         what was measured
     history.jsonl        one line an epoch
     few_labels.jsonl     one line a label draw and method
@@ -20,7 +21,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,13 +30,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from cuello import atomic
+from cuello.anomalies import AnomalyDetector
+from cuello.anomalies.records import arrays_of_detector, detector_of, record_detector
 from cuello.errors import RunError
 from cuello.estimators import Autoencoder
 from cuello.estimators.records import autoencoder_of, record_autoencoder
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.records import classifier_of, record_classifier
 
-__all__ = ["RunFolder"]
+__all__ = ["Models", "RunFolder"]
 
 _RESULTS = (
     "model.safetensors",
@@ -48,6 +51,14 @@ _RESULTS = (
     "checkpoint.safetensors",
     "config.json",
 )
+
+
+class Models(NamedTuple):
+    """The estimators of a run; without labels there is no classifier."""
+
+    autoencoder: Autoencoder
+    classifier: FewLabelClassifier | FewLabelRegressor | None
+    detector: AnomalyDetector | None
 
 
 @dataclass(frozen=True)
@@ -177,6 +188,7 @@ class RunFolder:
         self,
         autoencoder: Autoencoder,
         classifier: FewLabelClassifier | FewLabelRegressor | None,
+        detector: AnomalyDetector | None = None,
     ) -> None:
         """Write weights, and into the configuration what rebuilds the estimators."""
         tensors = {f"autoencoder/{k}": v for k, v in autoencoder.module_.state_dict().items()}
@@ -185,11 +197,15 @@ class RunFolder:
             tensors |= {f"classifier/{k}": v for k, v in weights.items()}
             tensors["held_out/scores"] = torch.from_numpy(classifier.held_out_scores_)
             tensors["held_out/labels"] = torch.from_numpy(classifier.held_out_labels_)
+        if detector is not None:
+            learned = arrays_of_detector(detector)
+            tensors |= {f"detector/{name}": array for name, array in learned.items()}
         own = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
         atomic.write(self.path / "model.safetensors", lambda t: save_file(own, t))
         config = self.read_json("config.json")
         config["autoencoder"] = record_autoencoder(autoencoder)
         config["classifier"] = None if classifier is None else record_classifier(classifier)
+        config["detector"] = None if detector is None else record_detector(detector)
         self.write_json("config.json", config)
 
     def check_trust(self, model: object, *, trust: bool) -> None:
@@ -210,9 +226,7 @@ class RunFolder:
                 "with trust=True (--trust)."
             )
 
-    def load_models(
-        self, *, trust: bool = False
-    ) -> tuple[Autoencoder, FewLabelClassifier | FewLabelRegressor | None]:
+    def load_models(self, *, trust: bool = False) -> Models:
         """Rebuild the estimators; equal to the saved ones to the bit.
 
         Parameters
@@ -239,21 +253,23 @@ class RunFolder:
             with safe_open(file, framework="pt") as f:
                 tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
             parts: dict[str, dict[str, Any]] = {
-                p: {} for p in ("autoencoder", "classifier", "held_out")
+                p: {} for p in ("autoencoder", "classifier", "held_out", "detector")
             }
             for name, tensor in tensors.items():
                 part, _, key = name.partition("/")
                 parts[part][key] = tensor
             autoencoder = autoencoder_of(config["autoencoder"], parts["autoencoder"])
-            record = config["classifier"]
-            if record is None:
-                return autoencoder, None
-            held_out = [parts["held_out"].get(name) for name in ("scores", "labels")]
-            classifier = classifier_of(record, parts["classifier"], autoencoder, *held_out)
+            record, classifier = config["classifier"], None
+            if record is not None:
+                held_out = [parts["held_out"].get(name) for name in ("scores", "labels")]
+                classifier = classifier_of(record, parts["classifier"], autoencoder, *held_out)
+            record, detector = config.get("detector"), None  # folders of before have none
+            if record is not None:
+                detector = detector_of(record, parts["detector"], autoencoder)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise RunError(
                 f"{self.path}: config.json and model.safetensors cannot be used together "
                 f"({reason}); restore the folder or run the fit again."
             ) from error
-        return autoencoder, classifier
+        return Models(autoencoder, classifier, detector)

@@ -164,13 +164,13 @@ def saved(model, path):
 
 def test_importable_networks_are_rebuilt_from_a_run_folder(tmp_path):
     model = own().fit(X)
-    loaded, _ = saved(model, tmp_path / "run").load_models(trust=True)
+    loaded = saved(model, tmp_path / "run").load_models(trust=True).autoencoder
     assert equal(weights(model), weights(loaded))
     assert np.array_equal(model.transform(X), loaded.transform(X))
     assert np.array_equal(model.reconstruct(X), loaded.reconstruct(X))
     assert loaded.encoder == f"{HERE}:make_encoder"
     # what was loaded can be saved, and trained again
-    again, _ = saved(loaded, tmp_path / "again").load_models(trust=True)
+    again = saved(loaded, tmp_path / "again").load_models(trust=True).autoencoder
     assert equal(weights(model), weights(again))
     assert equal(weights(clone(loaded).fit(X)), weights(model))
 

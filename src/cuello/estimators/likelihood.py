@@ -35,7 +35,7 @@ def log_likelihood(
     """Estimate log p(x) of each checked row; see ``Autoencoder.log_likelihood``."""
     module = model.module_
     if not isinstance(module, HasLikelihood):
-        able = " or ".join(f"kind={n!r}" for n in sorted(KINDS) if _has_likelihood(n))
+        able = " or ".join(f"kind={n!r}" for n in sorted(KINDS) if has_likelihood(n))
         raise InputError(
             f"kind={model.kind!r} gives rows no likelihood; use {able}, or score_samples for "
             "reconstruction errors."
@@ -51,5 +51,5 @@ def log_likelihood(
     return out
 
 
-def _has_likelihood(kind: str) -> bool:
+def has_likelihood(kind: str) -> bool:
     return hasattr(KINDS[kind], "log_likelihood")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cuello import atomic
+from cuello.anomalies import AnomalyDetector
 from cuello.data import Dataset, load
 from cuello.data.sequences import pad
 from cuello.errors import InputError, RunError
@@ -18,6 +19,7 @@ from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.metrics import NOT_SURE, decide, row_errors
 from cuello.networks import SEQUENCES
+from cuello.pipeline.anomalies import Found, find, reasons
 from cuello.pipeline.prepare import explain_empty_text
 from cuello.pipeline.results import write_embeddings
 from cuello.pipeline.suggest import Suggestion, suggestions
@@ -51,12 +53,15 @@ class Run:
     classifier : FewLabelClassifier, FewLabelRegressor or None
         The best of the encoder's modes, if the run had labels: a regressor where they are numbers.
         Its classes are codes into ``classes``, or columns of ``properties``.
+    detector : AnomalyDetector or None
+        None in folders of before there was one, and where no row was held out.
     """
 
     folder: RunFolder
     config: dict[str, Any]
     autoencoder: Autoencoder
     classifier: FewLabelClassifier | FewLabelRegressor | None
+    detector: AnomalyDetector | None = None
 
     @property
     def task(self) -> str:
@@ -175,6 +180,65 @@ class Run:
         said = say_sure(threshold, sure, len(classifier.held_out_labels_))
         return ["class", "probability", "sure"], cells, Classified(len(rows), not_sure, said)
 
+    def anomalies(
+        self,
+        data: Dataset,
+        out: Path,
+        *,
+        score: str = "combined",
+        false_alarms: float = 0.01,
+        contamination: float | None = None,
+    ) -> Found:
+        """Write how strange every row is to CSV, the rows in their own order.
+
+        Columns: ``row``, ``name`` (where rows have one), ``score`` (2: of usual rows one in 100 is
+        as strange), ``anomaly`` (``yes`` or ``no``), each single score, and ``why``: the columns,
+        or the places of an image, that add most to the reconstruction error.
+
+        Parameters
+        ----------
+        data : Dataset
+            Rows of ``X``, then of ``X_test``.
+        out : Path
+            The file to write.
+        score : str
+            ``combined``, or one of :data:`cuello.anomalies.SCORES`.
+        false_alarms : float
+            Share of usual rows, in (0, 1), that may be called anomalies.
+        contamination : float or None
+            Share of these rows that are anomalies, in (0, 0.5]: sets the threshold instead.
+
+        Raises
+        ------
+        InputError
+            If an option is outside its range.
+        RunError
+            If the run holds no detector.
+        """
+        if self.detector is None:
+            raise RunError(
+                f"{self.folder.path} holds no anomaly detector: no row was held out, or an earlier "
+                "version made it; fit again, with --validation above 0."
+            )
+        rows = _all_rows(data)
+        found = find(self.detector, rows, score, false_alarms, contamination)
+        names = data.row_names if data.row_names and len(data.row_names) == len(rows) else None
+        why = reasons(self.detector, rows, data.columns)
+        head = ["row", *(["name"] if names else []), "score", "anomaly", *found.parts, "why"]
+        lines = [
+            [
+                i,
+                *([names[i]] if names else []),
+                f"{found.scores[i]:.4f}",
+                "yes" if found.scores[i] > found.threshold else "no",
+                *(f"{part[i]:.4f}" for part in found.parts.values()),
+                why[i],
+            ]
+            for i in range(len(rows))
+        ]
+        _write_csv(out, [head, *lines])
+        return found
+
     def suggest(self, data: Dataset, n: int, out: Path, *, seed: int = 0) -> int:
         """Write ``n`` rows to label next to CSV; return how many (fewer, if fewer have no label).
 
@@ -255,14 +319,14 @@ def open_run(path: str | Path, *, trust: bool = False) -> Run:
     """
     folder = RunFolder(Path(path))
     config = folder.read_json("config.json")
-    autoencoder, classifier = folder.load_models(trust=trust)
+    models = folder.load_models(trust=trust)
     data = config.get("data")
-    if not _fits(data if isinstance(data, dict) else {}, classifier):
+    if not _fits(data if isinstance(data, dict) else {}, models.classifier):
         raise RunError(
             f"{folder.path}/config.json is damaged: its data has other classes than the "
             "classifier; restore the folder or run the fit again."
         )
-    return Run(folder, config, autoencoder, classifier)
+    return Run(folder, config, *models)
 
 
 def _fits(data: dict[str, Any], model: FewLabelClassifier | FewLabelRegressor | None) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from cuello.anomalies import AnomalyDetector
 from cuello.errors import CuelloWarning, DataError, DivergedError, RunError
 from cuello.estimators import Autoencoder
 from cuello.estimators.assemble import name_of_source
@@ -209,6 +210,7 @@ class _Run:
                 "diagnosis": autoencoder.diagnosis_.statistics,
                 "few_labels": [],
             }
+            detector = self.detect(autoencoder, metrics)
             classifier = None
             if self.prepared.plan is not None:
                 classifier = self.classify(autoencoder, pca, metrics)
@@ -221,10 +223,11 @@ class _Run:
             autoencoder,
             self.prepared.rows,
             None if self.prepared.plan is None else self.prepared.plan.final,
+            detector,
         )
         metrics["timing"] = self.timing(autoencoder.history_, before + time.perf_counter() - began)
         self.folder.write_json("metrics.json", metrics)
-        self.folder.save_models(autoencoder, classifier)
+        self.folder.save_models(autoencoder, classifier, detector)
         config = self.folder.read_json("config.json")
         config["notes"] = list(dict.fromkeys([*config["notes"], *notes]))
         self.folder.write_json("config.json", config | {"status": "finished"})
@@ -259,6 +262,21 @@ class _Run:
         history = autoencoder.history_
         self.folder.write_lines("history.jsonl", [epoch.to_json() for epoch in history])
         return autoencoder, history[: len(history) - len(now)]
+
+    def detect(self, autoencoder: Autoencoder, metrics: dict[str, Any]) -> AnomalyDetector | None:
+        """Learn how strange usual rows look: by validation rows, or else by those of the test."""
+        prepared = self.prepared
+        held_out = prepared.validation if len(prepared.validation) else prepared.test[0]
+        if not len(held_out):
+            return None
+        detector = AnomalyDetector(autoencoder, random_state=self.job.seed)
+        detector.learn(prepared.train, held_out)
+        metrics["anomalies"] = {
+            "threshold": detector.threshold_,
+            "false_alarms": list(detector.false_alarms_),
+            "held_out_rows": detector.held_out_rows_,
+        }
+        return detector
 
     def classify(
         self, autoencoder: Autoencoder, pca: Any, metrics: dict[str, Any]

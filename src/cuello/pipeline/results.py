@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from sklearn.decomposition import PCA
 
 from cuello import atomic
+from cuello.anomalies import AnomalyDetector
 from cuello.data import Dataset
 from cuello.data.scaling import Scaling
 from cuello.data.sequences import steps_of
@@ -82,26 +83,30 @@ def write_embeddings(
     autoencoder: Autoencoder,
     rows: Split | None = None,
     labelled: npt.NDArray[np.int64] | None = None,
+    detector: AnomalyDetector | None = None,
 ) -> int:
     """Write the code of every row to Parquet, atomically; return how many rows.
 
     Columns: ``row``, ``part`` (``train``, ``validation`` or ``test``, where rows were split or
     there is an official test part), ``name`` (where rows have names), ``label`` (where known; for
     several properties a column for each, ``label NAME``),
-    ``labelled`` (where there is a classifier: whether it learned from that label), ``z0``,
-    ``z1``, ...
+    ``labelled`` (where there is a classifier: whether it learned from that label), ``anomaly``
+    (where there is a detector: how strange the row is), ``z0``, ``z1``, ...
     """
     parts = np.full(len(data), "train" if rows is None else "test", dtype=object)
     if rows is not None:
         parts[rows.train], parts[rows.validation] = "train", "validation"
-    tables = [_embedding_table(data, data.X, data.y, data.row_names, parts, autoencoder)]
+    tables = [_embedding_table(data, data.X, data.y, data.row_names, parts, autoencoder, detector)]
     if data.X_test is not None:
         parts = np.full(len(data.X_test), "test", dtype=object)
-        tables.append(_embedding_table(data, data.X_test, data.y_test, None, parts, autoencoder))
+        test = _embedding_table(data, data.X_test, data.y_test, None, parts, autoencoder, detector)
+        tables.append(test)
     table = pa.concat_tables(tables, promote_options="default")
     if labelled is not None:
         seen = np.isin(np.arange(table.num_rows), labelled)  # rows of X come first
-        table = table.add_column(table.column_names.index("z0"), "labelled", pa.array(seen))
+        table = table.add_column(
+            table.column_names.index("z0") - (detector is not None), "labelled", pa.array(seen)
+        )
     if rows is None and data.X_test is None:
         table = table.drop_columns("part")
     atomic.write(path, lambda temporary: pq.write_table(table, temporary))
@@ -115,6 +120,7 @@ def _embedding_table(
     names: tuple[str, ...] | None,
     parts: Array,
     autoencoder: Autoencoder,
+    detector: AnomalyDetector | None,
 ) -> pa.Table:
     codes = autoencoder.transform(X)
     columns: dict[str, Any] = {"row": pa.array(np.arange(len(X))), "part": pa.array(parts)}
@@ -127,6 +133,8 @@ def _embedding_table(
     elif y is not None:
         for k, name in enumerate(data.properties):
             columns[f"label {name}"] = pa.array(y[:, k], from_pandas=True)
+    if detector is not None:
+        columns["anomaly"] = pa.array(detector.anomaly_scores(X))
     columns |= {f"z{k}": pa.array(codes[:, k]) for k in range(codes.shape[1])}
     return pa.table(columns)
 

@@ -1,0 +1,330 @@
+"""An estimator of anomalies: rows that an autoencoder, trained on usual ones, finds strange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self, final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import logsumexp
+from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from cuello.anomalies.scores import SCORES, Seen
+from cuello.anomalies.tails import Tail
+from cuello.errors import InputError, unknown
+from cuello.estimators import Autoencoder
+from cuello.estimators.inputs import check_rows, check_shape
+from cuello.metrics import Interval, accuracy_interval
+from cuello.networks import SEQUENCES
+
+__all__ = ["AnomalyDetector", "COMBINED"]
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
+
+TOGETHER = "combined"
+COMBINED = ("reconstruction", "neighbours")
+"""What it puts together."""
+_STEPS = 1500
+_BATCH = 128
+_WIDEST_CODE = 32
+
+
+@final
+class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
+    """Find the rows that are unlike the others, and say what about them is.
+
+    Parameters
+    ----------
+    autoencoder : Autoencoder or None
+        Cloned and trained on the rows that are not held out; None takes a denoising one, dense,
+        of 64 and 32 units for tables and 512 and 128 for images, with a code of a quarter of the
+        columns, up to 32, for 1,500 steps. Wrap a fitted one in
+        :class:`sklearn.frozen.FrozenEstimator` to use it as it is.
+    score : str
+        ``combined``, or one of :data:`cuello.anomalies.SCORES`: ``reconstruction``,
+        ``mahalanobis`` and ``neighbours`` of codes, ``likelihood``.
+    false_alarms : float
+        Share of usual rows, in (0, 1), that may be called anomalies.
+    contamination : float or None
+        Share of the rows of ``fit``, in (0, 0.5], that are anomalies: sets the threshold by them
+        instead.
+    held_out_fraction : float
+        Share of the rows in (0, 1) that is neither trained on nor compared with, and shows how
+        strange usual rows look; unless ``fit`` is given some.
+    random_state : int, RandomState or None
+        Which rows are held out, and the training, follow from it.
+
+    Attributes
+    ----------
+    autoencoder_ : Autoencoder
+        Fitted.
+    threshold_ : float
+        From this ``anomaly_scores`` on a row is an anomaly.
+    offset_ : float
+        Minus that: scikit-learn's name and sign.
+    false_alarms_ : Interval
+        Share of the held-out rows that lie above the threshold, and the range that the share of
+        all usual rows may well lie in (95 %, exact), if the held-out rows are usual.
+    learned_ : dict
+        What each score that the autoencoder has keeps of the training rows.
+    tails_ : dict
+        How strange held-out rows are by each of these scores, and by their combination.
+    held_out_rows_ : int
+        How many they are.
+
+    Notes
+    -----
+    Scores are put together by the harmonic mean of the probabilities that a usual row is as
+    strange: one small probability is enough, and scores may depend on each other (Wilson, "The
+    harmonic mean p-value for combining dependent tests", PNAS 116, 2019). The mean is held against
+    those of held-out rows, so that it is a probability again.
+
+    Anomalies among the rows of ``fit`` are met by what is compared: the nearest 5 % of all rows,
+    which a handful of like anomalies is not. Held-out rows should be usual: anomalies among them
+    raise the threshold; give ``contamination`` then.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> usual = rng.normal(size=(500, 1)) + 0.1 * rng.normal(size=(500, 6))
+    >>> detector = AnomalyDetector(false_alarms=0.05).fit(usual)
+    >>> strange = usual[:2] + [0, 0, 0, 3, 0, 0]
+    >>> detector.predict(strange).tolist()
+    [-1, -1]
+    >>> detector.contributions(strange).argmax(axis=1).tolist()
+    [3, 3]
+    """
+
+    def __init__(
+        self,
+        autoencoder: Autoencoder | None = None,
+        *,
+        score: str = "combined",
+        false_alarms: float = 0.01,
+        contamination: float | None = None,
+        held_out_fraction: float = 0.2,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> None:
+        self.autoencoder = autoencoder
+        self.score = score
+        self.false_alarms = false_alarms
+        self.contamination = contamination
+        self.held_out_fraction = held_out_fraction
+        self.random_state = random_state
+
+    def fit(self, X: Array, y: object = None, *, held_out: Array | None = None) -> Self:
+        """Train on rows, most of them usual.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, features), (n, height, width) or (n, channels, height, width)
+            Three rows or more.
+        y : object
+            Not looked at.
+        held_out : ndarray or None
+            Usual rows that set the threshold, instead of a share of ``X``.
+
+        Raises
+        ------
+        InputError
+            If an option is outside its range, or the autoencoder has no such score; before
+            training starts.
+        """
+        self._check_options()
+        wanted = self.autoencoder
+        X = check_rows(self, X, reset=True, **_reading(wanted))
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        rows, held_out = self._divide(X, held_out, seed)
+        self.autoencoder_ = _default(rows, seed) if wanted is None else clone(wanted)
+        self._check_score(self.autoencoder_)
+        try:
+            check_is_fitted(self.autoencoder_)
+        except NotFittedError:
+            self.autoencoder_.fit(rows)
+        self._learn(rows, held_out, seed)
+        self._set_threshold(X)
+        return self
+
+    def learn(self, rows: Array, held_out: Array) -> Self:
+        """Do all of ``fit`` but the training: ``autoencoder`` is fitted, and used as it is.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, ...)
+            What it was trained on.
+        held_out : ndarray of shape (m, ...)
+            Usual rows that it was not trained on.
+
+        Raises
+        ------
+        InputError
+            If an option is outside its range, or the autoencoder has no such score.
+        """
+        self._check_options()
+        assert self.autoencoder is not None
+        self._check_score(self.autoencoder)
+        self.autoencoder_ = self.autoencoder
+        self.n_features_in_ = self.autoencoder_.n_features_in_
+        self._learn(rows, held_out, int(check_random_state(self.random_state).randint(2**31 - 1)))
+        self._set_threshold(np.concatenate([rows, held_out]))
+        return self
+
+    def use(self, *, score: str | None = None, false_alarms: float | None = None) -> Self:
+        """Take another score, or allow another share of false alarms, and learn nothing anew.
+
+        Raises
+        ------
+        InputError
+            If either is outside its range, or the autoencoder has no such score.
+        """
+        check_is_fitted(self, "tails_")
+        before = self.get_params(deep=False)
+        self.score = self.score if score is None else score
+        self.false_alarms = self.false_alarms if false_alarms is None else false_alarms
+        self.contamination = None
+        try:
+            self._check_options()
+            self._check_score(self.autoencoder_)
+        except InputError:
+            self.set_params(**before)
+            raise
+        self._set_threshold(None)
+        return self
+
+    def anomaly_scores(self, X: Array) -> Floats:
+        """Return how strange each row is, (n,), in powers of ten: of 2, one usual row in 100 is."""
+        return self._surprise(Seen.by(self.autoencoder_, self._check(X)))
+
+    def score_samples(self, X: Array) -> Floats:
+        """Return minus :meth:`anomaly_scores`: higher is more usual, as scikit-learn has it."""
+        return -self.anomaly_scores(X)
+
+    def decision_function(self, X: Array) -> Floats:
+        """Return how far each row is on the usual side of the threshold; below 0 it is not."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: Array) -> npt.NDArray[np.int64]:
+        """Return -1 for anomalies and 1 for usual rows."""
+        return np.where(self.decision_function(X) < 0.0, -1, 1)
+
+    def contributions(self, X: Array) -> npt.NDArray[np.float32]:
+        """Return the squared error of each scaled element, of the rows' own shape.
+
+        Their mean over a row is its reconstruction error: what the autoencoder could not give back.
+        """
+        X = self._check(X)
+        model = self.autoencoder_
+        scaled = model.scaling_.apply(X)
+        off: npt.NDArray[np.float32] = (scaled - model.scaling_.apply(model.reconstruct(X))) ** 2
+        return off
+
+    def parts(self, X: Array) -> dict[str, Floats]:
+        """Return what each score says of the rows, in powers of ten, (n,) each."""
+        seen = Seen.by(self.autoencoder_, self._check(X))
+        return {name: self._part(name, seen) for name in self.learned_}
+
+    def _learn(self, rows: Array, held_out: Array, seed: int) -> None:
+        seen, usual = Seen.by(self.autoencoder_, rows), Seen.by(self.autoencoder_, held_out)
+        self.learned_: dict[str, Mapping[str, Array]] = {}
+        self.tails_: dict[str, Tail] = {}
+        for name, score in SCORES.items():
+            if not score.why_not(self.autoencoder_):
+                self.learned_[name] = score.learn(seen, seed)
+                self.tails_[name] = Tail.of(score(usual, self.learned_[name]))
+        self.held_out_rows_ = len(held_out)
+        self.tails_[TOGETHER] = Tail.of(self._together(usual))
+
+    def _set_threshold(self, X: Array | None) -> None:
+        if self.contamination is None:
+            self.threshold_ = float(-np.log10(self.false_alarms))
+        else:
+            assert X is not None
+            level = 1.0 - self.contamination
+            self.threshold_ = float(np.quantile(self.anomaly_scores(X), level, method="higher"))
+        self.offset_ = -self.threshold_
+        tail = self.tails_[self.score]
+        share = float((tail.surprise(tail.scores) > self.threshold_).mean())
+        m = self.held_out_rows_
+        self.false_alarms_: Interval = accuracy_interval(round(share * m), m, method="exact")
+
+    def _part(self, name: str, seen: Seen) -> Floats:
+        return self.tails_[name].surprise(SCORES[name](seen, self.learned_[name]))
+
+    def _together(self, seen: Seen) -> Floats:
+        """Return minus the logarithm of the harmonic mean of probabilities: nats, as each score."""
+        nats = np.log(10.0) * np.stack([self._part(name, seen) for name in COMBINED])
+        mean: Floats = logsumexp(nats, axis=0) - np.log(len(COMBINED))
+        return mean
+
+    def _surprise(self, seen: Seen) -> Floats:
+        if self.score == TOGETHER:
+            return self.tails_[TOGETHER].surprise(self._together(seen))
+        return self._part(self.score, seen)
+
+    def _check(self, X: Array) -> Array:
+        check_is_fitted(self, "tails_")
+        X = check_rows(self, X, reset=False, **_reading(self.autoencoder_))
+        check_shape(X, self.autoencoder_.shape_)
+        return X
+
+    def _check_options(self) -> None:
+        if self.score != TOGETHER and self.score not in SCORES:
+            raise unknown("score", self.score, (TOGETHER, *SCORES))
+        _check_share("false_alarms", self.false_alarms)
+        _check_share("held_out_fraction", self.held_out_fraction)
+        if self.contamination is not None and not 0.0 < self.contamination <= 0.5:
+            raise InputError(
+                f"contamination={self.contamination} must be the share of anomalies among the "
+                "rows, above 0 and at most 0.5; None sets the threshold by false_alarms."
+            )
+
+    def _check_score(self, model: Autoencoder) -> None:
+        reason = "" if self.score == TOGETHER else SCORES[self.score].why_not(model)
+        if reason:
+            raise InputError(f"score={self.score!r} cannot be had: {reason}. Use score='combined'.")
+
+    def _divide(self, X: Array, held_out: Array | None, seed: int) -> tuple[Array, Array]:
+        if held_out is not None:
+            held_out = check_rows(self, held_out, reset=False, **_reading(self.autoencoder))
+            check_shape(held_out, tuple(X.shape[1:]))
+            return X, held_out
+        if len(X) < 3:
+            raise InputError(f"X has {len(X)} rows; give 3 or more: one is held out.")
+        order = np.random.default_rng(seed).permutation(len(X))
+        count = min(max(round(self.held_out_fraction * len(X)), 1), len(X) - 2)
+        return X[np.sort(order[count:])], X[np.sort(order[:count])]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _check_share(name: str, share: float) -> None:
+    if not 0.0 < share < 1.0:
+        raise InputError(f"{name}={share} must be a share of the rows in (0, 1).")
+
+
+def _reading(model: Autoencoder | None) -> dict[str, Any]:
+    """How rows are checked for this autoencoder."""
+    if model is None or model.network not in SEQUENCES:
+        return {}
+    return {"sequences": True, "steps": getattr(model, "shape_", (None,))[0]}
+
+
+def _default(X: Array, seed: int) -> Autoencoder:
+    values, is_table = int(np.prod(X.shape[1:])), X.ndim == 2
+    steps_an_epoch = max(len(X) / _BATCH, 1.0)
+    return Autoencoder(
+        "denoising",
+        hidden=(64, 32) if is_table else (512, 128),
+        latent_dim=min(max(values // 4, 1), _WIDEST_CODE),
+        allow_overcomplete=values == 1,
+        epochs=max(round(_STEPS / steps_an_epoch), 1),
+        random_state=seed,
+    )

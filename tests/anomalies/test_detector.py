@@ -1,0 +1,189 @@
+"""The detector: what it finds, what it promises, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import roc_auc_score
+
+from cuello import AnomalyDetector, Autoencoder, InputError
+from cuello.anomalies import SCORES
+from cuello.anomalies.detector import COMBINED
+
+
+def plane(n, seed):
+    """Rows near a plane in eight columns."""
+    rng = np.random.default_rng(seed)
+    axes = np.random.default_rng(99).normal(size=(2, 8))
+    return (rng.normal(size=(n, 2)) @ axes + 0.1 * rng.normal(size=(n, 8))).astype(np.float32)
+
+
+def off_plane(n, seed):
+    rng = np.random.default_rng(seed)
+    return plane(n, seed) + 2.0 * rng.normal(size=(n, 8)).astype(np.float32)
+
+
+def far_out(n, seed):
+    """On the plane, but where no usual row is."""
+    return 6.0 * plane(n, seed)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    return AnomalyDetector(false_alarms=0.05).fit(plane(1500, 0))
+
+
+@pytest.mark.parametrize("strange", [off_plane, far_out])
+def test_rows_off_the_plane_and_far_out_are_found(detector, strange):
+    rows = np.concatenate([plane(300, 1), strange(300, 2)])
+    truth = np.arange(600) >= 300
+    assert roc_auc_score(truth, detector.anomaly_scores(rows)) > 0.97
+
+
+def test_each_score_sees_something_and_the_combination_sees_both(detector):
+    usual = plane(300, 1)
+
+    def area(strange, scores):
+        truth = np.arange(600) >= 300
+        return roc_auc_score(truth, np.concatenate([scores(usual), scores(strange)]))
+
+    off, out = off_plane(300, 2), far_out(300, 3) * 0.5
+    for name in detector.parts(usual):
+        single = detector.__class__(FrozenEstimator(detector.autoencoder_), score=name)
+        single.fit(plane(1500, 0))
+        assert max(area(off, single.anomaly_scores), area(out, single.anomaly_scores)) > 0.85
+
+
+def test_false_alarms_are_as_many_as_allowed():
+    # Over many held-out parts of usual rows: the mean is what was asked for, and the interval
+    # holds the true share nearly always.
+    rows, new = plane(400, 0), plane(20_000, 1)
+    model = Autoencoder("plain", hidden=(16,), latent_dim=2, epochs=20).fit(rows)
+    shares, held = [], 0
+    for seed in range(40):
+        own = AnomalyDetector(model, false_alarms=0.1).learn(rows, plane(200, 100 + seed))
+        share = float((own.predict(new) == -1).mean())
+        shares.append(share)
+        held += own.false_alarms_.low <= share <= own.false_alarms_.high
+    assert np.mean(shares) == pytest.approx(0.1, abs=0.012)
+    assert held >= 36
+
+
+def test_a_threshold_by_contamination_calls_so_many_rows_anomalies():
+    rows = np.concatenate([plane(760, 0), off_plane(40, 1)])
+    detector = AnomalyDetector(contamination=0.05).fit(rows)
+    found = np.flatnonzero(detector.predict(rows) == -1)
+    assert len(found) == pytest.approx(40, abs=1)
+    assert (found >= 760).sum() >= 20, "by chance two would be"
+
+
+def test_anomalies_among_the_training_rows_do_little_harm():
+    usual, strange = plane(400, 5), off_plane(400, 6)
+    truth = np.arange(800) >= 400
+    areas = []
+    for share in (0.0, 0.1):
+        many = round(800 * share)
+        rows = np.concatenate([plane(800 - many, 0), off_plane(many, 1)])
+        scores = AnomalyDetector().fit(rows).anomaly_scores(np.concatenate([usual, strange]))
+        areas.append(roc_auc_score(truth, scores))
+    assert areas[0] > 0.98
+    assert areas[1] > areas[0] - 0.05
+
+
+def test_contributions_name_the_column_and_sum_to_the_error(detector):
+    rows = plane(50, 3)
+    rows[:, 5] += 5.0
+    shares = detector.contributions(rows)
+    assert shares.shape == rows.shape
+    assert (shares.argmax(axis=1) == 5).mean() > 0.9
+    errors = -detector.autoencoder_.score_samples(rows)
+    np.testing.assert_allclose(shares.mean(axis=1), errors, rtol=1e-4)
+
+
+def test_images_keep_their_shape():
+    rng = np.random.default_rng(0)
+    rows = np.zeros((80, 6, 7), dtype=np.uint8)
+    rows[:, 2:4] = rng.integers(150, 255, (80, 2, 7))
+    model = Autoencoder("plain", hidden=(20,), latent_dim=3, epochs=150, scaling="minmax")
+    detector = AnomalyDetector(model).fit(rows)
+    strange = rows[:5].copy()
+    strange[:, 5, 3] = 255
+    where = detector.contributions(strange).reshape(5, -1).argmax(axis=1)
+    assert (where == 5 * 7 + 3).all()
+
+
+def test_scores_are_one_thing_under_several_names(detector):
+    rows = off_plane(30, 4)
+    scores = detector.anomaly_scores(rows)
+    np.testing.assert_array_equal(detector.score_samples(rows), -scores)
+    np.testing.assert_allclose(detector.decision_function(rows), detector.threshold_ - scores)
+    np.testing.assert_array_equal(detector.predict(rows) == -1, scores > detector.threshold_)
+    assert detector.threshold_ == pytest.approx(-np.log10(0.05))
+
+
+def test_the_combination_is_the_harmonic_mean_held_against_held_out_rows(detector):
+    rows = plane(30, 4)
+    parts = detector.parts(rows)
+    mean = 1.0 / np.mean([10.0 ** parts[name] for name in COMBINED], axis=0)
+    np.testing.assert_allclose(
+        detector.anomaly_scores(rows), detector.tails_["combined"].surprise(-np.log(mean))
+    )
+
+
+def test_another_score_and_other_false_alarms_are_had_without_learning(detector):
+    rows = off_plane(30, 4)
+    moved = AnomalyDetector(FrozenEstimator(detector.autoencoder_)).fit(plane(1500, 0))
+    parts = moved.parts(rows)
+    for name in parts:
+        np.testing.assert_array_equal(moved.use(score=name).anomaly_scores(rows), parts[name])
+    moved.use(score="combined", false_alarms=0.3)
+    assert moved.threshold_ == pytest.approx(-np.log10(0.3))
+    assert moved.false_alarms_.estimate == pytest.approx(0.3, abs=0.01)
+    with pytest.raises(InputError, match="score='likelihood' cannot be had"):
+        moved.use(score="likelihood")
+    assert moved.score == "combined", "a refusal changes nothing"
+
+
+def test_rows_held_out_by_the_user_set_the_threshold_alone():
+    detector = AnomalyDetector(false_alarms=0.1)
+    detector.fit(plane(300, 0), held_out=plane(77, 1))
+    assert detector.held_out_rows_ == 77
+    assert len(detector.learned_["neighbours"]["codes"]) == 300
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"score": "neighbors"}, "did you mean 'neighbours'"),
+        ({"false_alarms": 0.0}, "false_alarms=0.0 must be a share of the rows in"),
+        ({"false_alarms": 1.0}, "false_alarms=1.0 must be"),
+        ({"contamination": 0.6}, "contamination=0.6 must be the share of anomalies"),
+        ({"held_out_fraction": 1.5}, "held_out_fraction=1.5 must be"),
+        ({"score": "likelihood"}, "kind='denoising' gives rows no likelihood"),
+    ],
+)
+def test_options_out_of_range_are_refused_before_training(options, message, monkeypatch):
+    monkeypatch.setattr(Autoencoder, "fit", lambda *_: pytest.fail("was trained"))
+    with pytest.raises(InputError, match=message):
+        AnomalyDetector(**options).fit(plane(20, 0))
+
+
+@pytest.mark.parametrize(("n", "columns"), [(3, 5), (3, 1), (30, 1)])
+def test_three_rows_and_one_column_are_enough(n, columns):
+    rows = np.random.default_rng(0).normal(size=(n, columns))
+    scores = AnomalyDetector().fit(rows).anomaly_scores(rows)
+    assert scores.shape == (n,)
+    assert np.isfinite(scores).all()
+
+
+def test_two_rows_are_too_few():
+    with pytest.raises(InputError, match="X has 2 rows; give 3 or more"):
+        AnomalyDetector().fit(plane(2, 0))
+
+
+def test_all_scores_are_there_for_a_kind_with_a_likelihood():
+    model = Autoencoder("variational", hidden=(8,), latent_dim=2, epochs=5)
+    detector = AnomalyDetector(model, score="likelihood").fit(plane(100, 0))
+    assert set(detector.parts(plane(5, 1))) == set(SCORES)
+    assert detector.anomaly_scores(far_out(5, 1)).min() > 1.0

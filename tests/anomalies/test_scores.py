@@ -1,0 +1,75 @@
+"""Each score against its formula, written down once more."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+from sklearn.covariance import ledoit_wolf
+
+from cuello import Autoencoder
+from cuello.anomalies import SCORES, Seen
+from cuello.anomalies.scores import NEAR, REFERENCE_ROWS
+
+
+@pytest.fixture(scope="module")
+def model():
+    X = np.random.default_rng(0).normal(size=(120, 6))
+    return Autoencoder("variational", hidden=(8,), latent_dim=3, epochs=3).fit(X)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return np.random.default_rng(1).normal(size=(200, 6)).astype(np.float32)
+
+
+def score(name, model, rows, others):
+    own = SCORES[name]
+    return own(Seen.by(model, others), own.learn(Seen.by(model, rows), seed=0))
+
+
+def codes(model, rows):
+    return (model.transform(rows) - model.code_mean_) / model.code_scale_
+
+
+def test_reconstruction_is_the_logarithm_of_the_error(model, rows):
+    scaled, back = (model.scaling_.apply(part) for part in (rows, model.reconstruct(rows)))
+    expected = np.log(((scaled - back) ** 2).mean(axis=1))
+    np.testing.assert_allclose(score("reconstruction", model, rows, rows), expected, rtol=1e-4)
+
+
+def test_mahalanobis_is_by_the_shrunk_covariance_of_codes(model, rows):
+    reference, others = codes(model, rows[:150]), codes(model, rows[150:])
+    covariance, _ = ledoit_wolf(reference.astype(np.float64))
+    off = others - reference.mean(axis=0)
+    expected = np.log(np.einsum("ni,ij,nj->n", off, np.linalg.inv(covariance), off))
+    found = score("mahalanobis", model, rows[:150], rows[150:])
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_neighbours_is_the_distance_to_the_nearest_twentieth(model, rows):
+    distances = np.sort(cdist(codes(model, rows[150:]), codes(model, rows[:150])), axis=1)
+    expected = np.log(distances[:, round(NEAR * 150) - 1])
+    found = score("neighbours", model, rows[:150], rows[150:])
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_likelihood_is_minus_that_of_the_model(model, rows):
+    expected = -model.log_likelihood(rows, samples=64)
+    np.testing.assert_allclose(score("likelihood", model, rows, rows), expected)
+
+
+def test_of_many_rows_a_sample_is_compared_with():
+    few = np.zeros((1, 2), dtype=np.float32)
+    many = np.random.default_rng(0).normal(size=(REFERENCE_ROWS + 100, 2)).astype(np.float32)
+    seen = Seen(None, many, many, np.zeros(len(many)))
+    kept = SCORES["neighbours"].learn(seen, seed=3)["codes"]
+    assert len(np.unique(kept, axis=0)) == REFERENCE_ROWS
+    assert (kept[:, None] == many[None, :200]).all(axis=2).any(axis=0).sum() > 190
+    assert len(SCORES["neighbours"].learn(Seen(None, few, few, np.zeros(1)), 0)["codes"]) == 1
+
+
+def test_a_kind_without_likelihood_says_so():
+    plain = Autoencoder("plain", latent_dim=2)
+    assert "kind='plain' gives rows no likelihood" in SCORES["likelihood"].why_not(plain)
+    assert not any(SCORES[name].why_not(plain) for name in SCORES if name != "likelihood")
