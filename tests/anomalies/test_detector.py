@@ -9,7 +9,6 @@ from sklearn.metrics import roc_auc_score
 
 from cuello import AnomalyDetector, Autoencoder, InputError
 from cuello.anomalies import SCORES
-from cuello.anomalies.detector import COMBINED
 
 
 def plane(n, seed):
@@ -125,7 +124,7 @@ def test_scores_are_one_thing_under_several_names(detector):
 def test_the_combination_is_the_harmonic_mean_held_against_held_out_rows(detector):
     rows = plane(30, 4)
     parts = detector.parts(rows)
-    mean = 1.0 / np.mean([10.0 ** parts[name] for name in COMBINED], axis=0)
+    mean = 1.0 / np.mean([10.0 ** parts[name] for name in detector.combined_], axis=0)
     np.testing.assert_allclose(
         detector.anomaly_scores(rows), detector.tails_["combined"].surprise(-np.log(mean))
     )
@@ -149,7 +148,7 @@ def test_rows_held_out_by_the_user_set_the_threshold_alone():
     detector = AnomalyDetector(false_alarms=0.1)
     detector.fit(plane(300, 0), held_out=plane(77, 1))
     assert detector.held_out_rows_ == 77
-    assert len(detector.learned_["neighbours"]["codes"]) == 300
+    assert len(detector.learned_["neighbours"]["reference"]) == 300
 
 
 @pytest.mark.parametrize(

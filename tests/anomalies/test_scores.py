@@ -54,6 +54,14 @@ def test_neighbours_is_the_distance_to_the_nearest_twentieth(model, rows):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize(("name", "near"), [("rows", round(NEAR * 150)), ("nearest", 5)])
+def test_rows_are_compared_as_they_are(model, rows, name, near):
+    scaled = model.scaling_.apply(rows)
+    expected = np.log(np.sort(cdist(scaled[150:], scaled[:150]), axis=1)[:, near - 1])
+    found = score(name, model, rows[:150], rows[150:])
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
 def test_likelihood_is_minus_that_of_the_model(model, rows):
     expected = -model.log_likelihood(rows, samples=64)
     np.testing.assert_allclose(score("likelihood", model, rows, rows), expected)
@@ -63,10 +71,10 @@ def test_of_many_rows_a_sample_is_compared_with():
     few = np.zeros((1, 2), dtype=np.float32)
     many = np.random.default_rng(0).normal(size=(REFERENCE_ROWS + 100, 2)).astype(np.float32)
     seen = Seen(None, many, many, np.zeros(len(many)))
-    kept = SCORES["neighbours"].learn(seen, seed=3)["codes"]
+    kept = SCORES["neighbours"].learn(seen, seed=3)["reference"]
     assert len(np.unique(kept, axis=0)) == REFERENCE_ROWS
     assert (kept[:, None] == many[None, :200]).all(axis=2).any(axis=0).sum() > 190
-    assert len(SCORES["neighbours"].learn(Seen(None, few, few, np.zeros(1)), 0)["codes"]) == 1
+    assert len(SCORES["neighbours"].learn(Seen(None, few, few, np.zeros(1)), 0)["reference"]) == 1
 
 
 def test_a_kind_without_likelihood_says_so():

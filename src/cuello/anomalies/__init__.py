@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cuello.anomalies.detector import COMBINED, AnomalyDetector
+from cuello.anomalies.detector import AnomalyDetector
 from cuello.anomalies.scores import SCORES, Score, Seen
 from cuello.anomalies.tails import Tail
 
-__all__ = ["COMBINED", "SCORES", "AnomalyDetector", "Score", "Seen", "Tail"]
+__all__ = ["SCORES", "AnomalyDetector", "Score", "Seen", "Tail"]

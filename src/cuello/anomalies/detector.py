@@ -21,14 +21,20 @@ from cuello.estimators.inputs import check_rows, check_shape
 from cuello.metrics import Interval, accuracy_interval
 from cuello.networks import SEQUENCES
 
-__all__ = ["AnomalyDetector", "COMBINED"]
+__all__ = ["AnomalyDetector"]
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 TOGETHER = "combined"
-COMBINED = ("reconstruction", "neighbours")
-"""What it puts together."""
+OF_TABLES = ("reconstruction", "neighbours", "rows", "nearest")
+"""What it puts together for tables.
+
+Areas under the ROC curve over the 11 ODDS tables, one split: reconstruction .842, with neighbours
+of codes .880, with both distances between rows as well .884.
+"""
+OF_IMAGES = ("reconstruction", "nearest")
+"""What it puts together for images: there wide neighbourhoods tell less than the nearest row."""
 _STEPS = 1500
 _BATCH = 128
 _WIDEST_CODE = 32
@@ -46,8 +52,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         columns, up to 32, for 1,500 steps. Wrap a fitted one in
         :class:`sklearn.frozen.FrozenEstimator` to use it as it is.
     score : str
-        ``combined``, or one of :data:`cuello.anomalies.SCORES`: ``reconstruction``,
-        ``mahalanobis`` and ``neighbours`` of codes, ``likelihood``.
+        ``combined``, or one of :data:`cuello.anomalies.SCORES`: ``reconstruction``;
+        ``mahalanobis`` and ``neighbours`` of codes; ``rows`` and ``nearest`` of rows as they are;
+        ``likelihood``.
     false_alarms : float
         Share of usual rows, in (0, 1), that may be called anomalies.
     contamination : float or None
@@ -76,6 +83,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         How strange held-out rows are by each of these scores, and by their combination.
     held_out_rows_ : int
         How many they are.
+    combined_ : tuple of str
+        The scores that are put together: of tables all distances, of images the nearest row alone.
 
     Notes
     -----
@@ -252,13 +261,17 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         m = self.held_out_rows_
         self.false_alarms_: Interval = accuracy_interval(round(share * m), m, method="exact")
 
+    @property
+    def combined_(self) -> tuple[str, ...]:
+        return OF_TABLES if len(self.autoencoder_.shape_) == 1 else OF_IMAGES
+
     def _part(self, name: str, seen: Seen) -> Floats:
         return self.tails_[name].surprise(SCORES[name](seen, self.learned_[name]))
 
     def _together(self, seen: Seen) -> Floats:
         """Return minus the logarithm of the harmonic mean of probabilities: nats, as each score."""
-        nats = np.log(10.0) * np.stack([self._part(name, seen) for name in COMBINED])
-        mean: Floats = logsumexp(nats, axis=0) - np.log(len(COMBINED))
+        nats = np.log(10.0) * np.stack([self._part(name, seen) for name in self.combined_])
+        mean: Floats = logsumexp(nats, axis=0) - np.log(len(self.combined_))
         return mean
 
     def _surprise(self, seen: Seen) -> Floats:

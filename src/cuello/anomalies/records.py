@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from cuello.anomalies.detector import AnomalyDetector
+from cuello.anomalies.scores import OF_ROWS
 from cuello.anomalies.tails import Tail
 from cuello.estimators import Autoencoder
 from cuello.estimators.records import Record
@@ -64,12 +66,10 @@ def detector_of(
     detector.tails_ = {
         name: Tail(arrays[f"tails/{name}"].numpy()) for name in (*record["scores"], "combined")
     }
-    widths = {a.shape[-1] for learned in detector.learned_.values() for a in learned.values()}
-    if widths - {autoencoder.latent_dim_}:
-        raise ValueError(
-            f"the detector compares codes of {widths} numbers, and those of the autoencoder have "
-            f"{autoencoder.latent_dim_}"
-        )
+    for name, learned in detector.learned_.items():
+        width = math.prod(autoencoder.shape_) if name in OF_ROWS else autoencoder.latent_dim_
+        if any(array.shape[-1] != width for array in learned.values()):
+            raise ValueError(f"the detector's score {name!r} is of another autoencoder")
     detector.threshold_ = float(record["threshold"])
     detector.offset_ = -detector.threshold_
     detector.false_alarms_ = Interval(*record["false_alarms"])

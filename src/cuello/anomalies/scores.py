@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, final
+from typing import Any, Self, final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +22,16 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.likelihood import has_likelihood
 from cuello.few_label.graph import neighbours
 
-__all__ = ["SCORES", "Score", "Seen"]
+__all__ = ["OF_ROWS", "SCORES", "Score", "Seen"]
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 REFERENCE_ROWS = 5_000
 """Rows that others are compared with: of more a sample stands for all."""
+REFERENCE_VALUES = 2_000_000
+"""Numbers that they may have together: 8 MB of a run folder."""
+NEAREST = 5
 NEAR = 0.05
 """Share of them that counts as near.
 
@@ -61,6 +64,12 @@ class Seen:
     codes: npt.NDArray[np.float32]
     errors: Floats
 
+    @property
+    def rows(self) -> npt.NDArray[np.float32]:
+        """The scaled rows (n, features), 0 where there is nothing."""
+        flat = self.model.scaling_.apply(self.X).reshape(len(self.X), -1)
+        return np.nan_to_num(flat).astype(np.float32)
+
     @classmethod
     def by(cls, model: Autoencoder, X: Array) -> Self:
         """Encode and decode rows."""
@@ -77,11 +86,11 @@ class Score(ABC):
     Examples
     --------
     >>> sorted(SCORES)
-    ['likelihood', 'mahalanobis', 'neighbours', 'reconstruction']
+    ['likelihood', 'mahalanobis', 'nearest', 'neighbours', 'reconstruction', 'rows']
     """
 
-    name: ClassVar[str]
-    summary: ClassVar[str]
+    name: str
+    summary: str
 
     def why_not(self, model: Autoencoder) -> str:
         """Return why this autoencoder has no such score; empty where it has."""
@@ -138,24 +147,43 @@ class Mahalanobis(Score):
 
 
 @final
+@dataclass(frozen=True)
 class Neighbours(Score):
-    """How far a code is from those of other rows."""
+    """How far a row is from others, by its code or as it is.
 
-    name = "neighbours"
-    summary = f"the distance of the code to the nearest {NEAR:.0%} of all codes"
+    Parameters
+    ----------
+    name, summary : str
+        Of the score.
+    of_rows : bool
+        By the scaled rows themselves, rather than by their codes.
+    near : float
+        Below 1 the share of the reference rows that counts as near, otherwise their number.
+    """
+
+    name: str
+    summary: str
+    of_rows: bool
+    near: float
 
     def learn(self, seen: Seen, seed: int) -> dict[str, Array]:
-        """Return codes (m, K) of up to 5,000 reference rows."""
-        kept = np.random.default_rng(seed).permutation(len(seen))[:REFERENCE_ROWS]
-        return {"codes": seen.codes[np.sort(kept)]}
+        """Return up to 5,000 reference rows, or their codes, (m, K); of long rows fewer."""
+        places = self._places(seen)
+        most = min(REFERENCE_ROWS, max(REFERENCE_VALUES // places.shape[1], 1))
+        kept = np.random.default_rng(seed).permutation(len(places))[:most]
+        return {"reference": places[np.sort(kept)]}
 
     def __call__(self, seen: Seen, learned: Mapping[str, Array]) -> Floats:
         """Return the logarithm of the distance to the farthest of those that count as near."""
-        codes = learned["codes"]
-        near = max(round(NEAR * len(codes)), 1)
-        _, squares = neighbours(torch.from_numpy(seen.codes), torch.from_numpy(codes), near)
+        reference = torch.from_numpy(learned["reference"])
+        near = round(self.near * len(reference)) if self.near < 1.0 else round(self.near)
+        near = min(max(near, 1), len(reference))
+        _, squares = neighbours(torch.from_numpy(self._places(seen)), reference, near)
         found: Floats = 0.5 * np.log(squares[:, -1].astype(np.float64) + _LEAST)
         return found
+
+    def _places(self, seen: Seen) -> npt.NDArray[np.float32]:
+        return seen.rows if self.of_rows else seen.codes
 
 
 @final
@@ -182,6 +210,26 @@ class Likelihood(Score):
 
 
 SCORES: Mapping[str, Score] = {
-    score.name: score for score in (Reconstruction(), Mahalanobis(), Neighbours(), Likelihood())
+    score.name: score
+    for score in (
+        Reconstruction(),
+        Mahalanobis(),
+        Neighbours(
+            "neighbours",
+            f"the distance of the code to the nearest {NEAR:.0%} of all codes",
+            False,
+            NEAR,
+        ),
+        Neighbours(
+            "rows", f"the distance of the row to the nearest {NEAR:.0%} of all rows", True, NEAR
+        ),
+        Neighbours(
+            "nearest", f"the distance of the row to the {NEAREST}th nearest row", True, NEAREST
+        ),
+        Likelihood(),
+    )
 }
 """All scores by name."""
+
+OF_ROWS = tuple(s.name for s in SCORES.values() if isinstance(s, Neighbours) and s.of_rows)
+"""Those that compare rows as they are."""

@@ -34,7 +34,9 @@ def anomalies(
     ] = None,
     score: Annotated[
         str,
-        typer.Option(help="combined, reconstruction, neighbours, mahalanobis or likelihood."),
+        typer.Option(
+            help="combined, reconstruction, neighbours, mahalanobis, rows, nearest or likelihood."
+        ),
     ] = "combined",
     skip_bad: SkipOption = False,
     trust: TrustOption = False,
