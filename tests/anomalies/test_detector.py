@@ -49,7 +49,7 @@ def test_each_score_sees_something_and_the_combination_sees_both(detector):
 
     off, out = off_plane(300, 2), far_out(300, 3) * 0.5
     for name in detector.parts(usual):
-        single = detector.__class__(FrozenEstimator(detector.autoencoder_), score=name)
+        single = detector.__class__(FrozenEstimator(detector.autoencoder_), method=name)
         single.fit(plane(1500, 0))
         assert max(area(off, single.anomaly_scores), area(out, single.anomaly_scores)) > 0.85
 
@@ -135,13 +135,13 @@ def test_another_score_and_other_false_alarms_are_had_without_learning(detector)
     moved = AnomalyDetector(FrozenEstimator(detector.autoencoder_)).fit(plane(1500, 0))
     parts = moved.parts(rows)
     for name in parts:
-        np.testing.assert_array_equal(moved.use(score=name).anomaly_scores(rows), parts[name])
-    moved.use(score="combined", false_alarms=0.3)
+        np.testing.assert_array_equal(moved.use(method=name).anomaly_scores(rows), parts[name])
+    moved.use(method="combined", false_alarms=0.3)
     assert moved.threshold_ == pytest.approx(-np.log10(0.3))
     assert moved.false_alarms_.estimate == pytest.approx(0.3, abs=0.01)
-    with pytest.raises(InputError, match="score='likelihood' cannot be had"):
-        moved.use(score="likelihood")
-    assert moved.score == "combined", "a refusal changes nothing"
+    with pytest.raises(InputError, match="method='likelihood' cannot be had"):
+        moved.use(method="likelihood")
+    assert moved.method == "combined", "a refusal changes nothing"
 
 
 def test_rows_held_out_by_the_user_set_the_threshold_alone():
@@ -154,12 +154,12 @@ def test_rows_held_out_by_the_user_set_the_threshold_alone():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"score": "neighbors"}, "did you mean 'neighbours'"),
+        ({"method": "neighbors"}, "did you mean 'neighbours'"),
         ({"false_alarms": 0.0}, "false_alarms=0.0 must be a share of the rows in"),
         ({"false_alarms": 1.0}, "false_alarms=1.0 must be"),
         ({"contamination": 0.6}, "contamination=0.6 must be the share of anomalies"),
         ({"held_out_fraction": 1.5}, "held_out_fraction=1.5 must be"),
-        ({"score": "likelihood"}, "kind='denoising' gives rows no likelihood"),
+        ({"method": "likelihood"}, "kind='denoising' gives rows no likelihood"),
     ],
 )
 def test_options_out_of_range_are_refused_before_training(options, message, monkeypatch):
@@ -183,6 +183,6 @@ def test_two_rows_are_too_few():
 
 def test_all_scores_are_there_for_a_kind_with_a_likelihood():
     model = Autoencoder("variational", hidden=(8,), latent_dim=2, epochs=5)
-    detector = AnomalyDetector(model, score="likelihood").fit(plane(100, 0))
+    detector = AnomalyDetector(model, method="likelihood").fit(plane(100, 0))
     assert set(detector.parts(plane(5, 1))) == set(SCORES)
     assert detector.anomaly_scores(far_out(5, 1)).min() > 1.0

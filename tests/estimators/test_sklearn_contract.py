@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from cuello import Autoencoder, FewLabelClassifier, FewLabelRegressor
+from cuello import AnomalyDetector, Autoencoder, FewLabelClassifier, FewLabelRegressor
 
 # Checks that are not met, each with its reason.
 EXCEPTIONS = {
@@ -34,6 +34,8 @@ WIDE = Autoencoder(**SMALL.get_params() | {"latent_dim": 16})
         FewLabelClassifier(SMALL, epochs=20, learning_rates=(0.01,), mode_options={"steps": 30}),
         FewLabelRegressor(WIDE, mode="frozen"),
         FewLabelRegressor(WIDE, mode="full", epochs=60, learning_rates=(0.01,)),
+        AnomalyDetector(SMALL),
+        AnomalyDetector(SMALL, method="neighbours", contamination=0.1),
     ],
     expected_failed_checks=lambda estimator: EXCEPTIONS.get(type(estimator).__name__, {}),
 )

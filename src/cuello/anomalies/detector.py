@@ -51,7 +51,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         of 64 and 32 units for tables and 512 and 128 for images, with a code of a quarter of the
         columns, up to 32, for 1,500 steps. Wrap a fitted one in
         :class:`sklearn.frozen.FrozenEstimator` to use it as it is.
-    score : str
+    method : str
         ``combined``, or one of :data:`cuello.anomalies.SCORES`: ``reconstruction``;
         ``mahalanobis`` and ``neighbours`` of codes; ``rows`` and ``nearest`` of rows as they are;
         ``likelihood``.
@@ -113,14 +113,14 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         autoencoder: Autoencoder | None = None,
         *,
-        score: str = "combined",
+        method: str = "combined",
         false_alarms: float = 0.01,
         contamination: float | None = None,
         held_out_fraction: float = 0.2,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.autoencoder = autoencoder
-        self.score = score
+        self.method = method
         self.false_alarms = false_alarms
         self.contamination = contamination
         self.held_out_fraction = held_out_fraction
@@ -183,7 +183,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self._set_threshold(np.concatenate([rows, held_out]))
         return self
 
-    def use(self, *, score: str | None = None, false_alarms: float | None = None) -> Self:
+    def use(self, *, method: str | None = None, false_alarms: float | None = None) -> Self:
         """Take another score, or allow another share of false alarms, and learn nothing anew.
 
         Raises
@@ -193,7 +193,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "tails_")
         before = self.get_params(deep=False)
-        self.score = self.score if score is None else score
+        self.method = self.method if method is None else method
         self.false_alarms = self.false_alarms if false_alarms is None else false_alarms
         self.contamination = None
         try:
@@ -207,7 +207,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def anomaly_scores(self, X: Array) -> Floats:
         """Return how strange each row is, (n,), in powers of ten: of 2, one usual row in 100 is."""
-        return self._surprise(Seen.by(self.autoencoder_, self._check(X)))
+        return self._surprise(self._see(X))
 
     def score_samples(self, X: Array) -> Floats:
         """Return minus :meth:`anomaly_scores`: higher is more usual, as scikit-learn has it."""
@@ -234,7 +234,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def parts(self, X: Array) -> dict[str, Floats]:
         """Return what each score says of the rows, in powers of ten, (n,) each."""
-        seen = Seen.by(self.autoencoder_, self._check(X))
+        seen = self._see(X)
         return {name: self._part(name, seen) for name in self.learned_}
 
     def _learn(self, rows: Array, held_out: Array, seed: int) -> None:
@@ -253,16 +253,16 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             self.threshold_ = float(-np.log10(self.false_alarms))
         else:
             assert X is not None
-            level = 1.0 - self.contamination
-            self.threshold_ = float(np.quantile(self.anomaly_scores(X), level, method="higher"))
+            self.threshold_ = float(np.quantile(self.anomaly_scores(X), 1.0 - self.contamination))
         self.offset_ = -self.threshold_
-        tail = self.tails_[self.score]
+        tail = self.tails_[self.method]
         share = float((tail.surprise(tail.scores) > self.threshold_).mean())
         m = self.held_out_rows_
         self.false_alarms_: Interval = accuracy_interval(round(share * m), m, method="exact")
 
     @property
     def combined_(self) -> tuple[str, ...]:
+        """The scores that ``combined`` puts together."""
         return OF_TABLES if len(self.autoencoder_.shape_) == 1 else OF_IMAGES
 
     def _part(self, name: str, seen: Seen) -> Floats:
@@ -275,9 +275,13 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return mean
 
     def _surprise(self, seen: Seen) -> Floats:
-        if self.score == TOGETHER:
+        if self.method == TOGETHER:
             return self.tails_[TOGETHER].surprise(self._together(seen))
-        return self._part(self.score, seen)
+        return self._part(self.method, seen)
+
+    def _see(self, X: Array) -> Seen:
+        X = self._check(X)  # refuses where nothing is fitted
+        return Seen.by(self.autoencoder_, X)
 
     def _check(self, X: Array) -> Array:
         check_is_fitted(self, "tails_")
@@ -286,8 +290,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return X
 
     def _check_options(self) -> None:
-        if self.score != TOGETHER and self.score not in SCORES:
-            raise unknown("score", self.score, (TOGETHER, *SCORES))
+        if self.method != TOGETHER and self.method not in SCORES:
+            raise unknown("method", self.method, (TOGETHER, *SCORES))
         _check_share("false_alarms", self.false_alarms)
         _check_share("held_out_fraction", self.held_out_fraction)
         if self.contamination is not None and not 0.0 < self.contamination <= 0.5:
@@ -297,9 +301,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             )
 
     def _check_score(self, model: Autoencoder) -> None:
-        reason = "" if self.score == TOGETHER else SCORES[self.score].why_not(model)
+        reason = "" if self.method == TOGETHER else SCORES[self.method].why_not(model)
         if reason:
-            raise InputError(f"score={self.score!r} cannot be had: {reason}. Use score='combined'.")
+            raise InputError(
+                f"method={self.method!r} cannot be had: {reason}. Use method='combined'."
+            )
 
     def _divide(self, X: Array, held_out: Array | None, seed: int) -> tuple[Array, Array]:
         if held_out is not None:

@@ -178,8 +178,11 @@ class Neighbours(Score):
         reference = torch.from_numpy(learned["reference"])
         near = round(self.near * len(reference)) if self.near < 1.0 else round(self.near)
         near = min(max(near, 1), len(reference))
-        _, squares = neighbours(torch.from_numpy(self._places(seen)), reference, near)
-        found: Floats = 0.5 * np.log(squares[:, -1].astype(np.float64) + _LEAST)
+        places = self._places(seen)
+        index, _ = neighbours(torch.from_numpy(places), reference, near)
+        # Once more without the cancellation of large squares: equal rows are 0 apart.
+        off = places.astype(np.float64) - learned["reference"][index[:, -1]]
+        found: Floats = 0.5 * np.log((off**2).sum(axis=1) + _LEAST)
         return found
 
     def _places(self, seen: Seen) -> npt.NDArray[np.float32]:

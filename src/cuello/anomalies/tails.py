@@ -27,9 +27,9 @@ class Tail:
 
     Where held-out rows are many it is their share, counted as conformal prediction does, so that it
     is never promised too small (Vovk, Gammerman and Shafer, "Algorithmic learning in a random
-    world", 2005); in the highest tenth an exponential of the same mean excess goes on where
-    counting ends (the peaks over a threshold of Pickands, "Statistical inference using extreme
-    order statistics", 1975, for scores that are logarithms).
+    world", 2005), on a line between one row and the next; in the highest tenth an exponential of
+    the same mean excess goes on where counting ends (Pickands, "Statistical inference using extreme
+    order statistics", Annals of Statistics 3, 1975, for scores that are logarithms).
 
     Parameters
     ----------
@@ -61,11 +61,11 @@ class Tail:
         m = len(self.scores)
         start = min(int(np.ceil(BEND * m)), m - 1)
         bend, beyond = self.scores[start], self.scores[start:]
-        above = m - np.searchsorted(self.scores, scores, side="left")
-        counted = np.minimum((above + 1.0) / (m + 1.0), 1.0)
         # One, as scores are logarithms, where held-out rows do not tell.
         excess = float((beyond[1:] - bend).mean()) if beyond[-1] > bend else 1.0
-        first = (m - start + 1.0) / (m + 1.0)
-        fitted = np.log10(np.e) * (scores - bend) / excess - np.log10(first)
-        surprise: Floats = np.where(scores <= bend, -np.log10(counted), fitted) + 0.0  # no -0.0
+        points, first = np.unique(self.scores[: start + 1], return_index=True)
+        counted = -np.log10((m - first + 1.0) / (m + 1.0))
+        surprise: Floats = np.interp(scores, points, counted)
+        further = np.maximum(scores - bend, 0.0) / excess
+        surprise += np.log10(np.e) * further
         return surprise

@@ -32,7 +32,7 @@ def anomalies(
         str | None,
         typer.Option(help="How many of these rows are anomalies (5%): sets the threshold instead."),
     ] = None,
-    score: Annotated[
+    method: Annotated[
         str,
         typer.Option(
             help="combined, reconstruction, neighbours, mahalanobis, rows, nearest or likelihood."
@@ -46,7 +46,7 @@ def anomalies(
     given = None if contamination is None else _share("--contamination", contamination)
     to = expanded(to)
     opened, rows = opened_and_read("anomalies", run, data, to, skip_bad=skip_bad, trust=trust)
-    found = opened.anomalies(rows, to, score=score, false_alarms=allowed, contamination=given)
+    found = opened.anomalies(rows, to, method=method, false_alarms=allowed, contamination=given)
     out.print(f"{found.summary()}: {to}", soft_wrap=True)
 
 

@@ -50,7 +50,7 @@ class Found:
 def find(
     detector: AnomalyDetector,
     rows: Array,
-    score: str,
+    method: str,
     false_alarms: float,
     contamination: float | None,
 ) -> Found:
@@ -61,14 +61,14 @@ def find(
     InputError
         If an option is outside its range.
     """
-    detector.use(score=score, false_alarms=false_alarms)
+    detector.use(method=method, false_alarms=false_alarms)
     if contamination is not None and not 0.0 < contamination <= 0.5:
         raise InputError(
             f"contamination={contamination} must be the share of anomalies among the rows, above 0 "
             "and at most 0.5."
         )
     parts = detector.parts(rows)
-    scores = parts[score] if score in parts else detector.anomaly_scores(rows)
+    scores = parts[method] if method in parts else detector.anomaly_scores(rows)
     if contamination is None:
         _, low, high = detector.false_alarms_
         said = (

@@ -185,7 +185,7 @@ class Run:
         data: Dataset,
         out: Path,
         *,
-        score: str = "combined",
+        method: str = "combined",
         false_alarms: float = 0.01,
         contamination: float | None = None,
     ) -> Found:
@@ -201,7 +201,7 @@ class Run:
             Rows of ``X``, then of ``X_test``.
         out : Path
             The file to write.
-        score : str
+        method : str
             ``combined``, or one of :data:`cuello.anomalies.SCORES`.
         false_alarms : float
             Share of usual rows, in (0, 1), that may be called anomalies.
@@ -221,7 +221,7 @@ class Run:
                 "version made it; fit again, with --validation above 0."
             )
         rows = _all_rows(data)
-        found = find(self.detector, rows, score, false_alarms, contamination)
+        found = find(self.detector, rows, method, false_alarms, contamination)
         names = data.row_names if data.row_names and len(data.row_names) == len(rows) else None
         why = reasons(self.detector, rows, data.columns)
         head = ["row", *(["name"] if names else []), "score", "anomaly", *found.parts, "why"]
