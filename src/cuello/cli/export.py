@@ -42,7 +42,8 @@ def export(
     for name, model in found.models.items():
         size = f"{len(model.content) / 1e3:,.0f} kB"
         apart = f"{model.difference:.1e} of the range of its values"
-        say(f"{name}.onnx: {size}, largest difference {apart}", soft_wrap=True)
+        tied = f" ({model.tied} rows left out: rounding decides who votes)" if model.tied else ""
+        say(f"{name}.onnx: {size}, largest difference {apart}{tied}", soft_wrap=True)
     if not onnx:
         say('without ONNX files; --onnx writes them (pip install "cuello[onnx]")')
     say(f"export: {found.path}", soft_wrap=True)

@@ -193,12 +193,19 @@ def _files(run: Run, models: Mapping[str, Exported], why_none: str) -> str:
         given, out = sides[name]
         lines.append(
             f"- `{name}.onnx`: {given} to {out}. Differs from PyTorch by at most "
-            f"{found.difference:.0e} of the range of its values, on {found.rows} rows."
+            f"{found.difference:.0e} of the range of its values, on {found.rows} rows"
+            f"{_tied(found)}."
         )
     if not models:
         return "\n".join([*lines, *(["", why_none] if why_none else [])])
     lines += ["", "Inputs are float32, any number of rows, in the data's own units:", ""]
     return "\n".join([*lines, "```python", *_example(run, models), "```"])
+
+
+def _tied(found: Exported) -> str:
+    if not found.tied:
+        return ""
+    return f"; {found.tied} more could not be compared, as rounding decides which neighbours vote"
 
 
 def _example(run: Run, models: Mapping[str, Exported]) -> list[str]:
