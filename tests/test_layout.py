@@ -26,6 +26,7 @@ ROOMS = [
     "report",
     "pipeline",
     "export",
+    "server",
     "study",
     "labs",
     "cli",

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cuello.cli import app as app_command
 from cuello.cli import apply, export, fit, kinds, lab, look, study, suggest
 from cuello.cli.console import complain, out
 
@@ -48,6 +49,7 @@ fit.add_to(app)
 apply.add_to(app)
 suggest.add_to(app)
 export.add_to(app)
+app_command.add_to(app)
 look.add_to(app)
 kinds.add_to(app)
 study.add_to(app)
