@@ -26,6 +26,8 @@ ROOMS = [
     "store",
     "report",
     "pipeline",
+    "export",
+    "server",
     "study",
     "labs",
     "cli",

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli import anomalies, apply, fit, kinds, lab, look, study, suggest
+from cuello.cli import anomalies, apply, export, fit, kinds, lab, look, study, suggest
+from cuello.cli import app as app_command
 from cuello.cli.console import complain, out
 
 __all__ = ["app", "run"]
@@ -48,6 +49,8 @@ fit.add_to(app)
 apply.add_to(app)
 suggest.add_to(app)
 anomalies.add_to(app)
+export.add_to(app)
+app_command.add_to(app)
 look.add_to(app)
 kinds.add_to(app)
 study.add_to(app)
