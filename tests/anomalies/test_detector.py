@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from cuello import AnomalyDetector, Autoencoder, InputError
 from cuello.anomalies import SCORES
+from cuello.anomalies import detector as detector_module
 
 
 def plane(n, seed):
@@ -142,6 +143,16 @@ def test_another_score_and_other_false_alarms_are_had_without_learning(detector)
     with pytest.raises(InputError, match="method='likelihood' cannot be had"):
         moved.use(method="likelihood")
     assert moved.method == "combined", "a refusal changes nothing"
+
+
+def test_of_many_rows_a_sample_is_compared_with(monkeypatch):
+    monkeypatch.setattr(detector_module, "REFERENCE_ROWS", 70)
+    model = Autoencoder("plain", hidden=(8,), latent_dim=2, epochs=2).fit(plane(200, 0))
+    learned = AnomalyDetector(model).learn(plane(200, 0), plane(50, 1)).learned_
+    scaled = model.scaling_.apply(plane(200, 0))
+    kept = learned["rows"]["reference"]
+    assert len(np.unique(kept, axis=0)) == 70
+    assert (kept[:, None] == scaled[None]).all(axis=2).any(axis=1).all()
 
 
 def test_rows_held_out_by_the_user_set_the_threshold_alone():

@@ -35,6 +35,8 @@ of codes .880, with both distances between rows as well .884.
 """
 OF_IMAGES = ("reconstruction", "nearest")
 """What it puts together for images: there wide neighbourhoods tell less than the nearest row."""
+REFERENCE_ROWS = 5_000
+"""Rows that others are compared with: of more a sample stands for all."""
 _STEPS = 1500
 _BATCH = 128
 _WIDEST_CODE = 32
@@ -180,7 +182,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.autoencoder_ = self.autoencoder
         self.n_features_in_ = self.autoencoder_.n_features_in_
         self._learn(rows, held_out, int(check_random_state(self.random_state).randint(2**31 - 1)))
-        self._set_threshold(np.concatenate([rows, held_out]))
+        self._set_threshold(
+            None if self.contamination is None else np.concatenate([rows, held_out])
+        )
         return self
 
     def use(self, *, method: str | None = None, false_alarms: float | None = None) -> Self:
@@ -238,6 +242,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return {name: self._part(name, seen) for name in self.learned_}
 
     def _learn(self, rows: Array, held_out: Array, seed: int) -> None:
+        if len(rows) > REFERENCE_ROWS:
+            kept = np.random.default_rng(seed).permutation(len(rows))[:REFERENCE_ROWS]
+            rows = rows[np.sort(kept)]
         seen, usual = Seen.by(self.autoencoder_, rows), Seen.by(self.autoencoder_, held_out)
         self.learned_: dict[str, Mapping[str, Array]] = {}
         self.tails_: dict[str, Tail] = {}

@@ -27,10 +27,8 @@ __all__ = ["OF_ROWS", "SCORES", "Score", "Seen"]
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
-REFERENCE_ROWS = 5_000
-"""Rows that others are compared with: of more a sample stands for all."""
 REFERENCE_VALUES = 2_000_000
-"""Numbers that they may have together: 8 MB of a run folder."""
+"""Numbers that all rows may have that others are compared with: 8 MB of a run folder."""
 NEAREST = 5
 NEAR = 0.05
 """Share of them that counts as near.
@@ -167,9 +165,9 @@ class Neighbours(Score):
     near: float
 
     def learn(self, seen: Seen, seed: int) -> dict[str, Array]:
-        """Return up to 5,000 reference rows, or their codes, (m, K); of long rows fewer."""
+        """Return the reference rows, or their codes, (m, K); of long rows fewer."""
         places = self._places(seen)
-        most = min(REFERENCE_ROWS, max(REFERENCE_VALUES // places.shape[1], 1))
+        most = max(REFERENCE_VALUES // places.shape[1], 1)
         kept = np.random.default_rng(seed).permutation(len(places))[:most]
         return {"reference": places[np.sort(kept)]}
 
