@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from cuello.data import Dataset
     from cuello.pipeline.apply import Run
 
-__all__ = ["DataArgument", "RunArgument", "SkipOption", "TrustOption", "add_to", "opened_and_read"]
+__all__ = [
+    "DataArgument",
+    "OutOption",
+    "RunArgument",
+    "SkipOption",
+    "TrustOption",
+    "add_to",
+    "opened_and_read",
+]
 
 RunArgument = Annotated[Path, typer.Argument(help="A finished run folder.", metavar="RUN")]
 DataArgument = Annotated[str, typer.Argument(help="A named set or a path.", metavar="DATA")]
@@ -27,7 +35,13 @@ TrustOption = Annotated[
     bool, typer.Option("--trust", help="Import and run the networks of its own that the run names.")
 ]
 
-_SUFFIXES = {"embed": ".parquet", "reconstruct": ".npz", "classify": ".csv", "suggest": ".csv"}
+_SUFFIXES = {
+    "embed": ".parquet",
+    "reconstruct": ".npz",
+    "classify": ".csv",
+    "suggest": ".csv",
+    "denoise": ".npz",
+}
 
 
 def embed(

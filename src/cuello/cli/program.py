@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli import apply, fit, kinds, lab, look, study, suggest
+from cuello.cli import apply, decode, fit, kinds, lab, look, study, suggest
 from cuello.cli.console import complain, out
 
 __all__ = ["app", "run"]
@@ -46,6 +46,7 @@ def _general(
 
 fit.add_to(app)
 apply.add_to(app)
+decode.add_to(app)
 suggest.add_to(app)
 look.add_to(app)
 kinds.add_to(app)

@@ -20,8 +20,10 @@ from cuello.data.augment import Augment
 from cuello.data.scaling import Scaling
 from cuello.data.sequences import steps_of
 from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
+from cuello.estimators.applications import Applications
 from cuello.estimators.assemble import NetworkSource, assemble
 from cuello.estimators.auto import choose_training
+from cuello.estimators.batches import in_batches
 from cuello.estimators.inputs import (
     check_rows,
     check_shape,
@@ -32,17 +34,16 @@ from cuello.estimators.likelihood import log_likelihood
 from cuello.metrics import row_errors
 from cuello.train import Epoch, Rows, Training, Watcher, place, train
 
-__all__ = ["Autoencoder", "in_batches"]
+__all__ = ["Autoencoder"]
 
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 
-_INFERENCE_BATCH = 1024  # the stages of a convolutional network are many times its input
 _EXAMINED_ROWS = 10_000
 _DIAGNOSED_VALUES = 2_000_000  # diagnose() takes rows at once, and their stages are many times them
 
 
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Learn a short code for every row, and how to get the row back from it.
 
     Parameters
@@ -407,8 +408,8 @@ gradient_clip, device, precision
     def _decode(self, Z: npt.NDArray[np.float32]) -> Tensor:
         return self.module_.decode(torch.from_numpy(Z))
 
-    def _reconstruct_scaled(self, X: Array) -> npt.NDArray[np.float32]:
-        rows = self._apply(X, self.module_.reconstruct, self.shape_)
+    def _reconstruct_scaled(self, X: Array, lift: float = 1.0) -> npt.NDArray[np.float32]:
+        rows = self._apply(X, lambda x: self.module_.reconstruct(lift * x), self.shape_)
         if self.network in networks.SEQUENCES:
             rows[np.isnan(X)] = np.nan  # a short row stays as short as it is
         return rows
@@ -423,15 +424,3 @@ gradient_clip, device, precision
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-@torch.no_grad()
-def in_batches(
-    rows: int, compute: Callable[[int, int], Tensor], shape: tuple[int, ...]
-) -> npt.NDArray[np.float32]:
-    """Fill (rows, *shape) a batch at a time: no copy of all scaled rows is ever made."""
-    out = np.empty((rows, *shape), dtype=np.float32)
-    for start in range(0, rows, _INFERENCE_BATCH):
-        stop = min(start + _INFERENCE_BATCH, rows)
-        out[start:stop] = compute(start, stop).numpy()
-    return out

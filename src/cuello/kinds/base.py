@@ -107,6 +107,8 @@ class Autoencoder(nn.Module, ABC):
     """Options that may differ between networks trained as one stack: buffers hold them."""
     needs_labels: ClassVar[bool] = False
     """Whether it cannot be trained without classes."""
+    restores: ClassVar[bool] = False
+    """Whether it learns to give back whole rows from damaged ones."""
     dense_only: ClassVar[bool] = False
     """Whether it goes with dense layers alone, not with any network."""
 

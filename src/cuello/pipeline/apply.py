@@ -20,6 +20,7 @@ from cuello.metrics import NOT_SURE, decide, row_errors
 from cuello.networks import SEQUENCES
 from cuello.pipeline.prepare import explain_empty_text
 from cuello.pipeline.results import write_embeddings
+from cuello.pipeline.rows import all_rows
 from cuello.pipeline.suggest import Suggestion, suggestions
 from cuello.pipeline.sure import (
     Classified,
@@ -110,7 +111,7 @@ class Run:
 
         Both are in the data's own units, in the order of ``data.X`` and then ``data.X_test``.
         """
-        rows = _all_rows(data)
+        rows = all_rows(data)
         back = self.autoencoder.reconstruct(rows)
         folder = RunFolder(out.parent)
         folder.write_arrays(out.name, {"X": back, "error": row_errors(rows, back)})
@@ -141,7 +142,7 @@ class Run:
         RunError
             If the run had no labels.
         """
-        model, rows = self.classifier_or_refuse(), _all_rows(data)
+        model, rows = self.classifier_or_refuse(), all_rows(data)
         if self.task == "classes":
             assert isinstance(model, FewLabelClassifier)
             head, cells, found = self._classes(model, rows, 0.95 if sure is None else sure)
@@ -307,7 +308,3 @@ def _write_csv(out: Path, lines: list[list[Any]]) -> None:
             csv.writer(f).writerows(lines)
 
     atomic.write(out, fill)
-
-
-def _all_rows(data: Dataset) -> Array:
-    return data.X if data.X_test is None else np.concatenate([data.X, data.X_test])

@@ -1,0 +1,65 @@
+"""`cuello denoise`: what a run's decoder makes of further data."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from cuello.cli.apply import (
+    DataArgument,
+    OutOption,
+    RunArgument,
+    SkipOption,
+    TrustOption,
+    opened_and_read,
+)
+from cuello.cli.console import out
+from cuello.cli.flags import FlagCommand, in_flags
+from cuello.cli.interrupt import importing
+from cuello.cli.options import expanded
+
+__all__ = ["add_to"]
+
+
+def denoise(
+    run: RunArgument,
+    data: DataArgument,
+    to: OutOption,
+    masked: Annotated[
+        float,
+        typer.Option("--masked", help="Share of the elements that noise set to 0, if known."),
+    ] = 0.0,
+    skip_bad: SkipOption = False,
+    trust: TrustOption = False,
+) -> None:
+    """Write every row without its noise to .npz."""
+    with importing():
+        from cuello.pipeline import decode
+    to = expanded(to)
+    opened, rows = opened_and_read("denoise", run, data, to, skip_bad=skip_bad, trust=trust)
+    with _warnings_as_notes():
+        count = decode.denoise(opened, rows, to, masked=masked)
+    out.print(f"{count:,} rows: {to}", soft_wrap=True)
+
+
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    from cuello.errors import CuelloWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", CuelloWarning)
+        yield
+    for warning in caught:
+        if issubclass(warning.category, CuelloWarning):
+            text = in_flags(str(warning.message), {"kind": "--kind"})
+            out.print(f"note: {text}", soft_wrap=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (denoise,):
+        app.command(cls=FlagCommand)(command)
