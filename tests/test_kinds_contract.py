@@ -55,7 +55,8 @@ def fit(model, X, **more):
 
 def batch_of(kind, x):
     y = labels(kind, len(x))
-    return Batch(x, None if y is None else torch.from_numpy(y))
+    near = x.roll(1, 0) if "neighbours" in kinds.options(kind) else None
+    return Batch(x, None if y is None else torch.from_numpy(y), near)
 
 
 def weights(model):
@@ -243,7 +244,7 @@ def test_loop_equals_a_plain_torch_loop(kind):
     module = small(kind).initialize(X.numpy(), labels(kind, 64)).module_
     reference = copy.deepcopy(module).train()
     how = Training(epochs=3, batch_size=16, learning_rate=0.01, schedule="constant", seed=4)
-    rows = Rows(*batch_of(kind, X))
+    rows = Rows(X, batch_of(kind, X).y).with_neighbours(module.neighbours)
     train(module, rows, how)
     optimizers = {
         name: torch.optim.Adam([{"lr": 0.01 * g.get("lr_scale", 1.0), **g} for g in groups])

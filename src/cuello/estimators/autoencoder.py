@@ -123,6 +123,8 @@ gradient_clip, device, precision
     diagnosis_ : cuello.kinds.Diagnosis
         Statistics of the trained model on training rows (up to 10,000, and two million values),
         and what is wrong with it.
+    codes_ : ndarray of shape (m, latent_dim)
+        Codes of (up to 10,000) training rows. A run folder keeps those of all rows instead.
     code_mean_, code_scale_ : ndarray of shape (latent_dim,)
         Mean and standard deviation of the codes of (up to 10,000) training rows.
     n_features_in_ : int
@@ -244,14 +246,16 @@ gradient_clip, device, precision
             If a loss became NaN. The estimator is fitted with the last good weights.
         """
         X, y_codes, validation, how, augment = self._initialize(X, y, validation)
-        rows = self._rows(X, y_codes)
+        near = self.module_.neighbours
+        rows = self._rows(X, y_codes).with_neighbours(near)
+        held_out = None if validation is None else self._rows(validation).with_neighbours(near)
         self.history_: Sequence[Epoch] = []
         try:
             self.history_ = train(
                 self.module_,
                 rows,
                 how,
-                validation=None if validation is None else self._rows(validation),
+                validation=held_out,
                 augment=augment,
                 checkpoint=checkpoint,
                 watcher=watcher,
@@ -399,6 +403,7 @@ gradient_clip, device, precision
     def _examine(self, x: Tensor) -> None:
         x = x[:_EXAMINED_ROWS]
         codes = in_batches(len(x), lambda a, b: self.module_.encode(x[a:b]), (self.latent_dim_,))
+        self.codes_ = codes[: max(256, _DIAGNOSED_VALUES // self.latent_dim_)]
         self.code_mean_ = codes.mean(axis=0)
         self.code_scale_ = np.maximum(codes.std(axis=0), 1e-6)
         self.diagnosis_ = self.module_.diagnose(x[: max(256, _DIAGNOSED_VALUES // x[0].numel())])
