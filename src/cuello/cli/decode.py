@@ -1,4 +1,4 @@
-"""`cuello denoise`: what a run's decoder makes of further data."""
+"""`cuello denoise` and `sample`: what a run's decoder makes of further data, or of none."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cuello.cli.apply import (
     SkipOption,
     TrustOption,
     opened_and_read,
+    opened_for,
 )
 from cuello.cli.console import out
 from cuello.cli.flags import FlagCommand, in_flags
@@ -46,6 +47,34 @@ def denoise(
     out.print(f"{count:,} rows: {to}", soft_wrap=True)
 
 
+def sample(
+    run: RunArgument,
+    to: OutOption,
+    number: Annotated[int, typer.Option("--number", "-n", help="How many rows.", min=1)] = 64,
+    how: Annotated[
+        str,
+        typer.Option(
+            "--how",
+            help="auto, prior (kinds whose codes follow one) or mixture (fitted to all codes).",
+        ),
+    ] = "auto",
+    classes: Annotated[
+        str | None,
+        typer.Option("--classes", help="Of the new rows, in turn, such as cat,dog."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed, the same rows.", min=0)] = 0,
+    trust: TrustOption = False,
+) -> None:
+    """Write new rows to .npz; images side by side to .png, too."""
+    with importing():
+        from cuello.pipeline import decode
+    to = expanded(to)
+    opened = opened_for("sample", run, to, trust=trust)
+    names = None if classes is None else [name.strip() for name in classes.split(",")]
+    said = decode.sample(opened, number, to, how=how, classes=names, seed=seed)
+    out.print(f"{number:,} new rows ({said}): {to}", soft_wrap=True)
+
+
 @contextmanager
 def _warnings_as_notes() -> Iterator[None]:
     from cuello.errors import CuelloWarning
@@ -61,5 +90,5 @@ def _warnings_as_notes() -> Iterator[None]:
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (denoise,):
+    for command in (denoise, sample):
         app.command(cls=FlagCommand)(command)

@@ -5,6 +5,7 @@ Shapes: B rows of a batch, ... the shape of one row, K latents.
 
 from __future__ import annotations
 
+import math
 from math import inf
 
 import numpy as np
@@ -18,6 +19,9 @@ from cuello.kinds.prior import wide
 
 __all__ = ["Neighbour", "similarity_curve"]
 
+_PUSHING = 256  # of the neighbours in a batch push each row: enough, and a batch may be large
+_FIRST_PUSH = 0.02
+_RISE = 0.7
 _FLOOR = 1e-3  # squared distance: the repulsion of equal codes would have no end
 
 
@@ -52,7 +56,9 @@ class Neighbour(Autoencoder):
 
     Source: Sainburg, McInnes and Gentner, "Parametric UMAP embeddings for representation and
     semisupervised learning", Neural Computation 33 (2021), which draws the other rows; here they
-    are all that a batch holds.
+    are all that a batch holds, up to 256. Pushing begins at a fiftieth and is whole after 70 % of
+    the training: rows that belong together gather before others stand between them, as under the
+    early exaggeration of t-SNE.
 
     Examples
     --------
@@ -119,12 +125,18 @@ class Neighbour(Autoencoder):
             pulled = self._unlike((z - near).square().sum(dim=1)).log1p().mean()
             if len(z) < 2:
                 return pulled
+            some = near[:_PUSHING]
             # By differences: products would round off how near the nearest are.
-            distances = torch.cdist(z, near, compute_mode="donot_use_mm_for_euclid_dist")
+            distances = torch.cdist(z, some, compute_mode="donot_use_mm_for_euclid_dist")
             unlike = self._unlike(distances.square())
             pushed = unlike.log1p() - unlike.log()  # -log(1 - q)
-            others = ~torch.eye(len(z), dtype=torch.bool, device=z.device)
-            return pulled + self.negatives * (pushed * others).sum() / others.sum()
+            others = ~torch.eye(len(z), len(some), dtype=torch.bool, device=z.device)
+            return pulled + self._push() * (pushed * others).sum() / others.sum()
+
+    def _push(self) -> float:
+        """Return how much pushing counts now."""
+        begun = max(0.0, 1.0 - self.progress / _RISE)
+        return self.negatives * math.pow(_FIRST_PUSH, begun)
 
     def _unlike(self, squares: Tensor) -> Tensor:
         """Return a d^(2b), which is 1 / q - 1."""

@@ -74,6 +74,11 @@ class Run:
         """Names of the classes."""
         return tuple(self.config["data"]["classes"])
 
+    @property
+    def is_of_sequences(self) -> bool:
+        """Whether a row is a sequence, not an image or a table's."""
+        return self.autoencoder.network in SEQUENCES
+
     def load(self, spec: str | Path, *, skip_bad: bool = False) -> Dataset:
         """Read further data the way the run's own data was read.
 
@@ -89,7 +94,7 @@ class Run:
         data = load(spec, encoding=encoding, task=task, skip_bad=skip_bad)
         data = explain_empty_text(data).filled()
         expected = self.autoencoder.shape_
-        sequences = self.autoencoder.network in SEQUENCES
+        sequences = self.is_of_sequences
         if sequences:
             test = None if data.X_test is None else pad(data.X_test, expected[0])
             data = replace(data, X=pad(data.X, expected[0]), X_test=test)

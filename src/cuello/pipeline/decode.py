@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from cuello import atomic
 from cuello.data import Dataset
+from cuello.errors import InputError, RunError
+from cuello.estimators.sample import Known, check_how, decode_codes, draw_codes
+from cuello.estimators.sample import sample as sample_rows
+from cuello.few_label import FewLabelClassifier
 from cuello.metrics import row_errors
 from cuello.pipeline.rows import all_rows
+from cuello.report.pictures import contact_sheet, enlargement, to_pixels
 from cuello.store import RunFolder
 
 if TYPE_CHECKING:
     from cuello.pipeline.apply import Run
 
-__all__ = ["denoise"]
+__all__ = ["denoise", "sample"]
+
+Array = npt.NDArray[Any]
+
+_ENOUGH = 50  # labelled rows of a class, from which it gets a mixture of its own
+_TRIES = 200  # rows to be classified for each that is wanted
 
 
 def denoise(run: Run, data: Dataset, out: Path, *, masked: float = 0.0) -> int:
@@ -38,3 +54,150 @@ def denoise(run: Run, data: Dataset, out: Path, *, masked: float = 0.0) -> int:
     folder = RunFolder(out.parent)
     folder.write_arrays(out.name, {"X": clean, "removed": row_errors(rows, clean)})
     return len(rows)
+
+
+def sample(
+    run: Run,
+    n: int,
+    out: Path,
+    *,
+    how: str = "auto",
+    classes: Sequence[str] | None = None,
+    seed: int = 0,
+) -> str:
+    """Write ``n`` new rows (``X``) to ``.npz``, and images side by side to ``.png``; say how.
+
+    Parameters
+    ----------
+    run : Run
+        Mixtures are fitted to the codes of its training rows.
+    n : int
+        How many.
+    out : Path
+        The ``.npz`` file; the picture is beside it.
+    how : str
+        See :meth:`cuello.Autoencoder.sample`.
+    classes : sequence of str or None
+        Names of classes, in turn: row i is of ``classes[i % len(classes)]``, and ``y`` holds the
+        names. A conditional kind tells its decoder. Otherwise a mixture is fitted to the rows of
+        each class, if the run knows 50 of it; if not, rows are drawn until its classifier has
+        found enough of them.
+    seed : int
+        The same gives the same rows.
+
+    Raises
+    ------
+    InputError
+        If an argument is not allowed, or a class is not known.
+    RunError
+        If classes are asked for of a run that knows none.
+    """
+    model, rng = run.autoencoder, np.random.RandomState(seed)
+    how = check_how(model, how)
+    said = {"prior": "prior", "mixture": "mixture of Gaussians on the codes"}[how]
+    known, arrays = _known(run), {}
+    if classes is None:
+        X = sample_rows(model, n, how=how, classes=None, known=known, rng=rng)
+    else:
+        codes = _codes_of(run, classes)
+        arrays["y"] = np.resize(np.array(classes), n)
+        if model.module_.needs_labels:
+            X = sample_rows(model, n, how=how, classes=codes, known=known, rng=rng)
+        elif how == "mixture" and _are_known(known, codes):
+            X = sample_rows(model, n, how=how, classes=codes, known=known, rng=rng)
+            said = "mixture of Gaussians on the codes of each class"
+        else:
+            X = _classified(run, np.resize(codes, n), how, known, rng)
+            said += ", as the classifier has it"
+    RunFolder(out.parent).write_arrays(out.name, {"X": X, **arrays})
+    write_sheet(run, X, out.with_suffix(".png"))
+    return said
+
+
+def write_sheet(run: Run, X: Array, out: Path, *, columns: int | None = None) -> None:
+    """Write images side by side to ``.png``; of rows that are none, nothing."""
+    shape = run.autoencoder.shape_
+    if len(shape) < 2 or run.is_of_sequences:
+        return
+    low, high = run.autoencoder.scaling_.low, run.autoencoder.scaling_.high
+    scaled = (run.autoencoder.scaling_.apply(X) - low) / max(high - low, 1e-12)
+    pixels = to_pixels(scaled)
+    height, width = shape[-2:]
+    longest = max(height, width)
+    sheet, _ = contact_sheet(pixels, longest=longest, columns=columns)
+    factor = enlargement(height, width)
+    if factor > 1:
+        sheet = sheet.resize((int(sheet.width * factor), int(sheet.height * factor)), 0)
+    atomic.write(out, lambda temporary: sheet.save(temporary, "PNG"))
+
+
+def _known(run: Run) -> Known:
+    """Return codes of the run's training rows, and the labels that it learned from."""
+    path = run.folder.path / "embeddings.parquet"
+    try:
+        table = pq.read_table(path)
+        names = [f"z{k}" for k in range(run.autoencoder.latent_dim_)]
+        codes = np.stack([table[name].to_numpy() for name in names], axis=1)
+        train = np.array([part == "train" for part in table["part"].to_pylist()])
+        labels = None
+        if run.classes and "label" in table.column_names:
+            of_name = {name: code for code, name in enumerate(run.classes)}
+            labels = np.array([of_name.get(name, -1) for name in table["label"].to_pylist()])
+            if "labelled" in table.column_names:
+                labels[~table["labelled"].to_numpy()] = -1
+            labels = labels[train]
+    except FileNotFoundError:
+        raise RunError(
+            f"{path} does not exist: the codes of the run's rows; restore it, or run the fit again."
+        ) from None
+    except (OSError, KeyError, ValueError) as error:
+        raise RunError(f"{path} is damaged ({error}); run the fit again.") from error
+    return Known(codes[train], labels)
+
+
+def _codes_of(run: Run, classes: Sequence[str]) -> list[int]:
+    """Return the codes of classes by name."""
+    if run.task != "classes" or not run.classes:
+        raise RunError(
+            f"{run.folder.path} knows no classes; leave classes out, or fit again on labelled rows."
+        )
+    for name in classes:
+        if name not in run.classes:
+            raise InputError(
+                f"classes={','.join(classes)}: {name!r} is none of the run's, which are "
+                f"{', '.join(run.classes)}."
+            )
+    return [run.classes.index(name) for name in classes]
+
+
+def _are_known(known: Known, codes: Sequence[int]) -> bool:
+    if known.labels is None:
+        return False
+    return all((known.labels == code).sum() >= _ENOUGH for code in codes)
+
+
+def _classified(
+    run: Run, wanted: npt.NDArray[np.int64], how: str, known: Known, rng: np.random.RandomState
+) -> Array:
+    """Draw rows until the classifier has found all that are wanted, class by class."""
+    classifier = run.classifier_or_refuse()
+    assert isinstance(classifier, FewLabelClassifier)
+    model = run.autoencoder
+    X = np.empty((len(wanted), *model.shape_), dtype=np.float32)
+    left = np.ones(len(wanted), dtype=bool)
+    drawn = draw_codes(model, _TRIES * len(wanted), how, known.codes, rng)
+    for start in range(0, len(drawn), 1024):
+        rows = decode_codes(model, drawn[start : start + 1024], None)
+        found = np.asarray(classifier.predict(rows))
+        for code in np.unique(wanted[left]):
+            places = np.flatnonzero(left & (wanted == code))
+            own = np.flatnonzero(found == code)[: len(places)]
+            X[places[: len(own)]] = rows[own]
+            left[places[: len(own)]] = False
+        if not left.any():
+            return X
+    missing = run.classes[int(wanted[left][0])]
+    raise InputError(
+        f"classes: of {len(drawn):,} rows that were drawn the classifier took too few for "
+        f"{missing!r}; give more labels of it, or fit kind='conditional'."
+    )
