@@ -1,4 +1,4 @@
-"""`cuello denoise` and `sample`: what a run's decoder makes of further data, or of none."""
+"""`cuello denoise`, `sample`, `interpolate` and `impute`: what decoding is good for."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from cuello.cli.console import out
 from cuello.cli.flags import FlagCommand, in_flags
 from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded
+from cuello.errors import InputError
 
 __all__ = ["add_to"]
 
@@ -75,6 +76,61 @@ def sample(
     out.print(f"{number:,} new rows ({said}): {to}", soft_wrap=True)
 
 
+def interpolate(
+    run: RunArgument,
+    data: DataArgument,
+    to: OutOption,
+    rows: Annotated[str, typer.Option("--rows", help="Two or more, counted from 0, such as 3,17.")],
+    steps: Annotated[
+        int, typer.Option("--steps", help="Rows from one to the next, both counted.", min=2)
+    ] = 9,
+    how: Annotated[
+        str, typer.Option("--how", help="auto, linear, or spherical (around 0).")
+    ] = "auto",
+    skip_bad: SkipOption = False,
+    trust: TrustOption = False,
+) -> None:
+    """Write the way from row to row through the codes to .npz; images to .png, too."""
+    with importing():
+        from cuello.pipeline import decode
+    to, places = expanded(to), _row_numbers(rows)
+    opened, there = opened_and_read("interpolate", run, data, to, skip_bad=skip_bad, trust=trust)
+    count = decode.interpolate(opened, there, places, steps, to, how=how)
+    out.print(f"{count:,} rows: {to}", soft_wrap=True)
+
+
+def impute(
+    run: RunArgument,
+    data: DataArgument,
+    to: OutOption,
+    draws: Annotated[
+        int,
+        typer.Option(
+            "--draws", help="Fillings of each row; from 2 on for kinds such as variational.", min=1
+        ),
+    ] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed, the same draws.", min=0)] = 0,
+    skip_bad: SkipOption = False,
+    trust: TrustOption = False,
+) -> None:
+    """Fill empty cells (or NaN) from the rest of their row; write .csv for tables, or .npz."""
+    with importing():
+        from cuello.pipeline import decode
+    to = expanded(to)
+    opened, rows = opened_and_read(
+        "impute", run, data, to, skip_bad=skip_bad, trust=trust, holes=True
+    )
+    count = decode.impute(opened, rows, to, draws=draws, seed=seed)
+    out.print(f"{count:,} rows were not whole and are filled: {to}", soft_wrap=True)
+
+
+def _row_numbers(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise InputError(f"--rows {text} is not a list of row numbers; write for example 3,17.")
+    return [int(part) for part in parts]
+
+
 @contextmanager
 def _warnings_as_notes() -> Iterator[None]:
     from cuello.errors import CuelloWarning
@@ -90,5 +146,5 @@ def _warnings_as_notes() -> Iterator[None]:
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (denoise, sample):
+    for command in (denoise, sample, interpolate, impute):
         app.command(cls=FlagCommand)(command)

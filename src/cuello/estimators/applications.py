@@ -10,8 +10,13 @@ import numpy.typing as npt
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from cuello.errors import InputError
 from cuello.estimators.denoise import denoise
+from cuello.estimators.impute import impute
+from cuello.estimators.inputs import check_rows, check_shape
+from cuello.estimators.interpolate import interpolate
 from cuello.estimators.sample import Known, sample
+from cuello.networks import SEQUENCES
 
 if TYPE_CHECKING:
     from cuello.estimators.autoencoder import Autoencoder
@@ -107,3 +112,94 @@ class Applications:
         known = Known(codes, labels if X is not None else None)
         rng = check_random_state(random_state)
         return sample(model, n, how=how, classes=classes, known=known, rng=rng)
+
+    def interpolate(self, a: Array, b: Array, steps: int = 9, *, how: str = "auto") -> Rows:
+        """Return rows on the way from one row to another through the codes, (steps, ...).
+
+        Parameters
+        ----------
+        a, b : ndarray
+            One row each. The first and last of the way are their reconstructions.
+        steps : int
+            How many rows, at least 2.
+        how : str
+            ``linear``, a straight line between the codes; ``spherical``, an arc around 0, where
+            codes follow N(0, I); ``auto``: spherical for kinds whose codes do, else linear.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from cuello import Autoencoder
+        >>> X = load_digits().images
+        >>> model = Autoencoder("plain", hidden=(64,), latent_dim=8, epochs=20).fit(X)
+        >>> model.interpolate(X[0], X[1], steps=5).shape
+        (5, 8, 8)
+        """
+        model = cast("Autoencoder", self)
+        check_is_fitted(model, "module_")
+        first, last = (model._check(np.asarray(row)[None])[0] for row in (a, b))
+        return interpolate(model, first, last, steps, how)
+
+    def impute(
+        self,
+        X: Array,
+        draws: int = 1,
+        *,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Rows:
+        """Return rows whose missing elements are filled; the others stay as they are.
+
+        Rows are encoded and decoded, with the elements that are known put back each time, until
+        nothing changes (20 times at most); the missing ones begin at those of the mean code. Kinds
+        that learned to restore rows get them as in their training, and then once more, filled.
+        With several draws, from kinds with a
+        posterior, code and row are drawn each time instead, and the draws show how sure the
+        filling is.
+
+        Parameters
+        ----------
+        X : ndarray
+            Rows of the shape that ``fit`` saw, NaN where an element is missing.
+        draws : int
+            How many fillings. From 2 on only for kinds such as ``variational``.
+        random_state : int, RandomState or None
+            The same whole number gives the same draws.
+
+        Returns
+        -------
+        ndarray
+            Of the shape of ``X``, or (draws, ...) from 2 on.
+
+        Notes
+        -----
+        Source of the draws: Rezende, Mohamed and Wierstra, "Stochastic backpropagation and
+        approximate inference in deep generative models", ICML 2014, appendix F. 20 sweeps pass
+        before the first draw and 10 between draws. A Bernoulli's grey values are its means.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from cuello import Autoencoder
+        >>> X = load_digits().images
+        >>> hiding = {"noise": "masking", "noise_level": 0.5, "noise_share": 1.0}
+        >>> model = Autoencoder(kind_options=hiding, hidden=(256,), epochs=80).fit(X[:1500])
+        >>> holed = X[1500:].copy()
+        >>> missing = np.random.default_rng(0).random(holed.shape) < 0.5
+        >>> holed[missing] = np.nan
+        >>> filled = model.impute(holed)
+        >>> mean = np.broadcast_to(X[:1500].mean(axis=0), holed.shape)
+        >>> errors = [np.mean((Y - X[1500:])[missing] ** 2) for Y in (mean, filled)]
+        >>> bool(errors[1] < 0.7 * errors[0])
+        True
+        """
+        model = cast("Autoencoder", self)
+        check_is_fitted(model, "module_")
+        if model.network in SEQUENCES:
+            raise InputError(
+                "network='sequence' takes NaN for the end of a row, so it cannot fill any; use "
+                "rows of one length and network='dense'."
+            )
+        rows = check_rows(model, X, reset=False, holes=True)
+        check_shape(rows, model.shape_)
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        return impute(model, rows, draws, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,19 +13,20 @@ import pyarrow.parquet as pq
 
 from cuello import atomic
 from cuello.data import Dataset
+from cuello.data.cells import as_cells, number
 from cuello.errors import InputError, RunError
 from cuello.estimators.sample import Known, check_how, decode_codes, draw_codes
 from cuello.estimators.sample import sample as sample_rows
 from cuello.few_label import FewLabelClassifier
 from cuello.metrics import row_errors
-from cuello.pipeline.rows import all_rows
+from cuello.pipeline.rows import all_rows, write_csv
 from cuello.report.pictures import contact_sheet, enlargement, to_pixels
 from cuello.store import RunFolder
 
 if TYPE_CHECKING:
     from cuello.pipeline.apply import Run
 
-__all__ = ["denoise", "sample"]
+__all__ = ["denoise", "impute", "interpolate", "sample"]
 
 Array = npt.NDArray[Any]
 
@@ -54,6 +56,101 @@ def denoise(run: Run, data: Dataset, out: Path, *, masked: float = 0.0) -> int:
     folder = RunFolder(out.parent)
     folder.write_arrays(out.name, {"X": clean, "removed": row_errors(rows, clean)})
     return len(rows)
+
+
+def interpolate(
+    run: Run, data: Dataset, rows: Sequence[int], steps: int, out: Path, *, how: str = "auto"
+) -> int:
+    """Write the way through rows to ``.npz``, and images side by side to ``.png``.
+
+    Parameters
+    ----------
+    run : Run
+        See :meth:`cuello.Autoencoder.interpolate`.
+    data : Dataset
+        Rows of ``X``, then of ``X_test``.
+    rows : sequence of int
+        Two or more, from 0; the way leads from each to the next.
+    steps : int
+        Rows from one to the next, both counted.
+    out : Path
+        The file to write: ``X``, of shape (ways, steps, ...), and ``rows``.
+    how : str
+        ``auto``, ``linear`` or ``spherical``.
+
+    Returns
+    -------
+    int
+        How many rows were written.
+
+    Raises
+    ------
+    InputError
+        If there is no such row, or fewer than two.
+    """
+    X = all_rows(data)
+    if len(rows) < 2:
+        raise InputError(f"rows={','.join(map(str, rows))}: name two or more, such as rows=0,1.")
+    for row in rows:
+        if not 0 <= row < len(X):
+            raise InputError(f"rows={row} must be in 0..{len(X) - 1}: so many rows there are.")
+    model = run.autoencoder
+    ways = np.stack([model.interpolate(X[a], X[b], steps, how=how) for a, b in pairwise(rows)])
+    RunFolder(out.parent).write_arrays(out.name, {"X": ways, "rows": np.array(rows)})
+    flat = ways.reshape(-1, *ways.shape[2:])
+    write_sheet(run, flat, out.with_suffix(".png"), columns=steps)
+    return len(flat)
+
+
+def impute(run: Run, data: Dataset, out: Path, *, draws: int = 1, seed: int = 0) -> int:
+    """Write rows with what is missing filled in; return how many were not whole.
+
+    Parameters
+    ----------
+    run : Run
+        See :meth:`cuello.Autoencoder.impute`.
+    data : Dataset
+        NaN where something is missing, as :meth:`Run.load` reads it with ``holes``.
+    out : Path
+        A ``.csv`` file has the columns of the table and its labels; an ``.npz`` file ``X``, and
+        ``missing``, which says where it was filled.
+    draws : int
+        How many fillings; from 2 on ``X`` is (draws, n, ...), for ``.npz`` files alone.
+    seed : int
+        The same gives the same draws.
+
+    Raises
+    ------
+    InputError
+        If rows are no table and the file is a ``.csv``, or several draws are to go into one.
+    """
+    table = out.suffix.lower() == ".csv"
+    if table and data.is_image:
+        raise InputError(f"out={out}: rows of shape {data.shape} are no table; write .npz.")
+    if table and draws > 1:
+        raise InputError(f"draws={draws} do not go into one table; write .npz, or use draws=1.")
+    rows = all_rows(data)
+    filled = run.autoencoder.impute(rows, draws, random_state=seed)
+    missing = np.isnan(rows)
+    if table:
+        names, cells = as_cells(filled, data.encoding)
+        labels = _label_cells(data)
+        if labels:
+            names.append(str(data.encoding.get("label_column") or "label"))
+            cells = [[*row, label] for row, label in zip(cells, labels, strict=True)]
+        write_csv(out, [names, *cells])
+    else:
+        RunFolder(out.parent).write_arrays(out.name, {"X": filled, "missing": missing})
+    return int(missing.reshape(len(rows), -1).any(axis=1).sum())
+
+
+def _label_cells(data: Dataset) -> list[str]:
+    """Return the label of each row as it was; nothing where there is none, or more than one."""
+    if data.y is None or data.X_test is not None or data.y.ndim > 1:
+        return []
+    if data.task == "number":
+        return ["" if np.isnan(value) else number(value) for value in data.y]
+    return [data.classes[code] if code >= 0 else "" for code in data.y]
 
 
 def sample(
