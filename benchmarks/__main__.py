@@ -30,6 +30,8 @@ _NAMES = (
     "suggest",
     "few_labels",
     "denoise",
+    "impute",
+    "samples",
 )
 
 

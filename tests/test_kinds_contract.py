@@ -363,3 +363,19 @@ def test_denoising_reconstructs_the_clean_row_from_the_noise_it_was_given(
         torch.manual_seed(seed)
         back = module.decode(module.encode(module.noise(x)))
     torch.testing.assert_close(loss, (back - x).square().mean())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_codes_that_are_drawn_can_be_decoded(kind):
+    model = fit(small(kind), toy())
+    module = model.module_
+    drawn = module.prior(7, torch.Generator().manual_seed(0))
+    z = torch.from_numpy(model.transform(toy()))
+    torch.testing.assert_close(module.nearest_code(z), z)  # codes of rows are codes already
+    if drawn is None:
+        assert not module.normal_prior
+        return
+    assert drawn.shape == (7, 3)
+    assert torch.equal(drawn, module.prior(7, torch.Generator().manual_seed(0)))
+    torch.testing.assert_close(module.nearest_code(drawn), drawn)
+    assert module.decode(drawn).shape == (7, 12)

@@ -181,7 +181,7 @@ def test_impute_fills_the_cells_of_a_table(cuello, table_run, tmp_path):
         if row % 4 == 1:
             errors.append(float(line[1]) - float(truth[1]))
     assert right >= 17  # of 20
-    assert np.std(errors) < 0.5  # of weights, whose deviation is 2
+    assert np.std(errors) < 1.0  # of weights, whose deviation is 2
     assert cuello("embed", "run", "filled.csv", "-o", "z.parquet").out.startswith("80 rows")
 
 
