@@ -32,6 +32,7 @@ _NAMES = (
     "denoise",
     "impute",
     "samples",
+    "maps",
 )
 
 

@@ -258,7 +258,7 @@ def test_loop_equals_a_plain_torch_loop(kind):
                 reference.progress = (4 * epoch + step) / 12
                 for player in players:
                     optimizers[player].zero_grad()
-                    terms = reference.losses(rows.take(index), player)
+                    terms = reference.losses(rows.take(index, reference.progress), player)
                     sum(terms.values()).backward()
                     optimizers[player].step()
     for ours, plain in zip(module.parameters(), reference.parameters(), strict=True):

@@ -75,8 +75,8 @@ def test_sample_draws_images_side_by_side(cuello, pictures, tmp_path):
     said = cuello("sample", "run", "-n", 10, "-o", "new.npz").out
     assert said.startswith("10 new rows (prior)")
     with Image.open(tmp_path / "new.png") as sheet, np.load(tmp_path / "new.npz") as new:
-        assert sheet.size == (4 * 8 * 7, 3 * 8 * 7)
-        pixel = np.asarray(sheet)[7 * 8 + 3, 7 * 8 + 3]  # the first of image 5, enlarged
+        assert sheet.size == (4 * 9 * 7, 3 * 9 * 7)
+        pixel = np.asarray(sheet)[7 * 9 + 3, 7 * 9 + 3]  # the first of image 5, enlarged
         assert pixel == pytest.approx(new["X"][5, 0, 0], abs=1)
 
 
@@ -120,7 +120,7 @@ def test_interpolate_draws_a_way_a_line(cuello, pictures, tmp_path):
     cuello("fit", "pictures", *SMALL, "--out", "run")
     cuello("interpolate", "run", "pictures", "--rows", "0,1,2", "--steps", 5, "-o", "way.npz")
     with Image.open(tmp_path / "way.png") as sheet:
-        assert sheet.size == (5 * 8 * 7, 2 * 8 * 7)
+        assert sheet.size == (5 * 9 * 7, 2 * 9 * 7)
 
 
 @pytest.mark.parametrize(

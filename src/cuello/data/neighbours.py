@@ -100,8 +100,16 @@ class Nearby:
             torch.from_numpy(np.cumsum(both.data)),
         )
 
-    def draw(self, index: Tensor) -> Tensor:
-        """Draw a neighbour of each of these rows, by its degree, from torch's global generator."""
+    def draw(self, index: Tensor, steps: int = 1) -> Tensor:
+        """Draw a neighbour of each of these rows by its degree, from torch's global generator.
+
+        With several steps, a neighbour of a neighbour, and so on.
+        """
+        for _ in range(steps):
+            index = self._step(index)
+        return index
+
+    def _step(self, index: Tensor) -> Tensor:
         sums = torch.cat([self.weights.new_zeros(1), self.weights])
         first, last = self.starts[index], self.starts[index + 1]
         low, high = sums[first], sums[last]

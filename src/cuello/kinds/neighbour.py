@@ -56,9 +56,10 @@ class Neighbour(Autoencoder):
 
     Source: Sainburg, McInnes and Gentner, "Parametric UMAP embeddings for representation and
     semisupervised learning", Neural Computation 33 (2021), which draws the other rows; here they
-    are all that a batch holds, up to 256. Pushing begins at a fiftieth and is whole after 70 % of
-    the training: rows that belong together gather before others stand between them, as under the
-    early exaggeration of t-SNE.
+    are all that a batch holds, up to 256. Two things let rows that belong together gather before
+    others stand between them, as the early exaggeration of t-SNE does: pushing begins at a fiftieth
+    and is whole after 70 % of the training, and in its first half a row comes with a neighbour of a
+    neighbour of a neighbour.
 
     Examples
     --------

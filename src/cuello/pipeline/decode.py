@@ -31,6 +31,7 @@ __all__ = ["denoise", "impute", "interpolate", "sample"]
 Array = npt.NDArray[Any]
 
 _ENOUGH = 50  # labelled rows of a class, from which it gets a mixture of its own
+_LINE = 96  # grey
 _TRIES = 200  # rows to be classified for each that is wanted
 
 
@@ -219,7 +220,10 @@ def write_sheet(run: Run, X: Array, out: Path, *, columns: int | None = None) ->
     low, high = run.autoencoder.scaling_.low, run.autoencoder.scaling_.high
     scaled = (run.autoencoder.scaling_.apply(X) - low) / max(high - low, 1e-12)
     pixels = to_pixels(scaled)
-    height, width = shape[-2:]
+    # A line between images: dark ones run into one another.
+    edges = [(0, 0), (0, 1), (0, 1), *[(0, 0)] * (pixels.ndim - 3)]
+    pixels = np.pad(pixels, edges, constant_values=_LINE)
+    height, width = pixels.shape[1:3]
     longest = max(height, width)
     sheet, _ = contact_sheet(pixels, longest=longest, columns=columns)
     factor = enlargement(height, width)

@@ -166,7 +166,7 @@ def _run_epoch(
     for step, (start, stop) in enumerate(bounds):
         model.progress = (first_step + step) / all_steps
         rate = highest * how.rate_factor(model.progress)
-        batch = rows.take(order[start:stop])
+        batch = rows.take(order[start:stop], model.progress)
         if augment is not None:
             near = None if batch.near is None else augment(batch.near)
             batch = batch._replace(x=augment(batch.x), near=near)

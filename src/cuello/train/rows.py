@@ -12,6 +12,8 @@ from cuello.kinds.base import Batch
 
 __all__ = ["Rows", "batch_bounds"]
 
+_FAR = 3  # steps from neighbour to neighbour, at first
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -74,13 +76,18 @@ class Rows:
         nearby = Nearby.of(self.x.flatten(1).nan_to_num(), k)
         return replace(self, nearby=nearby)
 
-    def take(self, index: Tensor | slice) -> Batch:
-        """Return the rows at these positions, and labelled ones if some come with every batch."""
+    def take(self, index: Tensor | slice, progress: float = 1.0) -> Batch:
+        """Return the rows at these positions, and what comes with every batch.
+
+        Neighbours are those of neighbours of neighbours in the first half of a training, of which
+        ``progress`` is how much is done: what belongs together finds together first.
+        """
         if self.labelled is not None:
             return _together(Rows(self.x, self.y).take(index), self.labelled._draw(self.draw))
         if self.nearby is not None:
             rows = torch.arange(len(self), device=self.x.device)[index]
-            near = self.x.index_select(0, self.nearby.draw(rows))
+            steps = _FAR if progress < 0.5 else 1
+            near = self.x.index_select(0, self.nearby.draw(rows, steps))
             return Rows(self.x, self.y).take(index)._replace(near=near)
         if isinstance(index, slice):
             return Batch(self.x[index], None if self.y is None else self.y[index])
