@@ -38,10 +38,11 @@ OWN: Mapping[str, float] = {"gaussian": 0.5, "masking": 0.5, "salt_and_pepper": 
 """Noise and level of each training."""
 MODEL: Mapping[str, Any] = {
     "kind": "denoising",
-    "hidden": (1024,),
+    "network": "conv",
+    "hidden": (16, 32),
     "latent_dim": 512,
-    "batch_size": 256,
-    "epochs": 20,
+    "learning_rate": 0.003,
+    "epochs": 10,
 }
 BAR = 3.0
 """dB above the best other way at Gaussian noise of deviation 0.5."""
