@@ -30,6 +30,10 @@ _NAMES = (
     "suggest",
     "few_labels",
     "anomalies",
+    "denoise",
+    "impute",
+    "samples",
+    "maps",
 )
 
 

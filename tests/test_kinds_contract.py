@@ -55,7 +55,8 @@ def fit(model, X, **more):
 
 def batch_of(kind, x):
     y = labels(kind, len(x))
-    return Batch(x, None if y is None else torch.from_numpy(y))
+    near = x.roll(1, 0) if "neighbours" in kinds.options(kind) else None
+    return Batch(x, None if y is None else torch.from_numpy(y), near)
 
 
 def weights(model):
@@ -243,7 +244,7 @@ def test_loop_equals_a_plain_torch_loop(kind):
     module = small(kind).initialize(X.numpy(), labels(kind, 64)).module_
     reference = copy.deepcopy(module).train()
     how = Training(epochs=3, batch_size=16, learning_rate=0.01, schedule="constant", seed=4)
-    rows = Rows(*batch_of(kind, X))
+    rows = Rows(X, batch_of(kind, X).y).with_neighbours(module.neighbours)
     train(module, rows, how)
     optimizers = {
         name: torch.optim.Adam([{"lr": 0.01 * g.get("lr_scale", 1.0), **g} for g in groups])
@@ -257,7 +258,7 @@ def test_loop_equals_a_plain_torch_loop(kind):
                 reference.progress = (4 * epoch + step) / 12
                 for player in players:
                     optimizers[player].zero_grad()
-                    terms = reference.losses(rows.take(index), player)
+                    terms = reference.losses(rows.take(index, reference.progress), player)
                     sum(terms.values()).backward()
                     optimizers[player].step()
     for ours, plain in zip(module.parameters(), reference.parameters(), strict=True):
@@ -362,3 +363,19 @@ def test_denoising_reconstructs_the_clean_row_from_the_noise_it_was_given(
         torch.manual_seed(seed)
         back = module.decode(module.encode(module.noise(x)))
     torch.testing.assert_close(loss, (back - x).square().mean())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_codes_that_are_drawn_can_be_decoded(kind):
+    model = fit(small(kind), toy())
+    module = model.module_
+    drawn = module.prior(7, torch.Generator().manual_seed(0))
+    z = torch.from_numpy(model.transform(toy()))
+    torch.testing.assert_close(module.nearest_code(z), z)  # codes of rows are codes already
+    if drawn is None:
+        assert not module.normal_prior
+        return
+    assert drawn.shape == (7, 3)
+    assert torch.equal(drawn, module.prior(7, torch.Generator().manual_seed(0)))
+    torch.testing.assert_close(module.nearest_code(drawn), drawn)
+    assert module.decode(drawn).shape == (7, 12)

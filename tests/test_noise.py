@@ -118,6 +118,24 @@ def test_salt_and_pepper_sets_the_two_ends_equally_often(level):
     assert set(y.unique().tolist()) <= {-3.0, 0.0, 5.0}
 
 
+@pytest.mark.parametrize("level", [0.3, 1.0])
+def test_mixed_draws_a_kind_and_a_strength_for_each_row(level):
+    rows, wide = 6000, 200
+    x = torch.full((rows, wide), 0.5, dtype=torch.float64)
+    y = Noise("mixed", level, low=-1.0, high=2.0)(x, seeded(4))
+    masked = ((y == 0.5) | (y == 0.0)).all(1)
+    replaced = ((y == 0.5) | (y == -1.0) | (y == 2.0)).all(1) & ~masked
+    added = ~masked & ~replaced
+    for kind in (masked, replaced, added):
+        # A row whose strength is nearly 0 is whole, so cannot be told from a masked one.
+        assert_near(kind.double().mean().item(), 1 / 3, spread(1 / 3, rows) + 0.003)
+    shares = {"masked": (y[masked] == 0.0), "replaced": (y[replaced] != 0.5)}
+    strengths = [share.double().mean(1) for share in shares.values()] + [(y[added] - 0.5).std(1)]
+    for strength in strengths:  # uniform in 0..level
+        assert_near(strength.mean().item(), level / 2, 0.3 * level / math.sqrt(rows / 3))
+        assert strength.max() > 0.9 * level
+
+
 @pytest.mark.parametrize(("low", "high"), [(-1.0, 1.0), (0.0, 1.0)])
 def test_flip_mirrors_binary_data_and_twice_is_the_identity(low, high):
     x = torch.where(torch.rand(50, 35, generator=seeded()) < 0.5, low, high)

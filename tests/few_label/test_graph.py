@@ -7,8 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cuello.few_label import graph as module
-from cuello.few_label.graph import Graph, neighbours, spread
+from cuello.data import neighbours as module
+from cuello.data.neighbours import neighbours
+from cuello.few_label.graph import Graph, spread
 
 
 def rows_of(n, width, seed):

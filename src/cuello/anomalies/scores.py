@@ -20,7 +20,7 @@ from sklearn.covariance import LedoitWolf
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.likelihood import has_likelihood
-from cuello.few_label.graph import neighbours
+from cuello.server.session import neighbours
 
 __all__ = ["OF_ROWS", "SCORES", "Score", "Seen"]
 

@@ -25,6 +25,7 @@ __all__ = [
     "TrustOption",
     "add_to",
     "opened_and_read",
+    "opened_for",
 ]
 
 RunArgument = Annotated[Path, typer.Argument(help="A finished run folder.", metavar="RUN")]
@@ -36,12 +37,17 @@ TrustOption = Annotated[
 ]
 
 _SUFFIXES = {
-    "embed": ".parquet",
-    "reconstruct": ".npz",
-    "classify": ".csv",
-    "suggest": ".csv",
-    "anomalies": ".csv",
+    "embed": (".parquet",),
+    "reconstruct": (".npz",),
+    "classify": (".csv",),
+    "suggest": (".csv",),
+    "anomalies": (".csv",),
+    "denoise": (".npz",),
+    "sample": (".npz",),
+    "interpolate": (".npz",),
+    "impute": (".csv", ".npz"),
 }
+_OTHERS = {".csv", ".npy", ".npz", ".parquet", ".tsv"}
 
 
 def embed(
@@ -99,37 +105,49 @@ def _apply(what: str, run: Path, data: str, to: Path, *, skip_bad: bool, trust: 
 
 
 def opened_and_read(
-    what: str, run: Path, data: str, to: Path, *, skip_bad: bool, trust: bool
+    what: str,
+    run: Path,
+    data: str,
+    to: Path,
+    *,
+    skip_bad: bool,
+    trust: bool,
+    holes: bool = False,
 ) -> tuple[Run, Dataset]:
     """Open a run and read data the way it did, once the output is known to be writable."""
-    with importing():
-        from cuello.pipeline import open_run
-    run = expanded(run)
-    _check_out(what, run, data, to)
-    opened = open_run(run, trust=trust)
-    rows = opened.load(data, skip_bad=skip_bad)
+    source = expanded(Path(data))
+    if to.exists() and source.exists() and to.samefile(source):
+        raise InputError(f"--out {to} is the data itself; choose another file.")
+    opened = opened_for(what, run, to, trust=trust)
+    rows = opened.load(data, skip_bad=skip_bad, holes=holes)
     for note in rows.notes:
         out.print(f"note: {note}", soft_wrap=True)
     return opened, rows
 
 
-def _check_out(what: str, run: Path, data: str, to: Path) -> None:
+def opened_for(what: str, run: Path, to: Path, *, trust: bool) -> Run:
+    """Open a run, once the output is known to be writable."""
+    with importing():
+        from cuello.pipeline import open_run
+    run = expanded(run)
+    _check_out(what, run, to)
+    return open_run(run, trust=trust)
+
+
+def _check_out(what: str, run: Path, to: Path) -> None:
     """Refuse, before any work, an output that cannot be written or would replace the input."""
-    suffix = _SUFFIXES[what]
+    suffixes = _SUFFIXES[what]
+    first = suffixes[0]
     if to.is_dir():
         raise InputError(
-            f"--out {to} is a folder; name a file, such as {to / Path(what).with_suffix(suffix)}."
+            f"--out {to} is a folder; name a file, such as {to / Path(what).with_suffix(first)}."
         )
-    if to.suffix.lower() in {*_SUFFIXES.values(), ".npy", ".tsv"} - {suffix}:
+    if to.suffix.lower() in _OTHERS - {*suffixes}:
         raise InputError(
-            f"--out {to}: `cuello {what}` writes {suffix} files; write {to.with_suffix(suffix)}."
+            f"--out {to}: `cuello {what}` writes {' or '.join(suffixes)} files; write "
+            f"{to.with_suffix(first)}."
         )
-    if not to.exists():
-        return
-    source = expanded(Path(data))
-    if source.exists() and to.samefile(source):
-        raise InputError(f"--out {to} is the data itself; choose another file.")
-    if run.is_dir() and to.parent.samefile(run):
+    if to.exists() and run.is_dir() and to.parent.samefile(run):
         raise InputError(f"--out {to} is a file of the run; choose another place.")
 
 

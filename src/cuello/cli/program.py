@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli import anomalies, apply, export, fit, kinds, lab, look, study, suggest
+from cuello.cli import anomalies, apply, decode, export, fit, kinds, lab, look, study, suggest
 from cuello.cli import app as app_command
 from cuello.cli.console import complain, out
 
@@ -47,6 +47,7 @@ def _general(
 
 fit.add_to(app)
 apply.add_to(app)
+decode.add_to(app)
 suggest.add_to(app)
 anomalies.add_to(app)
 export.add_to(app)

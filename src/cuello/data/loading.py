@@ -29,6 +29,7 @@ def load(
     skip_bad: bool = False,
     encoding: Mapping[str, Any] | None = None,
     offline: bool = False,
+    holes: bool = False,
 ) -> Dataset:
     """Read a data set.
 
@@ -56,6 +57,8 @@ def load(
         ``Dataset.encoding`` of the data a model was trained on: further files are read alike.
     offline : bool, default False
         Download nothing.
+    holes : bool, default False
+        Let arrays hold NaN anywhere, for elements that are missing; tables may always.
 
     Returns
     -------
@@ -79,6 +82,7 @@ def load(
         label_column=label_column,
         task=task,
         skip_bad=skip_bad,
+        holes=holes,
         encoding=_known_encoding(encoding),
     )
     if task not in (None, *TASKS):

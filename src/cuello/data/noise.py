@@ -32,6 +32,7 @@ __all__ = [
     "flip",
     "gaussian",
     "masking",
+    "mixed",
     "none",
     "options",
     "register",
@@ -216,6 +217,40 @@ def flip(
     return torch.where(_uniform(x, generator) < level, (low + high) - x, x)
 
 
+@register(1.0, inclusive=True)
+def mixed(
+    x: Tensor,
+    level: float,
+    *,
+    low: float = 0.0,
+    high: float = 1.0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Damage each row by Gaussian, masking or salt-and-pepper noise, of a strength from 0 to level.
+
+    For a network that will not be told which noise it meets. One of the three is drawn for each
+    row, all as often, and its strength uniformly: the standard deviation in the data's units, or
+    the share of elements. What masking leaves stays as it is, for at use nobody knows how much it
+    left.
+
+    Examples
+    --------
+    >>> y = mixed(torch.full((300, 50), 0.5), 1.0, generator=torch.Generator().manual_seed(0))
+    >>> values = [len(row.unique()) for row in y]  # masked: 0 and 0.5; replaced: 1, too
+    >>> [round(values.count(n) / 300, 1) for n in (2, 3, 50)]
+    [0.3, 0.3, 0.4]
+    """
+    one_a_row = x[(slice(None), *[slice(0, 1)] * (x.ndim - 1))]
+    which = _uniform(one_a_row, generator)
+    strength = level * _uniform(one_a_row, generator)
+    draw = _uniform(x, generator)
+    noise = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
+    added = x + strength.to(x.dtype) * noise
+    masked = x.masked_fill(draw < strength, 0.0)
+    replaced = x.masked_fill(draw < strength, high).masked_fill(draw < strength / 2, low)
+    return torch.where(which < 1 / 3, added, torch.where(which < 2 / 3, masked, replaced))
+
+
 @dataclass(frozen=True)
 class Noise:
     """One kind of noise with its level, checked once and then called on every batch.
@@ -227,6 +262,7 @@ class Noise:
     level : float
         ``gaussian``: standard deviation in the data's units, 0 or more. ``masking``,
         ``salt_and_pepper``, ``flip``: probability for each element, 0..1 (``masking``: below 1).
+        ``mixed``: the largest of either, 0..1.
     share : float
         Probability in (0, 1] that a row is touched at all.
     low, high : float

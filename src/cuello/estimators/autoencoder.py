@@ -20,8 +20,10 @@ from cuello.data.augment import Augment
 from cuello.data.scaling import Scaling
 from cuello.data.sequences import steps_of
 from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
+from cuello.estimators.applications import Applications
 from cuello.estimators.assemble import NetworkSource, assemble
 from cuello.estimators.auto import choose_training
+from cuello.estimators.batches import in_batches
 from cuello.estimators.inputs import (
     check_rows,
     check_shape,
@@ -32,17 +34,16 @@ from cuello.estimators.likelihood import log_likelihood
 from cuello.metrics import row_errors
 from cuello.train import Epoch, Rows, Training, Watcher, place, train
 
-__all__ = ["Autoencoder", "in_batches"]
+__all__ = ["Autoencoder"]
 
 Array = npt.NDArray[Any]
 Codes = npt.NDArray[np.int64]
 
-_INFERENCE_BATCH = 1024  # the stages of a convolutional network are many times its input
 _EXAMINED_ROWS = 10_000
 _DIAGNOSED_VALUES = 2_000_000  # diagnose() takes rows at once, and their stages are many times them
 
 
-class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Learn a short code for every row, and how to get the row back from it.
 
     Parameters
@@ -122,6 +123,8 @@ gradient_clip, device, precision
     diagnosis_ : cuello.kinds.Diagnosis
         Statistics of the trained model on training rows (up to 10,000, and two million values),
         and what is wrong with it.
+    codes_ : ndarray of shape (m, latent_dim)
+        Codes of (up to 10,000) training rows. A run folder keeps those of all rows instead.
     code_mean_, code_scale_ : ndarray of shape (latent_dim,)
         Mean and standard deviation of the codes of (up to 10,000) training rows.
     n_features_in_ : int
@@ -243,14 +246,16 @@ gradient_clip, device, precision
             If a loss became NaN. The estimator is fitted with the last good weights.
         """
         X, y_codes, validation, how, augment = self._initialize(X, y, validation)
-        rows = self._rows(X, y_codes)
+        near = self.module_.neighbours
+        rows = self._rows(X, y_codes).with_neighbours(near)
+        held_out = None if validation is None else self._rows(validation).with_neighbours(near)
         self.history_: Sequence[Epoch] = []
         try:
             self.history_ = train(
                 self.module_,
                 rows,
                 how,
-                validation=None if validation is None else self._rows(validation),
+                validation=held_out,
                 augment=augment,
                 checkpoint=checkpoint,
                 watcher=watcher,
@@ -398,6 +403,7 @@ gradient_clip, device, precision
     def _examine(self, x: Tensor) -> None:
         x = x[:_EXAMINED_ROWS]
         codes = in_batches(len(x), lambda a, b: self.module_.encode(x[a:b]), (self.latent_dim_,))
+        self.codes_ = codes[: max(256, _DIAGNOSED_VALUES // self.latent_dim_)]
         self.code_mean_ = codes.mean(axis=0)
         self.code_scale_ = np.maximum(codes.std(axis=0), 1e-6)
         self.diagnosis_ = self.module_.diagnose(x[: max(256, _DIAGNOSED_VALUES // x[0].numel())])
@@ -407,8 +413,8 @@ gradient_clip, device, precision
     def _decode(self, Z: npt.NDArray[np.float32]) -> Tensor:
         return self.module_.decode(torch.from_numpy(Z))
 
-    def _reconstruct_scaled(self, X: Array) -> npt.NDArray[np.float32]:
-        rows = self._apply(X, self.module_.reconstruct, self.shape_)
+    def _reconstruct_scaled(self, X: Array, lift: float = 1.0) -> npt.NDArray[np.float32]:
+        rows = self._apply(X, lambda x: self.module_.reconstruct(lift * x), self.shape_)
         if self.network in networks.SEQUENCES:
             rows[np.isnan(X)] = np.nan  # a short row stays as short as it is
         return rows
@@ -423,15 +429,3 @@ gradient_clip, device, precision
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-@torch.no_grad()
-def in_batches(
-    rows: int, compute: Callable[[int, int], Tensor], shape: tuple[int, ...]
-) -> npt.NDArray[np.float32]:
-    """Fill (rows, *shape) a batch at a time: no copy of all scaled rows is ever made."""
-    out = np.empty((rows, *shape), dtype=np.float32)
-    for start in range(0, rows, _INFERENCE_BATCH):
-        stop = min(start + _INFERENCE_BATCH, rows)
-        out[start:stop] = compute(start, stop).numpy()
-    return out

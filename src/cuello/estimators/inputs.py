@@ -32,6 +32,7 @@ def check_rows(
     reset: bool,
     sequences: bool = False,
     steps: int | None = None,
+    holes: bool = False,
 ) -> Array:
     """Return rows as an array of finite numbers, by scikit-learn's rules.
 
@@ -45,6 +46,8 @@ def check_rows(
         Remember (``fit``), or compare (everything else).
     sequences : bool
         Whether NaN may fill up the end of a row.
+    holes : bool
+        Whether NaN may stand anywhere, for an element that is missing.
     steps : int or None
         The length that sequences are filled up to; None: that of the longest.
     """
@@ -57,7 +60,7 @@ def check_rows(
         allow_nd=True,
         dtype=NUMBERS,
         ensure_min_samples=2 if reset else 1,
-        ensure_all_finite="allow-nan" if sequences else True,
+        ensure_all_finite="allow-nan" if sequences or holes else True,
     )
     if sequences:
         if rows.ndim != 3:

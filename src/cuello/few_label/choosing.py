@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
-from cuello.estimators.autoencoder import in_batches
+from cuello.estimators.batches import in_batches
 from cuello.few_label.base import Problem, Solution
 
 __all__ = ["Candidate", "choose", "scores_of"]

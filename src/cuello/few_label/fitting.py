@@ -17,7 +17,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from cuello import kinds, networks
 from cuello.errors import InputError, unknown
-from cuello.estimators.autoencoder import Autoencoder, in_batches
+from cuello.estimators.autoencoder import Autoencoder
+from cuello.estimators.batches import in_batches
 from cuello.estimators.inputs import check_rows, check_shape, parse_augment
 from cuello.few_label.base import MODES, Mode, Options, Problem
 from cuello.few_label.confidence import judge

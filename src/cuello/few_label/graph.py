@@ -9,16 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy import sparse
 from torch import Tensor
 
-__all__ = ["Graph", "neighbours", "spread"]
+from cuello.data.neighbours import neighbours, without_itself
+
+__all__ = ["Graph", "spread"]
 
 Floats = npt.NDArray[np.float64]
 
-_BLOCK = 2**24
-"""Distances that are held at once: 64 MiB."""
 _ITERATIONS = 50
 
 
@@ -51,10 +50,8 @@ class Graph:
         """
         n = len(rows)
         k = min(k, n - 1)
-        index, squares = neighbours(rows, rows, k + 1)
-        own = index == np.arange(n)[:, None]
-        own[~own.any(axis=1), -1] = True  # among more than k equal rows it may have missed itself
-        index, squares = index[~own].reshape(n, k), squares[~own].reshape(n, k).astype(float)
+        index, near = without_itself(*neighbours(rows, rows, k + 1))
+        squares = near.astype(np.float64)
         reach = squares.max(axis=1, initial=0.0)
         farther = np.maximum(reach[:, None], reach[index])
         weights = np.exp(-squares / np.where(farther > 0.0, farther, 1.0))
@@ -64,36 +61,6 @@ class Graph:
         degree = np.asarray(both.sum(axis=0)).ravel()
         root = sparse.diags_array(1.0 / np.sqrt(np.maximum(degree, np.finfo(np.float64).tiny)))
         return cls(sparse.csr_array(root @ both @ root))
-
-
-def neighbours(
-    queries: Tensor, rows: Tensor, k: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return places and squared distances of the k nearest rows of each query, (queries, k) each.
-
-    Every distance is computed, a block of queries at a time: for 60,000 rows of 32 numbers that
-    takes half a minute on two cores, and a library for approximate search that compiles itself
-    first takes longer.
-
-    Examples
-    --------
-    >>> rows = torch.tensor([[0.0], [10.0]])
-    >>> neighbours(torch.tensor([[1.0]]), rows, 1)[1].tolist()
-    [[1.0]]
-    """
-    squares = (rows * rows).sum(dim=1)
-    block = max(_BLOCK // max(len(rows), 1), 1)
-    index = np.empty((len(queries), k), dtype=np.int64)
-    distance = np.empty((len(queries), k), dtype=np.float32)
-    for start in range(0, len(queries), block):
-        part = queries[start : start + block]
-        # Less the query's own square, which orders nothing and is added to what is kept.
-        partial = torch.addmm(squares, part, rows.mT, alpha=-2.0)
-        found = partial.topk(k, dim=1, largest=False)
-        whole = found.values + (part * part).sum(dim=1, keepdim=True)
-        index[start : start + block] = found.indices.numpy()
-        distance[start : start + block] = whole.clamp(min=0.0).numpy()
-    return index, distance
 
 
 def spread(graph: Graph, known: Floats, alpha: float) -> Floats:

@@ -22,9 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cuello.data.augment import Augment
+from cuello.data.neighbours import neighbours
 from cuello.errors import InputError
 from cuello.few_label.base import Problem
-from cuello.few_label.graph import neighbours
 from cuello.few_label.students import is_image
 from cuello.kinds import Batch, Players
 

@@ -84,6 +84,7 @@ class Adversarial(Autoencoder):
 
     equation = "loss(x, decode(encode(x))) - weight * log critic(encode(x))"
     paper = "Makhzani et al. 2015, arXiv:1511.05644"
+    normal_prior = True
 
     def __init__(
         self,

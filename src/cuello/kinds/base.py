@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from cuello.errors import InputError, unknown
@@ -43,6 +44,8 @@ class Batch(NamedTuple):
     """(B, ...), scaled."""
     y: Tensor | None = None
     """(B,) class codes, or None."""
+    near: Tensor | None = None
+    """(B, ...), one neighbour of each row, for kinds that want ``neighbours``; else None."""
 
 
 class Diagnosis(NamedTuple):
@@ -107,6 +110,12 @@ class Autoencoder(nn.Module, ABC):
     """Options that may differ between networks trained as one stack: buffers hold them."""
     needs_labels: ClassVar[bool] = False
     """Whether it cannot be trained without classes."""
+    neighbours: int = 0
+    """Among how many nearest rows one is drawn for each row of a batch; 0: none is needed."""
+    normal_prior: ClassVar[bool] = False
+    """Whether codes are made to follow N(0, I), so that draws from it decode to new rows."""
+    restores: ClassVar[bool] = False
+    """Whether it learns to give back whole rows from damaged ones."""
     dense_only: ClassVar[bool] = False
     """Whether it goes with dense layers alone, not with any network."""
 
@@ -150,6 +159,19 @@ class Autoencoder(nn.Module, ABC):
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return each row after encoding and decoding (B, ...)."""
         return self.decode(self.encode(x))
+
+    def prior(self, rows: int, generator: torch.Generator | None = None) -> Tensor | None:
+        """Draw new codes (rows, K), where the kind knows how codes are spread; else None."""
+        if not self.normal_prior:
+            return None
+        return torch.randn(rows, self.latent_dim, generator=generator)
+
+    def nearest_code(self, z: Tensor) -> Tensor:
+        """Return codes that can be, nearest to these (B, K): they themselves, unless some cannot.
+
+        For codes that came from nowhere in the data: drawn, or half-way between two.
+        """
+        return z
 
     def players(self) -> Players:
         """Return who is optimised: one player that owns every parameter, unless a kind has more."""

@@ -59,6 +59,7 @@ class Conditional(Autoencoder):
     equation = "-E_q[log p(x | z, y)] + beta KL(q(z | x) || N(0, I))"
     paper = "Sohn, Lee and Yan 2015, NeurIPS 28"
     needs_labels = True
+    normal_prior = True
     class_counts: Tensor
     """(C,), rows of each class seen while training, plus one."""
 

@@ -38,6 +38,7 @@ class Denoising(Autoencoder):
     equation = "loss(x, decode(encode(noise(x))))"
     paper = "Vincent et al. 2010, JMLR 11, 3371-3408"
     stacked_options = ("noise_level",)
+    restores = True
 
     level: Tensor
 

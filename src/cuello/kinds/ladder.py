@@ -80,6 +80,7 @@ class Ladder(Autoencoder):
 
     equation = "input_weight * loss(x, x') + Σ weight_l * |z_l - z'_l|², z' from noisy z and above"
     paper = "Rasmus et al. 2015, NIPS 28, arXiv:1507.02672"
+    restores = True
     dense_only = True
 
     def __init__(

@@ -64,6 +64,7 @@ class Masked(Autoencoder):
 
     equation = "loss(hidden x, decode(encode(visible x))) + visible_weight * the same on visible x"
     paper = "He et al. 2022, CVPR, 15979-15988"
+    restores = True
 
     def __init__(
         self, parts: Parts, *, share: float = 0.5, patch: int = 0, visible_weight: float = 0.1

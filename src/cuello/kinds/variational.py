@@ -72,6 +72,7 @@ class Variational(Autoencoder):
 
     equation = "-E_q[log p(x | z)] + beta KL(q(z | x) || N(0, I))"
     paper = "Kingma and Welling 2014, arXiv:1312.6114"
+    normal_prior = True
 
     def __init__(
         self,

@@ -129,6 +129,18 @@ class VectorQuantised(Autoencoder):
         """Return which vector each group of each row's code is (B, G), whole numbers below C."""
         return self._nearest(wide(self.encoder(x)))[0]
 
+    def prior(self, rows: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw each group's vector as often as training used it (rows, K).
+
+        Groups are drawn independently of one another, which they are not in codes of real rows.
+        """
+        chosen = self._smoothed().multinomial(rows, replacement=True, generator=generator)
+        return self.codebook.gather(1, self._rows(chosen)).transpose(0, 1).flatten(1)
+
+    def nearest_code(self, z: Tensor) -> Tensor:
+        """Return the vectors of the codebook that are nearest to these parts of codes (B, K)."""
+        return self._nearest(wide(z))[1]
+
     def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
         """Return reconstruction and commitment; in training mode the codebook learns, too."""
         z = wide(self.encoder(batch.x))

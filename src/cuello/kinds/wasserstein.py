@@ -103,6 +103,7 @@ class Wasserstein(Autoencoder):
 
     equation = "loss(x, decode(encode(x))) + weight * MMD²(encode(x), N(0, I))"
     paper = "Tolstikhin et al. 2018, arXiv:1711.01558"
+    normal_prior = True
 
     def __init__(self, parts: Parts, *, weight: float = 0.1, kernel: str = "imq") -> None:
         super().__init__(parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cuello import atomic
 from cuello.anomalies import AnomalyDetector
 from cuello.data import Dataset, load
+from cuello.data.cells import number, with_holes, without_fill
 from cuello.data.sequences import pad
 from cuello.errors import InputError, RunError
 from cuello.estimators import Autoencoder
@@ -22,6 +21,7 @@ from cuello.networks import SEQUENCES
 from cuello.pipeline.anomalies import Found, find, reasons
 from cuello.pipeline.prepare import explain_empty_text
 from cuello.pipeline.results import write_embeddings
+from cuello.pipeline.rows import all_rows, write_csv
 from cuello.pipeline.suggest import Suggestion, suggestions
 from cuello.pipeline.sure import (
     Classified,
@@ -78,8 +78,16 @@ class Run:
         """Names of the classes."""
         return tuple(self.config["data"]["classes"])
 
-    def load(self, spec: str | Path, *, skip_bad: bool = False) -> Dataset:
+    @property
+    def is_of_sequences(self) -> bool:
+        """Whether a row is a sequence, not an image or a table's."""
+        return self.autoencoder.network in SEQUENCES
+
+    def load(self, spec: str | Path, *, skip_bad: bool = False, holes: bool = False) -> Dataset:
         """Read further data the way the run's own data was read.
+
+        With ``holes``, what is missing stays NaN instead of being refused, or filled with the
+        median of its column.
 
         Raises
         ------
@@ -90,10 +98,13 @@ class Run:
         """
         encoding = self.config["data"].get("encoding") or None
         task = "classes" if self.task == "classes" else None  # no other labels are asked for
-        data = load(spec, encoding=encoding, task=task, skip_bad=skip_bad)
-        data = explain_empty_text(data).filled()
+        if holes and encoding is not None:
+            encoding = without_fill(encoding)
+        data = load(spec, encoding=encoding, task=task, skip_bad=skip_bad, holes=holes)
+        data = explain_empty_text(data)
+        data = with_holes(data) if holes else data.filled()
         expected = self.autoencoder.shape_
-        sequences = self.autoencoder.network in SEQUENCES
+        sequences = self.is_of_sequences
         if sequences:
             test = None if data.X_test is None else pad(data.X_test, expected[0])
             data = replace(data, X=pad(data.X, expected[0]), X_test=test)
@@ -115,7 +126,7 @@ class Run:
 
         Both are in the data's own units, in the order of ``data.X`` and then ``data.X_test``.
         """
-        rows = _all_rows(data)
+        rows = all_rows(data)
         back = self.autoencoder.reconstruct(rows)
         folder = RunFolder(out.parent)
         folder.write_arrays(out.name, {"X": back, "error": row_errors(rows, back)})
@@ -146,7 +157,7 @@ class Run:
         RunError
             If the run had no labels.
         """
-        model, rows = self.classifier_or_refuse(), _all_rows(data)
+        model, rows = self.classifier_or_refuse(), all_rows(data)
         if self.task == "classes":
             assert isinstance(model, FewLabelClassifier)
             head, cells, found = self._classes(model, rows, 0.95 if sure is None else sure)
@@ -158,10 +169,10 @@ class Run:
                 head = list(self.properties)
                 cells = [[f"{p:.4f}" for p in row] for row in model.predict_proba(rows)]
             else:
-                head, cells = ["value"], [[_number(value)] for value in model.predict(rows)]
+                head, cells = ["value"], [[number(value)] for value in model.predict(rows)]
         names = data.row_names if data.row_names and len(data.row_names) == len(rows) else None
         lines = [[i, *([names[i]] if names else []), *row] for i, row in enumerate(cells)]
-        _write_csv(out, [["row", *(["name"] if names else []), *head], *lines])
+        write_csv(out, [["row", *(["name"] if names else []), *head], *lines])
         return found
 
     def _classes(
@@ -220,7 +231,7 @@ class Run:
                 f"{self.folder.path} holds no anomaly detector: no row was held out, or an earlier "
                 "version made it; fit again, with --validation above 0."
             )
-        rows = _all_rows(data)
+        rows = all_rows(data)
         found = find(self.detector, rows, method, false_alarms, contamination)
         names = data.row_names if data.row_names and len(data.row_names) == len(rows) else None
         why = reasons(self.detector, rows, data.columns)
@@ -236,7 +247,7 @@ class Run:
             ]
             for i in range(len(rows))
         ]
-        _write_csv(out, [head, *lines])
+        write_csv(out, [head, *lines])
         return found
 
     def suggest(self, data: Dataset, n: int, out: Path, *, seed: int = 0) -> int:
@@ -271,7 +282,7 @@ class Run:
             ]
             for one in found
         ]
-        _write_csv(out, [head, *lines])
+        write_csv(out, [head, *lines])
         return len(found)
 
     def classifier_or_refuse(self) -> FewLabelClassifier | FewLabelRegressor:
@@ -344,7 +355,8 @@ def _fits(data: dict[str, Any], model: FewLabelClassifier | FewLabelRegressor | 
 
 def _check_range(data: Dataset, autoencoder: Autoencoder) -> None:
     """Refuse pixels in 0..1 for a model of 0..255, or the other way round: both look usable."""
-    brightest, scaling = float(data.X.max()), autoencoder.scaling_
+    known = data.X[~np.isnan(data.X)]
+    brightest, scaling = float(known.max(initial=0.0)), autoencoder.scaling_
     trained = float(scaling.invert(np.full((1, 1), scaling.high, dtype=np.float32)).max())
     is_bytes = data.X.dtype == np.uint8
     if (trained > 128 and 0 < brightest <= 1 and not is_bytes) or (
@@ -356,22 +368,5 @@ def _check_range(data: Dataset, autoencoder: Autoencoder) -> None:
         )
 
 
-def _number(value: float) -> str:
-    """Write what float32 holds, 7 digits, without an exponent."""
-    return np.format_float_positional(value, 7, unique=False, fractional=False, trim="-")
-
-
 def _sure(decided: int) -> str:
     return "not sure" if decided == NOT_SURE else "yes"
-
-
-def _write_csv(out: Path, lines: list[list[Any]]) -> None:
-    def fill(temporary: Path) -> None:
-        with temporary.open("w", newline="", encoding="utf-8") as f:
-            csv.writer(f).writerows(lines)
-
-    atomic.write(out, fill)
-
-
-def _all_rows(data: Dataset) -> Array:
-    return data.X if data.X_test is None else np.concatenate([data.X, data.X_test])

@@ -114,12 +114,14 @@ def sprite(images: npt.NDArray[Any], *, max_bytes: int, longest: int = 96) -> Sp
     return None
 
 
-def contact_sheet(pixels: Pixels, *, longest: int) -> tuple[Image.Image, int]:
-    """Draw images on a sheet of about as many rows as columns; return it and its columns."""
+def contact_sheet(
+    pixels: Pixels, *, longest: int, columns: int | None = None
+) -> tuple[Image.Image, int]:
+    """Draw images on a sheet, of about as many rows as columns; return it and its columns."""
     count, height, width = pixels.shape[:3]
     scale = min(1.0, longest / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    columns = math.ceil(math.sqrt(count))
+    columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     mode = "RGB" if pixels.ndim == 4 else "L"
     sheet = Image.new(mode, (columns * size[0], rows * size[1]))

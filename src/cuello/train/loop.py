@@ -166,9 +166,10 @@ def _run_epoch(
     for step, (start, stop) in enumerate(bounds):
         model.progress = (first_step + step) / all_steps
         rate = highest * how.rate_factor(model.progress)
-        batch = rows.take(order[start:stop])
+        batch = rows.take(order[start:stop], model.progress)
         if augment is not None:
-            batch = batch._replace(x=augment(batch.x))
+            near = None if batch.near is None else augment(batch.near)
+            batch = batch._replace(x=augment(batch.x), near=near)
         pending.append(train_step(state, batch, players, rate, how, placement))
         if len(pending) == _SYNC_EVERY or stop == len(rows):
             done = first_step + step + 1

@@ -73,6 +73,8 @@ def can_stack(models: Sequence[nn.Module], hows: Sequence[Training]) -> str:
     different = {k for other in hows[1:] for k, v in _common(other).items() if v != common[k]}
     if different:
         return f"the trainings differ in {', '.join(sorted(different))}"
+    if getattr(first, "neighbours", 0):
+        return "each draws neighbours of its rows"
     if how.patience is not None:
         return "patience stops each network at its own time"
     players = cast("Trainable", first).players()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from cuello.data.neighbours import Nearby
 from cuello.kinds.base import Batch
 
 __all__ = ["Rows", "batch_bounds"]
+
+_FAR = 3  # steps from neighbour to neighbour, at first
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Rows:
         many that have none.
     draw : int
         How many of them, at random and each at most once; all if there are fewer.
+    nearby : Nearby or None
+        With every row comes one of its neighbours, drawn anew each time.
 
     Examples
     --------
@@ -43,6 +48,7 @@ class Rows:
     y: Tensor | None = None
     labelled: Rows | None = None
     draw: int = 0
+    nearby: Nearby | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -51,12 +57,38 @@ class Rows:
         """Return the same rows on a device."""
         y = None if self.y is None else self.y.to(device)
         labelled = None if self.labelled is None else self.labelled.to(device)
-        return Rows(self.x.to(device), y, labelled, self.draw)
+        nearby = None if self.nearby is None else self.nearby.to(device)
+        return Rows(self.x.to(device), y, labelled, self.draw, nearby)
 
-    def take(self, index: Tensor | slice) -> Batch:
-        """Return the rows at these positions, and labelled ones if some come with every batch."""
+    def with_neighbours(self, k: int) -> Rows:
+        """Return the same rows, each to come with one of its k nearest; with 0, as they are.
+
+        Examples
+        --------
+        >>> rows = Rows(torch.tensor([[0.0], [1.0], [5.0], [6.0]])).with_neighbours(1)
+        >>> rows.take(torch.tensor([0, 3])).near
+        tensor([[1.],
+                [5.]])
+        """
+        if k == 0:
+            return self
+        # The end of a short sequence is NaN, which is far from nothing.
+        nearby = Nearby.of(self.x.flatten(1).nan_to_num(), k)
+        return replace(self, nearby=nearby)
+
+    def take(self, index: Tensor | slice, progress: float = 1.0) -> Batch:
+        """Return the rows at these positions, and what comes with every batch.
+
+        Neighbours are those of neighbours of neighbours in the first half of a training, of which
+        ``progress`` is how much is done: what belongs together finds together first.
+        """
         if self.labelled is not None:
             return _together(Rows(self.x, self.y).take(index), self.labelled._draw(self.draw))
+        if self.nearby is not None:
+            rows = torch.arange(len(self), device=self.x.device)[index]
+            steps = _FAR if progress < 0.5 else 1
+            near = self.x.index_select(0, self.nearby.draw(rows, steps))
+            return Rows(self.x, self.y).take(index)._replace(near=near)
         if isinstance(index, slice):
             return Batch(self.x[index], None if self.y is None else self.y[index])
         # Copies whole rows; the general `x[index]` goes element by element.

@@ -134,7 +134,7 @@ class Stack:
             if self.augment is None:
                 return batch
             index = torch.arange(len(self.rows)).expand(count, -1)
-        x, y = self.rows.take(index.reshape(-1))
+        x, y, _ = self.rows.take(index.reshape(-1))
         if self.augment is not None:
             x = self.augment(x)
         x = x.view(*index.shape, *x.shape[1:])

@@ -33,12 +33,12 @@ KEYS = {
 _SHAPES = "(n, features), (n, height, width) or (n, channels, height, width)"
 
 
-def as_examples(X: Array, where: str) -> tuple[Array, tuple[str, ...]]:
+def as_examples(X: Array, where: str, *, holes: bool = False) -> tuple[Array, tuple[str, ...]]:
     """Check an array of examples and bring it to the stored form.
 
     uint8 stays uint8 (0..255), everything else becomes float32. Channels that come last,
     (n, height, width, 1|3|4), are moved to the front. In (n, time, features), NaN after the end of
-    a row marks a short sequence.
+    a row marks a short sequence. With ``holes``, NaN is an element that is missing, anywhere.
 
     Returns
     -------
@@ -61,7 +61,9 @@ def as_examples(X: Array, where: str) -> tuple[Array, tuple[str, ...]]:
     if X.ndim == 4 and X.shape[1] > 4 and X.shape[3] in (1, 3, 4):
         notes = (f"{where}: channels were last, {X.shape[1:]}, and were moved to the front",)
         X = np.moveaxis(X, 3, 1)
-    if X.ndim == 3 and X.dtype.kind == "f":
+    if holes:
+        check_finite(X, where, allow_nan=True)
+    elif X.ndim == 3 and X.dtype.kind == "f":
         notes = _check_sequences(X, where)
     else:
         check_finite(X, where)
@@ -75,12 +77,13 @@ def labelled(
     task: str | None,
     notes: tuple[str, ...] = (),
     name: str = "",
+    holes: bool = False,
 ) -> Dataset:
     """Put examples and labels (keys X, y, X_test, y_test; only X is needed) together."""
-    X, notes_X = as_examples(parts["X"], f"{path}")
+    X, notes_X = as_examples(parts["X"], f"{path}", holes=holes)
     X_test = None
     if "X_test" in parts:
-        X_test, _ = as_examples(parts["X_test"], f"{path}: X_test")
+        X_test, _ = as_examples(parts["X_test"], f"{path}: X_test", holes=holes)
         _check_same(X, X_test, path)
     elif "y_test" in parts:
         raise DataError(f"{path} has test labels (y_test) but no test examples (X_test); add them.")
@@ -126,7 +129,7 @@ def _read_npy(path: Path, options: Options) -> Dataset:
         native = X.dtype in (np.dtype(np.float32), np.dtype(np.uint8))
         if X.nbytes <= KEEP_ON_DISK or not native:
             X = np.array(X)
-        return labelled({"X": X}, path, task=options.task)
+        return labelled({"X": X}, path, task=options.task, holes=options.holes)
 
 
 def _read_npz(path: Path, options: Options) -> Dataset:
@@ -149,7 +152,7 @@ def _read_npz(path: Path, options: Options) -> Dataset:
             parts = {key: archive[name] for key, name in taken.items()}
         other = sorted(set(found) - set(taken.values()))
         notes = (f"{path}: ignored the arrays {listed(map(repr, other))}",) if other else ()
-        return labelled(parts, path, task=options.task, notes=notes)
+        return labelled(parts, path, task=options.task, notes=notes, holes=options.holes)
 
 
 def _check(X: Array, where: str) -> None:

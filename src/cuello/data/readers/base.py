@@ -39,6 +39,8 @@ class Options:
         How labels are read, one of :data:`cuello.data.dataset.TASKS`; None: not at all.
     skip_bad : bool
         Leave out images and rows that cannot be read instead of refusing.
+    holes : bool
+        Let arrays hold NaN anywhere, for elements that are missing.
     encoding : mapping
         ``Dataset.encoding`` of an earlier reading, to be followed; empty: decide anew.
     """
@@ -47,6 +49,7 @@ class Options:
     label_column: str | None = None
     task: str | None = "auto"
     skip_bad: bool = False
+    holes: bool = False
     encoding: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -14,13 +14,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from cuello.data.neighbours import neighbours
 from cuello.errors import InputError
 from cuello.estimators import Autoencoder
-from cuello.estimators.autoencoder import in_batches
 from cuello.estimators.baselines import fit_pca
+from cuello.estimators.batches import in_batches
 from cuello.few_label.base import Mode, Problem, Solution, register
 from cuello.few_label.choosing import choose, scores_of
-from cuello.few_label.graph import Graph, neighbours, spread
+from cuello.few_label.graph import Graph, spread
 
 __all__ = ["Guess", "NeighbourVote", "Spread"]
 

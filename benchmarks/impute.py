@@ -1,0 +1,115 @@
+"""Missing elements filled: autoencoders beside column means and nearest neighbours.
+
+A table of 569 rows of 30 measurements (breast cancer, bundled with scikit-learn), a fifth of whose
+cells are missing at random in a third of the rows; and 1,000 MNIST test images half of whose pixels
+are, from 10,000 whole training images. Every way sees the same whole training rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.datasets import load_breast_cancer
+from sklearn.impute import KNNImputer
+from sklearn.preprocessing import StandardScaler
+
+import cuello
+from benchmarks.timing import Bar, Result, Settings
+from cuello.labs._fit import fit
+from cuello.labs._images import images
+from cuello.metrics import mean_sd
+
+__all__ = ["MODELS", "run"]
+
+Array = npt.NDArray[Any]
+
+SEEDS = 3
+_MISSING = {"table": 0.2, "mnist": 0.5}
+_HIDING = {"noise": "masking", "noise_share": 1.0}
+MODELS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "table": {
+        "denoising": {"kind_options": _HIDING | {"noise_level": 0.2}, "latent_dim": 16},
+        "plain": {"kind": "plain", "latent_dim": 8},
+        "variational": {"kind": "variational", "latent_dim": 8},
+    },
+    "mnist": {
+        "denoising": {
+            "kind_options": _HIDING | {"noise_level": 0.5},
+            "hidden": (1024,),
+            "latent_dim": 256,
+        },
+        "denoising, all defaults": {},
+        "variational": {"kind": "variational", "latent_dim": 32},
+    },
+}
+
+
+def run(settings: Settings) -> Result:
+    """Measure: some minutes on one thread."""
+    torch.set_num_threads(1)
+    measured: dict[tuple[str, str], list[float]] = {}
+    sets = ["table"]
+    try:
+        cuello.load("mnist", offline=True)
+        sets.append("mnist")
+    except cuello.DataError:
+        pass
+    for seed in range(1 if settings.quick else SEEDS):
+        for name in sets:
+            for way, error in _measure(name, seed, settings.quick):
+                measured.setdefault((name, way), []).append(error)
+    rows, bars = [], []
+    for (name, way), errors in measured.items():
+        mean, sd = mean_sd(np.array(errors))
+        rows.append((name, way, f"{mean:.4f} ± {sd:.4f}"))
+    for name in sets:
+        ours = min(float(np.mean(measured[name, way])) for way in MODELS[name])
+        theirs = float(np.mean(measured[name, "5 nearest rows"]))
+        what = f"error of the best autoencoder over that of nearest rows, {name}"
+        bars.append(Bar(what=what, value=ours / theirs, owed="below 1", met=ours < theirs))
+    return Result(
+        name="impute",
+        columns=("rows", "way", "root mean squared error of missing elements"),
+        rows=rows,
+        bars=bars,
+        notes=[
+            f"{SEEDS} seeds of weights and of what is missing; a table's columns have deviation 1, "
+            "pixels are in 0..1"
+        ],
+    )
+
+
+def _measure(name: str, seed: int, quick: bool) -> Iterator[tuple[str, float]]:
+    train, truth = _rows(name, seed, quick)
+    missing = np.random.default_rng(seed).random(truth.shape) < _MISSING[name]
+    holed = np.where(missing, np.nan, truth).astype(np.float32)
+    for way, fill in _ways(name, train, seed, quick).items():
+        error = (fill(holed) - truth)[missing]
+        yield way, float(np.sqrt(np.mean(np.square(error, dtype=np.float64))))
+
+
+def _rows(name: str, seed: int, quick: bool) -> tuple[Array, Array]:
+    if name == "mnist":
+        data = images("mnist", 500 if quick else 10_000, 100 if quick else 1000)
+        return data.X, data.X_test
+    X = np.random.default_rng(seed).permutation(load_breast_cancer().data)
+    cut = 2 * len(X) // 3
+    scaler = StandardScaler().fit(X[:cut])
+    return tuple(scaler.transform(part).astype(np.float32) for part in (X[:cut], X[cut:]))
+
+
+def _ways(name: str, train: Array, seed: int, quick: bool) -> dict[str, Callable[[Array], Array]]:
+    flat = train.reshape(len(train), -1)
+    nearest = KNNImputer(n_neighbors=5).fit(flat)
+    ways: dict[str, Callable[[Array], Array]] = {
+        "column means": lambda X: np.where(np.isnan(X), train.mean(axis=0), X),
+        "5 nearest rows": lambda X: nearest.transform(X.reshape(len(X), -1)).reshape(X.shape),
+    }
+    for way, options in MODELS[name].items():
+        own = dict(options) | ({"epochs": 1} if quick else {})
+        ways[way] = fit(cuello.Autoencoder(**own, random_state=seed), train).impute
+    return ways

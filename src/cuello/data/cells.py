@@ -1,0 +1,88 @@
+"""Numbers of a table back into its cells: the inverse of how a table was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cuello.data.dataset import Dataset
+
+__all__ = ["as_cells", "number", "with_holes", "without_fill"]
+
+Array = npt.NDArray[Any]
+
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def as_cells(X: Array, encoding: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return the names of the columns, and the cells of every row.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, features)
+        As read, or as a model gives them: of the columns of a category the largest tells which.
+    encoding : mapping
+        ``Dataset.encoding`` of the table; empty for an array, whose columns are ``0``, ``1``, ...
+
+    Examples
+    --------
+    >>> columns = [{"name": "size", "kind": "number", "categories": []},
+    ...            {"name": "hue", "kind": "category", "categories": ["blue", "red"]}]
+    >>> as_cells(np.array([[1.5, 0.2, 0.7]]), {"columns": columns})
+    (['size', 'hue'], [['1.5', 'red']])
+    """
+    if not encoding.get("columns"):
+        return [str(k) for k in range(X.shape[1])], [[number(v) for v in row] for row in X]
+    names, cells = [], []
+    for column, place in _places(encoding):
+        names.append(str(column["name"]))
+        cells.append(_cells(X[:, place], column))
+    return names, [list(row) for row in zip(*cells, strict=True)]
+
+
+def without_fill(encoding: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an encoding by which empty cells of numbers and dates are read as NaN."""
+    columns = [dict(column) | {"fill": None} for column in encoding.get("columns", ())]
+    return dict(encoding) | ({"columns": columns} if columns else {})
+
+
+def with_holes(data: Dataset) -> Dataset:
+    """Return a table with NaN in all columns of a category whose cell was empty: all were 0."""
+    X = np.array(data.X)
+    for column, place in _places(data.encoding):
+        if column["kind"] == "category":
+            empty = (data.X[:, place] == 0.0).all(axis=1)
+            X[empty, place] = np.nan
+    return replace(data, X=X)
+
+
+def number(value: float) -> str:
+    """Write what float32 holds, 7 digits, without an exponent."""
+    return np.format_float_positional(value, 7, unique=False, fractional=False, trim="-")
+
+
+def _places(encoding: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], slice]]:
+    """Yield the description of each column, and which features it became."""
+    start = 0
+    for column in encoding.get("columns", ()):
+        width = len(column["categories"]) if column["kind"] == "category" else 1
+        yield column, slice(start, start + width)
+        start += width
+
+
+def _cells(block: Array, column: Mapping[str, Any]) -> list[str]:
+    if column["kind"] == "category":
+        return [column["categories"][k] for k in block.argmax(axis=1)]
+    if column["kind"] == "date":
+        # Filled ones fall at any time of a day; a column of whole days stays one.
+        seconds = 86_400.0 * np.asarray(block[:, 0], dtype=np.float64)
+        whole = np.mean(seconds % 86_400.0 == 0.0) > 0.5
+        step = 86_400 if whole else 1
+        days = [_START + timedelta(seconds=step * round(float(s) / step)) for s in seconds]
+        return [day.strftime("%Y-%m-%d" if whole else "%Y-%m-%dT%H:%M:%S") for day in days]
+    return [number(value) for value in block[:, 0]]

@@ -1,0 +1,30 @@
+"""All rows of a data set, and lines of a file."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cuello import atomic
+from cuello.data import Dataset
+
+__all__ = ["all_rows", "write_csv"]
+
+
+def all_rows(data: Dataset) -> npt.NDArray[Any]:
+    """Return the rows of ``data.X``, then those of the official test part, if there is one."""
+    return data.X if data.X_test is None else np.concatenate([data.X, data.X_test])
+
+
+def write_csv(out: Path, lines: list[list[Any]]) -> None:
+    """Write lines of cells, whole or not at all."""
+
+    def fill(temporary: Path) -> None:
+        with temporary.open("w", newline="", encoding="utf-8") as f:
+            csv.writer(f).writerows(lines)
+
+    atomic.write(out, fill)

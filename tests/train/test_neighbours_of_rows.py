@@ -1,0 +1,54 @@
+"""Rows that come with one of their neighbours: whose, and how far away."""
+
+from __future__ import annotations
+
+import torch
+
+from cuello.train import Rows
+
+# Pairs in a line: 0-1, 10-11, ...; each row's nearest is its partner.
+PAIRS = torch.tensor([[10.0 * pair + one] for pair in range(6) for one in (0.0, 1.0)])
+
+
+def test_every_row_comes_with_its_nearest():
+    rows = Rows(PAIRS).with_neighbours(1)
+    for index in (torch.tensor([4, 0, 11]), slice(2, 7)):
+        batch = rows.take(index)
+        assert torch.equal(batch.x, PAIRS[index])
+        assert torch.equal((batch.near - batch.x).abs(), torch.ones_like(batch.x))
+
+
+def test_none_are_wanted_none_come():
+    rows = Rows(PAIRS)
+    assert rows.with_neighbours(0) is rows
+    assert rows.take(slice(0, 3)).near is None
+
+
+def test_at_first_they_are_three_steps_away():
+    line = torch.arange(40.0)[:, None]
+    rows = Rows(line).with_neighbours(2)  # the next on either side
+    index = torch.arange(10, 30)
+    torch.manual_seed(0)
+    apart = {
+        progress: {
+            int(distance)
+            for _ in range(50)
+            for distance in (rows.take(index, progress).near - line[index]).abs().flatten()
+        }
+        for progress in (0.0, 0.49, 0.5, 1.0)
+    }
+    assert apart[0.0] == apart[0.49] == {1, 3}
+    assert apart[0.5] == apart[1.0] == {1}
+
+
+def test_ends_of_short_sequences_do_not_count():
+    x = torch.full((4, 3, 1), torch.nan)
+    x[:, 0, 0] = torch.tensor([0.0, 1.0, 8.0, 9.0])
+    near = Rows(x).with_neighbours(1).take(slice(0, 4)).near
+    assert near[:, 0, 0].tolist() == [1.0, 0.0, 9.0, 8.0]
+
+
+def test_other_devices_hold_the_same():
+    rows = Rows(PAIRS).with_neighbours(1).to(torch.device("cpu"))
+    assert rows.nearby is not None
+    assert len(rows.take(slice(0, 3)).near) == 3
