@@ -18,9 +18,9 @@ import numpy.typing as npt
 import torch
 from sklearn.covariance import LedoitWolf
 
+from cuello.data.neighbours import neighbours
 from cuello.estimators import Autoencoder
 from cuello.estimators.likelihood import has_likelihood
-from cuello.server.session import neighbours
 
 __all__ = ["OF_ROWS", "SCORES", "Score", "Seen"]
 
