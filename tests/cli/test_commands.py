@@ -101,7 +101,21 @@ def test_no_two_options_share_a_name():
 
 
 @pytest.mark.parametrize(
-    "command", ["fit", "kinds", "embed", "reconstruct", "classify", "suggest", "report", "info"]
+    "command",
+    [
+        "fit",
+        "kinds",
+        "embed",
+        "reconstruct",
+        "classify",
+        "suggest",
+        "report",
+        "info",
+        "denoise",
+        "sample",
+        "interpolate",
+        "impute",
+    ],
 )
 def test_every_command_has_help(cuello, command):
     assert cuello(command, "--help").out.count(command)

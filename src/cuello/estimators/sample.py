@@ -98,8 +98,8 @@ def draw_codes(
         return drawn.numpy()
     if codes is None:
         raise InputError(
-            "X=None: a model from a run folder keeps no codes of its rows; give X, rows to whose "
-            "codes the mixture is fitted."
+            "X=None: a model that was not trained here (one from a run folder, for example) keeps "
+            "no codes of its rows; give X, rows to whose codes the mixture is fitted."
         )
     mixture = fit_mixture(codes, seed)
     mixture.set_params(random_state=rng)
