@@ -27,6 +27,7 @@ ROOMS = [
     "pipeline",
     "study",
     "labs",
+    "web",
     "cli",
     "__main__",
 ]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli import apply, fit, kinds, lab, look, study, suggest
+from cuello.cli import apply, fit, kinds, lab, look, page, study, suggest
 from cuello.cli.console import complain, out
 
 __all__ = ["app", "run"]
@@ -48,6 +48,7 @@ fit.add_to(app)
 apply.add_to(app)
 suggest.add_to(app)
 look.add_to(app)
+page.add_to(app)
 kinds.add_to(app)
 study.add_to(app)
 lab.add_to(app)

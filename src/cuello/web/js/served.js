@@ -1,0 +1,3 @@
+// What is more where `cuello app` serves this page: nothing yet.
+
+async function setUpServed() {}
