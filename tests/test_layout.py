@@ -25,6 +25,7 @@ ROOMS = [
     "store",
     "report",
     "pipeline",
+    "export",
     "study",
     "labs",
     "web",

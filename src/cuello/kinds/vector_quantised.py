@@ -170,7 +170,8 @@ class VectorQuantised(Autoencoder):
 
     def _cut(self, z: Tensor) -> Tensor:
         """Cut codes (B, K) into groups (G, B, W)."""
-        return z.reshape(len(z), self.groups, -1).transpose(0, 1)
+        # Not len(z): an exported network takes any number of rows.
+        return z.reshape(z.shape[0], self.groups, -1).transpose(0, 1)
 
     @torch.no_grad()
     def _nearest(self, z: Tensor) -> tuple[Tensor, Tensor]:

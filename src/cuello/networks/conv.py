@@ -62,7 +62,8 @@ class UnflattenPixels(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, H, W)."""
-        return x.view(len(x), *self.shape).permute(0, 3, 1, 2)
+        # Not len(x): an exported network takes any number of rows.
+        return x.view(x.shape[0], *self.shape).permute(0, 3, 1, 2)
 
 
 class ToRow(nn.Module):

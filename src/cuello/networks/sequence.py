@@ -159,10 +159,11 @@ class Writer(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return (B, T, F), all steps of every row."""
+        batch = z.shape[0]  # not len(z): an exported network takes any number of rows
         held = self.from_code(z)[:, None].expand(-1, self.steps, -1)
         time = torch.arange(1, self.steps + 1, device=z.device, dtype=held.dtype) / self.steps
-        states = torch.cat([held, time[None, :, None].expand(len(z), -1, -1)], 2)
-        lengths = torch.full((len(z),), self.steps, device=z.device)
+        states = torch.cat([held, time[None, :, None].expand(batch, -1, -1)], 2)
+        lengths = torch.full((batch,), self.steps, device=z.device)
         for layer in self.layers:
             states = self.dropout(layer(states, lengths)[0])
         rows: Tensor = self.to_row(states)

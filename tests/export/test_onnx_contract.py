@@ -1,0 +1,221 @@
+"""What ONNX files must do for every registered kind, network and mode: just what PyTorch does."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+
+import cuello
+from cuello import Autoencoder, FewLabelClassifier, FewLabelRegressor, InputError, RunError
+from cuello.export import onnx_models
+from cuello.export.convert import convert, export_models, parts_of
+from cuello.few_label import MODES
+from cuello.few_label.modes.spread import NeighbourVote, Space
+from cuello.kinds import KINDS
+from cuello.networks import NETWORKS
+from cuello.pipeline import Run
+from cuello.store import RunFolder
+
+pytestmark = pytest.mark.filterwarnings("ignore::cuello.CuelloWarning")
+
+QUICK = {
+    "auto": {"steps": 60},
+    "consistency": {"steps": 60},
+    "ladder": {"epochs": 80, "hidden": [32, 16]},
+}
+"""Own options that make a mode fast; one that is not listed takes its defaults."""
+COMMON = {
+    # Every runtime has these since opset 13; nothing of PyTorch's own may be among them.
+    *("Abs", "Add", "And", "ArgMin", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape"),
+    *("Conv", "ConvTranspose", "Div", "Elu", "Equal", "Erf", "Exp", "Expand", "Gather"),
+    *("GatherElements", "GatherND", "Gemm", "Greater", "GreaterOrEqual", "GRU", "Identity"),
+    *("IsInf", "IsNaN", "LeakyRelu", "Less", "Log", "LSTM", "MatMul", "Max", "Mul", "Neg"),
+    *("Not", "Pad", "Range", "Reciprocal", "ReduceSum", "Relu", "Reshape", "Shape", "Sigmoid"),
+    *("Slice", "Softmax", "Softplus", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile"),
+    *("TopK", "Transpose", "Unsqueeze", "Where"),
+}
+
+
+def rows_for(network, rows=96, seed=0):
+    """Rows in units of their own: a table, bytes, or sequences of which a third end early."""
+    rng = np.random.default_rng(seed)
+    if network == "conv":
+        return rng.integers(0, 256, (rows, 2, 9, 7)).astype(np.float32)
+    if network == "sequence":
+        X = 100.0 + 7.0 * rng.normal(size=(rows, 6, 2)).astype(np.float32)
+        X[::3, 4:] = np.nan
+        return X
+    return (rng.normal(size=(rows, 12)) * np.arange(1, 13) * 10 + 1000).astype(np.float32)
+
+
+@functools.cache
+def trained(kind, network):
+    X = rows_for(network)
+    y = np.arange(len(X)) % 3 if KINDS[kind].needs_labels else None
+    hidden = (8,) if network == "sequence" else (8, 6)
+    model = Autoencoder(kind, network=network, hidden=hidden, latent_dim=3, epochs=2)
+    return model.fit(X, y)
+
+
+def run_of(autoencoder, classifier=None, classes=("a", "b", "c")):
+    config = {"data": {"classes": list(classes)}}
+    return Run(RunFolder(Path(tempfile.mkdtemp())), config, autoencoder, classifier)
+
+
+def compute(content, rows):
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    (given,), (found,) = session.get_inputs(), session.get_outputs()
+    assert given.shape[0] == found.shape[0] == "batch"
+    return session.run([found.name], {given.name: rows})[0]
+
+
+def assert_near(found, expected, span):
+    assert found.dtype == np.float32
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found / span, expected / span, rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", sorted(NETWORKS))
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_on_every_network(kind, network):
+    if KINDS[kind].dense_only and network != "dense":
+        pytest.skip("this kind goes with dense layers alone")
+    model, X = trained(kind, network), rows_for(network)
+    found = export_models(run_of(model), X)
+    assert set(found) == {"encoder", "decoder"}
+    assert {one.rows for one in found.values()} == {len(X)}
+    assert all(one.difference < 1e-5 for one in found.values())
+    encoder, decoder = found["encoder"].content, found["decoder"].content
+    other = rows_for(network, rows=7, seed=1)  # no row that it was compared on
+    codes = model.transform(other)
+    for rows in (1, 2, 7):
+        assert_near(compute(encoder, other[:rows]), codes[:rows], np.abs(codes).max())
+        back = model.inverse_transform(codes[:rows])
+        assert_near(compute(decoder, codes[:rows]), back, np.ptp(back))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", sorted(NETWORKS))
+def test_files_hold_common_operators_and_nothing_of_this_machine(network):
+    kind = "vector-quantised"  # it looks up the nearest vectors, which others do not
+    for content in onnx_models(run_of(trained(kind, network))).values():
+        model = onnx.load_from_string(content)
+        onnx.checker.check_model(model, full_check=True)
+        assert {node.op_type for node in model.graph.node} <= COMMON
+        assert [(o.domain, o.version <= 18) for o in model.opset_import] == [("", True)]
+        for place in (Path(cuello.__file__).parent, Path(onnx.__file__).parent.parent):
+            assert str(place).encode() not in content
+        assert b".py" not in content
+
+
+def clouds(classes=3, n=150, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(n) % classes)
+    X = 5.0 * rng.normal(size=(classes, 8))[y] + rng.normal(size=(n, 8))
+    known = np.full(n, -1)
+    for c in range(classes):
+        rows = np.flatnonzero(y == c)[:6]
+        known[rows] = c
+    return X.astype(np.float32), y, known
+
+
+SMALL = Autoencoder(kind="plain", hidden=(12,), latent_dim=4, epochs=8, batch_size=32)
+
+
+@functools.cache
+def small():
+    return clone(SMALL).fit(clouds()[0])
+
+
+def classifier(mode, **options):
+    options = {"mode_options": QUICK.get(mode), "learning_rates": (0.01,), "epochs": 20} | options
+    return FewLabelClassifier(FrozenEstimator(small()), mode=mode, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_every_mode_of_few_labels(mode, classes):
+    X, _, known = clouds(classes)
+    model = classifier(mode).fit(X, known)
+    model.temperature_ = 1.7  # where it is 1, leaving it out would not be seen
+    run = run_of(small(), model)
+    found = convert(run, "classifier", parts_of(run, X[:100])["classifier"])
+    other = clouds(classes, seed=1)[0][:9]
+    for rows in (1, 9):
+        expected = model.predict_proba(other[:rows])
+        assert_near(compute(found.content, other[:rows]), expected, 1.0)
+    meta = {p.key: p.value for p in onnx.load_from_string(found.content).metadata_props}
+    assert meta["classes"] == '["a", "b", "c"]'
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["components", "codes"])
+def test_a_vote_by_either_measure_of_nearness(by):
+    X, _, known = clouds()
+    model = classifier("spread").fit(X, known)
+    space = model.module_.space
+    if (len(space.components) > 0) != (by == "components"):
+        problem = model.problem(X, known, known >= 0, seed=0)
+        other = Space.both(problem)[by == "components"]
+        shares = model.module_.shares
+        model.module_ = NeighbourVote(problem, other, other(problem.x), shares)
+    run = run_of(small(), model)
+    found = convert(run, "classifier", parts_of(run, X)["classifier"])
+    assert_near(compute(found.content, X[:20]), model.predict_proba(X[:20]), 1.0)
+
+
+def test_numbers_and_properties():
+    X, y, known = clouds()
+    told = np.where(known >= 0, 1000.0 + 50.0 * y, np.nan)
+    options = {"mode": "slow", "learning_rates": (0.01,), "epochs": 5}
+    number = FewLabelRegressor(FrozenEstimator(small()), **options).fit(X, told)
+    found = export_models(run_of(small(), number), X)
+    assert set(found) == {"encoder", "decoder", "regressor"}
+    expected = number.predict(X[:5]).astype(np.float32)
+    assert_near(compute(found["regressor"].content, X[:5]), expected, 1000.0)
+    several = np.where(known[:, None] >= 0, np.stack([y == 0, y > 0, y == 1], 1), np.nan)
+    model = FewLabelClassifier(FrozenEstimator(small()), task="several", **options).fit(X, several)
+    run = run_of(small(), model)
+    found = convert(run, "classifier", parts_of(run, X)["classifier"])
+    assert_near(compute(found.content, X[:5]), model.predict_proba(X[:5]), 1.0)
+
+
+def test_one_that_differs_is_refused(monkeypatch):
+    from cuello.export import modules
+
+    forward = modules.Encoder.forward
+
+    def off(self, rows):
+        return forward(self, rows) * 1.0005
+
+    monkeypatch.setattr(modules.Encoder, "forward", off)
+    with pytest.raises(RunError, match=r"the encoder as ONNX differs from PyTorch by [34]\.\de-04"):
+        onnx_models(run_of(small()))
+
+
+def test_a_layer_that_cannot_be_written_is_named(monkeypatch):
+    from cuello.export import modules
+
+    def by_value(self, rows):
+        return rows if float(rows.sum()) > 0 else -rows
+
+    monkeypatch.setattr(modules.Decoder, "forward", by_value)
+    with pytest.raises(RunError, match="the decoder cannot be expressed in ONNX"):
+        onnx_models(run_of(small()))
+
+
+@pytest.mark.parametrize("missing", ["onnx", "onnxscript", "onnxruntime"])
+def test_what_is_not_installed_is_named(monkeypatch, missing):
+    monkeypatch.setitem(__import__("sys").modules, missing, None)
+    with pytest.raises(InputError, match=rf"need {missing}.*pip install \"cuello\[onnx\]\""):
+        onnx_models(run_of(small()))
