@@ -93,8 +93,16 @@ def _records(runs: list[Run], packs: Packs) -> list[dict[str, Any]]:
             record["notes"] += stored.notes if stored else ["Not one row fits into this page."]
         records.append(record)
     if len(records) == 2:
+        for record, title in zip(records, _titles(*runs), strict=True):
+            record["title"] = title
         records[1]["same_rows"] = _same_rows(*runs) and records[0]["n"] == records[1]["n"]
     return records
+
+
+def _titles(one: Run, two: Run) -> list[str]:
+    """Return what to call two runs: their folders, as both may be of one kind on one data set."""
+    names = [run.folder.path.resolve().name for run in (one, two)]
+    return [str(run.folder.path) for run in (one, two)] if names[0] == names[1] else names
 
 
 def _same_rows(one: Run, two: Run) -> bool:

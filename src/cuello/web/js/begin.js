@@ -31,7 +31,7 @@ function setUpMaps() {
     map.draw();
     let waiting = 0;
     map.chart.on("plotly_relayout", (change) => {
-      if (Object.keys(change).every((key) => key === "images")) return;
+      if (!Object.keys(change).some((key) => /range/.test(key))) return; // the grid itself
       clearTimeout(waiting);
       waiting = setTimeout(() => redrawGrid(map), 80);
     });
@@ -70,7 +70,8 @@ async function begin() {
   setUpLabels();
   await setUpServed();
   if (app.runs[0].n) await look({ row: 0, place: 0 });
-  $("state").textContent = [several(app.runs[0].n, "row"), several(app.runs[0].latents, "latent"), app.runs[0].decode ? "the model runs in this browser" : "no model in this page"].join(", ") + ".";
+  const latents = app.runs.map((run) => (app.runs.length > 1 ? `${run.title} ` : "") + several(run.latents, "latent"));
+  $("state").textContent = `${several(app.runs[0].n, "row")}, ${latents.join(", ")}; ${app.runs[0].decode ? "the model runs in this browser" : "no model in this page"}.`;
   document.documentElement.dataset.models = "yes";
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   let width = innerWidth, waiting = 0;

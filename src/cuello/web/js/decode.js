@@ -15,8 +15,8 @@ function setUpDecoding() {
     sliders.forEach(({ input, output }, k) => { input.value = app.code[k]; output.textContent = figure(app.code[k]); });
   });
   $("decode-how").textContent = run.decode
-    ? `Click anywhere on the map to decode that place${run.latents > 2 ? ": a point of the plane of the two largest components, all others at their mean; the sliders leave the plane" : ""}.`
-    : "Nothing can be decoded here; what is not in this page is said below.";
+    ? `Click anywhere on the map to decode that place${run.latents > 2 ? ": the plane of the first two principal components, all others at their mean. The sliders leave that plane" : ""}.`
+    : "Nothing can be decoded here; the end of this page says why.";
   if (!run.decode) { $("walk").hidden = $("latents").hidden = $("grid-label").hidden = true; return; }
   setUpWalk(run);
   $("grid-label").hidden = !run.image;
@@ -72,10 +72,12 @@ async function redrawGrid(map) {
   for (let r = 0; r < down; r++) for (let c = 0; c < across; c++) {
     codes.push(...run.codeAt(x[0] + ((c + 0.5) * (x[1] - x[0])) / across, y[1] - ((r + 0.5) * (y[1] - y[0])) / down));
   }
-  const rows = await run.decode(codes, across * down), sheet = make("canvas", { width: across * width, height: down * height });
-  const context = sheet.getContext("2d"), one = make("canvas");
-  for (let k = 0; k < across * down; k++) {
-    context.drawImage(paint(one, run.bytes(rows.slice(k * run.size, (k + 1) * run.size)), run.shape), (k % across) * width, Math.floor(k / across) * height);
+  const rows = await run.decode(codes, across * down), side = Math.max(1, Math.round(cell * 1.5)), high = Math.round((side * height) / width);
+  const sheet = make("canvas", { width: across * side, height: down * high }), context = sheet.getContext("2d"), one = make("canvas");
+  context.imageSmoothingEnabled = Math.max(height, width) > 64;
+  for (let k = 0; k < across * down; k++) { // a gap shows where one ends
+    paint(one, run.bytes(rows.slice(k * run.size, (k + 1) * run.size)), run.shape);
+    context.drawImage(one, (k % across) * side + 2, Math.floor(k / across) * high + 2, side - 4, high - 4);
   }
-  await map.setGrid([{ source: sheet.toDataURL(), xref: "x", yref: "y", x: x[0], y: y[1], sizex: x[1] - x[0], sizey: y[1] - y[0], sizing: "stretch", layer: "below", opacity: 0.75 }]);
+  await map.setGrid([{ source: sheet.toDataURL(), xref: "x", yref: "y", x: x[0], y: y[1], sizex: x[1] - x[0], sizey: y[1] - y[0], sizing: "stretch", layer: "below", opacity: 0.7 }]);
 }

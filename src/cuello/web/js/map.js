@@ -52,7 +52,8 @@ function createMap(run, host, { picked, lassoed }) {
       width: chart.clientWidth, height: strip ? Math.min(height, 300) : height, margin: { l: 50, r: 12, t: 8, b: 42 }, paper_bgcolor: colour.paper, plot_bgcolor: colour.paper,
       font: { family: FONT, size: 12, color: colour.ink }, showlegend: false, hovermode: false, uirevision: "kept",
       dragmode: map.mode === "lasso" ? false : map.mode, images: map.grid || [],
-      xaxis: axis(colour, titles[0]), yaxis: axis(colour, titles[1] || "", strip ? { showticklabels: false, ticks: "", fixedrange: true, range: [-0.8, 0.8] } : {}),
+      xaxis: axis(colour, titles[0], { showgrid: !map.grid }),
+      yaxis: axis(colour, titles[1] || "", strip ? { showticklabels: false, ticks: "", showgrid: false, fixedrange: true, range: [-0.8, 0.8] } : { showgrid: !map.grid }),
     }, { ...CONFIG, displayModeBar: false, scrollZoom: true });
     if (!drawn) for (const event of ["plotly_afterplot", "plotly_relayouting", "plotly_relayout"]) chart.on(event, redrawMarks);
     drawn = true;
@@ -70,7 +71,7 @@ function createMap(run, host, { picked, lassoed }) {
   };
   map.wholeView = () => Plotly.relayout(chart, { "xaxis.autorange": true, ...(strip ? {} : { "yaxis.autorange": true }) });
   map.view = () => ({ x: [...chart._fullLayout.xaxis.range], y: [...chart._fullLayout.yaxis.range] });
-  map.setGrid = (images) => { map.grid = images; return Plotly.relayout(chart, { images: images || [] }); };
+  map.setGrid = (images) => { map.grid = images; return Plotly.relayout(chart, { images: images || [], "xaxis.showgrid": !images, "yaxis.showgrid": !images && !strip }); };
   map.inView = () => {
     const { x, y } = map.view(), found = [];
     for (let i = 0; i < run.n; i++) if (shown(i) && run.x[i] >= x[0] && run.x[i] <= x[1] && run.y[i] >= y[0] && run.y[i] <= y[1]) found.push(i);

@@ -90,8 +90,8 @@ function facts(run, subject, seen) {
     }
   } else add(subject.values ? "given" : "place", subject.name || run.place(own.code).map(figure).join(", "));
   seen.forEach((one, place) => {
-    const of = app.runs[place], who = seen.length > 1 ? `, ${place ? "second" : "first"} run` : "";
-    if (one && one.error !== null && of.error) add(`reconstruction error${who}`, `${figure(one.error)}, higher than of ${percent(of.below(one.error))} of the rows`);
+    const of = app.runs[place], who = seen.length > 1 ? `, ${of.title}` : "";
+    if (one && one.error !== null && of.error) add(`reconstruction error${who}`, `${figure(one.error)}, higher than in ${percent(of.below(one.error))} of the rows`);
     else if (one && one.error !== null) add(`reconstruction error${who}`, figure(one.error));
   });
   if (subject.number !== undefined) add("predicted", figure(subject.number));
