@@ -136,6 +136,7 @@ def _record(run: Run, points: Points, packs: Packs) -> dict[str, Any]:
         "codes": packs.codes(points.codes),
         "plane": {
             "centre": plane.centre.tolist(),
+            "mean": points.codes.mean(axis=0, dtype=np.float64).tolist(),
             "axes": plane.axes.tolist(),
             "titles": plane.titles,
         },

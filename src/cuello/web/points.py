@@ -107,7 +107,9 @@ def _embedded(run: Run) -> tuple[Points, Array]:
         codes = np.stack([table[f"z{k}"].to_numpy() for k in range(latents)], axis=1)
         row = table["row"].to_numpy()
         parts = np.asarray(table["part"].to_pylist() if "part" in table.column_names else [])
-        names = tuple(map(_text, table["name"].to_pylist())) if "name" in table.schema.names else None
+        names = (
+            tuple(map(_text, table["name"].to_pylist())) if "name" in table.schema.names else None
+        )
         colourings = tuple(_colourings(run, table))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]

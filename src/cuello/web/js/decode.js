@@ -4,7 +4,7 @@ function setUpDecoding() {
   const run = app.runs[0], { low, step } = DATA.runs[0].codes;
   const sliders = Array.from({ length: run.latents }, (_, k) => {
     const high = low[k] + 65535 * step[k], spare = 0.1 * (high - low[k]) || 1;
-    const input = make("input", { type: "range", id: `latent-${k}`, min: low[k] - spare, max: high + spare, step: "any", value: run.plane.centre[k] });
+    const input = make("input", { type: "range", id: `latent-${k}`, min: low[k] - spare, max: high + spare, step: "any", value: run.plane.mean[k] });
     const output = make("output", { htmlFor: input.id });
     input.addEventListener("input", () => look({ code: Float32Array.from(sliders, (one) => one.input.value), place: 0 }));
     $("sliders").append(make("label", { htmlFor: input.id, textContent: `z${k}` }), input, output);

@@ -1,8 +1,10 @@
 // Multinomial logistic regression on codes: mean log-loss + |weights|^2 / (2 n), as scikit-learn's
-// with C = 1, on codes brought to deviation 1; by accelerated gradient steps (Nesterov, 1983).
+// with C = 1, on codes brought to mean 0 and deviation 1; by accelerated gradient steps
+// (Nesterov, 1983), begun anew where they overshoot (O'Donoghue and Candes, 2015).
 
-function fitLogistic(codes, labels, count, scale, steps = 1500) {
-  const n = codes.length, d = scale.length, rows = codes.map((code) => [...code.map((v, k) => v / scale[k]), 1]);
+function fitLogistic(codes, labels, count, middle, scale, steps = 1500) {
+  const scaled = (code) => [...Array.from(code, (v, k) => (v - middle[k]) / scale[k]), 1];
+  const n = codes.length, d = scale.length, rows = codes.map(scaled);
   const norm = Math.max(...rows.map((row) => row.reduce((sum, v) => sum + v * v, 0)));
   const rate = 1 / (0.5 * norm + 1 / n), weights = new Float64Array(count * (d + 1)), ahead = weights.slice();
   const scores = (row, from) => {
@@ -16,13 +18,14 @@ function fitLogistic(codes, labels, count, scale, steps = 1500) {
       const off = (share - (labels[i] === c ? 1 : 0)) / n;
       for (let k = 0; k <= d; k++) gradient[c * (d + 1) + k] += off * row[k];
     }));
-    const now = (1 + Math.sqrt(1 + 4 * before * before)) / 2, momentum = (before - 1) / now;
+    const moved = ahead.map((weight, at) => weight - rate * (gradient[at] + (at % (d + 1) === d ? 0 : weight / n)));
+    const overshot = moved.reduce((sum, weight, at) => sum + (ahead[at] - weight) * (weight - weights[at]), 0) > 0;
+    const now = overshot ? 1 : (1 + Math.sqrt(1 + 4 * before * before)) / 2, momentum = overshot ? 0 : (before - 1) / now;
     before = now;
-    for (let at = 0; at < weights.length; at++) {
-      const decay = at % (d + 1) === d ? 0 : ahead[at] / n, moved = ahead[at] - rate * (gradient[at] + decay);
-      ahead[at] = moved + momentum * (moved - weights[at]);
-      weights[at] = moved;
-    }
+    moved.forEach((weight, at) => {
+      ahead[at] = weight + momentum * (weight - weights[at]);
+      weights[at] = weight;
+    });
   }
-  return (code) => scores([...Array.from(code, (v, k) => v / scale[k]), 1], weights);
+  return (code) => scores(scaled(code), weights);
 }

@@ -161,7 +161,8 @@ function createMap(run, host, { picked, lassoed }) {
   // Plotly covers the page while it drags, so the end is heard at the window, before anybody else.
   addEventListener("pointerup", (event) => {
     if (!down) return;
-    const still = Math.hypot(event.clientX - down[0], event.clientY - down[1]) < 5, loop = lasso, [px, py] = at(event);
+    const loop = lasso, [px, py] = at(event); // a lasso ends where it began, a click never went far
+    const still = loop ? loop.every(([x, y]) => Math.hypot(x - px, y - py) < 5) : Math.hypot(event.clientX - down[0], event.clientY - down[1]) < 5;
     down = lasso = null;
     if (still) pick(...toMap(px, py), map.nearest(px, py));
     else if (loop) lassoed(map, within(loop));

@@ -79,7 +79,8 @@ async function openRun(record, first) {
       const exact = names.findIndex((name) => name.toLowerCase() === text);
       if (exact >= 0) return exact;
     }
-    if (/^\d+$/.test(text)) return row.indexOf(Number(text));
+    const [, tested, number] = text.match(/^(test )?(?:row )?(\d+)$/) || [];
+    if (number) return tested ? row.lastIndexOf(Number(number)) : row.indexOf(Number(number));
     return names ? names.findIndex((name) => name.toLowerCase().includes(text)) : -1;
   };
   return run;
