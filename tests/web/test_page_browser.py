@@ -552,3 +552,41 @@ def test_nothing_is_wider_than_a_phone(visit: Visiting, names: str, scheme: str)
     dark = opened.page.evaluate("document.querySelector('.map .chart')._fullLayout.paper_bgcolor")
     assert dark == {"light": "#ffffff", "dark": "#14171a"}[scheme]
     opened.quiet()
+
+
+def test_served_labels_and_refits_are_sent_and_curves_move(chromium: Any, made: Made) -> None:
+    """Offline nobody is asked (``quiet``); from a server the page asks its own ``/api`` only."""
+    html, history = (
+        made.page("plane").read_text(encoding="utf-8"),
+        [{"epoch": 1, "train": {"a": 2}}],
+    )
+    asked: list[tuple[str, Any]] = []
+
+    def answer(route: Any) -> None:
+        path = "/" + route.request.url.split("/", 3)[3]
+        if path == "/":
+            route.fulfill(body=html, content_type="text/html; charset=utf-8")
+            return
+        asked.append((path, route.request.post_data_json))
+        said = {"/api/refit": {"said": "91 % inside the labels."}, "/api/history": history}
+        route.fulfill(json=said.get(path, {}))
+
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.route("**/*", answer)
+    opened = Visit(context.new_page(), "http://cuello.test/")
+    opened.page.goto(opened.address)
+    opened.page.wait_for_selector("html[data-models]", timeout=60_000)
+    opened.page.locator("#tab-label").click()
+    for row, name in ((0, "one"), (149, "zero")):
+        opened.page.evaluate(f"setMarked([{row}])")
+        opened.page.locator("#classes").get_by_text(name, exact=True).click()
+    opened.page.locator("#refit").click()
+    opened.page.locator("#refit-text", has_text="91 % inside the labels.").wait_for()
+    sent = [{"row": 0, "label": "one"}, {"row": 149, "label": "zero"}]
+    assert ("/api/labels", {"labels": sent}) in asked
+    assert asked[-1][0] in ("/api/refit", "/api/history")
+    history.append({"epoch": 2, "train": {"a": 1, "b": 0.5}, "validation": {"a": 3}})
+    chart = "document.getElementById('curve-0').data.map(t => t.y)"
+    opened.becomes(chart, [[2, 1.5], [None, 3]])
+    assert {path for path, _ in asked} == {"/api/history", "/api/labels", "/api/refit"}
+    context.close()

@@ -87,7 +87,7 @@ def store_rows(
     """
     notes: list[str] = []
     images = values.ndim > 2
-    rows = _as_bytes(values, bounds) if images else values.astype(np.float32)
+    rows: Array = _as_bytes(values, bounds) if images else values.astype(np.float32)
     if images and max(rows.shape[-2:]) > LONGEST:
         rows = _smaller(rows)
         size = " x ".join(map(str, rows.shape[-2:]))

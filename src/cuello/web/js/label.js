@@ -56,6 +56,7 @@ function give(name) {
   for (const i of can) labels.of.set(i, name);
   if (map.marked.size) setMarked([]);
   sayLabels(rows.length - can.length);
+  if (labels.served) labels.served.send();
   if (rows.length === 1 && rows[0] === labels.suggested) suggestRow();
 }
 
@@ -64,7 +65,8 @@ function sayLabels(refused = 0) {
   for (const name of labels.of.values()) counts.set(name, (counts.get(name) || 0) + 1);
   $("labels-text").textContent = (labels.of.size ? `${several(labels.of.size, "label")}: ${[...counts].map(([name, count]) => `${name} ${count}`).join(", ")}.` : "No label yet. A class goes to the marked rows or, without any, to the row that is shown.")
     + (refused ? ` ${several(refused, "row")} of the official test part cannot be labelled.` : "");
-  $("labels-save").disabled = $("labels-undo").disabled = !labels.of.size;
+  $("labels-save").disabled = !labels.of.size;
+  $("labels-undo").disabled = !labels.before.length;
 }
 
 // Of up to 1,000 rows without a label: the least certain one or, before a refit, the farthest from all labelled.
@@ -83,7 +85,7 @@ function suggestRow() {
 }
 
 function refit() {
-  const run = app.runs[0], rows = [...labels.of.keys()], classes = [...new Set(labels.of.values())];
+  const run = app.runs[0], rows = [...labels.of.keys()], given = new Set(labels.of.values()), classes = labels.classes.filter((name) => given.has(name));
   if (classes.length < 2) { $("refit-text").textContent = "Give at least two classes a label first."; return; }
   const scale = Array.from({ length: run.latents }, (_, k) => deviation(run, k));
   const probabilities = fitLogistic(rows.map(run.code), rows.map((i) => classes.indexOf(labels.of.get(i))), classes.length, run.plane.mean, scale);

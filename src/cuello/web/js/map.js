@@ -5,6 +5,13 @@ const hasGl = !!document.createElement("canvas").getContext("webgl");
 const COLOUR_SCALE = "Cividis";
 const NEAR = 8; // pixels
 
+// Points of thousands are too small to tell shapes apart: past eight classes, colours go to the ink's.
+function further(tint, ink, code) {
+  if (code < 8) return tint;
+  const part = (text, k) => parseInt(text.slice(1 + 2 * k, 3 + 2 * k), 16), share = 0.4 + 0.3 * (Math.floor(code / 8) % 2 === 0);
+  return "#" + [0, 1, 2].map((k) => Math.round(part(tint, k) * (1 - share) + part(ink, k) * share).toString(16).padStart(2, "0")).join("");
+}
+
 function createMap(run, host, { picked, lassoed }) {
   const chart = make("div", { className: "chart", tabIndex: 0 });
   const marks = make("canvas", { className: "marks" }), card = make("div", { className: "card", hidden: true });
@@ -22,7 +29,7 @@ function createMap(run, host, { picked, lassoed }) {
   const valueOf = (i) => (map.colouring && map.colouring.classes ? map.colouring.values[i] : 0);
   const shown = (i) => !map.hidden.has(valueOf(i));
   const look = (code, colour) => code < 0 ? { color: colour.muted, symbol: "circle" }
-    : { color: colour.classes[code % 8], symbol: SYMBOLS[Math.floor(code / 8) % 8] };
+    : { color: further(colour.classes[code % 8], colour.ink, code), symbol: SYMBOLS[Math.floor(code / 8) % 8] };
 
   function traces(colour) {
     const all = Array.from({ length: run.n }, (_, i) => i), byClass = map.colouring && map.colouring.classes;
