@@ -26,9 +26,10 @@ ROOMS = [
     "report",
     "pipeline",
     "export",
+    "web",
+    "server",
     "study",
     "labs",
-    "web",
     "cli",
     "__main__",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
@@ -172,6 +173,26 @@ def test_a_vote_by_either_measure_of_nearness(by):
     run = run_of(small(), model)
     found = convert(run, "classifier", parts_of(run, X)["classifier"])
     assert_near(compute(found.content, X[:20]), model.predict_proba(X[:20]), 1.0)
+
+
+def test_rows_whose_last_voter_is_tied_are_left_out():
+    X, _, known = clouds()
+    model = classifier("spread").fit(X, known)
+    vote = model.module_
+    k, codes = vote.k, vote.space(torch.from_numpy(model.autoencoder_.scaling_.apply(X[:9])))
+    far = codes.max() + torch.arange(1, len(vote.codes) + 1)[:, None] * torch.ones(codes.shape[1])
+    vote.codes.copy_(far)
+    vote.codes[k] = vote.codes[k - 1]  # for every row, and what they vote for is not the same
+    vote.shares[k - 1 : k + 1] = torch.eye(3)[:2]
+    run = run_of(small(), model)
+    part = parts_of(run, X[:9])["classifier"]
+    assert part.tied.all()
+    with pytest.raises(RunError, match="hangs on rounding"):
+        convert(run, "classifier", part)
+    vote.codes[k] += 1e-3
+    part = parts_of(run, X[:9])["classifier"]
+    assert not part.tied.any()
+    assert convert(run, "classifier", part).rows == 9
 
 
 def test_numbers_and_properties():

@@ -164,7 +164,7 @@ def test_without_its_data_a_run_shows_the_test_rows_that_it_kept(moved: Path) ->
     points = gather_points(run)
     parts = pq.read_table(moved / "embeddings.parquet")["part"].to_pylist()
     assert len(points.codes) == parts.count("test")
-    assert "could not be read again" in points.notes[0]
+    assert "cannot be read again" in points.notes[0]
     # Each image is that of its code.
     assert points.values is not None
     np.testing.assert_allclose(run.autoencoder.transform(points.values), points.codes, atol=1e-4)
@@ -181,7 +181,7 @@ def test_other_rows_in_the_place_of_the_data_are_not_taken(moved: Path, made: Ma
     content = [file.read_bytes() for file in files]
     for file, other in zip(files, content[::-1], strict=True):
         file.write_bytes(other)
-    assert "has other rows" in gather_points(open_run(moved)).notes[0]
+    assert "is not the data" in gather_points(open_run(moved)).notes[0]
 
 
 def test_two_rows_and_an_anomaly_score(moved: Path) -> None:

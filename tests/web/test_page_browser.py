@@ -6,7 +6,10 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from collections.abc import Callable
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -554,39 +557,79 @@ def test_nothing_is_wider_than_a_phone(visit: Visiting, names: str, scheme: str)
     opened.quiet()
 
 
-def test_served_labels_and_refits_are_sent_and_curves_move(chromium: Any, made: Made) -> None:
-    """Offline nobody is asked (``quiet``); from a server the page asks its own ``/api`` only."""
-    html, history = (
-        made.page("plane").read_text(encoding="utf-8"),
-        [{"epoch": 1, "train": {"a": 2}}],
-    )
-    asked: list[tuple[str, Any]] = []
+@pytest.fixture
+def served(made: Made, tmp_path: Path) -> Iterator[str]:
+    """Serve a copy of a run as ``cuello app`` does; give its address."""
+    import uvicorn
 
-    def answer(route: Any) -> None:
-        path = "/" + route.request.url.split("/", 3)[3]
-        if path == "/":
-            route.fulfill(body=html, content_type="text/html; charset=utf-8")
-            return
-        asked.append((path, route.request.post_data_json))
-        said = {"/api/refit": {"said": "91 % inside the labels."}, "/api/history": history}
-        route.fulfill(json=said.get(path, {}))
+    from cuello.server.serving import app_for, listen
+
+    shutil.copytree(made.folder / "four", tmp_path / "run")
+    listening = listen("127.0.0.1", 0)
+    app = app_for(tmp_path / "run")
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+    server.should_exit = True
+    thread.join()
+    listening.close()
+
+
+def test_served_labels_are_saved_and_refits_are_those_of_the_run(
+    chromium: Any, served: str, made: Made, tmp_path: Path
+) -> None:
+    from cuello.data.labels import labelled
 
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    context.route("**/*", answer)
-    opened = Visit(context.new_page(), "http://cuello.test/")
+    opened = Visit(context.new_page(), served)
+    opened.page.on("request", lambda request: opened.requests.append(request.url))
     opened.page.goto(opened.address)
     opened.page.wait_for_selector("html[data-models]", timeout=60_000)
+    truth = np.array(opened.page.evaluate("[...app.runs[0].classes.values]"))
     opened.page.locator("#tab-label").click()
-    for row, name in ((0, "one"), (149, "zero")):
-        opened.page.evaluate(f"setMarked([{row}])")
+    rows = {}
+    for code, name in enumerate(opened.page.evaluate("app.runs[0].classes.classes")):
+        rows |= dict.fromkeys(np.flatnonzero(truth == code)[:6].tolist(), name)
+        opened.page.evaluate(f"setMarked({[row for row, other in rows.items() if other == name]})")
         opened.page.locator("#classes").get_by_text(name, exact=True).click()
     opened.page.locator("#refit").click()
-    opened.page.locator("#refit-text", has_text="91 % inside the labels.").wait_for()
-    sent = [{"row": 0, "label": "one"}, {"row": 149, "label": "zero"}]
-    assert ("/api/labels", {"labels": sent}) in asked
-    assert asked[-1][0] in ("/api/refit", "/api/history")
-    history.append({"epoch": 2, "train": {"a": 1, "b": 0.5}, "validation": {"a": 3}})
-    chart = "document.getElementById('curve-0').data.map(t => t.y)"
-    opened.becomes(chart, [[2, 1.5], [None, 3]])
-    assert {path for path, _ in asked} == {"/api/history", "/api/labels", "/api/refit"}
+    opened.page.locator("#refit-text", has_text="It is done").wait_for(timeout=120_000)
+    data = made.run("four").load(made.folder / "digits")
+    read = labelled(tmp_path / "run" / "labels.csv", data)
+    assert read.y is not None
+    assert {int(i): read.classes[read.y[i]] for i in np.flatnonzero(read.y >= 0)} == rows
+    assert opened.page.locator("#colour").input_value() == "served class"
+    found = np.array(
+        opened.page.evaluate(
+            "app.runs[0].colourings.find(c => c.name === 'served class').values.join()"
+        ).split(",")
+    )
+    assert (found.astype(int) == truth).mean() > 0.8
+    # What was given is there again at the next visit, and can be taken back.
+    opened.page.locator("#labels-undo").click()
+    opened.becomes("labels.of.size", 12)
+    opened.page.wait_for_timeout(500)
+    opened.page.reload()
+    opened.page.wait_for_selector("html[data-models]", timeout=60_000)
+    assert opened.page.evaluate("labels.of.size") == 12
+    assert all(url.startswith((served, "data:", "blob:")) for url in opened.requests)
+    context.close()
+
+
+def test_curves_follow_a_training(chromium: Any, served: str, tmp_path: Path) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    opened = Visit(context.new_page(), served)
+    opened.page.goto(opened.address)
+    opened.page.wait_for_selector("html[data-models]", timeout=60_000)
+    chart = "document.getElementById('curve-0').data.map(t => t.y.length)"
+    assert opened.page.evaluate(chart) == [40, 40]
+    history = tmp_path / "run" / "history.jsonl"
+    more = {"epoch": 41, "train": {"a": 1, "b": 0.5}, "validation": {"a": 3}}
+    history.write_text(history.read_text(encoding="utf-8") + json.dumps(more) + "\n")
+    opened.becomes(chart, [41, 41])
+    assert opened.page.evaluate("document.getElementById('curve-0').data.map(t => t.y.at(-1))") == [
+        1.5,
+        3,
+    ]
     context.close()

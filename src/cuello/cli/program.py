@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli import apply, fit, kinds, lab, look, page, study, suggest
+from cuello.cli import app as app_command
+from cuello.cli import apply, export, fit, kinds, lab, look, page, study, suggest
 from cuello.cli.console import complain, out
 
 __all__ = ["app", "run"]
@@ -47,6 +48,8 @@ def _general(
 fit.add_to(app)
 apply.add_to(app)
 suggest.add_to(app)
+export.add_to(app)
+app_command.add_to(app)
 look.add_to(app)
 page.add_to(app)
 kinds.add_to(app)

@@ -14,12 +14,11 @@ from cuello.data.scaling import Scaling
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.modes.spread import NeighbourVote, Space
-from cuello.few_label.task import Binary, Classes, Number, Several, Task
+from cuello.few_label.task import Classes, Number, Several, Task
 
 __all__ = ["Answers", "Decoder", "Encoder", "answers_name"]
 
-LINKS = (Classes, Binary, Several, Number)
-"""Tasks whose scores :class:`Answers` can turn into what they mean."""
+_TIE = 1e-4  # share of a squared distance: rounding in float32 is well below it
 
 
 class Encoder(nn.Module):
@@ -90,6 +89,13 @@ class Answers(nn.Module):
             return scores[:, 0] * task.scale + task.mean
         p = scores.sigmoid()
         return p if isinstance(task, Several) else torch.cat([1.0 - p, p], 1)
+
+    @torch.no_grad()
+    def tied(self, rows: Tensor) -> Tensor:
+        """Say for which rows the answer hangs on rounding (B,): a vote whose last place is tied."""
+        if isinstance(self.module, _Vote):
+            return self.module.tied(self.scale(rows))
+        return torch.zeros(len(rows), dtype=torch.bool)
 
 
 def answers_name(task: Task) -> str:
@@ -191,3 +197,14 @@ class _Vote(nn.Module):
         votes = (weights[:, :, None] * self.shares[found.indices]).sum(1)
         shares = votes / weights.sum(1, keepdim=True)
         return self.task.from_classes((shares + 1e-6).log())
+
+    def tied(self, x: Tensor) -> Tensor:
+        """Say for which rows the last voter is as near as one that has no vote (B,)."""
+        if self.k == len(self.codes):
+            return torch.zeros(len(x), dtype=torch.bool)
+        here, codes = self.place(x).double(), self.codes.double()
+        squares = torch.addmm((codes * codes).sum(1), here, codes.mT, alpha=-2.0)
+        near = squares.topk(self.k + 1, dim=1, largest=False).values[:, -2:]
+        last, next_one = (near + (here * here).sum(1, keepdim=True)).unbind(1)
+        tied: Tensor = next_one - last <= _TIE * next_one.clamp(min=1e-12)
+        return tied

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from cuello.errors import CuelloError, RunError
+from cuello.errors import RunError
 from cuello.networks import SEQUENCES
 from cuello.pipeline import Run
+from cuello.pipeline.own_data import own_data, stored_codes
 
 __all__ = ["MOST_POINTS", "Colouring", "Points", "gather_points"]
 
@@ -21,9 +21,6 @@ Array = npt.NDArray[Any]
 
 MOST_POINTS = 60_000
 """What a browser draws, zooms and searches without a pause."""
-
-_SAME_CODE = 1e-3  # in deviations: what rounding makes of a row in another batch
-_COMPARED = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +82,9 @@ def gather_points(run: Run, most: int = MOST_POINTS) -> Points:
     points, parts = _embedded(run)
     try:
         points = _with_rows(run, points)
-    except CuelloError as error:
-        reason = " ".join(str(error).split())
+    except RunError as error:
         points = _kept(run, points, parts)
-        note = f"The data of this run could not be read again ({reason})."
+        note = f"The rows are not in this page: {' '.join(str(error).split())}"
         points = replace(points, notes=(note, *points.notes))
     if len(points.codes) > most:
         total = len(points.codes)
@@ -100,24 +96,21 @@ def gather_points(run: Run, most: int = MOST_POINTS) -> Points:
 
 def _embedded(run: Run) -> tuple[Points, Array]:
     """Return the points without their rows, and the part that each belongs to."""
-    file = run.folder.path / "embeddings.parquet"
-    latents = run.autoencoder.latent_dim_
+    table, codes = stored_codes(run)
+    columns = table.column_names
     try:
-        table = pq.read_table(file)
-        codes = np.stack([table[f"z{k}"].to_numpy() for k in range(latents)], axis=1)
         row = table["row"].to_numpy()
-        parts = np.asarray(table["part"].to_pylist() if "part" in table.column_names else [])
-        names = (
-            tuple(map(_text, table["name"].to_pylist())) if "name" in table.schema.names else None
-        )
+        parts = np.asarray(table["part"].to_pylist() if "part" in columns else [])
+        names = tuple(map(_text, table["name"].to_pylist())) if "name" in columns else None
         colourings = tuple(_colourings(run, table))
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+    except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise RunError(
-            f"{file} cannot be used ({reason}); restore the folder or run the fit again."
+            f"{run.folder.path}/embeddings.parquet cannot be used ({reason}); restore the folder, "
+            "or run the fit again."
         ) from error
     if not len(codes):
-        raise RunError(f"{file} holds no row; run the fit again.")
+        raise RunError(f"{run.folder.path}/embeddings.parquet holds no row; run the fit again.")
     # Rows of an official test part are numbered from 0 again, after those of the other parts.
     again = np.flatnonzero(np.diff(row) < 0)
     learnable = np.arange(len(row)) <= (again[0] if len(again) else len(row))
@@ -165,23 +158,16 @@ def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
 
 
 def _with_rows(run: Run, points: Points) -> Points:
-    """Read the data of the run again, and see that it is the same.
+    """Add the rows themselves, and their errors.
 
     Raises
     ------
-    CuelloError
-        If it cannot be read, or is not the same.
+    RunError
+        If the data cannot be read again, or is not the same.
     """
-    job, autoencoder = run.config["job"], run.autoencoder
-    data = run.load(job["data"], skip_bad=bool(job.get("skip_bad")))
+    data = own_data(run)
     X = data.X if data.X_test is None else np.concatenate([data.X, data.X_test])
-    if len(X) != len(points.codes):
-        raise RunError(f"{job['data']} has {len(X):,} rows, the run had {len(points.codes):,}")
-    some = np.linspace(0, len(X) - 1, min(_COMPARED, len(X))).astype(np.int64)
-    apart = np.abs(autoencoder.transform(X[some]) - points.codes[some])
-    if (apart > _SAME_CODE * autoencoder.code_scale_ + 1e-4).any():
-        raise RunError(f"{job['data']} has other rows than the run had")
-    return replace(points, values=X, error=-autoencoder.score_samples(X))
+    return replace(points, values=X, error=-run.autoencoder.score_samples(X))
 
 
 def _kept(run: Run, points: Points, parts: Array) -> Points:

@@ -29,7 +29,7 @@ function setUpLabels() {
     $("new-name").value = "";
     classButtons();
   });
-  $("labels-undo").addEventListener("click", () => { if (labels.before.length) { labels.of = labels.before.pop(); sayLabels(); } });
+  $("labels-undo").addEventListener("click", () => { if (labels.before.length) { labels.of = labels.before.pop(); sayLabels(); if (labels.served) labels.served.send(); } });
   $("labels-save").addEventListener("click", () => download("labels.csv", labelsCsv()));
   $("suggest").addEventListener("click", suggestRow);
   $("refit").addEventListener("click", refit);
@@ -99,13 +99,18 @@ function refit() {
     const truth = run.className(i);
     if (truth !== null && !labels.of.has(i)) { judged++; right += truth === classes[found[i]]; }
   }
-  run.colourings = run.colourings.filter((one) => !one.name.startsWith("refit"));
-  run.colourings.push({ name: "refit class", classes, values: found }, { name: "refit certainty", classes: null, values: sure });
-  listColours();
-  colourBy("refit class");
+  setColourings("refit", classes, found, sure);
   $("refit-text").textContent = `Logistic regression on the codes of ${several(rows.length, "label")}, ${classes.length} classes.`
     + (judged ? ` Of the ${whole(judged)} other rows whose class the data knows, it gets ${percent(right / judged)} right.` : "");
   if (labels.served) labels.served.refit();
+}
+
+function setColourings(who, classes, found, sure) {
+  const run = app.runs[0];
+  run.colourings = run.colourings.filter((one) => !one.name.startsWith(who));
+  run.colourings.push({ name: `${who} class`, classes, values: found }, { name: `${who} certainty`, classes: null, values: sure });
+  listColours();
+  colourBy(`${who} class`);
 }
 
 function deviation(run, k) {

@@ -1,0 +1,8 @@
+"""A run served to a browser: a page, and what it cannot compute itself as JSON over HTTP."""
+
+from __future__ import annotations
+
+from cuello.server.app import create_app
+from cuello.server.serving import serve
+
+__all__ = ["create_app", "serve"]

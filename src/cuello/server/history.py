@@ -1,0 +1,46 @@
+"""How far a training is, from the files that it leaves while it runs."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from cuello.errors import RunError
+from cuello.store import RunFolder
+
+__all__ = ["read_history"]
+
+
+def read_history(folder: RunFolder) -> list[dict[str, Any]]:
+    """Return one record an epoch, of a training that is finished or not.
+
+    What is not finite became None.
+
+    Raises
+    ------
+    RunError
+        If a file is damaged.
+    """
+    epochs = folder.read_lines("history.jsonl") or _from_checkpoint(folder)
+    return [_plain(epoch) for epoch in epochs]
+
+
+def _from_checkpoint(folder: RunFolder) -> list[dict[str, Any]]:
+    file = folder.checkpoint
+    try:
+        with safe_open(file, framework="numpy") as f:
+            epochs = json.loads(f.metadata()["state"])["history"]
+    except FileNotFoundError:
+        return []
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{file} is damaged ({error}); it cannot be looked at.") from error
+    return list(epochs)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,123 @@
+"""Labels that are given while looking at a run: a CSV in its folder that ``cuello fit`` reads."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from cuello import atomic
+from cuello.data import Dataset, labels
+from cuello.errors import DataError
+
+__all__ = ["FILE", "LabelFile"]
+
+FILE = "labels.csv"
+Codes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFile:
+    """The labels of a run's rows.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV; until something is saved it need not exist.
+    names : tuple of str or None
+        Names of the rows, where they have some.
+    rows : int
+        How many can be labelled.
+    classes : tuple of str
+        All that a label may be; empty: anything.
+    learned : mapping of int to str
+        Labels to start with: those that the run learned from.
+    """
+
+    path: Path
+    names: tuple[str, ...] | None
+    rows: int
+    classes: tuple[str, ...]
+    learned: Mapping[int, str]
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def read(self) -> dict[int, str]:
+        """Return the class of every labelled row.
+
+        Raises
+        ------
+        DataError
+            If the file is damaged.
+        """
+        if not self.path.exists():
+            return dict(self.learned)
+        if not self.path.read_bytes().strip():
+            return {}
+        codes, classes = self._parse(self.path)
+        return {int(row): classes[codes[row]] for row in np.flatnonzero(codes >= 0)}
+
+    def codes(self) -> tuple[Codes, tuple[str, ...]]:
+        """Return the class of every row by number, -1 for none, and the names of the classes."""
+        found = self.read()
+        classes = self.classes or tuple(sorted(set(found.values())))
+        codes = np.full(self.rows, -1, dtype=np.int64)
+        for row, label in found.items():
+            codes[row] = classes.index(label)
+        return codes, classes
+
+    def change(self, labels: Sequence[tuple[int, str | None]]) -> dict[int, str]:
+        """Set or (None) remove labels, save them all, and return them.
+
+        Raises
+        ------
+        DataError
+            If ``cuello fit`` would refuse the file; it is then left as it was.
+        RunError
+            If it cannot be written.
+        """
+        with self._lock:  # what is read here must not be changed before it is written
+            found = self.read()
+            for row, label in labels:
+                if label is None:
+                    found.pop(row, None)
+                else:
+                    found[row] = label.strip()
+            content = self._write(found)
+            if found:
+                with tempfile.TemporaryDirectory() as folder:
+                    trial = Path(folder) / self.path.name
+                    trial.write_bytes(content)
+                    codes, classes = self._parse(trial)
+                read = {int(row): classes[codes[row]] for row in np.flatnonzero(codes >= 0)}
+                if read != found:
+                    raise DataError("a label is read as another one; write it in another way.")
+            atomic.write_bytes(self.path, content)
+            return found
+
+    def _parse(self, path: Path) -> tuple[Codes, tuple[str, ...]]:
+        nothing = np.empty((self.rows, 0), dtype=np.float32)
+        data = Dataset(
+            X=nothing, classes=self.classes, row_names=self.names, name="run", source="run"
+        )
+        try:
+            return labels.read(path, data)
+        except DataError as error:
+            raise DataError(str(error).replace(str(path), self.path.name)) from error
+
+    def _write(self, found: Mapping[int, str]) -> bytes:
+        text = io.StringIO(newline="")
+        if found:
+            lines = [(self._name(row), found[row]) for row in sorted(found)]
+            csv.writer(text).writerows([("row", "label"), *lines])
+        return text.getvalue().encode()
+
+    def _name(self, row: int) -> str | int:
+        name = self.names[row] if self.names else ""
+        return name if name and name == name.strip() else row

@@ -1,0 +1,245 @@
+"""A run while it is served: its codes, its data once asked for, labels, and the classifier now."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.frozen import FrozenEstimator
+
+from cuello.data import Dataset
+from cuello.data.sequences import sequence_lengths
+from cuello.errors import CuelloError
+from cuello.few_label import MODES, FewLabelClassifier, FewLabelRegressor
+from cuello.networks import SEQUENCES
+from cuello.pipeline import Run
+from cuello.pipeline.own_data import own_data, stored_codes
+from cuello.server.labels import FILE, LabelFile
+from cuello.server.problems import Refused
+from cuello.server.schemas import Refit
+
+__all__ = ["Session"]
+
+Array = npt.NDArray[Any]
+
+_FOLDS = 3
+
+
+class Answerer(NamedTuple):
+    """Who says what labels would say of a row."""
+
+    model: FewLabelClassifier | FewLabelRegressor | None
+    classes: tuple[str, ...]
+    """What its columns are: classes or properties; none for numbers."""
+    refitted: bool = False
+    """Whether it was fitted here."""
+
+
+class Session:
+    """What the requests share.
+
+    Parameters
+    ----------
+    run : Run
+        An opened run folder.
+
+    Raises
+    ------
+    RunError
+        If the codes that the folder keeps are missing, damaged or of another model.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        table, self.codes = stored_codes(run)
+        self.size = len(self.codes)
+        columns = {name: table[name].to_pylist() for name in table.column_names if name[:1] != "z"}
+        starts = [i for i, row in enumerate(columns.get("row", ())) if row == 0]
+        self.own = starts[1] if len(starts) > 1 else self.size
+        self.names: list[str] | None = columns.get("name")
+        self.parts: list[str] = columns.get("part", ["train"] * self.size)
+        self.given: list[str | None] = [
+            None if value is None else str(value)
+            for value in columns.get("label", [None] * self.size)
+        ]
+        learned = columns.get("labelled", [False] * self.size)
+        names = None if self.names is None else tuple(n or "" for n in self.names[: self.own])
+        self.labels = LabelFile(
+            path=run.folder.path / FILE,
+            names=names,
+            rows=self.own,
+            classes=self._fixed_classes(),
+            learned={
+                i: label
+                for i, label in enumerate(self.given[: self.own])
+                if learned[i] and label is not None and run.task == "classes"
+            },
+        )
+        self.labels.read()  # a damaged file is refused now
+        self.answerer = Answerer(run.classifier, self._classes_of_run())
+        self._refitting = threading.Lock()
+        self._reading = threading.Lock()
+        self._scaled = self.codes / run.autoencoder.code_scale_
+
+    def data(self) -> Dataset:
+        """Return the run's data, read at the first call.
+
+        Raises
+        ------
+        Refused
+            If it cannot be read, or is not what it was.
+        """
+        with self._reading:
+            return self._data
+
+    def encode(self, rows: Array) -> Array:
+        """Return codes."""
+        return _finite(self.run.autoencoder.transform(rows))
+
+    def decode(self, codes: Array) -> Array:
+        """Return rows; sequences at their full length."""
+        return _finite(self.run.autoencoder.inverse_transform(codes))
+
+    def reconstruct(self, rows: Array) -> Array:
+        """Return rows after encoding and decoding."""
+        back = self.run.autoencoder.reconstruct(rows)
+        return _finite(back, where=~np.isnan(rows) if self.sequences else None)
+
+    def answers(self, rows: Array) -> tuple[Array, tuple[str, ...]]:
+        """Return numbers (n,), or probabilities (n, classes), and what their columns are.
+
+        Raises
+        ------
+        Refused
+            If there is no classifier.
+        """
+        model, classes, _ = self.answerer  # once: a refit may replace it at any moment
+        if model is None:
+            raise Refused(
+                409,
+                "this run holds no classifier: it was trained without labels; label rows of two "
+                "classes or more (POST /api/labels), then POST /api/refit.",
+            )
+        if isinstance(model, FewLabelRegressor):
+            return _finite(model.predict(rows)), ()
+        return _finite(model.predict_proba(rows)), classes
+
+    def values(self, row: int) -> Array:
+        """Return the values of a row of the run's data; a sequence without what fills it up."""
+        data = self.data()
+        values = data.X[row] if row < self.own else self._test_rows(data)[row - self.own]
+        return self.trimmed(values[None])[0]
+
+    def neighbours(self, row: int, k: int) -> list[tuple[int, float]]:
+        """Return the k rows with the nearest codes, and how far they are; never the row itself."""
+        distance = np.linalg.norm(self._scaled - self._scaled[row], axis=1)
+        distance[row] = np.inf
+        nearest = np.argsort(distance, kind="stable")[: min(k, self.size - 1)]
+        return [(int(i), float(distance[i])) for i in nearest]
+
+    def refit(self, mode: str) -> Refit:
+        """Fit a classifier to the labels there are, and use it from now on.
+
+        Raises
+        ------
+        Refused
+            If another one is being fitted, labels are too few, or the data cannot be read.
+        """
+        if self.run.task != "classes":
+            raise Refused(409, f"labels of task {self.run.task!r} cannot be refitted here.")
+        if not self._refitting.acquire(blocking=False):
+            raise Refused(409, "a classifier is being fitted; ask again when it is done.")
+        try:
+            return self._refit(mode)
+        finally:
+            self._refitting.release()
+
+    def label(self, row: int) -> str | None:
+        """Return what was said of a row here, or else what the data says."""
+        return self.labels.read().get(row, self.given[row])
+
+    @property
+    def sequences(self) -> bool:
+        """Whether rows are sequences."""
+        return self.run.autoencoder.network in SEQUENCES
+
+    def trimmed(self, rows: Array) -> list[Array]:
+        """Return each row by itself, a sequence without the NaN that fills it up."""
+        if not self.sequences:
+            return list(rows)
+        lengths = sequence_lengths(rows)
+        return [row[:length] for row, length in zip(rows, lengths, strict=True)]
+
+    @cached_property
+    def _data(self) -> Dataset:
+        try:
+            return own_data(self.run)
+        except CuelloError as error:
+            raise Refused(409, str(error)) from error
+
+    def _test_rows(self, data: Dataset) -> Array:
+        assert data.X_test is not None  # as many codes as rows: own_data has compared them
+        return data.X_test
+
+    def _fixed_classes(self) -> tuple[str, ...]:
+        """Return the classes that labels are bound to: those of the data, if it has some."""
+        job = self.run.config.get("job")
+        labels = job.get("labels") if isinstance(job, dict) else None
+        from_file = isinstance(labels, str) and labels != "all" and not labels.isdecimal()
+        return () if from_file or self.run.task != "classes" else self.run.classes
+
+    def _classes_of_run(self) -> tuple[str, ...]:
+        model = self.run.classifier
+        if self.run.task == "several":
+            return self.run.properties
+        if not isinstance(model, FewLabelClassifier):
+            return ()
+        return tuple(self.run.classes[int(k)] for k in model.classes_)
+
+    def _refit(self, mode: str) -> Refit:
+        data = self.data()
+        try:
+            y, classes = self.labels.codes()
+            rows = np.flatnonzero(y >= 0)
+            if MODES[mode].uses_unlabelled:
+                train = np.array([part == "train" for part in self.parts[: self.own]])
+                rows = np.flatnonzero(train | (y >= 0))
+            model = FewLabelClassifier(
+                FrozenEstimator(self.run.autoencoder), mode=mode, cv=_FOLDS, task="classes"
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what they warn of is said in said_
+                model.fit(data.X[rows], y[rows])
+            probabilities = model.predict_proba(data.X)
+            if data.X_test is not None:
+                probabilities = np.concatenate([probabilities, model.predict_proba(data.X_test)])
+        except (CuelloError, ValueError) as error:
+            raise Refused(409, f"the labels there are cannot be learned from: {error}") from error
+        columns = tuple(classes[int(k)] for k in model.classes_)
+        self.answerer = Answerer(model, columns, refitted=True)
+        estimate = model.accuracy_estimate_
+        return Refit(
+            mode=model.mode_,
+            labels=int((y >= 0).sum()),
+            classes=list(columns),
+            accuracy=None if estimate is None else estimate.estimate,
+            low=None if estimate is None else estimate.low,
+            high=None if estimate is None else estimate.high,
+            temperature=model.temperature_,
+            said=list(model.said_),
+            probabilities=np.round(_finite(probabilities), 4).tolist(),
+        )
+
+
+def _finite(values: Array, where: Array | None = None) -> Array:
+    """Refuse what JSON cannot hold."""
+    bad = ~np.isfinite(values) if where is None else where & ~np.isfinite(values)
+    if bad.any():
+        raise Refused(
+            422, f"row {int(np.argwhere(bad)[0][0])} leads to values that are not finite."
+        )
+    return values

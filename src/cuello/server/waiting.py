@@ -1,0 +1,108 @@
+"""A run that is still being trained: its losses so far, and the whole once it is finished."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Annotated
+
+from fastapi import FastAPI, Query
+from fastapi.responses import HTMLResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cuello.errors import CuelloError
+from cuello.pipeline import Run
+from cuello.server import schemas as s
+from cuello.server.app import create_app, new_app
+from cuello.server.guard import Guard
+from cuello.server.history import read_history
+from cuello.server.problems import Refused, refusals
+from cuello.store import RunFolder
+
+__all__ = ["Waiting"]
+
+
+class Waiting:
+    """An ASGI application that becomes another one when a training is finished.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of a run that was started.
+    open_it : callable
+        Opens the run once it is finished.
+    host : str
+        What it will listen on.
+    """
+
+    def __init__(self, folder: RunFolder, open_it: Callable[[], Run], host: str) -> None:
+        self.folder, self.open_it, self.host = folder, open_it, host
+        self.app: ASGIApp = Guard(_watching(folder), host)
+        self.opened = False
+        self._opening = threading.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with what there is now."""
+        if not self.opened and scope["type"] == "http" and status(self.folder) == "finished":
+            self._open()
+        await self.app(scope, receive, send)
+
+    def _open(self) -> None:
+        with self._opening:
+            if not self.opened:
+                try:
+                    self.app = create_app(self.open_it(), host=self.host)
+                except CuelloError:
+                    return  # its last file is perhaps being written; if not, asking again says so
+                self.opened = True
+
+
+def status(folder: RunFolder) -> str:
+    """Return how far a run is: ``running``, ``diverged`` or ``finished``."""
+    found = str(folder.read_json("config.json").get("status"))
+    return found if found != "finished" or folder.is_complete else "running"
+
+
+def _watching(folder: RunFolder) -> FastAPI:
+    app = new_app()
+    config = folder.read_json("config.json")
+    data, job = config.get("data", {}), config.get("job", {})
+
+    def page() -> HTMLResponse:
+        """Return a page that shows the losses."""
+        return HTMLResponse(files("cuello.server").joinpath("waiting.html").read_text("utf-8"))
+
+    def info() -> s.Described:
+        """Say what is trained."""
+        return s.Described(
+            name=str(data.get("name", "")),
+            status=status(folder),
+            kind=str(job.get("model", {}).get("kind", "")),
+            network=str(job.get("model", {}).get("network", "")),
+            shape=data.get("shape", []),
+            latent_dim=None,
+            task=str(data.get("task", "classes")),
+            classes=data.get("classes", []),
+            properties=data.get("properties", []),
+            columns=[],
+            rows=0,
+            labelable_rows=0,
+            classifier=None,
+            refitted=False,
+            limits=s.Limits(),
+        )
+
+    def history(since: Annotated[int, Query(ge=0, le=2**31)] = 0) -> s.History:
+        """Return the losses of every epoch so far."""
+        return s.History(status=status(folder), epochs=read_history(folder)[since:])
+
+    def not_yet(rest: str) -> None:
+        raise Refused(409, f"the run is not finished ({status(folder)}); /api/history shows it.")
+
+    app.get("/", include_in_schema=False)(page)
+    app.get("/api/info", responses=refusals(409))(info)
+    app.get("/api/history", responses=refusals(409, 422))(history)
+    methods = ["GET", "POST"]
+    app.api_route("/api/{rest:path}", methods=methods, include_in_schema=False)(not_yet)
+    return app
