@@ -29,6 +29,7 @@ _NAMES = (
     "kinds",
     "suggest",
     "few_labels",
+    "page",
 )
 
 

@@ -14,7 +14,7 @@ def test_page_of_one_run_and_of_two(
     said = cuello("page", finished, "-o", "one.html").out
     assert said.rstrip().endswith("MB: one.html")
     assert (tmp_path / "one.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    cuello("page", finished, unlabelled)
+    assert "note: This run has no classifier." in cuello("page", finished, unlabelled).out
     assert "run and bare" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 

@@ -32,12 +32,15 @@ def page(
     with importing():
         from cuello import atomic
         from cuello.pipeline import open_run
-        from cuello.web import page_html
+        from cuello.web import build_page
     to = expanded(to)
     _check_out(to)
     opened = [open_run(expanded(path), trust=trust) for path in (run, other) if path is not None]
-    html = page_html(*opened).encode()
+    made = build_page(*opened)
+    html = made.html.encode()
     atomic.write_bytes(to, html)
+    for note in made.notes:
+        out.print(f"note: {note}", soft_wrap=True)
     out.print(f"{len(html) / 1e6:.1f} MB: {to}", soft_wrap=True)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import importlib.resources
 import re
 import string
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from cuello.web.packing import Packs, store_rows
 from cuello.web.plane import fit_plane
 from cuello.web.points import Points, gather_points
 
-__all__ = ["MAX_ROW_BYTES", "SCRIPTS", "page_html"]
+__all__ = ["MAX_ROW_BYTES", "SCRIPTS", "Page", "build_page", "page_html"]
 
 MAX_ROW_BYTES = 20_000_000
 """What the rows of all runs take of the page, about, compressed."""
@@ -32,6 +34,14 @@ SCRIPTS = (
     "odd.js", "logistic.js", "label.js", "served.js", "begin.js",
 )  # fmt: skip
 """In the order in which they are put together, after those of the report."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, and what is not in it."""
+
+    html: str
+    notes: tuple[str, ...]
 
 
 def page_html(run: Run, other: Run | None = None) -> str:
@@ -66,6 +76,11 @@ def page_html(run: Run, other: Run | None = None) -> str:
     >>> page_html(cuello.open_run(folder.path)).splitlines()[0]
     '<!doctype html>'
     """
+    return build_page(run, other).html
+
+
+def build_page(run: Run, other: Run | None = None) -> Page:
+    """Do what :func:`page_html` does, and say what is not in the page."""
     if other is not None and other.autoencoder.shape_ != run.autoencoder.shape_:
         raise InputError(
             f"{other.folder.path} was trained on rows of shape {other.autoencoder.shape_}, "
@@ -74,7 +89,8 @@ def page_html(run: Run, other: Run | None = None) -> str:
         )
     packs = Packs()
     runs = _records([run] if other is None else [run, other], packs)
-    return _document(run, other, runs, packs)
+    notes = dict.fromkeys(note for record in runs for note in record["notes"])
+    return Page(_document(run, other, runs, packs), tuple(notes))
 
 
 def _records(runs: list[Run], packs: Packs) -> list[dict[str, Any]]:
@@ -247,8 +263,6 @@ def _engine() -> str:
 
 
 def _wasm() -> str:
-    import base64
-
     return base64.b64encode(_vendored("ort-wasm-simd-threaded.wasm.gz")).decode("ascii")
 
 

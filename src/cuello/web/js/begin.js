@@ -39,11 +39,14 @@ function setUpMaps() {
   listColours();
   if ($("colour").options.length) colourBy($("colour").value);
   $("colour").addEventListener("change", () => colourBy($("colour").value));
+  // A finger scrolls the page unless one of them is chosen.
   const modes = [...document.querySelectorAll("[data-mode]")];
-  for (const button of modes) button.addEventListener("click", () => {
+  const choose = (button) => {
     pressed(modes, button);
-    for (const map of app.maps) { map.mode = button.dataset.mode; map.draw(); map.chart.classList.toggle("lasso", map.mode === "lasso"); }
-  });
+    for (const map of app.maps) map.setMode(button ? button.dataset.mode : "off");
+  };
+  for (const button of modes) button.addEventListener("click", () => choose(button.getAttribute("aria-pressed") === "true" ? null : button));
+  choose(matchMedia("(pointer: coarse)").matches ? null : modes[0]);
   $("whole").addEventListener("click", () => app.maps.forEach((map) => map.wholeView()));
   $("snap").addEventListener("change", () => { for (const map of app.maps) map.snap = $("snap").checked; });
   $("find").addEventListener("submit", (event) => {

@@ -4,6 +4,7 @@
 const hasGl = !!document.createElement("canvas").getContext("webgl");
 const COLOUR_SCALE = "Cividis";
 const NEAR = 8; // pixels
+const MOST_TRACES = 40; // of more classes none can be hidden, and no legend could be read
 
 // Points of thousands are too small to tell shapes apart: past eight classes, colours go to the ink's.
 function further(tint, ink, code) {
@@ -22,7 +23,7 @@ function createMap(run, host, { picked, lassoed }) {
   chart.setAttribute("aria-label", `Map of ${run.title}: arrow keys move a cross, Enter decodes there`);
   host.append(box, names);
 
-  const map = { run, chart, mode: "zoom", snap: true, colouring: run.colourings[0] || null, hidden: new Set(), here: null, row: -1, near: [], marked: new Set(), walk: null, grid: false };
+  const map = { run, chart, mode: "off", snap: true, colouring: run.colourings[0] || null, hidden: new Set(), here: null, row: -1, near: [], marked: new Set(), walk: null, grid: false };
   let groups = [], swatches = null, drawn = false, cross = null, lasso = null;
   const strip = run.latents === 1;
 
@@ -31,8 +32,10 @@ function createMap(run, host, { picked, lassoed }) {
   const look = (code, colour) => code < 0 ? { color: colour.muted, symbol: "circle" }
     : { color: further(colour.classes[code % 8], colour.ink, code), symbol: SYMBOLS[Math.floor(code / 8) % 8] };
 
+  const apart = () => map.colouring && map.colouring.classes && map.colouring.classes.length <= MOST_TRACES;
+
   function traces(colour) {
-    const all = Array.from({ length: run.n }, (_, i) => i), byClass = map.colouring && map.colouring.classes;
+    const all = Array.from({ length: run.n }, (_, i) => i), byClass = apart();
     const size = run.n > 20000 ? 3 : run.n > 3000 ? 4 : run.n > 800 ? 5.5 : 7;
     const common = { type: hasGl ? "scattergl" : "scatter", mode: "markers", hoverinfo: "skip" };
     groups = byClass ? [...new Set(map.colouring.values)].sort((a, b) => (a < 0) - (b < 0) || a - b) : [0];
@@ -46,6 +49,7 @@ function createMap(run, host, { picked, lassoed }) {
   // Numbers: a few extreme ones would leave all others in one colour.
   function shade(colour) {
     if (!map.colouring) return { color: colour.ours };
+    if (map.colouring.classes) return { color: Array.from(map.colouring.values, (code) => look(code, colour).color) };
     const known = Float32Array.from(map.colouring.values.filter(Number.isFinite)).sort();
     return { color: Array.from(map.colouring.values), colorscale: COLOUR_SCALE, cmin: known[Math.floor(known.length * 0.01)], cmax: known[Math.floor((known.length - 1) * 0.99)],
       showscale: true, colorbar: { thickness: 10, outlinewidth: 0, tickcolor: colour.muted, len: 0.9, title: { text: plain(map.colouring.name), side: "right" } } };
@@ -58,7 +62,7 @@ function createMap(run, host, { picked, lassoed }) {
     Plotly.react(chart, traces(colour), {
       width: chart.clientWidth, height: strip ? Math.min(height, 300) : height, margin: { l: 50, r: 12, t: 8, b: 42 }, paper_bgcolor: colour.paper, plot_bgcolor: colour.paper,
       font: { family: FONT, size: 12, color: colour.ink }, showlegend: false, hovermode: false, uirevision: "kept",
-      dragmode: map.mode === "lasso" ? false : map.mode, images: map.grid || [],
+      dragmode: dragging(), images: map.grid || [],
       xaxis: axis(colour, titles[0], { showgrid: !map.grid }),
       yaxis: axis(colour, titles[1] || "", strip ? { showticklabels: false, ticks: "", showgrid: false, fixedrange: true, range: [-0.8, 0.8] } : { showgrid: !map.grid }),
     }, { ...CONFIG, displayModeBar: false, scrollZoom: true });
@@ -73,8 +77,14 @@ function createMap(run, host, { picked, lassoed }) {
     map.draw();
     names.replaceChildren();
     const classes = map.colouring && map.colouring.classes;
-    swatches = classes ? legend(names, groups, (code) => (code < 0 ? "unlabelled" : classes[code]), look, map.hidden, map.draw) : null;
+    swatches = apart() ? legend(names, groups, (code) => (code < 0 ? "unlabelled" : classes[code]), look, map.hidden, map.draw) : null;
     if (swatches) swatches();
+  };
+  const dragging = () => (map.mode === "zoom" || map.mode === "pan" ? map.mode : false);
+  map.setMode = (mode) => {
+    map.mode = mode;
+    chart.classList.toggle("lasso", mode === "lasso");
+    return Plotly.relayout(chart, { dragmode: dragging() });
   };
   map.wholeView = () => Plotly.relayout(chart, { "xaxis.autorange": true, ...(strip ? {} : { "yaxis.autorange": true }) });
   map.view = () => ({ x: [...chart._fullLayout.xaxis.range], y: [...chart._fullLayout.yaxis.range] });

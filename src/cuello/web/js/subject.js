@@ -30,8 +30,10 @@ const look = latest(async (subject) => {
   const seen = app.runs.map((_, place) => (place === subject.place ? own : null));
   show(subject, seen);
   // The others take the row or, at a place without one, the image that was decoded there.
-  const given = subject.values ? subject : { ...subject, values: own.values };
-  for (const [place, other] of app.runs.entries()) if (!seen[place]) seen[place] = await throughRun(other, given, place);
+  const given = { ...subject, values: subject.values ?? own.values };
+  for (const [place, other] of app.runs.entries()) {
+    if (!seen[place]) seen[place] = await throughRun(other, subject.row !== undefined && other.same_rows ? subject : given, place);
+  }
   if (run.classify && given.values) subject.answers = await run.classify(given.values);
   if (run.regress && given.values) subject.number = (await run.regress(given.values))[0];
   show(subject, seen);
@@ -48,7 +50,10 @@ function show(subject, seen) {
     map.mark({ here: row >= 0 ? null : [x, y ?? 0], row, near: place === subject.place ? subject.near ??= run.nearest(own.code, NEIGHBOURS, row) : [] });
   });
   const parts = run.image ? pictures(run, subject, seen) : run.sequences ? [] : [columnTable(run, subject.values, seen.filter(Boolean).map((one) => ({ ...one, title: subject.values ? one.title : app.runs.length > 1 ? one.title : "decoded" })))];
-  $("subject").replaceChildren(...parts, facts(run, subject, seen), neighbours(run, subject));
+  const focused = $("subject").contains(document.activeElement), said = facts(run, subject, seen);
+  $("subject").replaceChildren(...parts, said, neighbours(run, subject));
+  if (focused) $("subject").querySelector("button")?.focus();
+  $("told").textContent = said.innerText.replace(/\n+/g, ", ");
 }
 
 function pictures(run, subject, seen) {
