@@ -68,6 +68,7 @@ def new_app() -> FastAPI:
         docs_url=None,  # it would be loaded from elsewhere
         redoc_url=None,
     )
+    app.get("/favicon.ico", include_in_schema=False, status_code=204)(lambda: None)  # browsers ask
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(CuelloError, _complained)

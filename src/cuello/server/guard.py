@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -16,6 +17,7 @@ __all__ = ["MAX_BYTES", "Guard"]
 MAX_BYTES = 8 * 2**20
 """Of a request's body."""
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
+_HOST = re.compile(r"(\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[\w.-]+))(:\d{1,5})?", re.ASCII)
 _HEADERS = {
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",
@@ -115,11 +117,9 @@ class Guard:
 
 
 def _name(host: str) -> str:
-    """Return a Host header without its port; of IPv6 without its brackets."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").casefold()
-    except ValueError:
-        return ""
+    """Return a Host header without its port, of IPv6 without its brackets; empty if it is none."""
+    found = _HOST.fullmatch(host)
+    return "" if found is None else (found["v6"] or found["name"]).casefold()
 
 
 def _is_address(host: str) -> bool:

@@ -7,10 +7,19 @@ OpenAPI document says what would fit.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, confloat, conint, conlist, constr, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    confloat,
+    conlist,
+    constr,
+    create_model,
+)
 
 from cuello.few_label import MODES
 from cuello.networks import SEQUENCES
@@ -206,7 +215,7 @@ def labels_in(rows: int, classes: tuple[str, ...]) -> type[BaseModel]:
     one: Any = create_model(
         "LabelIn",
         __base__=_Strict,
-        row=(conint(ge=0, lt=rows), ...),
+        row=(Annotated[int, Field(ge=0, lt=rows), BeforeValidator(_whole)], ...),
         label=(label | None, Field(description="null: none any more")),
     )
     several = conlist(one, min_length=1, max_length=MAX_LABELS)
@@ -217,6 +226,11 @@ def _many(name: str, field: str, item: Any) -> type[BaseModel]:
     items = conlist(item, min_length=1, max_length=MAX_ROWS)
     fields: dict[str, Any] = {field: (items, ...)}
     return create_model(name, __base__=_Strict, **fields)
+
+
+def _whole(value: Any) -> Any:
+    """Take 3.0 for 3, which JSON does not tell apart."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _number(reach: float) -> Any:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import uvicorn
 from starlette.types import ASGIApp
 
 from cuello.errors import InputError
@@ -43,12 +44,15 @@ def listen(host: str, port: int) -> socket.socket:
     InputError
         If the host is not known here, or the port is taken.
     """
+    listening = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
     except (OSError, UnicodeError) as error:
+        if listening is not None:
+            listening.close()
         raise InputError(
             f"host={host!r} with port={port} cannot be listened on ({error}); take another port, "
             "or leave it out for a free one."
@@ -84,8 +88,6 @@ def serve(
     CuelloError
         If the run cannot be opened, or host and port cannot be listened on.
     """
-    import uvicorn
-
     app = app_for(path, host=host, trust=trust)
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host

@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 
 from cuello.data import Dataset
 from cuello.data.sequences import sequence_lengths
-from cuello.errors import CuelloError
+from cuello.errors import CuelloError, RunError
 from cuello.few_label import MODES, FewLabelClassifier, FewLabelRegressor
 from cuello.networks import SEQUENCES
 from cuello.pipeline import Run
@@ -55,6 +55,7 @@ class Session:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        _try(run)
         table, self.codes = stored_codes(run)
         self.size = len(self.codes)
         columns = {name: table[name].to_pylist() for name in table.column_names if name[:1] != "z"}
@@ -204,6 +205,8 @@ class Session:
         data = self.data()
         try:
             y, classes = self.labels.codes()
+            if len(np.unique(y[y >= 0])) < 2:
+                raise Refused(409, "label rows of two classes or more first (POST /api/labels).")
             rows = np.flatnonzero(y >= 0)
             if MODES[mode].uses_unlabelled:
                 train = np.array([part == "train" for part in self.parts[: self.own]])
@@ -232,6 +235,26 @@ class Session:
             temperature=model.temperature_,
             said=list(model.said_),
             probabilities=np.round(_finite(probabilities), 4).tolist(),
+        )
+
+
+def _try(run: Run) -> None:
+    """Send one row through every network: files may fit one another, and still not work."""
+    model, answerer = run.autoencoder, run.classifier
+    try:
+        with np.errstate(all="ignore"):
+            rows = model.inverse_transform(model.code_mean_[None])
+            found = [rows, model.transform(rows), model.code_mean_ / model.code_scale_]
+            if answerer is not None:
+                found.append(answerer.predict(rows))
+        works = all(np.isfinite(np.asarray(one, dtype=np.float64)).all() for one in found)
+        reason = "" if works else "a row becomes NaN or infinite"
+    except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+    if reason:
+        raise RunError(
+            f"{run.folder.path}/config.json is damaged ({reason}); restore the folder or run the "
+            "fit again."
         )
 
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cuello.errors import CuelloError
+from cuello.errors import CuelloError, RunError
 from cuello.pipeline import Run
 from cuello.server import schemas as s
 from cuello.server.app import create_app, new_app
@@ -38,8 +38,8 @@ class Waiting:
 
     def __init__(self, folder: RunFolder, open_it: Callable[[], Run], host: str) -> None:
         self.folder, self.open_it, self.host = folder, open_it, host
-        self.app: ASGIApp = Guard(_watching(folder), host)
-        self.opened = False
+        self.app: ASGIApp = Guard(_watching(folder, self.state), host)
+        self.opened, self.problem = False, ""
         self._opening = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,23 +48,33 @@ class Waiting:
             self._open()
         await self.app(scope, receive, send)
 
+    def state(self) -> str:
+        """Return ``running``, ``diverged``, ``finished``, or what is wrong with a finished run."""
+        return self.problem or status(self.folder)
+
     def _open(self) -> None:
         with self._opening:
-            if not self.opened:
-                try:
-                    self.app = create_app(self.open_it(), host=self.host)
-                except CuelloError:
-                    return  # its last file is perhaps being written; if not, asking again says so
+            if self.opened:
+                return
+            try:
+                self.app, self.problem = create_app(self.open_it(), host=self.host), ""
                 self.opened = True
+            except CuelloError as error:
+                self.problem = f"finished, but: {error}"
 
 
 def status(folder: RunFolder) -> str:
     """Return how far a run is: ``running``, ``diverged`` or ``finished``."""
-    found = str(folder.read_json("config.json").get("status"))
+    found = folder.read_json("config.json").get("status")
+    if found not in ("diverged", "finished", "running"):
+        raise RunError(
+            f"{folder.path}/config.json is damaged (status={found!r}); restore the folder or run "
+            "the fit again."
+        )
     return found if found != "finished" or folder.is_complete else "running"
 
 
-def _watching(folder: RunFolder) -> FastAPI:
+def _watching(folder: RunFolder, state: Callable[[], str]) -> FastAPI:
     app = new_app()
     config = folder.read_json("config.json")
     data, job = config.get("data", {}), config.get("job", {})
@@ -77,7 +87,7 @@ def _watching(folder: RunFolder) -> FastAPI:
         """Say what is trained."""
         return s.Described(
             name=str(data.get("name", "")),
-            status=status(folder),
+            status=state(),
             kind=str(job.get("model", {}).get("kind", "")),
             network=str(job.get("model", {}).get("network", "")),
             shape=data.get("shape", []),
@@ -95,10 +105,12 @@ def _watching(folder: RunFolder) -> FastAPI:
 
     def history(since: Annotated[int, Query(ge=0, le=2**31)] = 0) -> s.History:
         """Return the losses of every epoch so far."""
-        return s.History(status=status(folder), epochs=read_history(folder)[since:])
+        return s.History(status=state(), epochs=read_history(folder)[since:])
 
     def not_yet(rest: str) -> None:
-        raise Refused(409, f"the run is not finished ({status(folder)}); /api/history shows it.")
+        raise Refused(
+            409, f"the run cannot be asked yet ({state()}); /api/history shows its losses."
+        )
 
     app.get("/", include_in_schema=False)(page)
     app.get("/api/info", responses=refusals(409))(info)

@@ -1,0 +1,88 @@
+"""`cuello app`: a server until Ctrl-C, or one line that says why not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+import httpx
+import pytest
+from cli_samples import ENVIRONMENT, SUBPROCESS
+
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+
+
+@posix
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_it_answers_at_the_address_it_prints_and_ends_with_ctrl_c(finished, tmp_path, host):
+    server = subprocess.Popen(
+        [*SUBPROCESS, "app", "run", "--host", host],
+        cwd=tmp_path,
+        env=ENVIRONMENT | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = server.stdout.readline()
+        assert line.startswith(f"run: http://{host}:"), (line, server.poll())
+        address = line.split()[1]
+        with httpx.Client(base_url=address, trust_env=False) as client:
+            assert client.get("/api/info").json()["rows"] == 60
+            assert client.get("/").text.startswith("<!doctype html>")
+            refused = client.get("/api/info", headers={"host": "evil.example"})
+            assert refused.status_code == 400
+            long = client.post("/api/encode", content=b" " * 10**7, headers={"x": "y"})
+            assert long.status_code == 415
+    finally:
+        server.send_signal(signal.SIGINT)
+        out, err = server.communicate(timeout=60)
+    assert (server.returncode, out, err) == (0, "", "")
+
+
+def test_port_that_is_taken(refused, finished):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        saying = (f"--port {port}", "in use", "a free one")
+        refused("app", "run", "--port", port, saying=saying)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "saying"),
+    [
+        (("--host", "no.such.host.invalid"), ("--host no.such.host.invalid", "cannot be listened")),
+        (("--port", "70000"), ("--port", "65535")),
+    ],
+)
+def test_what_cannot_be_listened_on(refused, finished, arguments, saying):
+    refused("app", "run", *arguments, saying=saying)
+
+
+def test_folder_that_is_no_run(refused, tmp_path):
+    refused("app", "nothing", saying=("nothing", "does not exist", "not a run folder"))
+
+
+def test_damaged_run(refused, finished):
+    (finished / "model.safetensors").write_bytes(b"123")
+    refused("app", "run", saying=("cannot be used together",))
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn"])
+def test_extra_that_is_not_installed(refused, finished, monkeypatch, missing):
+    for name in [name for name in sys.modules if name.startswith("cuello.server")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    refused("app", "run", saying=(f"needs {missing}", 'pip install "cuello[app]"'))
+
+
+def test_networks_of_its_own_are_not_imported(refused, finished):
+    shutil.copy(finished / "config.json", finished / "kept.json")
+    text = (finished / "config.json").read_text()
+    (finished / "config.json").write_text(text.replace('"encoder": null', '"encoder": "os:system"'))
+    refused("app", "run", saying=("os:system", "--trust"))

@@ -1,0 +1,299 @@
+"""What the API answers is what the run itself would say."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from server_samples import KINDS, Client, make, rows
+from sklearn.frozen import FrozenEstimator
+from sklearn.neighbors import NearestNeighbors
+
+from cuello import load, open_run
+from cuello.data import labels as label_files
+from cuello.few_label import FewLabelClassifier
+from cuello.pipeline import Job, start
+from cuello.server.serving import app_for
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_and_codes_go_through_the_networks_of_the_run(made, kind):
+    client, run = Client(app_for(made(kind))), open_run(made(kind))
+    X, model = run.load(run.config["job"]["data"]).X, run.autoencoder
+    given = [client.get(f"/api/rows/{i}")["values"] for i in range(9)]
+    for i, row in enumerate(given):
+        kept = X[i][~np.isnan(X[i]).any(axis=-1)] if kind == "sequences" else X[i]
+        np.testing.assert_array_equal(np.asarray(row, dtype=np.float32), kept)
+    codes = client.post("/api/encode", {"rows": given})["codes"]
+    np.testing.assert_allclose(codes, model.transform(X[:9]), rtol=1e-6)
+    decoded = client.post("/api/decode", {"codes": codes})["rows"]
+    expected = model.inverse_transform(np.asarray(codes, dtype=np.float32))
+    np.testing.assert_allclose(decoded, expected, rtol=1e-6)
+    back = client.post("/api/reconstruct", {"rows": given})["rows"]
+    for row, whole, short in zip(back, model.reconstruct(X[:9]), given, strict=True):
+        assert len(row) == len(short)
+        np.testing.assert_allclose(row, whole[: len(row)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_are_said_as_the_classifier_says_them(made, kind):
+    client, run = Client(app_for(made(kind))), open_run(made(kind))
+    X = run.load(run.config["job"]["data"]).X[:9]
+    given = [client.get(f"/api/rows/{i}")["values"] for i in range(9)]
+    info = client.get("/api/info")
+    if run.classifier is None:
+        assert info["classifier"] is None
+        said = client.post("/api/classify", {"rows": given}, code=409)["detail"]
+        assert "holds no classifier" in said
+        assert "/api/refit" in said
+        return
+    answers = client.post("/api/classify", {"rows": given})
+    if kind == "numbers":
+        np.testing.assert_allclose(answers["numbers"], run.classifier.predict(X), rtol=1e-6)
+        assert answers["labels"] is answers["probabilities"] is None
+        return
+    np.testing.assert_allclose(answers["probabilities"], run.classifier.predict_proba(X), rtol=1e-5)
+    assert answers["classes"] == list(run.classes) == info["classes"]
+    best = [run.classes[k] for k in run.classifier.predict(X)]
+    assert answers["labels"] == best
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_info(made, kind):
+    info, run = Client(app_for(made(kind))).get("/api/info"), open_run(made(kind))
+    assert info["status"] == "finished"
+    assert tuple(info["shape"]) == run.autoencoder.shape_
+    assert info["latent_dim"] == run.autoencoder.latent_dim_
+    assert info["rows"] == info["labelable_rows"] == 60
+    assert info["task"] == run.task
+
+
+def test_neighbours_are_the_nearest_codes(made):
+    client, run = Client(app_for(made("table"))), open_run(made("table"))
+    codes = run.autoencoder.transform(rows()[0]) / run.autoencoder.code_scale_
+    distance, index = NearestNeighbors(n_neighbors=6).fit(codes).kneighbors(codes)
+    for i in (0, 17, 59):
+        found = client.get(f"/api/neighbours/{i}?k=5")["neighbours"]
+        assert [one["row"] for one in found] == index[i, 1:].tolist()
+        np.testing.assert_allclose([one["distance"] for one in found], distance[i, 1:], rtol=1e-4)
+    assert len(client.get("/api/neighbours/3?k=100")["neighbours"]) == 59
+
+
+def test_an_official_test_part_comes_after_the_rows(tmp_path):
+    X, y = rows()
+    np.savez(tmp_path / "rows.npz", X=X[:40], y=y[:40], X_test=X[40:], y_test=y[40:])
+    job = Job.of(data=str(tmp_path / "rows.npz"), epochs=1, hidden=(8,), latent_dim=2)
+    client = Client(app_for(start(job, tmp_path / "run").path))
+    info = client.get("/api/info")
+    assert (info["rows"], info["labelable_rows"]) == (60, 40)
+    np.testing.assert_allclose(client.get("/api/rows/45")["values"], X[45])
+    assert client.get("/api/rows/45")["part"] == "test"
+    client.post("/api/labels", {"labels": [{"row": 40, "label": "1"}]}, code=422)
+    told = [{"row": i, "label": str(y[i])} for i in range(12)]
+    client.post("/api/labels", {"labels": told})
+    assert len(client.post("/api/refit", {})["probabilities"]) == 60
+
+
+@pytest.mark.parametrize("url", ["/api/rows/60", "/api/neighbours/60", "/api/rows/9999999999999"])
+def test_rows_that_are_not_there(made, url):
+    said = Client(app_for(made("table"))).get(url, code=404)["detail"]
+    assert said.endswith("does not exist; rows are 0 to 59.")
+
+
+BAD_ROWS = {
+    "no rows": ([], "at least 1"),
+    "too many": ([[0.0] * 6] * 1001, "at most 1000"),
+    "too short": ([[0.0] * 5], "rows[0]: List should have at least 6"),
+    "too long": ([[0.0] * 6, [0.0] * 7], "rows[1]: List should have at most 6"),
+    "text": ([["1"] * 6], "rows[0][0]: Input should be a valid number"),
+    "truth": ([[True] * 6], "rows[0][0]: Input should be a valid number"),
+    "nothing": ([[None] * 6], "rows[0][0]: Input should be a valid number"),
+    "too large": ([[0.0] * 5 + [1e30]], "rows[0][5]: Input should be less than"),
+    "no list": (5, "rows: Input should be a valid list"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ROWS)
+def test_rows_that_do_not_fit(made, name):
+    given, saying = BAD_ROWS[name]
+    client = Client(app_for(made("table")))
+    for url in ("/api/encode", "/api/reconstruct", "/api/classify"):
+        assert saying in client.post(url, {"rows": given}, code=422)["detail"]
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_numbers_that_are_not_finite(made, text):
+    body = f'{{"codes": [[0.0, {text}]]}}'
+    json = {"content-type": "application/json"}
+    client = Client(app_for(made("table")))
+    said = client.post("/api/decode", code=422, content=body, headers=json)["detail"]
+    assert said.startswith("codes[0][1]: Input should be")
+
+
+@pytest.mark.parametrize("body", ["", "{", "[" * 100_000, "null", "[]", '"rows"', b"\xff\xfe\x00"])
+def test_bodies_that_are_no_request(made, body):
+    client = Client(app_for(made("table")))
+    json = {"content-type": "application/json"}
+    for url in ("/api/encode", "/api/labels", "/api/refit"):
+        response = client.ask("POST", url, content=body, headers=json)
+        assert response.status_code in (400, 422)
+        assert response.json()["detail"]
+
+
+def test_labels_are_saved_as_fit_reads_them(client, tmp_path):
+    asked = client("table")
+    before = asked.get("/api/labels")["labels"]
+    assert len(before) == 12
+    changes = [{"row": 59, "label": "2"}, {"row": int(next(iter(before))), "label": None}]
+    after = asked.post("/api/labels", {"labels": changes})
+    assert after["labels"]["59"] == "2"
+    assert len(after["labels"]) == 12
+    run = open_run(tmp_path / "run")
+    data = load(run.config["job"]["data"])
+    codes, classes = label_files.read(tmp_path / "run" / after["file"], data)
+    read = {str(i): classes[codes[i]] for i in np.flatnonzero(codes >= 0)}
+    assert read == after["labels"] == asked.get("/api/labels")["labels"]
+    assert Client(app_for(tmp_path / "run")).get("/api/labels")["labels"] == read
+    assert asked.get("/api/rows/59")["label"] == "2"
+
+
+def test_removing_every_label(client):
+    asked = client("table")
+    gone = [{"row": int(row), "label": None} for row in asked.get("/api/labels")["labels"]]
+    assert asked.post("/api/labels", {"labels": gone})["labels"] == {}
+    assert asked.get("/api/labels")["labels"] == {}
+    said = asked.post("/api/refit", {}, code=409)["detail"]
+    assert "two classes or more" in said
+
+
+@pytest.mark.parametrize(
+    ("label", "code", "saying"),
+    [
+        ("d", 200, ""),
+        ("grün, «neu»", 200, ""),
+        ("A", 409, "differs from 'a'"),
+        ("-1", 409, "empty"),
+        ("", 422, "match pattern"),
+        (" a", 422, "match pattern"),
+        ("a\nb", 422, "match pattern"),
+        ("x" * 101, 422, "at most 100"),
+        (7, 422, "valid string"),
+    ],
+)
+def test_names_of_new_classes(client, tmp_path, label, code, saying):
+    asked = client("own classes")
+    before = asked.get("/api/labels")["labels"]
+    asked.post("/api/labels", {"labels": [{"row": 3, "label": "a"}]})
+    change = {"labels": [{"row": 58, "label": label}]}
+    found = asked.post("/api/labels", change, code=code)
+    if code == 200:
+        assert found["labels"]["58"] == label
+    else:
+        assert saying in found["detail"]
+        assert asked.get("/api/labels")["labels"] == before | {"3": "a"}
+
+
+def test_classes_of_the_data_are_all_that_labels_can_be(client):
+    said = client("table").post("/api/labels", {"labels": [{"row": 3, "label": "7"}]}, code=422)
+    assert "'0', '1' or '2'" in said["detail"]
+
+
+def test_refitting_is_what_the_library_does(client, tmp_path):
+    asked = client("one latent")
+    X, y = rows()
+    asked.post("/api/labels", {"labels": [{"row": i, "label": "abc"[y[i]]} for i in range(24)]})
+    found = asked.post("/api/refit", {"mode": "frozen"})
+    run = open_run(tmp_path / "run")
+    told = np.where(np.arange(60) < 24, y, -1)
+    model = FewLabelClassifier(FrozenEstimator(run.autoencoder), mode="frozen", task="classes")
+    model.fit(X[:24], told[:24])
+    assert found["classes"] == ["a", "b", "c"]
+    assert found["labels"] == 24
+    assert found["said"] == model.said_
+    estimate = (found["accuracy"], found["low"], found["high"])
+    assert estimate == pytest.approx(tuple(model.accuracy_estimate_))
+    expected = model.predict_proba(X)
+    np.testing.assert_allclose(found["probabilities"], expected, atol=1e-4)
+    answers = asked.post("/api/classify", {"rows": X[:5].tolist()})
+    np.testing.assert_allclose(answers["probabilities"], expected[:5], rtol=1e-5)
+    assert asked.get("/api/info")["refitted"]
+
+
+@pytest.mark.parametrize("mode", ["frozen", "slow", "full", "spread"])
+def test_every_mode_that_can_be_asked_for(client, mode):
+    found = client("table").post("/api/refit", {"mode": mode})
+    assert found["mode"] == mode
+    np.testing.assert_allclose(np.sum(found["probabilities"], axis=1), 1.0, atol=1e-3)
+
+
+def test_one_refit_at_a_time(client, monkeypatch):
+    asked = client("table")
+    begun, go_on = threading.Event(), threading.Event()
+    fit = FewLabelClassifier.fit
+
+    def slowly(self, *arguments, **more):
+        begun.set()
+        assert go_on.wait(60)
+        return fit(self, *arguments, **more)
+
+    monkeypatch.setattr(FewLabelClassifier, "fit", slowly)
+    first = {}
+    thread = threading.Thread(target=lambda: first.update(asked.post("/api/refit", {})))
+    thread.start()
+    assert begun.wait(60)
+    assert "is being fitted" in asked.post("/api/refit", {}, code=409)["detail"]
+    asked.get("/api/info")  # the others are answered meanwhile
+    go_on.set()
+    thread.join()
+    assert first["labels"] == 12
+    monkeypatch.undo()
+    asked.post("/api/refit", {})
+
+
+def test_labels_that_are_no_classes(client):
+    asked = client("numbers")
+    body = {"labels": [{"row": 1, "label": "1"}]}
+    assert "task 'number'" in asked.post("/api/labels", body, code=409)["detail"]
+    assert "task 'number'" in asked.post("/api/refit", {}, code=409)["detail"]
+
+
+def test_without_the_data_the_rest_works(tmp_path):
+    path = make(tmp_path, "table")
+    (tmp_path / "rows.npz").unlink()
+    asked = Client(app_for(path))
+    for url in ("/api/rows/1", "/api/rows/2"):
+        assert "cannot be read again" in asked.get(url, code=409)["detail"]
+    assert "cannot be read again" in asked.post("/api/refit", {}, code=409)["detail"]
+    asked.get("/api/neighbours/1")
+    asked.post("/api/encode", {"rows": rows()[0][:2].tolist()})
+    asked.post("/api/labels", {"labels": [{"row": 1, "label": "1"}]})
+
+
+def test_data_that_is_not_what_it_was(tmp_path):
+    path = make(tmp_path, "table")
+    X, y = rows(seed=1)
+    np.savez(tmp_path / "rows.npz", X=X, y=y)
+    said = Client(app_for(path)).get("/api/rows/1", code=409)["detail"]
+    assert "is not the data that" in said
+
+
+def test_history_is_that_of_the_run(made):
+    asked = Client(app_for(made("table")))
+    kept = open_run(made("table")).folder.read_lines("history.jsonl")
+    assert asked.get("/api/history")["epochs"] == kept
+    assert asked.get("/api/history?since=1")["epochs"] == kept[1:]
+    assert asked.get("/api/history?since=99")["epochs"] == []
+
+
+def test_the_page_is_served(made):
+    page = Client(app_for(made("table"))).get("/")
+    assert page.startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    "path", ["/config.json", "/model.safetensors", "/../config.json", "/api/rows/..%2Fconfig.json"]
+)
+def test_no_file_of_the_run_is_served(made, path):
+    response = Client(app_for(made("table"))).ask("GET", path)
+    assert response.status_code in (404, 422)

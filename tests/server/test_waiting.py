@@ -1,0 +1,92 @@
+"""A run that is still being trained shows its losses, and all the rest once it is finished."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from server_samples import Client, rows
+
+from cuello import RunError
+from cuello.pipeline import Job, Silent, resume, start
+from cuello.server.serving import app_for
+from cuello.store import RunFolder
+
+
+class HalfWay(Silent):
+    """A progress that interrupts a training."""
+
+    def update(self, stage, done, total):
+        if 2 * done >= total:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def interrupted(tmp_path):
+    np.savez(tmp_path / "rows.npz", X=rows()[0])
+    options = {"epochs": 6, "hidden": (8,), "latent_dim": 2, "batch_size": 16}
+    job = Job.of(data=str(tmp_path / "rows.npz"), **options)
+    with pytest.raises(KeyboardInterrupt):
+        start(job, tmp_path / "run", progress=HalfWay())
+    return tmp_path / "run"
+
+
+def test_losses_so_far_and_then_everything(interrupted):
+    asked = Client(app_for(interrupted))
+    info = asked.get("/api/info")
+    assert (info["status"], info["shape"], info["rows"]) == ("running", [6], 0)
+    history = asked.get("/api/history")
+    assert history["status"] == "running"
+    done = len(history["epochs"])
+    assert 0 < done < 6
+    assert [epoch["epoch"] for epoch in history["epochs"]] == list(range(done))
+    assert asked.get("/api/history?since=1")["epochs"] == history["epochs"][1:]
+    assert "Waiting for the first epoch" in asked.get("/")
+    body = {"rows": rows()[0][:2].tolist()}
+    assert "running" in asked.post("/api/encode", body, code=409)["detail"]
+    asked.get("/api/info", code=400, headers={"host": "evil.example"})
+    resume(interrupted)
+    after = asked.get("/api/history")
+    assert after["status"] == "finished"
+    assert after["epochs"][:done] == history["epochs"]
+    assert len(after["epochs"]) == 6
+    assert len(asked.post("/api/encode", body)["codes"]) == 2
+    assert "Waiting" not in asked.get("/")
+
+
+def test_before_the_first_epoch_there_are_no_losses(interrupted):
+    RunFolder(interrupted).checkpoint.unlink()
+    assert Client(app_for(interrupted)).get("/api/history")["epochs"] == []
+
+
+def test_a_damaged_checkpoint(interrupted):
+    file = RunFolder(interrupted).checkpoint
+    file.write_bytes(file.read_bytes()[:100])
+    said = Client(app_for(interrupted)).get("/api/history", code=409)["detail"]
+    assert "checkpoint.safetensors is damaged" in said
+
+
+def test_a_run_that_ends_damaged_says_so(interrupted):
+    asked = Client(app_for(interrupted))
+    asked.get("/api/info")
+    resume(interrupted)
+    file = interrupted / "model.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content[:100])
+    assert "cannot be used together" in asked.get("/api/info")["status"]
+    assert "cannot be used together" in asked.get("/api/rows/1", code=409)["detail"]
+    file.write_bytes(content)
+    assert asked.get("/api/info")["status"] == "finished"
+
+
+def test_a_loss_that_is_no_number_becomes_null(interrupted):
+    folder = RunFolder(interrupted)
+    (interrupted / "history.jsonl").write_text('{"epoch": 0, "train": {"loss": NaN}}\n')
+    assert Client(app_for(interrupted)).get("/api/history")["epochs"] == [
+        {"epoch": 0, "train": {"loss": None}}
+    ]
+    (interrupted / "history.jsonl").write_text("{")
+    with pytest.raises(RunError):
+        folder.read_lines("history.jsonl")
+    assert "history.jsonl is damaged" in str(
+        Client(app_for(interrupted)).get("/api/history", code=409)
+    )
