@@ -70,11 +70,21 @@ def chromium() -> Iterator[Any]:
 
 
 def open_file(
-    browser: Any, file: Path, *, width: int = 1280, height: int = 800, scheme: str = "light"
+    browser: Any,
+    file: Path,
+    *,
+    width: int = 1280,
+    height: int = 800,
+    scheme: str = "light",
+    touch: bool = False,
 ) -> tuple[Any, Visit]:
     """Open a page from a file, with every request recorded and none but its own allowed."""
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        accept_downloads=True,
+        has_touch=touch,
+        is_mobile=touch,
     )
     page = context.new_page()
     made = Visit(page, file.as_uri())

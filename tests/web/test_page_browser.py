@@ -7,6 +7,7 @@ import base64
 import csv
 import io
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -320,7 +321,9 @@ def test_what_is_drawn_is_coded_denoised_classified_and_scored(visit: Visiting, 
     errors = -model.score_samples(run.load(made.folder / "digits").X)
     share = (errors < -model.score_samples(X)[0]).mean()
     text = opened.page.locator(".facts").inner_text()
-    assert f"higher than in {100 * share:.0f} % of the rows" in text
+    found = re.search(r"higher than in ([\d.]+) % of the rows", text)
+    assert found
+    assert float(found[1]) == pytest.approx(100 * share, abs=0.51)
     assert opened.count(".near button") == 8
     opened.page.locator("#pad-clear").click()
     assert pixels(opened, ".pad").max() == 0
@@ -542,6 +545,25 @@ def test_everything_by_keyboard(visit: Visiting) -> None:
     assert opened.page.locator("#give").is_visible()
     assert not opened.page.locator("#decode").is_visible()
     assert opened.page.evaluate("document.activeElement.id") == "tab-give"
+    opened.quiet()
+
+
+def test_a_finger_decodes_by_a_tap_and_scrolls_otherwise(visit: Visiting) -> None:
+    opened = visit(width=390, height=844, touch=True)
+    assert opened.count("[data-mode][aria-pressed='true']") == 0
+    opened.page.locator("#snap").uncheck()
+    view = opened.page.evaluate("app.maps[0].view()")
+    x, y = (sum(view[axis]) / 2 for axis in "xy")
+    opened.page.touchscreen.tap(*screen(opened, x, y))
+    settled(opened, "place")
+    assert opened.page.evaluate("app.subject.spot") == pytest.approx(
+        [x, y], abs=0.02 * (view["x"][1] - view["x"][0])
+    )
+    lasso = opened.page.get_by_role("button", name="Lasso")
+    lasso.tap()
+    assert opened.page.locator(".chart.lasso").count() == 1
+    lasso.tap()
+    assert opened.page.locator(".chart.lasso").count() == 0
     opened.quiet()
 
 

@@ -73,7 +73,7 @@ async function begin() {
   setUpLabels();
   await setUpServed();
   if (app.runs[0].n) await look({ row: 0, place: 0 });
-  const latents = app.runs.map((run) => (app.runs.length > 1 ? `${run.title} ` : "") + several(run.latents, "latent"));
+  const latents = app.runs.map((run) => several(run.latents, "latent") + (app.runs.length > 1 ? ` in ${run.title}` : ""));
   $("state").textContent = `${several(app.runs[0].n, "row")}, ${latents.join(", ")}; ${app.runs[0].decode ? "the model runs in this browser" : "no model in this page"}.`;
   document.documentElement.dataset.models = "yes";
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);

@@ -7,7 +7,10 @@ const make = (tag, props = {}, ...children) => {
 };
 
 const figure = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(3))) : "–");
-const percent = (share) => `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+const percent = (share) => { // no 100 % that is not all
+  const near = share > 0.99 && share < 1;
+  return `${near ? Math.floor(1000 * share) / 10 : (100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
+};
 const whole = (count) => count.toLocaleString("en");
 const several = (count, what) => `${whole(count)} ${what}${count === 1 ? "" : "s"}`;
 
