@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from cli_samples import Outcome
 
 
@@ -29,3 +31,13 @@ def test_what_is_no_run(refused: Callable[..., str], finished: Path, tmp_path: P
     (finished / "embeddings.parquet").write_text("damaged")
     refused("page", finished, saying=("embeddings.parquet cannot be used",))
     refused("page", finished, tmp_path / "none", saying=("not a run folder",))
+
+
+@pytest.mark.parametrize("part", ["notes", "data", "job"])
+def test_a_configuration_with_a_part_missing(
+    refused: Callable[..., str], finished: Path, part: str
+) -> None:
+    config = json.loads((finished / "config.json").read_text(encoding="utf-8"))
+    del config[part]
+    (finished / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    refused("page", finished, saying=("config.json",))

@@ -11,6 +11,7 @@ from cuello.cli.apply import TrustOption
 from cuello.cli.console import out
 from cuello.cli.flags import FlagCommand
 from cuello.cli.interrupt import importing
+from cuello.cli.look import complete
 from cuello.cli.options import expanded
 from cuello.errors import InputError
 
@@ -35,8 +36,9 @@ def page(
         from cuello.web import build_page
     to = expanded(to)
     _check_out(to)
-    opened = [open_run(expanded(path), trust=trust) for path in (run, other) if path is not None]
-    made = build_page(*opened)
+    paths = [expanded(path) for path in (run, other) if path is not None]
+    with complete(" or ".join(map(str, paths))):
+        made = build_page(*(open_run(path, trust=trust) for path in paths))
     html = made.html.encode()
     atomic.write_bytes(to, html)
     for note in made.notes:

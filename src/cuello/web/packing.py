@@ -104,6 +104,7 @@ def store_rows(
     record = {
         **packs.array(rows[kept]),
         "shape": list(rows.shape[1:]),
+        "bounds": list(bounds),
         "exact": rows.shape[1:] == values.shape[1:],
         "kept": None if len(kept) == len(rows) else packs.array(kept.astype(np.int32)),
     }

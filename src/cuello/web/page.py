@@ -95,6 +95,7 @@ def build_page(run: Run, other: Run | None = None) -> Page:
 
 def _records(runs: list[Run], packs: Packs) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = []
+    share = MAX_ROW_BYTES // (1 if _same_rows(runs[0], runs[-1]) else len(runs))
     for run in runs:
         points = gather_points(run)
         record = _record(run, points, packs)
@@ -102,7 +103,6 @@ def _records(runs: list[Run], packs: Packs) -> list[dict[str, Any]]:
         if same and records[0]["rows"] and points.values is not None:
             record["rows"] = records[0]["rows"]
         elif points.values is not None and run.autoencoder.network not in SEQUENCES:
-            share = MAX_ROW_BYTES // len(runs)
             bounds = (record["bounds"][0], record["bounds"][1])
             stored = store_rows(points.values, packs, bounds=bounds, max_bytes=share)
             record["rows"] = stored.record if stored else None

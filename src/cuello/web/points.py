@@ -112,7 +112,7 @@ def _embedded(run: Run) -> tuple[Points, Array]:
     if not len(codes):
         raise RunError(f"{run.folder.path}/embeddings.parquet holds no row; run the fit again.")
     # Rows of an official test part are numbered from 0 again, after those of the other parts.
-    again = np.flatnonzero(np.diff(row) < 0)
+    again = np.flatnonzero(np.diff(row) <= 0)
     learnable = np.arange(len(row)) <= (again[0] if len(again) else len(row))
     points = Points(
         codes=np.nan_to_num(codes.astype(np.float32)),

@@ -44,7 +44,9 @@ async function openRun(record, first) {
   };
   run.values = (i) => { // in the data's own units; null where the page holds no exact row
     const found = rows && rows.exact ? run.stored(i) : null;
-    return !found || !run.image ? found : Float32Array.from(found, (byte) => bounds[0] + (byte / 255) * (bounds[1] - bounds[0]));
+    if (!found || !run.image) return found;
+    const [black, white] = rows.bounds;
+    return Float32Array.from(found, (byte) => black + (byte / 255) * (white - black));
   };
   run.bytes = (values) => Uint8ClampedArray.from(values, (v) => (255 * (v - bounds[0])) / (bounds[1] - bounds[0]));
   run.errors = (a, b) => a.map((v, k) => ((v - b[k]) / record.width[k % record.width.length]) ** 2);
