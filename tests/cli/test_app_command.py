@@ -31,7 +31,7 @@ def test_it_answers_at_the_address_it_prints_and_ends_with_ctrl_c(finished, tmp_
         line = server.stdout.readline()
         assert line.startswith(f"run: http://{host}:"), (line, server.poll())
         address = line.split()[1]
-        with httpx.Client(base_url=address, trust_env=False) as client:
+        with httpx.Client(base_url=address, trust_env=False, timeout=300) as client:
             assert client.get("/api/info").json()["rows"] == 60
             assert client.get("/").text.startswith("<!doctype html>")
             refused = client.get("/api/info", headers={"host": "evil.example"})

@@ -8,6 +8,7 @@ from server_samples import Client, rows
 
 from cuello import RunError
 from cuello.pipeline import Job, Silent, resume, start
+from cuello.server.history import read_history
 from cuello.server.serving import app_for
 from cuello.store import RunFolder
 
@@ -81,6 +82,7 @@ def test_a_run_that_ends_damaged_says_so(interrupted):
 def test_a_loss_that_is_no_number_becomes_null(interrupted):
     folder = RunFolder(interrupted)
     (interrupted / "history.jsonl").write_text('{"epoch": 0, "train": {"loss": NaN}}\n')
+    assert read_history(folder) == [{"epoch": 0, "train": {"loss": None}}]
     assert Client(app_for(interrupted)).get("/api/history")["epochs"] == [
         {"epoch": 0, "train": {"loss": None}}
     ]
