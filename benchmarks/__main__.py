@@ -34,6 +34,7 @@ _NAMES = (
     "impute",
     "samples",
     "maps",
+    "page",
 )
 
 

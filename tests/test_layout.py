@@ -27,6 +27,7 @@ ROOMS = [
     "report",
     "pipeline",
     "export",
+    "web",
     "server",
     "study",
     "labs",

@@ -22,16 +22,19 @@ def shell_lines():
 
 @pytest.mark.slow
 def test_shell_commands(tmp_path):
-    assert len(shell_lines()) == 6
+    assert len(shell_lines()) == 7
+    said = ""
     for line in shell_lines():
         program, *arguments = shlex.split(line)
         command = [str(Path(sys.executable).with_name(program)), *arguments]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
+        said += done.stdout
     assert pq.read_metadata(tmp_path / "codes.parquet").num_rows == 1797
     assert len((tmp_path / "labels.csv").read_text().splitlines()) == 1798
     assert (tmp_path / "clean.npz").exists()
-    assert "accuracy" in done.stdout
+    assert (tmp_path / "page.html").exists()
+    assert "accuracy" in said
 
 
 def test_make_targets_exist():

@@ -1,12 +1,9 @@
-"""What a test wants to know about a page: its tags, its data, what it did in a browser."""
+"""What a test wants to know about a page: its tags and its data."""
 
 from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
@@ -45,31 +42,3 @@ def section(page: str, anchor: str) -> str:
     found = re.search(f'<section id="{anchor}".*?</section>', page, re.DOTALL)
     assert found, anchor
     return found.group()
-
-
-@dataclass
-class Visit:
-    """An open page, and what it asked for and complained about."""
-
-    page: Any
-    address: str
-    requests: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-    def count(self, selector: str) -> int:
-        return int(self.page.locator(selector).count())
-
-    def becomes(self, script: str, value: object) -> None:
-        """Wait for a value; playwright's own way evaluates a string, which the page forbids."""
-        end = time.monotonic() + 20
-        while self.page.evaluate(script) != value and time.monotonic() < end:
-            self.page.wait_for_timeout(50)
-        assert self.page.evaluate(script) == value
-
-    def quiet(self) -> None:
-        outside = [r for r in self.requests if not r.startswith(("data:", "blob:"))]
-        assert outside == [self.address]
-        assert self.problems == []
-
-
-Visits = Callable[..., Visit]

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import report_samples as samples
 from PIL import Image
-from report_reading import Visit, Visits
 
 from cuello.report import LatentMap, ReportContent
+from visiting import Visit, Visits
 
 pytestmark = pytest.mark.browser
 

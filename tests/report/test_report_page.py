@@ -44,11 +44,19 @@ def test_ids_are_unique_and_nothing_is_loaded(make: Any) -> None:
 
 
 def test_own_files_name_no_address_and_no_foreign_import() -> None:
-    from cuello.report.page import _own
+    from cuello.report.assets import text_of
 
-    for name in ("page.html", "page.css", "page.js", "map.js", "start.js"):
-        assert "://" not in _own(name)
-        assert "@import" not in _own(name)
+    for name in (
+        "page.html",
+        "page.css",
+        "page.js",
+        "unpack.js",
+        "legend.js",
+        "map.js",
+        "start.js",
+    ):
+        assert "://" not in text_of(name)
+        assert "@import" not in text_of(name)
 
 
 def test_size_stays_below_five_megabytes(digits: ReportContent) -> None:

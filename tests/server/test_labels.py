@@ -74,6 +74,18 @@ def test_rows_are_written_by_name_as_they_may_move(tmp_path):
     assert file.path.read_text() == "row,label\np/1.png,dog\np/3.png,cat\n"
 
 
+def test_a_file_that_somebody_else_changes_is_read_again(tmp_path):
+    file = file_in(tmp_path)
+    file.change([(1, "cat")])
+    assert file.read() == {1: "cat"}
+    file.path.write_text("row,label\n1,cat\n2,dog\n")
+    assert file.read() == {1: "cat", 2: "dog"}
+    file.read().clear()  # what is given out is not what is kept
+    assert file.read() == {1: "cat", 2: "dog"}
+    file.path.unlink()
+    assert file.read() == {}
+
+
 def test_a_disk_that_is_full_leaves_what_was_there(tmp_path, monkeypatch):
     from cuello import atomic
 

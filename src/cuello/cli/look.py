@@ -17,7 +17,7 @@ from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded
 from cuello.errors import RunError
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "complete"]
 
 _STATES = {
     "running": "not finished: still running, or interrupted",
@@ -35,7 +35,7 @@ def report(run: RunArgument) -> None:
         from cuello.store import RunFolder
 
     folder = RunFolder(expanded(run))
-    with _complete(folder.path):
+    with complete(folder.path):
         write_report(folder)
     out.print(f"report: {folder.report}", soft_wrap=True)
 
@@ -47,7 +47,7 @@ def info(run: RunArgument) -> None:
 
     folder = RunFolder(expanded(run))
     config = folder.read_json("config.json")
-    with _complete(folder.path):
+    with complete(folder.path):
         finished = config["status"] == "finished"
         metrics = folder.read_json("metrics.json") if finished else {}
         shown: list[Table | str] = [_facts(config)]
@@ -104,7 +104,7 @@ def _labels(data: dict[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def _complete(run: Path) -> Iterator[None]:
+def complete(run: Path | str) -> Iterator[None]:
     """Take a part that is missing from the JSON files for the damage that it is."""
     try:
         yield

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli import anomalies, apply, decode, export, fit, kinds, lab, look, study, suggest
+from cuello.cli import anomalies, apply, decode, export, fit, kinds, lab, look, page, study, suggest
 from cuello.cli import app as app_command
 from cuello.cli.console import complain, out
 
@@ -53,6 +53,7 @@ anomalies.add_to(app)
 export.add_to(app)
 app_command.add_to(app)
 look.add_to(app)
+page.add_to(app)
 kinds.add_to(app)
 study.add_to(app)
 lab.add_to(app)

@@ -1,4 +1,4 @@
-// The latent map: points, their floating card, the buttons that hide classes.
+// The latent map of the report: points, and their floating card.
 
 function latentMap(map) {
   const groups = new Map(); // class code -> rows
@@ -53,7 +53,7 @@ function latentMap(map) {
     div.on("plotly_unhover", card.hide);
     div.on("plotly_relayout", card.hide);
   };
-  if (map.label) legend(codes, nameOf, look, hidden, () => { card.hide(); draw(chart); });
+  if (map.label) chart.themed = legend($("latent-legend"), codes, nameOf, look, hidden, () => { card.hide(); draw(chart); });
 }
 
 // The floating card beside a point: its picture, cut from the sprite sheet, its name and class.
@@ -95,40 +95,4 @@ function pointer(map, className) {
     },
     hide() { ring.hidden = card.hidden = true; },
   };
-}
-
-function legend(codes, nameOf, look, hidden, changed) {
-  const box = $("latent-legend");
-  const swatches = () => {
-    const colour = theme();
-    box.querySelectorAll("path").forEach((path, place) => {
-      const { color, symbol } = look(codes[place], colour);
-      path.setAttribute("d", SHAPES[symbol] || SHAPES.circle);
-      path.setAttribute("fill", codes[place] < 0 ? "none" : color);
-      path.setAttribute("stroke", color);
-    });
-  };
-  const buttons = codes.map((code) => {
-    const button = box.appendChild(document.createElement("button"));
-    button.type = "button";
-    button.innerHTML = '<svg viewBox="0 0 16 16" aria-hidden="true"><path></path></svg><span></span>';
-    button.lastChild.textContent = nameOf(code);
-    button.onclick = () => set([code], !hidden.has(code));
-    return button;
-  });
-  const set = (which, hide) => {
-    for (const code of which) hide ? hidden.add(code) : hidden.delete(code);
-    buttons.forEach((button, place) => button.setAttribute("aria-pressed", String(!hidden.has(codes[place]))));
-    changed();
-  };
-  if (codes.length > 2) {
-    for (const [text, hide] of [["Show all", false], ["Hide all", true]]) {
-      const button = box.appendChild(document.createElement("button"));
-      button.type = "button";
-      button.textContent = text;
-      button.onclick = () => set(codes, hide);
-    }
-  }
-  buttons.forEach((button) => button.setAttribute("aria-pressed", "true"));
-  charts[charts.length - 1].themed = swatches;
 }

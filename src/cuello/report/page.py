@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import functools
-import gzip
-import hashlib
-import importlib.resources
-import json
 import string
 
+from cuello.report.assets import digest, plotly, script_json, text_of, utf8
 from cuello.report.content import ReportContent
 from cuello.report.curves import curves_section
 from cuello.report.few_labels import few_labels_section
@@ -60,28 +55,28 @@ def render(content: ReportContent) -> str:
 
 
 def _page(content: ReportContent, sections: list[Section], *, charts: bool) -> str:
-    plotly, plotly_hash = _plotly() if charts else ("", "")
-    script = _own("page.js") + _own("map.js") + _own("start.js")
-    hashes = [_digest(script.encode())] + ([plotly_hash] if charts else [])
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    library, plotly_hash = plotly() if charts else ("", "")
+    own = ("page.js", "unpack.js", "legend.js", "map.js", "start.js")
+    script = "".join(map(text_of, own))
+    hashes = [digest(script.encode())] + ([plotly_hash] if charts else [])
+    allowed = " ".join(f"'sha256-{found}'" for found in hashes)
     # Even a page that someone edited cannot load anything or run a script that is not ours.
     policy = (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
-    page = string.Template(_own("page.html")).substitute(
+    page = string.Template(text_of("page.html")).substitute(
         policy=policy,
         title=esc(content.title),
-        style=_own("page.css"),
+        style=text_of("page.css"),
         headline=headline(content),
         contents="\n".join(f'<li><a href="#{s.anchor}">{esc(s.title)}</a></li>' for s in sections),
         sections="\n".join(_section(place, section) for place, section in enumerate(sections, 1)),
-        data=_json({section.anchor: section.data for section in sections if section.data}),
-        plotly=plotly,
+        data=script_json({section.anchor: section.data for section in sections if section.data}),
+        plotly=library,
         script=script,
     )
-    # A file name may hold bytes that are no text (lone surrogates); the page is UTF-8 all the same.
-    return page.encode("utf-8", "replace").decode("utf-8")
+    return utf8(page)
 
 
 def _section(place: int, section: Section) -> str:
@@ -92,33 +87,8 @@ def _section(place: int, section: Section) -> str:
     )
 
 
-def _json(value: object) -> str:
-    """Write JSON that cannot end the script element around it."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
-
-
 def _map_bytes(content: ReportContent) -> int:
     """Bound what the latent map takes beside its pictures: coordinates, names, markup."""
     if content.latent is None:
         return 0
     return 5_000 + sum(40 + 6 * len(name) for name in content.latent.names)
-
-
-@functools.cache
-def _own(name: str) -> str:
-    return (importlib.resources.files("cuello.report") / name).read_text(encoding="utf-8")
-
-
-@functools.cache
-def _plotly() -> tuple[str, str]:
-    """Return Plotly.js as base64 of gzip (4.8 MB become 2.0), and the hash of its text."""
-    source = importlib.resources.files("plotly") / "package_data" / "plotly.min.js"
-    text = source.read_bytes()
-    return base64.b64encode(gzip.compress(text, 9, mtime=0)).decode("ascii"), _digest(text)
-
-
-def _digest(text: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(text).digest()).decode("ascii")

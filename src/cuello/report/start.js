@@ -10,11 +10,7 @@ async function start() {
   if (DATA.latent) latentMap(DATA.latent);
   if (DATA.curves) curves(DATA.curves);
   if (charts.length) {
-    const packed = Uint8Array.from(atob($("plotly").textContent), (sign) => sign.charCodeAt(0));
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const script = document.createElement("script");
-    script.textContent = await new Response(stream).text();
-    document.head.append(script);
+    runScript(await unpack("plotly").text());
     refresh();
     for (const chart of charts) if (chart.drawn) chart.drawn();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);

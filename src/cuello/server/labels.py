@@ -47,6 +47,9 @@ class LabelFile:
     classes: tuple[str, ...]
     learned: Mapping[int, str]
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _kept: dict[str, tuple[tuple[int, int, int], dict[int, str]]] = field(
+        default_factory=dict, repr=False
+    )
 
     def read(self) -> dict[int, str]:
         """Return the class of every labelled row.
@@ -56,12 +59,16 @@ class LabelFile:
         DataError
             If the file is damaged.
         """
-        if not self.path.exists():
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
             return dict(self.learned)
-        if not self.path.read_bytes().strip():
-            return {}
-        codes, classes = self._parse(self.path)
-        return {int(row): classes[codes[row]] for row in np.flatnonzero(codes >= 0)}
+        now = (found.st_ino, found.st_mtime_ns, found.st_size)
+        kept = self._kept.get("last")
+        if kept is None or kept[0] != now:
+            kept = (now, self._read() if found.st_size else {})
+            self._kept["last"] = kept  # as one value: threads see the old one or the new one
+        return dict(kept[1])
 
     def codes(self) -> tuple[Codes, tuple[str, ...]]:
         """Return the class of every row by number, -1 for none, and the names of the classes."""
@@ -100,6 +107,10 @@ class LabelFile:
                     raise DataError("a label is read as another one; write it in another way.")
             atomic.write_bytes(self.path, content)
             return found
+
+    def _read(self) -> dict[int, str]:
+        codes, classes = self._parse(self.path)
+        return {int(row): classes[codes[row]] for row in np.flatnonzero(codes >= 0)}
 
     def _parse(self, path: Path) -> tuple[Codes, tuple[str, ...]]:
         nothing = np.empty((self.rows, 0), dtype=np.float32)

@@ -1,0 +1,101 @@
+"""The page to explore a run, in headless Chromium: its size, how soon it is there, its clicks."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import cuello
+from benchmarks.timing import Bar, Result, Settings
+from cuello.web import page_html
+
+__all__ = ["run"]
+
+_OWED = 50  # ms
+_DATA = ("digits", "mnist")
+
+# From the release of the button to the new image in the document; each click elsewhere.
+_CLICKS = """async () => {
+    app.maps[0].snap = false;
+    const chart = document.querySelector(".map .chart"), area = chart.getBoundingClientRect();
+    const times = [];
+    for (let k = 0; k < 60; k++) {
+        const where = { bubbles: true, pointerId: 1,
+            clientX: area.left + 120 + (k * 37) % 600, clientY: area.top + 40 + (k * 53) % 250 };
+        times.push(await new Promise((done) => {
+            let began = 0;
+            const watch = new MutationObserver(() => {
+                watch.disconnect();
+                done(performance.now() - began);
+            });
+            watch.observe(document.getElementById("subject"), { childList: true });
+            chart.dispatchEvent(new PointerEvent("pointerdown", where));
+            began = performance.now();
+            chart.dispatchEvent(new PointerEvent("pointerup", where));
+        }));
+        await new Promise((done) => setTimeout(done, 60));
+    }
+    return times.slice(10);
+}"""
+
+
+def run(settings: Settings) -> Result:
+    """Measure."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        return Result(name="page", columns=(), rows=[], notes=["needs Chromium."])
+    rows, bars, notes = [], [], []
+    for name in _DATA[: 1 if settings.quick else 2]:
+        try:
+            cuello.load(name, offline=True)
+        except cuello.DataError:
+            notes.append(f"needs {name}.")
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            row, clicks = _measure(name, Path(folder), chromium)
+        rows.append(row)
+        median = float(np.median(clicks))
+        bars.append(
+            Bar(
+                what=f"{name}: median ms from click to image",
+                value=median,
+                owed=f"below {_OWED}",
+                met=median < _OWED,
+            )
+        )
+    return Result(
+        name="page",
+        columns=("data", "rows", "MB", "map, s", "model, s", "click, ms", "90 % below, ms"),
+        rows=rows,
+        bars=bars,
+        notes=notes,
+    )
+
+
+def _measure(name: str, folder: Path, chromium: str) -> tuple[tuple[Any, ...], list[float]]:
+    from playwright.sync_api import sync_playwright
+
+    made = cuello.fit(name, latent_dim=2, epochs=2, out=folder / "run")
+    file = folder / "page.html"
+    file.write_text(page_html(cuello.open_run(made.path)), encoding="utf-8")
+    arguments = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        began = time.perf_counter()
+        page.goto(file.as_uri())
+        page.wait_for_selector("html[data-ready]", timeout=120_000)
+        drawn = time.perf_counter() - began
+        page.wait_for_selector("html[data-models]", timeout=120_000)
+        ready = time.perf_counter() - began
+        clicks: list[float] = page.evaluate(_CLICKS)
+        rows = page.evaluate("app.runs[0].n")
+        browser.close()
+    size = file.stat().st_size / 1e6
+    shares = np.quantile(clicks, [0.5, 0.9]).tolist()
+    return (name, rows, round(size, 1), round(drawn, 1), round(ready, 1), *shares), clicks

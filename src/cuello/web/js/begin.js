@@ -1,0 +1,93 @@
+// Begin: unpack, draw the maps and the charts, then start the models.
+
+function listColours() {
+  const names = [...new Set(app.runs.flatMap((run) => run.colourings.map((one) => one.name)))];
+  $("colour").replaceChildren(...names.map((name) => make("option", { textContent: name, value: name })));
+}
+
+function colourBy(name) {
+  $("colour").value = name;
+  for (const map of app.maps) map.colourBy(name);
+}
+
+function redraw() {
+  for (const map of app.maps) map.draw();
+  draw();
+}
+
+function setUpMaps() {
+  const picked = (map, what) => look({ ...what, place: app.maps.indexOf(map) });
+  const lassoed = (map, rows) => {
+    const index = app.maps.indexOf(map);
+    if (index && !map.run.same_rows) return;
+    setMarked(rows);
+    $("tab-label").click();
+  };
+  for (const run of app.runs) {
+    const host = $("maps").appendChild(make("div", { className: "one" }));
+    if (app.runs.length > 1) host.append(make("h2", { textContent: run.title }));
+    const map = createMap(run, host, { picked, lassoed });
+    app.maps.push(map);
+    map.draw();
+    let waiting = 0;
+    map.chart.on("plotly_relayout", (change) => {
+      if (!Object.keys(change).some((key) => /range/.test(key))) return; // the grid itself
+      clearTimeout(waiting);
+      waiting = setTimeout(() => redrawGrid(map), 80);
+    });
+  }
+  listColours();
+  if ($("colour").options.length) colourBy($("colour").value);
+  $("colour").addEventListener("change", () => colourBy($("colour").value));
+  // A finger scrolls the page unless one of them is chosen.
+  const modes = [...document.querySelectorAll("[data-mode]")];
+  const choose = (button) => {
+    pressed(modes, button);
+    for (const map of app.maps) map.setMode(button ? button.dataset.mode : "off");
+  };
+  for (const button of modes) button.addEventListener("click", () => choose(button.getAttribute("aria-pressed") === "true" ? null : button));
+  choose(matchMedia("(pointer: coarse)").matches ? null : modes[0]);
+  $("whole").addEventListener("click", () => app.maps.forEach((map) => map.wholeView()));
+  $("snap").addEventListener("change", () => { for (const map of app.maps) map.snap = $("snap").checked; });
+  $("find").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const row = app.runs[0].find($("wanted").value);
+    if (row < 0) { $("wanted").setCustomValidity("There is no such row."); $("wanted").reportValidity(); } else look({ row, place: 0 });
+  });
+  $("wanted").addEventListener("input", () => $("wanted").setCustomValidity(""));
+}
+
+async function begin() {
+  if (DATA["few-labels"]) fewLabels(DATA["few-labels"]);
+  if (DATA.curves) curves(DATA.curves);
+  runScript(await unpack("plotly").text());
+  for (const record of DATA.runs) app.runs.push(await openRun(record, app.runs[0]));
+  tabs(document.querySelector("[role=tablist]"));
+  setUpMaps();
+  draw();
+  document.documentElement.dataset.ready = "yes";
+  for (const run of app.runs) await openModels(run);
+  setUpDecoding();
+  setUpGiving();
+  setUpAnomalies();
+  setUpLabels();
+  await setUpServed();
+  if (app.runs[0].n) await look({ row: 0, place: 0 });
+  const latents = app.runs.map((run) => several(run.latents, "latent") + (app.runs.length > 1 ? ` in ${run.title}` : ""));
+  $("state").textContent = `${several(app.runs[0].n, "row")}, ${latents.join(", ")}; ${app.runs[0].decode ? "the model runs in this browser" : "no model in this page"}.`;
+  document.documentElement.dataset.models = "yes";
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  let width = innerWidth, waiting = 0;
+  addEventListener("resize", () => {
+    if (innerWidth === width) return;
+    width = innerWidth;
+    clearTimeout(waiting);
+    waiting = setTimeout(redraw, 120);
+  });
+}
+
+begin().catch((error) => {
+  $("problem").hidden = false;
+  $("problem").textContent = `This page could not start (${error.message}). It needs a browser from 2023 or later.`;
+  console.error(error);
+});

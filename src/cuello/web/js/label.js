@@ -1,0 +1,120 @@
+// Label as you look: marked rows, their classes, a suggestion, and a classifier refitted on them.
+
+const labels = { of: new Map(), before: [], classes: [], served: null }; // row -> class name
+
+function setMarked(rows) {
+  const map = app.maps[0];
+  map.mark({ marked: new Set(rows) });
+  const { run } = map;
+  $("marked-text").textContent = rows.length ? `${several(rows.length, "row")} marked.` : "None. Draw a lasso around points, or mark a row.";
+  $("marked").replaceChildren(...rows.slice(0, 60).map((i) => thumb(run, i, (row) => look({ row, place: 0 }))));
+  if (rows.length > 60) $("marked").append(make("span", { className: "caption", textContent: `and ${whole(rows.length - 60)} more` }));
+}
+
+function setUpLabels() {
+  const [map] = app.maps, { run } = map;
+  labels.classes = run.classes ? [...run.classes.classes] : [];
+  const marked = () => [...map.marked];
+  $("mark-one").addEventListener("click", () => { if (app.subject && app.subject.row !== undefined) setMarked([...new Set([...marked(), app.subject.row])]); });
+  $("mark-view").addEventListener("click", () => setMarked(map.inView()));
+  $("mark-none").addEventListener("click", () => setMarked([]));
+  $("mark-save").addEventListener("click", () => download("marked.csv", csv([
+    ["row", "name", ...run.colourings.map((one) => one.name), ...Array.from({ length: run.latents }, (_, k) => `z${k}`)],
+    ...marked().map((i) => [run.row[i], run.name(i), ...run.colourings.map((one) => (one.classes ? one.classes[one.values[i]] ?? "" : one.values[i])), ...run.code(i)]),
+  ])));
+  $("new-class").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const name = $("new-name").value.trim();
+    if (name && !labels.classes.includes(name)) labels.classes.push(name);
+    $("new-name").value = "";
+    classButtons();
+  });
+  $("labels-undo").addEventListener("click", () => { if (labels.before.length) { labels.of = labels.before.pop(); sayLabels(); if (labels.served) labels.served.send(); } });
+  $("labels-save").addEventListener("click", () => download("labels.csv", labelsCsv()));
+  $("suggest").addEventListener("click", suggestRow);
+  $("refit").addEventListener("click", refit);
+  classButtons();
+  setMarked([]);
+  sayLabels();
+}
+
+// What `cuello fit --labels` reads: rows by name where they have names, else by number.
+const labelsCsv = () => csv([["row", "label"], ...[...labels.of].map(([i, name]) => [app.runs[0].names ? app.runs[0].name(i) : app.runs[0].row[i], name])]);
+
+function classButtons() {
+  $("classes").replaceChildren(...labels.classes.map((name) => {
+    const button = make("button", { type: "button", textContent: name });
+    button.addEventListener("click", () => give(name));
+    return button;
+  }));
+}
+
+function give(name) {
+  const [map] = app.maps, one = app.subject && app.subject.row, rows = map.marked.size ? [...map.marked] : one === undefined || one === null ? [] : [one];
+  const can = rows.filter((i) => map.run.learnable[i]);
+  labels.before.push(new Map(labels.of));
+  for (const i of can) labels.of.set(i, name);
+  if (map.marked.size) setMarked([]);
+  sayLabels(rows.length - can.length);
+  if (labels.served) labels.served.send();
+  if (rows.length === 1 && rows[0] === labels.suggested) suggestRow();
+}
+
+function sayLabels(refused = 0) {
+  const counts = new Map();
+  for (const name of labels.of.values()) counts.set(name, (counts.get(name) || 0) + 1);
+  $("labels-text").textContent = (labels.of.size ? `${several(labels.of.size, "label")}: ${[...counts].map(([name, count]) => `${name} ${count}`).join(", ")}.` : "No label yet. A class goes to the marked rows or, without any, to the row that is shown.")
+    + (refused ? ` ${several(refused, "row")} of the official test part cannot be labelled.` : "");
+  $("labels-save").disabled = !labels.of.size;
+  $("labels-undo").disabled = !labels.before.length;
+}
+
+// Of up to 1,000 rows without a label: the least certain one or, before a refit, the farthest from all labelled.
+function suggestRow() {
+  const run = app.runs[0], step = Math.max(1, Math.floor(run.n / 1000)), known = [...labels.of.keys()].map(run.code);
+  const far = (code) => (known.length ? Math.min(...known.map((one) => one.reduce((sum, v, k) => sum + (v - code[k]) ** 2, 0))) : -Math.hypot(...code.map((v, k) => v - run.plane.mean[k])));
+  const unsure = (code) => { const shares = app.refit.probabilities(code).sort((a, b) => b - a); return (shares[1] ?? 0) - shares[0]; };
+  let best = -1, most = -Infinity;
+  for (let i = 0; i < run.n; i += step) {
+    if (labels.of.has(i) || !run.learnable[i]) continue;
+    const worth = (app.refit ? unsure : far)(run.code(i));
+    if (worth > most) { most = worth; best = i; }
+  }
+  labels.suggested = best;
+  if (best >= 0) look({ row: best, place: 0 });
+}
+
+function refit() {
+  const run = app.runs[0], rows = [...labels.of.keys()], given = new Set(labels.of.values()), classes = labels.classes.filter((name) => given.has(name));
+  if (classes.length < 2) { $("refit-text").textContent = "Give at least two classes a label first."; return; }
+  const scale = Array.from({ length: run.latents }, (_, k) => deviation(run, k));
+  const probabilities = fitLogistic(rows.map(run.code), rows.map((i) => classes.indexOf(labels.of.get(i))), classes.length, run.plane.mean, scale);
+  app.refit = { run, classes, probabilities };
+  const found = new Int16Array(run.n), sure = new Float32Array(run.n);
+  let right = 0, judged = 0;
+  for (let i = 0; i < run.n; i++) {
+    const shares = probabilities(run.code(i));
+    found[i] = shares.indexOf(Math.max(...shares));
+    sure[i] = shares[found[i]];
+    const truth = run.className(i);
+    if (truth !== null && !labels.of.has(i)) { judged++; right += truth === classes[found[i]]; }
+  }
+  setColourings("refit", classes, found, sure);
+  $("refit-text").textContent = `Logistic regression on the codes of ${several(rows.length, "label")}, ${classes.length} classes.`
+    + (judged ? ` Of the ${whole(judged)} other rows whose class the data knows, it gets ${percent(right / judged)} right.` : "");
+  if (labels.served) labels.served.refit();
+}
+
+function setColourings(who, classes, found, sure) {
+  const run = app.runs[0];
+  run.colourings = run.colourings.filter((one) => !one.name.startsWith(who));
+  run.colourings.push({ name: `${who} class`, classes, values: found }, { name: `${who} certainty`, classes: null, values: sure });
+  listColours();
+  colourBy(`${who} class`);
+}
+
+function deviation(run, k) {
+  let sum = 0, squares = 0;
+  for (let i = 0; i < run.n; i++) { const v = run.codes[i * run.latents + k] - run.plane.mean[k]; sum += v; squares += v * v; }
+  return Math.sqrt(Math.max(squares / run.n - (sum / run.n) ** 2, 1e-12));
+}

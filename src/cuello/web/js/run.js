@@ -1,0 +1,97 @@
+// A run as the page holds it: codes, labels, errors and rows as typed arrays.
+
+const TYPES = { uint8: Uint8Array, uint16: Uint16Array, int16: Int16Array, int32: Int32Array, float32: Float32Array };
+
+async function array(record) {
+  if (!record) return null;
+  const answer = unpack(record.pack);
+  return record.type === "json" ? answer.json() : new TYPES[record.type](await answer.arrayBuffer());
+}
+
+async function openRun(record, first) {
+  const { n, latents, plane, shape, bounds } = record;
+  const [steps, row, names, learnable, error] = await Promise.all(
+    [record.codes, record.row, record.names, record.learnable, record.error].map(array));
+  const codes = Float32Array.from(steps, (step, at) => record.codes.low[at % latents] + step * record.codes.step[at % latents]);
+  const colourings = await Promise.all(record.colourings.map(async (one) => ({ ...one, values: await array(one.values) })));
+  if (error) colourings.push({ name: "reconstruction error", classes: null, values: error });
+  const same = first && record.same_rows && first.rows;
+  const rows = same || (record.rows && { ...record.rows, data: await array(record.rows), at: await placesOf(record.rows, n) });
+  const run = { ...record, codes, row, names, learnable, error, colourings, rows, size: shape.reduce((a, b) => a * b, 1) };
+
+  run.name = (i) => (names && names[i] ? names[i] : `${learnable[i] ? "row" : "test row"} ${row[i]}`);
+  run.code = (i) => codes.slice(i * latents, (i + 1) * latents);
+  run.classes = colourings.find((one) => one.name === "class") || null;
+  run.className = (i) => (run.classes && run.classes.values[i] >= 0 ? run.classes.classes[run.classes.values[i]] : null);
+
+  const centre = Float32Array.from(plane.centre);
+  run.place = (code) => plane.axes.map((axis) => axis.reduce((sum, part, k) => sum + part * (code[k] - centre[k]), 0));
+  run.codeAt = (x, y) => centre.map((middle, k) => middle + x * plane.axes[0][k] + (plane.axes[1] ? y * plane.axes[1][k] : 0));
+  // One latent: a strip. Where a point lies across it says nothing; the golden ratio spreads them.
+  run.x = new Float32Array(n);
+  run.y = new Float32Array(n);
+  for (let i = 0; i < n; i++) {
+    const [x, y] = run.place(codes.subarray(i * latents, (i + 1) * latents));
+    run.x[i] = x;
+    run.y[i] = y ?? ((i * 0.6180339887) % 1) - 0.5;
+  }
+
+  run.stored = (i) => {
+    const at = rows ? rows.at(i) : -1;
+    if (at < 0) return null;
+    const length = rows.shape.reduce((a, b) => a * b, 1);
+    return rows.data.subarray(at * length, (at + 1) * length);
+  };
+  run.values = (i) => { // in the data's own units; null where the page holds no exact row
+    const found = rows && rows.exact ? run.stored(i) : null;
+    if (!found || !run.image) return found;
+    const [black, white] = rows.bounds;
+    return Float32Array.from(found, (byte) => black + (byte / 255) * (white - black));
+  };
+  run.bytes = (values) => Uint8ClampedArray.from(values, (v) => (255 * (v - bounds[0])) / (bounds[1] - bounds[0]));
+  run.errors = (a, b) => a.map((v, k) => ((v - b[k]) / record.width[k % record.width.length]) ** 2);
+  run.nearest = (code, count, without = -1) => {
+    const found = [];
+    for (let i = 0; i < n; i++) {
+      if (i === without) continue;
+      let far = 0;
+      for (let k = 0; k < latents; k++) far += (codes[i * latents + k] - code[k]) ** 2;
+      if (found.length < count || far < found[found.length - 1][0]) {
+        let place = found.length;
+        while (place > 0 && found[place - 1][0] > far) place--;
+        found.splice(place, 0, [far, i]);
+        if (found.length > count) found.pop();
+      }
+    }
+    return found.map(([, i]) => i);
+  };
+  const sorted = error && Float32Array.from(error).sort();
+  run.below = (value) => { // share of the rows with a smaller error
+    let low = 0, high = sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sorted[middle] < value) low = middle + 1; else high = middle;
+    }
+    return low / sorted.length;
+  };
+  run.find = (wanted) => {
+    const text = wanted.trim().toLowerCase();
+    if (!text) return -1;
+    if (names) {
+      const exact = names.findIndex((name) => name.toLowerCase() === text);
+      if (exact >= 0) return exact;
+    }
+    const [, tested, number] = text.match(/^(test )?(?:row )?(\d+)$/) || [];
+    if (number) return tested ? row.lastIndexOf(Number(number)) : row.indexOf(Number(number));
+    return names ? names.findIndex((name) => name.toLowerCase().includes(text)) : -1;
+  };
+  return run;
+}
+
+async function placesOf(rows, n) {
+  const kept = await array(rows.kept);
+  if (!kept) return (i) => i;
+  const at = new Int32Array(n).fill(-1);
+  kept.forEach((i, place) => { at[i] = place; });
+  return (i) => at[i];
+}

@@ -1,0 +1,189 @@
+"""The rows of a run as points of a map: codes, labels and errors, and the rows themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from cuello.errors import RunError
+from cuello.networks import SEQUENCES
+from cuello.pipeline import Run
+from cuello.pipeline.own_data import own_data, stored_codes
+
+__all__ = ["MOST_POINTS", "Colouring", "Points", "gather_points"]
+
+Array = npt.NDArray[Any]
+
+MOST_POINTS = 60_000
+"""What a browser draws, zooms and searches without a pause."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Colouring:
+    """A property of every point by which the map can be coloured."""
+
+    name: str
+    values: Array
+    """(n,), codes into ``classes`` (-1: not known), or numbers (NaN: not known)."""
+    classes: tuple[str, ...] | None = None
+    """None: the values are numbers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Points:
+    """Rows of a run in the order of its embeddings, training rows before an official test part."""
+
+    codes: npt.NDArray[np.float32]
+    """(n, latents)."""
+    row: npt.NDArray[np.int64]
+    """Number of each row within its own array, (n,)."""
+    names: tuple[str, ...] | None
+    """None: rows have no names."""
+    learnable: npt.NDArray[np.bool_]
+    """Rows that a labels file can name: all but an official test part, (n,)."""
+    colourings: tuple[Colouring, ...]
+    error: npt.NDArray[np.float64] | None
+    """Mean squared error of each scaled row, (n,); None: not known."""
+    values: Array | None
+    """(n, ...), the rows in the data's own units; None: not at hand."""
+    notes: tuple[str, ...] = field(default=())
+    """What a reader should know of what is shown."""
+
+    def take(self, which: Array) -> Points:
+        """Return some of the points."""
+        return replace(
+            self,
+            codes=self.codes[which],
+            row=self.row[which],
+            names=None if self.names is None else tuple(self.names[i] for i in which),
+            learnable=self.learnable[which],
+            colourings=tuple(replace(c, values=c.values[which]) for c in self.colourings),
+            error=None if self.error is None else self.error[which],
+            values=None if self.values is None else self.values[which],
+        )
+
+
+def gather_points(run: Run, most: int = MOST_POINTS) -> Points:
+    """Read the embeddings of a run, and its data where that is still at hand.
+
+    Without the data, the test rows that the run folder keeps are shown (up to 2,000), and the
+    notes say so.
+
+    Raises
+    ------
+    RunError
+        If the embeddings are missing or damaged.
+    """
+    points, parts = _embedded(run)
+    try:
+        points = _with_rows(run, points)
+    except RunError as error:
+        points = _kept(run, points, parts)
+        note = f"The rows are not in this page: {' '.join(str(error).split())}"
+        points = replace(points, notes=(note, *points.notes))
+    if len(points.codes) > most:
+        total = len(points.codes)
+        points = points.take(np.linspace(0, total - 1, most).astype(np.int64))
+        note = f"{most:,} of {total:,} rows are shown, evenly spaced."
+        points = replace(points, notes=(*points.notes, note))
+    return points
+
+
+def _embedded(run: Run) -> tuple[Points, Array]:
+    """Return the points without their rows, and the part that each belongs to."""
+    table, codes = stored_codes(run)
+    columns = table.column_names
+    try:
+        row = table["row"].to_numpy()
+        parts = np.asarray(table["part"].to_pylist() if "part" in columns else [])
+        names = tuple(map(_text, table["name"].to_pylist())) if "name" in columns else None
+        colourings = tuple(_colourings(run, table))
+    except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(
+            f"{run.folder.path}/embeddings.parquet cannot be used ({reason}); restore the folder, "
+            "or run the fit again."
+        ) from error
+    if not len(codes):
+        raise RunError(f"{run.folder.path}/embeddings.parquet holds no row; run the fit again.")
+    # Rows of an official test part are numbered from 0 again, after those of the other parts.
+    again = np.flatnonzero(np.diff(row) <= 0)
+    learnable = np.arange(len(row)) <= (again[0] if len(again) else len(row))
+    points = Points(
+        codes=np.nan_to_num(codes.astype(np.float32)),
+        row=np.asarray(row, dtype=np.int64),
+        names=names,
+        learnable=learnable,
+        colourings=colourings,
+        error=None,
+        values=None,
+    )
+    return points, parts
+
+
+def _text(name: object) -> str:
+    return "" if name is None else str(name)
+
+
+def _colourings(run: Run, table: pa.Table) -> Iterator[Colouring]:
+    columns = table.column_names
+    if "label" in columns and run.classes:
+        place = {name: code for code, name in enumerate(run.classes)}
+        codes = np.array([place.get(name, -1) for name in table["label"].to_pylist()])
+        yield Colouring(name="class", values=codes, classes=run.classes)
+    elif "label" in columns:
+        yield Colouring(name="label", values=_numbers(table["label"]))
+    for name in run.properties:
+        if f"label {name}" in columns:
+            values = np.nan_to_num(_numbers(table[f"label {name}"]), nan=-1).astype(np.int64)
+            yield Colouring(name=name, values=values, classes=("no", "yes"))
+    if "anomaly" in columns:
+        yield Colouring(name="anomaly score", values=_numbers(table["anomaly"]))
+    if "part" in columns:
+        order = ("train", "validation", "test")
+        codes = np.array([order.index(part) for part in table["part"].to_pylist()])
+        yield Colouring(name="part", values=codes, classes=order)
+    if "labelled" in columns:
+        codes = table["labelled"].to_numpy().astype(np.int64)
+        yield Colouring(name="label used", values=codes, classes=("no", "yes"))
+
+
+def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    return np.array([np.nan if v is None else float(v) for v in column.to_pylist()])
+
+
+def _with_rows(run: Run, points: Points) -> Points:
+    """Add the rows themselves, and their errors.
+
+    Raises
+    ------
+    RunError
+        If the data cannot be read again, or is not the same.
+    """
+    data = own_data(run)
+    X = data.X if data.X_test is None else np.concatenate([data.X, data.X_test])
+    return replace(points, values=X, error=-run.autoencoder.score_samples(X))
+
+
+def _kept(run: Run, points: Points, parts: Array) -> Points:
+    """Return the test rows that the run folder keeps for its report."""
+    arrays = run.folder.read_arrays("examples.npz")
+    tested = np.flatnonzero(parts == "test")
+    kept = arrays.get("map_rows")
+    if kept is None or not len(kept) or kept.max() >= len(tested):
+        return points
+    points = points.take(tested[kept])
+    note = f"The {len(kept):,} test rows that the run folder keeps are shown."
+    points = replace(points, notes=(*points.notes, note))
+    images = arrays.get("map_images")
+    if images is None or run.autoencoder.network in SEQUENCES:
+        return points
+    low, high = run.autoencoder.scaling_.invert(np.array([[0.0, 1.0]], dtype=np.float32))[0]
+    is_bytes = arrays["typical_original"].dtype == np.uint8
+    values = images if is_bytes else low + images.astype(np.float32) / 255 * (high - low)
+    return replace(points, values=values, error=arrays["map_errors"])
