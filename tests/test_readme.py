@@ -22,7 +22,7 @@ def shell_lines():
 
 @pytest.mark.slow
 def test_shell_commands(tmp_path):
-    assert len(shell_lines()) == 7
+    assert len(shell_lines()) == 11
     said = ""
     for line in shell_lines():
         program, *arguments = shlex.split(line)
@@ -33,7 +33,9 @@ def test_shell_commands(tmp_path):
     assert pq.read_metadata(tmp_path / "codes.parquet").num_rows == 1797
     assert len((tmp_path / "labels.csv").read_text().splitlines()) == 1798
     assert (tmp_path / "clean.npz").exists()
-    assert (tmp_path / "page.html").exists()
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 1798
+    written = ("page.html", "denoised.npz", "samples.png", "runs/digits-export/README.md")
+    assert all((tmp_path / name).exists() for name in written)
     assert "accuracy" in said
 
 
