@@ -46,6 +46,18 @@ class Found:
         count = int((self.scores > self.threshold).sum())
         return f"{count} of {len(self.scores)} rows are anomalies ({self.said})"
 
+    def cells(self, why: list[str]) -> list[list[str]]:
+        """Return what is written of each row: score, anomaly or not, single scores, and why."""
+        return [
+            [
+                f"{score:.4f}",
+                "yes" if score > self.threshold else "no",
+                *(f"{part[i]:.4f}" for part in self.parts.values()),
+                why[i],
+            ]
+            for i, score in enumerate(self.scores)
+        ]
+
 
 def find(
     detector: AnomalyDetector,

@@ -21,7 +21,7 @@ from cuello.networks import SEQUENCES
 from cuello.pipeline.anomalies import Found, find, reasons
 from cuello.pipeline.prepare import explain_empty_text
 from cuello.pipeline.results import write_embeddings
-from cuello.pipeline.rows import all_rows, write_csv
+from cuello.pipeline.rows import all_rows, write_csv, write_rows
 from cuello.pipeline.suggest import Suggestion, suggestions
 from cuello.pipeline.sure import (
     Classified,
@@ -170,9 +170,7 @@ class Run:
                 cells = [[f"{p:.4f}" for p in row] for row in model.predict_proba(rows)]
             else:
                 head, cells = ["value"], [[number(value)] for value in model.predict(rows)]
-        names = data.row_names if data.row_names and len(data.row_names) == len(rows) else None
-        lines = [[i, *([names[i]] if names else []), *row] for i, row in enumerate(cells)]
-        write_csv(out, [["row", *(["name"] if names else []), *head], *lines])
+        write_rows(out, data, head, cells)
         return found
 
     def _classes(
@@ -233,21 +231,8 @@ class Run:
             )
         rows = all_rows(data)
         found = find(self.detector, rows, method, false_alarms, contamination)
-        names = data.row_names if data.row_names and len(data.row_names) == len(rows) else None
         why = reasons(self.detector, rows, data.columns)
-        head = ["row", *(["name"] if names else []), "score", "anomaly", *found.parts, "why"]
-        lines = [
-            [
-                i,
-                *([names[i]] if names else []),
-                f"{found.scores[i]:.4f}",
-                "yes" if found.scores[i] > found.threshold else "no",
-                *(f"{part[i]:.4f}" for part in found.parts.values()),
-                why[i],
-            ]
-            for i in range(len(rows))
-        ]
-        write_csv(out, [head, *lines])
+        write_rows(out, data, ["score", "anomaly", *found.parts, "why"], found.cells(why))
         return found
 
     def suggest(self, data: Dataset, n: int, out: Path, *, seed: int = 0) -> int:

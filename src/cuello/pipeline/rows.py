@@ -12,7 +12,7 @@ import numpy.typing as npt
 from cuello import atomic
 from cuello.data import Dataset
 
-__all__ = ["all_rows", "write_csv"]
+__all__ = ["all_rows", "write_csv", "write_rows"]
 
 
 def all_rows(data: Dataset) -> npt.NDArray[Any]:
@@ -28,3 +28,10 @@ def write_csv(out: Path, lines: list[list[Any]]) -> None:
             csv.writer(f).writerows(lines)
 
     atomic.write(out, fill)
+
+
+def write_rows(out: Path, data: Dataset, head: list[str], cells: list[list[Any]]) -> None:
+    """Write a line for each row of :func:`all_rows`: its number, its name if it has one, cells."""
+    names = data.row_names if data.row_names and len(data.row_names) == len(cells) else None
+    lines = [[i, *([names[i]] if names else []), *row] for i, row in enumerate(cells)]
+    write_csv(out, [["row", *(["name"] if names else []), *head], *lines])
