@@ -124,7 +124,12 @@ def test_save_and_load_are_equal_to_the_bit(kind, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_loss_falls(kind):
     model = fit(small(kind, epochs=60, learning_rate=0.01), toy())
-    first, last = (sum(model.history_[i].train.values()) for i in (0, -1))
+    # What a kind weighs more as training goes on may rise; the reconstruction may not.
+    term = "reconstruction" if kind == "neighbour" else None
+    first, last = (
+        sum(v for name, v in model.history_[i].train.items() if term in (None, name))
+        for i in (0, -1)
+    )
     assert last < 0.7 * first
 
 

@@ -219,7 +219,7 @@ def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     assert {r["method"] for r in metrics["few_labels"]} >= {"pca_logistic", "scratch", "frozen"}
     assert all(r["labels"] == 3 and r["repeats"] == 2 for r in metrics["few_labels"])
     table = pq.read_table(folder / "embeddings.parquet")
-    assert table.column_names == ["row", "part", "label", "labelled", "z0", "z1"]
+    assert table.column_names == ["row", "part", "label", "labelled", "anomaly", "z0", "z1"]
     assert sum(table["labelled"].to_pylist()) == 3
     assert table["row"].to_pylist() == list(range(60))
     assert table["label"].to_pylist() == [str(i % 3) for i in range(60)]

@@ -29,11 +29,13 @@ WIDE = Autoencoder(**SMALL.get_params() | {"latent_dim": 16})
         SMALL,
         Autoencoder(kind="denoising", hidden=(8,), latent_dim=1, epochs=3),
         FewLabelClassifier(SMALL, mode="frozen"),
-        FewLabelClassifier(SMALL, mode="full", epochs=60, learning_rates=(0.01,)),
+        FewLabelClassifier(
+            SMALL, mode="full", epochs=60, learning_rates=(0.01,), weight_decay=0.01
+        ),
         FewLabelClassifier(SMALL, mode="spread"),
         FewLabelClassifier(SMALL, epochs=20, learning_rates=(0.01,), mode_options={"steps": 30}),
         FewLabelRegressor(WIDE, mode="frozen"),
-        FewLabelRegressor(WIDE, mode="full", epochs=60, learning_rates=(0.01,)),
+        FewLabelRegressor(WIDE, mode="full", epochs=60, learning_rates=(0.01,), weight_decay=0.01),
         AnomalyDetector(SMALL),
         AnomalyDetector(SMALL, method="neighbours", contamination=0.1),
     ],

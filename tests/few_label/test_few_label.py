@@ -167,7 +167,7 @@ def test_scores_are_a_linear_map_of_standardized_codes(trained):
 def test_fine_tuning_takes_the_rate_that_does_best_on_held_out_folds(trained):
     X, y = blobs()
     rates = (1e-6, 0.03, 1e-7)
-    model = use(trained, "full", learning_rates=rates, epochs=10).fit(X, y)
+    model = use(trained, "full", learning_rates=rates, epochs=10, weight_decay=0.01).fit(X, y)
     assert model.chosen_ == 0.03
     assert model.cv_scores_.keys() == set(rates)
     assert model.cv_accuracy_ == model.cv_scores_[0.03] == max(model.cv_scores_.values())
@@ -262,7 +262,7 @@ def test_probabilities_do_not_depend_on_the_chunk_and_labels_may_be_texts(traine
     model = use(trained, "frozen").fit(X, names)
     whole = model.predict_proba(X)
     np.testing.assert_allclose(whole.sum(axis=1), 1.0)
-    monkeypatch.setattr("cuello.estimators.autoencoder._INFERENCE_BATCH", 7)
+    monkeypatch.setattr("cuello.estimators.batches._ROWS", 7)
     np.testing.assert_allclose(model.predict_proba(X), whole, atol=1e-6)
     assert model.predict(X).tolist() == np.array(["a", "b", "c"])[whole.argmax(axis=1)].tolist()
     assert (model.predict(X) == names).mean() > 0.7

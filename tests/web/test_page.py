@@ -140,7 +140,7 @@ def test_points_are_the_rows_of_the_run(made: Made) -> None:
     assert points.error is not None
     np.testing.assert_allclose(points.error, -run.autoencoder.score_samples(data.X))
     by_name = {one.name: one for one in points.colourings}
-    assert list(by_name) == ["class", "part", "label used"]
+    assert list(by_name) == ["class", "anomaly score", "part", "label used"]
     assert by_name["label used"].values.sum() == 12
     assert points.learnable.all()
     some = gather_points(run, most=40)
@@ -187,7 +187,8 @@ def test_other_rows_in_the_place_of_the_data_are_not_taken(moved: Path, made: Ma
 def test_two_rows_and_an_anomaly_score(moved: Path) -> None:
     file = moved / "embeddings.parquet"
     table = pq.read_table(file).slice(0, 2)
-    pq.write_table(table.append_column("anomaly", pa.array([0.5, 1.5])), file)
+    place = table.column_names.index("anomaly")
+    pq.write_table(table.set_column(place, "anomaly", pa.array([0.5, 1.5])), file)
     points = gather_points(open_run(moved))
     assert len(points.codes) == 2
     scores = next(one for one in points.colourings if one.name == "anomaly score")

@@ -355,14 +355,15 @@ def test_anomalies_by_score_above_a_threshold(visit: Visiting, made: Made) -> No
     opened.page.locator("#tab-odd").click()
     run = made.run("plane")
     X = run.load(made.folder / "digits").X
-    errors = -run.autoencoder.score_samples(X)
+    assert run.detector is not None
+    scores = run.detector.anomaly_scores(X)
     slider = opened.page.locator("#odd-share")
     slider.evaluate("i => { i.value = 65; i.dispatchEvent(new Event('input')); }")
     count = round(0.001 * 500**0.65 * 150)
     assert f"({count} rows)" in opened.page.locator("#odd-said").inner_text()
     assert opened.count("#odd-list li") == count
     opened.page.locator("#odd-list button").first.click()
-    worst = int(errors.argmax())
+    worst = int(scores.argmax())
     opened.becomes("app.subject.row", worst)
     # The explanation: orange where the squared error is largest.
     squared = (X[worst].astype(float) - run.autoencoder.reconstruct(X[[worst]])[0]) ** 2

@@ -44,6 +44,7 @@ class Graph:
 
         Examples
         --------
+        >>> import torch
         >>> line = torch.tensor([[0.0], [1.0], [5.0], [6.0]])
         >>> Graph.of(line, 1).weights.toarray().round(2).tolist()[0]
         [0.0, 1.0, 0.0, 0.0]
@@ -85,6 +86,7 @@ def spread(graph: Graph, known: Floats, alpha: float) -> Floats:
 
     Examples
     --------
+    >>> import torch
     >>> line = Graph.of(torch.tensor([[0.0], [1.0], [5.0], [6.0]]), 1)
     >>> known = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 1.0]])
     >>> spread(line, known, 0.9).argmax(axis=1).tolist()
