@@ -128,10 +128,10 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     >>> from sklearn.datasets import load_digits
     >>> digits = load_digits()
     >>> y = np.full(1797, -1)
-    >>> y[:100] = digits.target[:100]
+    >>> y[::18] = digits.target[::18]
     >>> model = FewLabelClassifier(Autoencoder(latent_dim=8, epochs=50), mode="slow")
-    >>> accuracy = model.fit(digits.images, y).score(digits.images[100:], digits.target[100:])
-    >>> accuracy > 0.6
+    >>> accuracy = model.fit(digits.images, y).score(digits.images, digits.target)
+    >>> accuracy > 0.7
     True
     """
 
