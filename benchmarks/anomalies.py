@@ -91,7 +91,6 @@ def areas(train: Array, test: Array, truth: npt.NDArray[np.int64], seed: int) ->
         detector = cuello.AnomalyDetector(random_state=seed).fit(train)
     flat, others = train.reshape(len(train), -1), test.reshape(len(test), -1)
     scores = {
-        "combined": detector.anomaly_scores(test),
         **detector.parts(test),
         "PCA": by_covariance(flat, others),
         "isolation forest": by_forest(flat, others, seed),

@@ -21,7 +21,7 @@ from cuello.estimators.inputs import check_rows, check_shape
 from cuello.metrics import Interval, accuracy_interval
 from cuello.networks import SEQUENCES
 
-__all__ = ["AnomalyDetector"]
+__all__ = ["TOGETHER", "AnomalyDetector", "check_contamination"]
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -237,9 +237,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return off
 
     def parts(self, X: Array) -> dict[str, Floats]:
-        """Return what each score says of the rows, in powers of ten, (n,) each."""
+        """Return what each score and ``combined`` say of the rows, in powers of ten, (n,) each."""
         seen = self._see(X)
-        return {name: self._part(name, seen) for name in self.learned_}
+        own = {name: self._part(name, seen) for name in self.learned_}
+        return {TOGETHER: self.tails_[TOGETHER].surprise(self._together(own)), **own}
 
     def _learn(self, rows: Array, held_out: Array, seed: int) -> None:
         if len(rows) > REFERENCE_ROWS:
@@ -248,12 +249,15 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         seen, usual = Seen.by(self.autoencoder_, rows), Seen.by(self.autoencoder_, held_out)
         self.learned_: dict[str, Mapping[str, Array]] = {}
         self.tails_: dict[str, Tail] = {}
+        own: dict[str, Floats] = {}
         for name, score in SCORES.items():
             if not score.why_not(self.autoencoder_):
                 self.learned_[name] = score.learn(seen, seed)
-                self.tails_[name] = Tail.of(score(usual, self.learned_[name]))
+                scores = score(usual, self.learned_[name])
+                self.tails_[name] = Tail.of(scores)
+                own[name] = self.tails_[name].surprise(scores)
         self.held_out_rows_ = len(held_out)
-        self.tails_[TOGETHER] = Tail.of(self._together(usual))
+        self.tails_[TOGETHER] = Tail.of(self._together(own))
 
     def _set_threshold(self, X: Array | None) -> None:
         if self.contamination is None:
@@ -275,15 +279,16 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def _part(self, name: str, seen: Seen) -> Floats:
         return self.tails_[name].surprise(SCORES[name](seen, self.learned_[name]))
 
-    def _together(self, seen: Seen) -> Floats:
+    def _together(self, own: Mapping[str, Floats]) -> Floats:
         """Return minus the logarithm of the harmonic mean of probabilities: nats, as each score."""
-        nats = np.log(10.0) * np.stack([self._part(name, seen) for name in self.combined_])
+        nats = np.log(10.0) * np.stack([own[name] for name in self.combined_])
         mean: Floats = logsumexp(nats, axis=0) - np.log(len(self.combined_))
         return mean
 
     def _surprise(self, seen: Seen) -> Floats:
         if self.method == TOGETHER:
-            return self.tails_[TOGETHER].surprise(self._together(seen))
+            own = {name: self._part(name, seen) for name in self.combined_}
+            return self.tails_[TOGETHER].surprise(self._together(own))
         return self._part(self.method, seen)
 
     def _see(self, X: Array) -> Seen:
@@ -301,11 +306,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             raise unknown("method", self.method, (TOGETHER, *SCORES))
         _check_share("false_alarms", self.false_alarms)
         _check_share("held_out_fraction", self.held_out_fraction)
-        if self.contamination is not None and not 0.0 < self.contamination <= 0.5:
-            raise InputError(
-                f"contamination={self.contamination} must be the share of anomalies among the "
-                "rows, above 0 and at most 0.5; None sets the threshold by false_alarms."
-            )
+        check_contamination(self.contamination)
 
     def _check_score(self, model: Autoencoder) -> None:
         reason = "" if self.method == TOGETHER else SCORES[self.method].why_not(model)
@@ -329,6 +330,21 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def check_contamination(share: float | None) -> None:
+    """Refuse what is no share of anomalies among rows.
+
+    Raises
+    ------
+    InputError
+        If it is outside (0, 0.5].
+    """
+    if share is not None and not 0.0 < share <= 0.5:
+        raise InputError(
+            f"contamination={share} must be the share of anomalies among the rows, above 0 and at "
+            "most 0.5; None sets the threshold by false_alarms."
+        )
 
 
 def _check_share(name: str, share: float) -> None:

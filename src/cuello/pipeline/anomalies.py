@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cuello.anomalies import AnomalyDetector
-from cuello.errors import InputError
+from cuello.anomalies.detector import TOGETHER, check_contamination
 
 __all__ = ["Found", "find", "reasons"]
 
@@ -74,13 +74,10 @@ def find(
         If an option is outside its range.
     """
     detector.use(method=method, false_alarms=false_alarms)
-    if contamination is not None and not 0.0 < contamination <= 0.5:
-        raise InputError(
-            f"contamination={contamination} must be the share of anomalies among the rows, above 0 "
-            "and at most 0.5."
-        )
+    check_contamination(contamination)
     parts = detector.parts(rows)
-    scores = parts[method] if method in parts else detector.anomaly_scores(rows)
+    scores = parts[method]
+    del parts[TOGETHER]
     if contamination is None:
         _, low, high = detector.false_alarms_
         said = (
