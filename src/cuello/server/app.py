@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import threading
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -26,6 +24,7 @@ from cuello.server.labels import FILE
 from cuello.server.problems import Refused, refusals
 from cuello.server.session import Session
 from cuello.store import RunFolder
+from cuello.web import page_html
 
 __all__ = ["create_app", "new_app"]
 
@@ -251,14 +250,11 @@ def _columns(run: Run) -> list[str]:
 
 
 def _page(run: Run) -> str:
-    """Return the page to explore a run, or its report where there is none."""
-    if importlib.util.find_spec("cuello.web") is not None:
-        try:
-            html: str = importlib.import_module("cuello.web").page_html(run)
-            return html
-        except CuelloError:
-            pass  # such as without what it needs to be installed: the report needs nothing more
-    return _report(run.folder)
+    """Return the page to explore a run, or its report where the page cannot be made."""
+    try:
+        return page_html(run)
+    except CuelloError:  # the report needs nothing more
+        return _report(run.folder)
 
 
 def _report(folder: RunFolder) -> str:
