@@ -10,6 +10,7 @@ from sklearn.covariance import ledoit_wolf
 from cuello import Autoencoder
 from cuello.anomalies import SCORES, Seen, scores
 from cuello.anomalies.scores import NEAR
+from cuello.data.edges import edge_histograms
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,23 @@ def test_rows_are_compared_as_they_are(model, rows, name, near):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
+def test_edges_of_images_are_compared_by_hellingers_distance():
+    images = np.random.default_rng(2).random((60, 9, 9))
+    model = Autoencoder(hidden=(8,), latent_dim=3, epochs=1).fit(images)
+    edges = edge_histograms(images)
+    expected = np.log(np.sort(cdist(edges[40:], edges[:40]), axis=1)[:, 4])
+    found = score("edges", model, images[:40], images[40:])
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_only_images_have_edges():
+    assert "edges are those of images" in SCORES["edges"].why_not(Autoencoder(), (4,))
+    assert "edges are those of images" in SCORES["edges"].why_not(
+        Autoencoder(network="sequence"), (4, 2)
+    )
+    assert not SCORES["edges"].why_not(Autoencoder(network="conv"), (8, 8))
+
+
 def test_likelihood_is_minus_that_of_the_model(model, rows):
     expected = -model.log_likelihood(rows, samples=64)
     np.testing.assert_allclose(score("likelihood", model, rows, rows), expected)
@@ -77,5 +95,5 @@ def test_of_long_rows_fewer_are_compared_with(monkeypatch):
 
 def test_a_kind_without_likelihood_says_so():
     plain = Autoencoder("plain", latent_dim=2)
-    assert "kind='plain' gives rows no likelihood" in SCORES["likelihood"].why_not(plain)
-    assert not any(SCORES[name].why_not(plain) for name in SCORES if name != "likelihood")
+    assert "kind='plain' gives rows no likelihood" in SCORES["likelihood"].why_not(plain, (8, 8))
+    assert not any(SCORES[name].why_not(plain, (8, 8)) for name in SCORES if name != "likelihood")

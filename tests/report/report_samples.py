@@ -102,10 +102,8 @@ def digits(epochs: int = 50) -> ReportContent:
         return Gallery(
             title=title,
             caption=caption,
-            original=images[rows],
-            reconstruction=made[0][rows],
-            pca=made[1][rows],
-            error=error[rows],
+            versions={"original": images[rows], "model": made[0][rows], "PCA": made[1][rows]},
+            figures={"MSE": error[rows]},
             names=tuple(f"{row}: {classes[target[row]]}" for row in rows),
         )
 
@@ -195,10 +193,8 @@ def wine() -> ReportContent:
             Gallery(
                 title="Worst reconstructions",
                 caption="Rows with the highest error, after scaling.",
-                original=X[rows],
-                reconstruction=made[0][rows],
-                pca=made[1][rows],
-                error=error[rows],
+                versions={"original": X[rows], "model": made[0][rows], "PCA": made[1][rows]},
+                figures={"MSE": error[rows]},
                 names=tuple(names[row] for row in rows),
             ),
         ),

@@ -59,14 +59,14 @@ def test_galleries_of_images_are_in_0_to_1(tmp_path, scale):
     images = (load("digits").X[:200] / 255.0 * scale).astype(np.float32)
     content = gather(run(tmp_path, images, 4))
     for gallery in content.galleries:
-        assert gallery.original.min() >= -1.0
+        assert gallery.first.min() >= -1.0
     typical = content.galleries[0]
-    assert typical.original.min() == pytest.approx(0.0, abs=1e-6)
-    assert typical.original.max() == pytest.approx(1.0, abs=1e-6)
-    assert typical.error.shape == (12,)
-    assert [len(g.original) for g in content.galleries] == [12, 12, 12]
+    assert typical.first.min() == pytest.approx(0.0, abs=1e-6)
+    assert typical.first.max() == pytest.approx(1.0, abs=1e-6)
+    assert typical.figures["MSE"].shape == (12,)
+    assert [len(g.first) for g in content.galleries] == [12, 12, 12]
     best, worst = content.galleries[1:]
-    assert best.error.max() <= worst.error.min()
+    assert best.figures["MSE"].max() <= worst.figures["MSE"].min()
 
 
 def test_tables_keep_their_units_and_columns(tmp_path):
@@ -81,7 +81,7 @@ def test_tables_keep_their_units_and_columns(tmp_path):
     content = gather(folder)
     assert content.columns == ("length", "width", "mass")
     assert content.latent.images is None
-    shown = content.galleries[0].original
+    shown = content.galleries[0].first
     assert all(any(np.allclose(row, known, atol=1e-3) for known in rows) for row in shown)
 
 
@@ -109,13 +109,14 @@ def test_sequences_are_drawn_over_time_in_their_own_units(tmp_path):
     content = gather(folder)
     assert content.latent.images is None
     gallery = content.galleries[0]
-    assert 95 < np.nanmin(gallery.original) < np.nanmax(gallery.original) < 105
-    ended = np.isnan(gallery.original)
+    assert 95 < np.nanmin(gallery.first) < np.nanmax(gallery.first) < 105
+    ended = np.isnan(gallery.first)
     assert ended.any()
-    for values in (gallery.reconstruction, gallery.pca):
+    for values in list(gallery.versions.values())[1:]:
         np.testing.assert_array_equal(np.isnan(values), ended)
     page = folder.report.read_text()
     courses = re.findall(r'<polyline class="(\w+)" points="([^"]*)"', page)
-    assert len(courses) == 3 * 12 * 2 * 3  # galleries, rows, features, lines
+    # Galleries, rows, features, lines; anomalies are drawn without PCA.
+    assert len(courses) == 3 * 12 * 2 * 3 + 12 * 2 * 2
     assert {name for name, _ in courses} == {"original", "model", "pca"}
     assert {len(points.split()) for _, points in courses} == {4, 7}

@@ -232,7 +232,7 @@ def test_table_data(visit: Visits) -> None:
 
 def test_empty_page(visit: Visits) -> None:
     made = visit(samples.empty())
-    assert made.count("section") == 6
+    assert made.count("section") == 7
     assert made.count(".js-plotly-plot") == 0
     made.quiet()
 

@@ -14,7 +14,7 @@ from report_reading import Tree, chart_data, section
 from cuello.report import LatentMap, ReportContent, render
 from cuello.report.page import MAX_BYTES
 
-SECTIONS = ["done", "few-labels", "reconstruction", "latent", "curves", "timing"]
+SECTIONS = ["done", "few-labels", "reconstruction", "uses", "latent", "curves", "timing"]
 
 
 def test_same_content_same_bytes(page: str) -> None:

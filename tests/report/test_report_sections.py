@@ -146,7 +146,7 @@ def test_gallery_shows_the_pixels(page: str, digits: ReportContent) -> None:
     assert all(a["alt"] and a["width"] == a["height"] == "56" for a in images)
     first = images[0]["src"] or ""
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(first.partition(",")[2]))))
-    np.testing.assert_array_equal(pixels, to_pixels(digits.galleries[0].original)[0])
+    np.testing.assert_array_equal(pixels, to_pixels(digits.galleries[0].first)[0])
 
 
 @pytest.mark.parametrize("shape", [(4, 9, 30), (4, 1, 28, 28), (4, 3, 150, 200), (4, 5, 16, 16)])
@@ -154,8 +154,8 @@ def test_galleries_of_any_image(digits: ReportContent, shape: tuple[int, ...]) -
     images = np.random.default_rng(0).random(shape) * 1.4 - 0.2
     images[0, 0] = np.nan
     gallery = Gallery(
-        title="t", caption="c", original=images, reconstruction=images, pca=None,
-        error=np.full(4, np.nan), names=(),
+        title="t", caption="c", versions={"original": images, "model": images},
+        figures={"MSE": np.full(4, np.nan)}, names=(),
     )  # fmt: skip
     part = section(render(replace(digits, galleries=(gallery,))), "reconstruction")
     assert part.count("<img") == 8
@@ -168,8 +168,8 @@ def test_table_gallery_marks_the_largest_deviation() -> None:
     made = original + 0.01
     made[1, 17] += 5
     gallery = Gallery(
-        title="t", caption="c", original=original, reconstruction=made, pca=None,
-        error=np.ones(3), names=("a", "b", "c"),
+        title="t", caption="c", versions={"original": original, "model": made},
+        figures={"MSE": np.ones(3)}, names=("a", "b", "c"),
     )  # fmt: skip
     columns = tuple(f"column_{i}" for i in range(20))
     part = section(render(replace(table, columns=columns, galleries=(gallery,))), "reconstruction")

@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from cuello.anomalies.scores import SCORES, Seen
+from cuello.anomalies.scores import SCORES, Seen, are_images
 from cuello.anomalies.tails import Tail
 from cuello.errors import InputError, unknown
 from cuello.estimators import Autoencoder
@@ -33,8 +33,13 @@ OF_TABLES = ("reconstruction", "rows")
 Areas under the ROC curve over the 11 ODDS tables, three splits: .884; with neighbours of codes as
 well .878, with the nearest row .880; rows alone .893, which know nothing of what goes together.
 """
-OF_IMAGES = ("reconstruction", "nearest")
-"""What it puts together for images: there wide neighbourhoods tell less than the nearest row."""
+OF_IMAGES = ("reconstruction", "edges")
+"""What it puts together for images.
+
+Means of the areas under the curve for five classes of MNIST and six of Fashion-MNIST, on training
+images that were held out: .956; reconstruction and the nearest row .914, with edges as well .954.
+"""
+OF_SEQUENCES = ("reconstruction", "nearest")
 REFERENCE_ROWS = 5_000
 """Rows that others are compared with: of more a sample stands for all."""
 _STEPS = 1500
@@ -56,7 +61,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     method : str
         ``combined``, or one of :data:`cuello.anomalies.SCORES`: ``reconstruction``;
         ``mahalanobis`` and ``neighbours`` of codes; ``rows`` and ``nearest`` of rows as they are;
-        ``likelihood``.
+        ``edges`` of images; ``likelihood``.
     false_alarms : float
         Share of usual rows, in (0, 1), that may be called anomalies.
     contamination : float or None
@@ -86,7 +91,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     held_out_rows_ : int
         How many they are.
     combined_ : tuple of str
-        The scores that are put together: reconstruction, and a distance between rows.
+        The scores that are put together: reconstruction, and a distance between rows, or between
+        the edges of images.
 
     Notes
     -----
@@ -152,7 +158,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         rows, held_out = self._divide(X, held_out, seed)
         self.autoencoder_ = _default(rows, seed) if wanted is None else clone(wanted)
-        self._check_score(self.autoencoder_)
+        self._check_score(self.autoencoder_, tuple(X.shape[1:]))
         try:
             check_is_fitted(self.autoencoder_)
         except NotFittedError:
@@ -178,7 +184,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """
         self._check_options()
         assert self.autoencoder is not None
-        self._check_score(self.autoencoder)
+        self._check_score(self.autoencoder, self.autoencoder.shape_)
         self.autoencoder_ = self.autoencoder
         self.n_features_in_ = self.autoencoder_.n_features_in_
         self._learn(rows, held_out, int(check_random_state(self.random_state).randint(2**31 - 1)))
@@ -202,7 +208,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.contamination = None
         try:
             self._check_options()
-            self._check_score(self.autoencoder_)
+            self._check_score(self.autoencoder_, self.autoencoder_.shape_)
         except InputError:
             self.set_params(**before)
             raise
@@ -251,7 +257,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.tails_: dict[str, Tail] = {}
         own: dict[str, Floats] = {}
         for name, score in SCORES.items():
-            if not score.why_not(self.autoencoder_):
+            if not score.why_not(self.autoencoder_, self.autoencoder_.shape_):
                 self.learned_[name] = score.learn(seen, seed)
                 scores = score(usual, self.learned_[name])
                 self.tails_[name] = Tail.of(scores)
@@ -274,7 +280,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     @property
     def combined_(self) -> tuple[str, ...]:
         """The scores that ``combined`` puts together."""
-        return OF_TABLES if len(self.autoencoder_.shape_) == 1 else OF_IMAGES
+        model = self.autoencoder_
+        if len(model.shape_) == 1:
+            return OF_TABLES
+        return OF_IMAGES if are_images(model, model.shape_) else OF_SEQUENCES
 
     def _part(self, name: str, seen: Seen) -> Floats:
         return self.tails_[name].surprise(SCORES[name](seen, self.learned_[name]))
@@ -308,8 +317,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         _check_share("held_out_fraction", self.held_out_fraction)
         check_contamination(self.contamination)
 
-    def _check_score(self, model: Autoencoder) -> None:
-        reason = "" if self.method == TOGETHER else SCORES[self.method].why_not(model)
+    def _check_score(self, model: Autoencoder, shape: tuple[int, ...]) -> None:
+        reason = "" if self.method == TOGETHER else SCORES[self.method].why_not(model, shape)
         if reason:
             raise InputError(
                 f"method={self.method!r} cannot be had: {reason}. Use method='combined'."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from cuello.anomalies.detector import AnomalyDetector
-from cuello.anomalies.scores import OF_ROWS
+from cuello.anomalies.scores import SCORES
 from cuello.anomalies.tails import Tail
 from cuello.estimators import Autoencoder
 from cuello.estimators.records import Record
@@ -67,9 +66,11 @@ def detector_of(
         name: Tail(arrays[f"tails/{name}"].numpy()) for name in (*record["scores"], "combined")
     }
     for name, learned in detector.learned_.items():
-        width = math.prod(autoencoder.shape_) if name in OF_ROWS else autoencoder.latent_dim_
+        width = SCORES[name].width(autoencoder)
         if any(array.shape[-1] != width for array in learned.values()):
             raise ValueError(f"the detector's score {name!r} is of another autoencoder")
+    if not {*detector.combined_} <= {*detector.learned_}:
+        raise ValueError("the detector lacks a score that is put together")
     detector.threshold_ = float(record["threshold"])
     detector.offset_ = -detector.threshold_
     detector.false_alarms_ = Interval(*record["false_alarms"])

@@ -8,24 +8,28 @@ Shapes: n rows, m reference rows, K numbers a code.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self, final
+from typing import Any, Literal, Self, final
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.covariance import LedoitWolf
 
+from cuello.data.edges import edge_histograms, histogram_size
 from cuello.data.neighbours import neighbours
 from cuello.estimators import Autoencoder
 from cuello.estimators.likelihood import has_likelihood
+from cuello.networks import SEQUENCES
 
-__all__ = ["OF_ROWS", "SCORES", "Score", "Seen"]
+__all__ = ["SCORES", "Score", "Seen", "are_images"]
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
+Shape = tuple[int, ...]
 
 REFERENCE_VALUES = 2_000_000
 """Numbers that all rows may have that others are compared with: 8 MB of a run folder."""
@@ -68,6 +72,11 @@ class Seen:
         flat = self.model.scaling_.apply(self.X).reshape(len(self.X), -1)
         return np.nan_to_num(flat).astype(np.float32)
 
+    @property
+    def edges(self) -> npt.NDArray[np.float32]:
+        """The directions of the edges of images (n, numbers); see :mod:`cuello.data.edges`."""
+        return edge_histograms(self.rows.reshape(self.X.shape))
+
     @classmethod
     def by(cls, model: Autoencoder, X: Array) -> Self:
         """Encode and decode rows."""
@@ -78,21 +87,30 @@ class Seen:
         return len(self.X)
 
 
+def are_images(model: Autoencoder, shape: Shape) -> bool:
+    """Return whether rows of this shape are images to the autoencoder, and no sequences."""
+    return len(shape) > 1 and model.network not in SEQUENCES
+
+
 class Score(ABC):
     """A way to see how strange rows are; what it keeps of the reference rows is arrays.
 
     Examples
     --------
     >>> sorted(SCORES)
-    ['likelihood', 'mahalanobis', 'nearest', 'neighbours', 'reconstruction', 'rows']
+    ['edges', 'likelihood', 'mahalanobis', 'nearest', 'neighbours', 'reconstruction', 'rows']
     """
 
     name: str
     summary: str
 
-    def why_not(self, model: Autoencoder) -> str:
-        """Return why this autoencoder has no such score; empty where it has."""
+    def why_not(self, model: Autoencoder, shape: Shape) -> str:
+        """Return why rows of this shape have no such score by it; empty where they have."""
         return ""
+
+    def width(self, model: Autoencoder) -> int:
+        """Return how many numbers the last axis of what it learns has, by a fitted autoencoder."""
+        return model.latent_dim_
 
     @abstractmethod
     def learn(self, seen: Seen, seed: int) -> dict[str, Array]:
@@ -147,25 +165,37 @@ class Mahalanobis(Score):
 @final
 @dataclass(frozen=True)
 class Neighbours(Score):
-    """How far a row is from others, by its code or as it is.
+    """How far a row is from others.
 
     Parameters
     ----------
     name, summary : str
         Of the score.
-    of_rows : bool
-        By the scaled rows themselves, rather than by their codes.
+    by : {"codes", "rows", "edges"}
+        What of them is compared, by its name in :class:`Seen`.
     near : float
         Below 1 the share of the reference rows that counts as near, otherwise their number.
     """
 
     name: str
     summary: str
-    of_rows: bool
+    by: Literal["codes", "rows", "edges"]
     near: float
 
+    def why_not(self, model: Autoencoder, shape: Shape) -> str:
+        """Return that only images have edges."""
+        if self.by != "edges" or are_images(model, shape):
+            return ""
+        return "edges are those of images"
+
+    def width(self, model: Autoencoder) -> int:
+        """Return how many numbers are compared."""
+        if self.by == "edges":
+            return histogram_size(model.shape_)
+        return model.latent_dim_ if self.by == "codes" else math.prod(model.shape_)
+
     def learn(self, seen: Seen, seed: int) -> dict[str, Array]:
-        """Return the reference rows, or their codes, (m, K); of long rows fewer."""
+        """Return what is compared of the reference rows, (m, K); of long rows fewer."""
         places = self._places(seen)
         most = max(REFERENCE_VALUES // places.shape[1], 1)
         kept = np.random.default_rng(seed).permutation(len(places))[:most]
@@ -184,7 +214,8 @@ class Neighbours(Score):
         return found
 
     def _places(self, seen: Seen) -> npt.NDArray[np.float32]:
-        return seen.rows if self.of_rows else seen.codes
+        places: npt.NDArray[np.float32] = getattr(seen, self.by)
+        return places
 
 
 @final
@@ -194,7 +225,7 @@ class Likelihood(Score):
     name = "likelihood"
     summary = "minus the log-likelihood of the row; for kinds that have one"
 
-    def why_not(self, model: Autoencoder) -> str:
+    def why_not(self, model: Autoencoder, shape: Shape) -> str:
         """Return what a kind without a likelihood lacks."""
         if has_likelihood(model.kind):
             return ""
@@ -216,21 +247,30 @@ SCORES: Mapping[str, Score] = {
         Reconstruction(),
         Mahalanobis(),
         Neighbours(
-            "neighbours",
-            f"the distance of the code to the nearest {NEAR:.0%} of all codes",
-            False,
-            NEAR,
+            name="neighbours",
+            summary=f"the distance of the code to the nearest {NEAR:.0%} of all codes",
+            by="codes",
+            near=NEAR,
         ),
         Neighbours(
-            "rows", f"the distance of the row to the nearest {NEAR:.0%} of all rows", True, NEAR
+            name="rows",
+            summary=f"the distance of the row to the nearest {NEAR:.0%} of all rows",
+            by="rows",
+            near=NEAR,
         ),
         Neighbours(
-            "nearest", f"the distance of the row to the {NEAREST}th nearest row", True, NEAREST
+            name="nearest",
+            summary=f"the distance of the row to the {NEAREST}th nearest row",
+            by="rows",
+            near=NEAREST,
+        ),
+        Neighbours(
+            name="edges",
+            summary="of images: the same by the directions of their edges",
+            by="edges",
+            near=NEAREST,
         ),
         Likelihood(),
     )
 }
 """All scores by name."""
-
-OF_ROWS = tuple(s.name for s in SCORES.values() if isinstance(s, Neighbours) and s.of_rows)
-"""Those that compare rows as they are."""

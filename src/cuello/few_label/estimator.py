@@ -129,7 +129,8 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     >>> digits = load_digits()
     >>> y = np.full(1797, -1)
     >>> y[::18] = digits.target[::18]
-    >>> model = FewLabelClassifier(Autoencoder(latent_dim=8, epochs=50), mode="slow")
+    >>> autoencoder = Autoencoder(latent_dim=8, epochs=50, random_state=0)
+    >>> model = FewLabelClassifier(autoencoder, mode="slow", random_state=0)
     >>> accuracy = model.fit(digits.images, y).score(digits.images, digits.target)
     >>> accuracy > 0.7
     True

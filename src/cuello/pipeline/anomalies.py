@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,8 +74,8 @@ def find(
     InputError
         If an option is outside its range.
     """
-    detector.use(method=method, false_alarms=false_alarms)
     check_contamination(contamination)
+    detector = copy(detector).use(method=method, false_alarms=false_alarms)
     parts = detector.parts(rows)
     scores = parts[method]
     del parts[TOGETHER]

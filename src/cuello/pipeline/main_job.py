@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cuello.anomalies import AnomalyDetector
 from cuello.errors import CuelloWarning, DataError, DivergedError, RunError
@@ -27,6 +28,7 @@ from cuello.pipeline.record import describe_data, peak_memory_mb, run_config
 from cuello.pipeline.results import examples, measure_reconstruction, write_embeddings
 from cuello.pipeline.sure import typical_error
 from cuello.pipeline.tasks import job_task
+from cuello.pipeline.uses import uses
 from cuello.report import write_report
 from cuello.store import RunFolder
 from cuello.train import Epoch, Watcher
@@ -210,12 +212,16 @@ class _Run:
                 "diagnosis": autoencoder.diagnosis_.statistics,
                 "few_labels": [],
             }
-            detector = self.detect(autoencoder, metrics)
+            detector, strangeness = self.detect(autoencoder, metrics)
             classifier = None
             if self.prepared.plan is not None:
                 classifier = self.classify(autoencoder, pca, metrics)
         self.folder.write_arrays(
-            "examples.npz", examples(autoencoder, pca, self.prepared, errors, self.job.seed)
+            "examples.npz",
+            {
+                **examples(autoencoder, pca, self.prepared, errors, self.job.seed),
+                **uses(autoencoder, strangeness, self.prepared, self.job.seed),
+            },
         )
         write_embeddings(
             self.folder.path / "embeddings.parquet",
@@ -263,12 +269,17 @@ class _Run:
         self.folder.write_lines("history.jsonl", [epoch.to_json() for epoch in history])
         return autoencoder, history[: len(history) - len(now)]
 
-    def detect(self, autoencoder: Autoencoder, metrics: dict[str, Any]) -> AnomalyDetector | None:
-        """Learn how strange usual rows look: by validation rows, or else by those of the test."""
+    def detect(
+        self, autoencoder: Autoencoder, metrics: dict[str, Any]
+    ) -> tuple[AnomalyDetector | None, npt.NDArray[np.float64] | None]:
+        """Learn how strange usual rows look, and score those of the test (n,).
+
+        By validation rows, or else by those of the test.
+        """
         prepared = self.prepared
         held_out = prepared.validation if len(prepared.validation) else prepared.test[0]
         if not len(held_out):
-            return None
+            return None, None
         detector = AnomalyDetector(autoencoder, random_state=self.job.seed)
         detector.learn(prepared.train, held_out)
         metrics["anomalies"] = {
@@ -276,7 +287,14 @@ class _Run:
             "false_alarms": list(detector.false_alarms_),
             "held_out_rows": detector.held_out_rows_,
         }
-        return detector
+        if not len(prepared.test[0]):
+            return detector, None
+        scores = detector.anomaly_scores(prepared.test[0])
+        metrics["anomalies"] |= {
+            "test_rows": len(scores),
+            "test_count": int((scores > detector.threshold_).sum()),
+        }
+        return detector, scores
 
     def classify(
         self, autoencoder: Autoencoder, pca: Any, metrics: dict[str, Any]

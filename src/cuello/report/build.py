@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,51 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 _SHOWN_LATENTS = 8
 
+_MADE = {"original": "original", "model": "model", "pca": "PCA"}
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """How a gallery is called, and which arrays it has: names in the file to names on the page."""
+
+    title: str
+    caption: str
+    versions: Mapping[str, str]
+    figures: Mapping[str, str]
+
+
 _GALLERIES = {
-    "typical": ("Test rows", "Drawn at random from the test part."),
-    "best": ("Best reconstructions", "The smallest errors of the test part."),
-    "worst": ("Worst reconstructions", "The largest errors of the test part."),
+    name: _Shown(title, caption, _MADE, {"errors": "MSE"})
+    for name, title, caption in (
+        ("typical", "Test rows", "Drawn at random from the test part."),
+        ("best", "Best reconstructions", "The smallest errors of the test part."),
+        ("worst", "Worst reconstructions", "The largest errors of the test part."),
+    )
+}
+_USES = {
+    "strange": _Shown(
+        "Anomalies",
+        "The strangest test rows. Of score 2, one usual row in 100 is as strange, of 3 one in "
+        "1,000. `cuello anomalies` gives all rows a score, and says what about them is strange.",
+        {"original": "original", "model": "model"},
+        {"scores": "score"},
+    ),
+    "cleaned": _Shown(
+        "Cleaned rows",
+        "Test rows, the same damaged by the noise that the model learned with (Gaussian, of 0.3 "
+        "of the range, where it learned with none), and what it makes of those, scaled. "
+        "`cuello denoise` cleans rows of yours.",
+        {"original": "original", "noisy": "noisy", "model": "cleaned"},
+        {"before": "noise, MSE", "after": "left, MSE"},
+    ),
+    "new": _Shown(
+        "New rows",
+        "Decoded from codes that were drawn, not from any row; below each the nearest training "
+        "row, and how far it is (root of the mean squared difference, scaled). "
+        "`cuello sample` makes more.",
+        {"original": "new", "nearest": "nearest"},
+        {"distance": "distance"},
+    ),
 }
 
 
@@ -46,6 +88,14 @@ def gather(folder: RunFolder) -> ReportContent:
     classes = tuple(config["data"]["classes"])
     sequences = config["autoencoder"]["params"]["network"] in SEQUENCES
     low, span = (0.0, 1.0) if sequences else _unit_range(arrays)
+
+    def drawn(all_shown: Mapping[str, _Shown]) -> tuple[Gallery, ...]:
+        return tuple(
+            _gallery(arrays, name, shown, classes, low, span, sequences=sequences)
+            for name, shown in all_shown.items()
+            if f"{name}_original" in arrays
+        )
+
     return ReportContent(
         title=f"{config['data']['name']}: {config['autoencoder']['params']['kind']} autoencoder",
         options=_options(config),
@@ -54,11 +104,8 @@ def gather(folder: RunFolder) -> ReportContent:
         metrics=metrics,
         classes=classes,
         latent=_latent_map(arrays, classes),
-        galleries=tuple(
-            _gallery(arrays, name, classes, low, span, sequences=sequences)
-            for name in _GALLERIES
-            if f"{name}_original" in arrays
-        ),
+        galleries=drawn(_GALLERIES),
+        uses=drawn(_USES),
         columns=_columns(config),
     )
 
@@ -106,20 +153,21 @@ def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentMap | None:
 def _gallery(
     arrays: Arrays,
     name: str,
+    shown: _Shown,
     classes: tuple[str, ...],
     low: float,
     span: float,
     *,
     sequences: bool,
 ) -> Gallery:
-    title, caption = _GALLERIES[name]
     return Gallery(
-        title=title,
-        caption=caption,
-        original=(arrays[f"{name}_original"] - low) / span,
-        reconstruction=(arrays[f"{name}_model"] - low) / span,
-        pca=(arrays[f"{name}_pca"] - low) / span,
-        error=arrays[f"{name}_errors"],
+        title=shown.title,
+        caption=shown.caption,
+        versions={
+            called: (arrays[f"{name}_{version}"] - low) / span
+            for version, called in shown.versions.items()
+        },
+        figures={called: arrays[f"{name}_{figure}"] for figure, called in shown.figures.items()},
         names=_names(arrays[f"{name}_rows"], arrays.get(f"{name}_labels"), classes),
         sequences=sequences,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,23 +16,36 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """Test rows beside what the model, and PCA, make of them.
+    """Rows in several versions: as they are, and what was made of them."""
+
+    title: str
+    caption: str
+    versions: Mapping[str, Array]
+    """By name, at least two: what the others are compared with first.
 
     Arrays are (n, features), (n, height, width) or (n, channels, height, width), values in the
     data's own 0..1 scale (images) or its own units (tables).
     """
-
-    title: str
-    caption: str
-    original: Array
-    reconstruction: Array
-    pca: Array | None
-    error: npt.NDArray[np.float64]
-    """Mean squared reconstruction error of each row, (n,)."""
+    figures: Mapping[str, npt.NDArray[np.float64]]
+    """What is told of each row, by name, (n,)."""
     names: tuple[str, ...]
     """What to call each row: its number in the test part, its class."""
     sequences: bool = False
     """Rows are (time, features) in their own units, NaN after the end of short ones."""
+
+    @property
+    def first(self) -> Array:
+        """What the others are compared with."""
+        return next(iter(self.versions.values()))
+
+    @property
+    def second(self) -> Array:
+        """What it is compared with above all: the model's."""
+        return list(self.versions.values())[1]
+
+    def name(self, place: int) -> str:
+        """Return what to call a row."""
+        return self.names[place] if place < len(self.names) else f"row {place}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,5 +88,7 @@ class ReportContent:
     classes: tuple[str, ...]
     latent: LatentMap | None
     galleries: tuple[Gallery, ...] = ()
+    uses: tuple[Gallery, ...] = ()
+    """What the model is good for, shown on a few rows: anomalies, cleaned rows, new ones."""
     columns: tuple[str, ...] = field(default=())
     """Column names, for tables."""

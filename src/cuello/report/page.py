@@ -12,6 +12,7 @@ from cuello.report.fragments import Section, esc
 from cuello.report.latent import latent_section
 from cuello.report.overview import headline, timing_section, what_was_done
 from cuello.report.reconstruction import reconstruction_section
+from cuello.report.uses import uses_section
 
 __all__ = ["MAX_BYTES", "render"]
 
@@ -46,11 +47,11 @@ def render(content: ReportContent) -> str:
         few_labels_section(content),
         reconstruction_section(content),
     )
-    curves, timing = curves_section(content), timing_section(content)
-    without_map = _page(content, [done, few, reconstruction, curves, timing], charts=True)
+    uses, curves, timing = uses_section(content), curves_section(content), timing_section(content)
+    without_map = _page(content, [done, few, reconstruction, uses, curves, timing], charts=True)
     room = MAX_BYTES - len(without_map.encode()) - _map_bytes(content)
     latent = latent_section(content, max_bytes=max(0, room))
-    sections = [done, few, reconstruction, latent, curves, timing]
+    sections = [done, few, reconstruction, uses, latent, curves, timing]
     return _page(content, sections, charts=any(section.data for section in sections))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cuello.report.content import Gallery
-from cuello.report.fragments import esc, head_cell, number, scroll, shorten, table
+from cuello.report.fragments import cell, esc, head_cell, number, scroll, shorten, table
 
 __all__ = ["sequence_gallery"]
 
@@ -20,25 +20,26 @@ LINE = 4
 
 _WIDTH, _HEIGHT, _EDGE = 168, 64, 3  # pixels
 
+_STYLES = {"original": "Thick and pale", "model": "blue", "pca": "dashed"}
+"""How versions are drawn, by the class of their lines."""
+
 Array = npt.NDArray[Any]
 
 
 def sequence_gallery(gallery: Gallery) -> str:
     """Show rows in columns and features below one another.
 
-    Original, model and PCA share the axes of a cell; all cells of a feature have the same range.
+    Up to three versions share the axes of a cell; all cells of a feature have the same range.
     """
-    lines = {"original": gallery.original, "model": gallery.reconstruction}
-    if gallery.pca is not None:
-        lines["pca"] = gallery.pca
-    off = np.abs(gallery.reconstruction - gallery.original) / _spread(gallery.original)
+    lines = dict(zip(_STYLES, gallery.versions.values(), strict=False))
+    off = np.abs(gallery.second - gallery.first) / _spread(gallery.first)
     worst = np.argsort(-np.nanmean(off, axis=(0, 1)), kind="stable")
     features = np.sort(worst[:MOST_FEATURES]).tolist()
-    count, steps, width = gallery.original.shape
+    count, steps, width = gallery.first.shape
     tables = []
     for start in range(0, count, LINE):
         places = range(start, min(count, start + LINE))
-        names = [gallery.names[p] if p < len(gallery.names) else f"row {p}" for p in places]
+        names = [gallery.name(p) for p in places]
         head = ["<td></td>", *(head_cell(shorten(name, 24), "col") for name in names)]
         rows = []
         for feature in features:
@@ -51,15 +52,14 @@ def sequence_gallery(gallery: Gallery) -> str:
                 for told in [f"{name}, feature {feature}"]
             )
             rows.append(head_cell(f"feature {feature}", "row") + cells)
-        errors = (
-            f'<td class="error">{number(gallery.error[p], 2, padded=True)}</td>' for p in places
-        )
-        rows.append(head_cell("MSE", "row") + "".join(errors))
+        for name, values in gallery.figures.items():
+            figures = (cell(number(values[p], 2, padded=True), "error") for p in places)
+            rows.append(head_cell(name, "row") + "".join(figures))
         tables.append(table("" if start else gallery.title, head, rows, "gallery"))
-    key = "Thick and pale: the original; blue: the model" + (
-        "; dashed: PCA." if "pca" in lines else "."
+    key = "; ".join(
+        f"{how}: {name}" for how, name in zip(_STYLES.values(), gallery.versions, strict=False)
     )
-    told = f"{key} Time goes to the right, {steps} steps at most."
+    told = f"{key}. Time goes to the right, {steps} steps at most."
     if width > len(features):
         left_out = width - len(features)
         told += f" The {len(features)} features it misses most; {left_out} more are left out."

@@ -1,0 +1,96 @@
+"""What outlines an image has, and where: directions of its edges, counted in overlapping cells.
+
+Shapes: n images, C channels of H x W pixels, K numbers an image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = ["edge_histograms", "histogram_size"]
+
+DIRECTIONS = 8
+CELLS = 7
+"""Cells a side: of 28 pixels, 9 wide and 4 apart."""
+_LEAST = 1e-12
+_ROUNDING = 1e-5
+_CHUNK = 1024
+_SOBEL = torch.tensor([[1.0, 2.0, 1.0], [0.0, 0.0, 0.0], [-1.0, -2.0, -1.0]])
+
+
+def histogram_size(shape: Sequence[int]) -> int:
+    """Return how many numbers describe an image of shape (..., H, W).
+
+    Examples
+    --------
+    >>> histogram_size((28, 28)), histogram_size((3, 7, 5))
+    (392, 280)
+    """
+    height, width = ((size - 1) // _stride(size) + 1 for size in shape[-2:])
+    return DIRECTIONS * height * width
+
+
+def edge_histograms(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return the square roots of the shares that directions have in each cell, (n, K).
+
+    Edges weigh by their steepness, in the two nearest of 8 directions, from dark to light; channels
+    are added. All shares of an image sum to 1, so that neither brightness nor contrast counts, and
+    the distance between two images is Hellinger's. An image without edges is all 0.
+
+    Source: histograms of oriented gradients, Dalal and Triggs, "Histograms of oriented gradients
+    for human detection", CVPR 2005; square roots, Arandjelovic and Zisserman, "Three things
+    everyone should know to improve object retrieval", CVPR 2012.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n, H, W) or (n, C, H, W)
+        In any range.
+
+    Examples
+    --------
+    >>> images = np.random.default_rng(0).random((2, 28, 28))
+    >>> found = edge_histograms(images)
+    >>> found.shape, bool(np.allclose(found, edge_histograms(3 * images + 1), atol=1e-3))
+    ((2, 392), True)
+    """
+    height, width = images.shape[-2:]
+    channels = images.reshape(len(images), -1, height, width)
+    found = np.empty((len(images), histogram_size(images.shape)), dtype=np.float32)
+    for start in range(0, len(images), _CHUNK):
+        part = torch.from_numpy(np.ascontiguousarray(channels[start : start + _CHUNK], np.float32))
+        found[start : start + _CHUNK] = _histograms(part).numpy()
+    return found
+
+
+def _histograms(images_NCHW: Tensor) -> Tensor:
+    n, _, height, width = images_NCHW.shape
+    # Edges of the frame are none: what lies beyond it is as bright.
+    framed = F.pad(images_NCHW, (1, 1, 1, 1), mode="replicate").flatten(0, 1).unsqueeze(1)
+    slopes = F.conv2d(framed, torch.stack([_SOBEL, _SOBEL.mT]).unsqueeze(1))
+    steepness = torch.linalg.vector_norm(slopes, dim=1)
+    # An even grey has no edges, however it rounds.
+    steepness = steepness * (
+        steepness > _ROUNDING * framed.abs().amax(dim=(1, 2, 3))[:, None, None]
+    )
+    turns = torch.atan2(slopes[:, 0], slopes[:, 1]) * (DIRECTIONS / (2.0 * torch.pi))
+    strides = (_stride(height), _stride(width))
+    cells = []
+    for direction in range(DIRECTIONS):
+        off = (turns - direction + DIRECTIONS / 2) % DIRECTIONS - DIRECTIONS / 2
+        share = (1.0 - off.abs()).clamp(min=0.0) * steepness
+        of_channels = share.view(n, -1, height, width).sum(dim=1)
+        kernel = (2 * strides[0] + 1, 2 * strides[1] + 1)
+        cells.append(F.avg_pool2d(of_channels, kernel, strides, padding=strides))
+    found = torch.stack(cells, dim=1).flatten(1)
+    return (found / found.sum(dim=1, keepdim=True).clamp(min=_LEAST)).sqrt()
+
+
+def _stride(size: int) -> int:
+    return max(-(-size // CELLS), 1)
