@@ -249,7 +249,7 @@ def test_loop_equals_a_plain_torch_loop(kind):
     module = small(kind).initialize(X.numpy(), labels(kind, 64)).module_
     reference = copy.deepcopy(module).train()
     how = Training(epochs=3, batch_size=16, learning_rate=0.01, schedule="constant", seed=4)
-    rows = Rows(X, batch_of(kind, X).y).with_neighbours(module.neighbours)
+    rows = Rows(X, batch_of(kind, X).y).with_neighbours(module.neighbours, module.compared)
     train(module, rows, how)
     optimizers = {
         name: torch.optim.Adam([{"lr": 0.01 * g.get("lr_scale", 1.0), **g} for g in groups])

@@ -12,6 +12,7 @@ from sklearn.manifold import trustworthiness
 from sklearn.neighbors import KNeighborsClassifier
 
 from cuello import Autoencoder, InputError
+from cuello.data.edges import edge_histograms
 from cuello.data.neighbours import Nearby
 from cuello.kinds import Batch
 from cuello.kinds.neighbour import similarity_curve
@@ -109,3 +110,32 @@ def test_what_is_not_allowed_is_refused(option, value):
 def test_more_neighbours_than_rows_are_all_rows():
     few = model(kind_options={"neighbours": 50}, epochs=2).fit(X[:12])
     assert np.isfinite(few.transform(X[:12])).all()
+
+
+def test_images_are_compared_by_their_edges_and_other_rows_as_they_are():
+    images = X.reshape(-1, 8, 8)[:60]
+    scaled = torch.from_numpy(images / 16.0)
+    by = {
+        how: model(kind_options={"compared_by": how}).initialize(images).module_.compared(scaled)
+        for how in ("auto", "rows", "edges")
+    }
+    torch.testing.assert_close(by["auto"], torch.from_numpy(edge_histograms(images)))
+    torch.testing.assert_close(by["edges"], by["auto"])
+    torch.testing.assert_close(by["rows"], scaled.flatten(1))
+    table = model().initialize(X[:60]).module_
+    torch.testing.assert_close(table.compared(scaled.flatten(1)), scaled.flatten(1))
+
+
+def test_ends_of_short_sequences_do_not_count():
+    rows = np.random.default_rng(0).normal(size=(9, 4, 2)).astype(np.float32)
+    module = model(network="sequence", hidden=(8,)).initialize(rows).module_
+    rows[::2, 2:] = np.nan
+    compared = module.compared(torch.from_numpy(rows))
+    torch.testing.assert_close(compared, torch.from_numpy(np.nan_to_num(rows).reshape(9, 8)))
+
+
+def test_tables_have_no_edges():
+    with pytest.raises(InputError, match="compared_by='edges' is for images"):
+        model(kind_options={"compared_by": "edges"}).initialize(X[:60])
+    with pytest.raises(InputError, match="compared_by='pixels'"):
+        model(kind_options={"compared_by": "pixels"}).initialize(X[:60])

@@ -41,11 +41,12 @@ def test_at_first_they_are_three_steps_away():
     assert apart[0.5] == apart[1.0] == {1}
 
 
-def test_ends_of_short_sequences_do_not_count():
-    x = torch.full((4, 3, 1), torch.nan)
-    x[:, 0, 0] = torch.tensor([0.0, 1.0, 8.0, 9.0])
-    near = Rows(x).with_neighbours(1).take(slice(0, 4)).near
-    assert near[:, 0, 0].tolist() == [1.0, 0.0, 9.0, 8.0]
+def test_rows_are_compared_by_what_is_made_of_them():
+    rows = Rows(torch.tensor([[1.0], [2.0], [-1.1], [-2.2]])).with_neighbours(1, torch.abs)
+    assert (
+        rows.take(slice(0, 4)).near.flatten().tolist()
+        == torch.tensor([-1.1, -2.2, 1.0, 2.0]).tolist()
+    )
 
 
 def test_other_devices_hold_the_same():

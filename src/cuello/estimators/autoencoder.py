@@ -246,9 +246,9 @@ gradient_clip, device, precision
             If a loss became NaN. The estimator is fitted with the last good weights.
         """
         X, y_codes, validation, how, augment = self._initialize(X, y, validation)
-        near = self.module_.neighbours
-        rows = self._rows(X, y_codes).with_neighbours(near)
-        held_out = None if validation is None else self._rows(validation).with_neighbours(near)
+        near = self.module_.neighbours, self.module_.compared
+        rows = self._rows(X, y_codes).with_neighbours(*near)
+        held_out = None if validation is None else self._rows(validation).with_neighbours(*near)
         self.history_: Sequence[Epoch] = []
         try:
             self.history_ = train(

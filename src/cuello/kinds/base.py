@@ -137,6 +137,11 @@ class Autoencoder(nn.Module, ABC):
         """How many numbers the decoder takes."""
         return latent_dim
 
+    def compared(self, x: Tensor) -> Tensor:
+        """Return what nearest rows are found by (n, ...), of all scaled rows (n, ...)."""
+        # The end of a short sequence is NaN, which is far from nothing.
+        return x.flatten(1).nan_to_num()
+
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
         """Return the code (B, K) of each row: deterministic, a posterior's mean, not a sample."""

@@ -13,12 +13,14 @@ import torch
 from scipy.optimize import curve_fit
 from torch import Tensor
 
-from cuello.errors import InputError
+from cuello.data.edges import edge_histograms
+from cuello.errors import InputError, unknown
 from cuello.kinds.base import Autoencoder, Batch, Parts, register
 from cuello.kinds.prior import wide
 
 __all__ = ["Neighbour", "similarity_curve"]
 
+COMPARED_BY = ("auto", "rows", "edges")
 _PUSHING = 256  # of the neighbours in a batch push each row: enough, and a batch may be large
 _FIRST_PUSH = 0.02
 _RISE = 0.7
@@ -38,7 +40,10 @@ class Neighbour(Autoencoder):
         Networks, loss and sizes.
     neighbours : int
         How many nearest rows a row has, at least 1: few show detail, many the whole. They are found
-        by distances between all scaled training rows, once, before training.
+        by comparing all scaled training rows, once, before training.
+    compared_by : {"auto", "rows", "edges"}
+        What of them: every element, or the directions of edges in images
+        (:mod:`cuello.data.edges`), which say more of what is shown. ``auto`` is edges for images.
     negatives : float
         How much all pushing counts, at least 0, where the pull of the neighbour counts 1.
     min_distance : float
@@ -79,6 +84,7 @@ class Neighbour(Autoencoder):
         parts: Parts,
         *,
         neighbours: int = 15,
+        compared_by: str = "auto",
         negatives: float = 5.0,
         min_distance: float = 0.1,
         weight: float = 1.0,
@@ -88,6 +94,11 @@ class Neighbour(Autoencoder):
             raise InputError(
                 f"neighbours={neighbours!r} must be a whole number from 1 on; 15 is usual."
             )
+        are_images = len(parts.shape) > 1 and not parts.reconstruction.missing
+        if compared_by not in COMPARED_BY:
+            raise unknown("compared_by", compared_by, COMPARED_BY)
+        if compared_by == "edges" and not are_images:
+            raise InputError("compared_by='edges' is for images; use 'rows', or 'auto'.")
         if not 0.0 <= negatives < inf:
             raise InputError(f"negatives={negatives!r} must be at least 0; 5 is usual.")
         if not 0.0 <= min_distance < 1.0:
@@ -98,6 +109,7 @@ class Neighbour(Autoencoder):
                 "kind='plain'."
             )
         self.neighbours = int(neighbours)
+        self.by_edges = are_images and compared_by != "rows"
         self.negatives = negatives
         self.weight = weight
         self.scale, self.power = similarity_curve(min_distance)
@@ -106,6 +118,12 @@ class Neighbour(Autoencoder):
         """Return the code (B, K)."""
         z: Tensor = self.encoder(x)
         return z
+
+    def compared(self, x: Tensor) -> Tensor:
+        """Return the edges of images (n, numbers), or else the rows as they are."""
+        if not self.by_edges:
+            return super().compared(x)
+        return torch.from_numpy(edge_histograms(x.numpy(force=True))).to(x.device)
 
     def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
         """Return the reconstruction loss, and what neighbours and others are to one another."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,6 +14,10 @@ from cuello.kinds.base import Batch
 __all__ = ["Rows", "batch_bounds"]
 
 _FAR = 3  # steps from neighbour to neighbour, at first
+
+
+def _as_they_are(x: Tensor) -> Tensor:
+    return x.flatten(1)
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,10 @@ class Rows:
         nearby = None if self.nearby is None else self.nearby.to(device)
         return Rows(self.x.to(device), y, labelled, self.draw, nearby)
 
-    def with_neighbours(self, k: int) -> Rows:
+    def with_neighbours(self, k: int, compared: Callable[[Tensor], Tensor] = _as_they_are) -> Rows:
         """Return the same rows, each to come with one of its k nearest; with 0, as they are.
+
+        ``compared`` makes of all rows (n, ...) what distances are taken between, (n, numbers).
 
         Examples
         --------
@@ -72,9 +79,7 @@ class Rows:
         """
         if k == 0:
             return self
-        # The end of a short sequence is NaN, which is far from nothing.
-        nearby = Nearby.of(self.x.flatten(1).nan_to_num(), k)
-        return replace(self, nearby=nearby)
+        return replace(self, nearby=Nearby.of(compared(self.x), k))
 
     def take(self, index: Tensor | slice, progress: float = 1.0) -> Batch:
         """Return the rows at these positions, and what comes with every batch.
