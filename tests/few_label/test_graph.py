@@ -6,10 +6,17 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+from sklearn.decomposition import PCA
 
+from cuello import Autoencoder
 from cuello.data import neighbours as module
+from cuello.data.edges import edge_histograms
 from cuello.data.neighbours import neighbours
+from cuello.few_label.base import Problem
 from cuello.few_label.graph import Graph, spread
+from cuello.few_label.modes.spread import Space
+from cuello.few_label.task import Classes
 
 
 def rows_of(n, width, seed):
@@ -87,3 +94,29 @@ def test_every_class_counts_as_much_however_many_labels_it_has():
     few[0, 0] = few[4, 1] = 1.0
     assert abs(spread(graph, few, 0.9)[2, 0] - 0.5) < 1e-6  # by symmetry
     assert spread(graph, known, 0.9)[2, 0] < 0.75
+
+
+def problem_of(X, **options):
+    autoencoder = Autoencoder(hidden=(8,), latent_dim=2, epochs=1, **options).fit(X)
+    return Problem(
+        x=torch.from_numpy(autoencoder.scaling_.apply(X)),
+        y=np.zeros(len(X), dtype=np.int64),
+        labelled=np.ones(len(X), dtype=bool),
+        task=Classes(3),
+        autoencoder=autoencoder,
+    )
+
+
+def test_images_are_compared_by_components_of_their_edges_and_tables_by_their_own():
+    images = np.random.default_rng(0).random((60, 8, 8)).astype(np.float32)
+    for X, compared, called in (
+        (images, edge_histograms, "components of edges"),
+        (images.reshape(60, 64), lambda x: x, "principal components"),
+    ):
+        problem = problem_of(X)
+        by_codes, by_components = Space.both(problem)
+        rows = compared(problem.x.numpy())
+        expected, found = PCA(50).fit_transform(rows), by_components(problem.x).numpy()
+        np.testing.assert_allclose(cdist(found, found), cdist(expected, expected), atol=1e-3)
+        assert by_codes(problem.x).shape == (60, 2)
+        assert by_components.called == called

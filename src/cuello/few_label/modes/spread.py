@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from cuello.data.edges import edge_histograms
 from cuello.data.neighbours import neighbours
 from cuello.errors import InputError
 from cuello.estimators import Autoencoder
@@ -22,6 +23,7 @@ from cuello.estimators.batches import in_batches
 from cuello.few_label.base import Mode, Problem, Solution, register
 from cuello.few_label.choosing import choose, scores_of
 from cuello.few_label.graph import Graph, spread
+from cuello.few_label.students import is_image
 
 __all__ = ["Guess", "NeighbourVote", "Spread"]
 
@@ -39,7 +41,13 @@ MOST_ROWS = 60_000
 
 @final
 class Spread(Mode):
-    """Labels flow along a graph of codes, or of principal components; a new row asks neighbours."""
+    """Labels flow along a graph of codes, or of principal components; a new row asks neighbours.
+
+    Components are those of rows as they are, and for images those of their edges
+    (:mod:`cuello.data.edges`): of 15,000 images of MNIST 300 of which had a label, labels that
+    spread along pixels were wrong in 7.2 % of the others, along edges in 2.7 %; of Fashion-MNIST in
+    24.4 and 19.4 % (means of three draws, at 0.95).
+    """
 
     name = "spread"
     summary = "labels flow to the nearest neighbours among all rows, labelled or not"
@@ -60,12 +68,12 @@ class Spread(Mode):
         quality = [_quality(found.solution) for found in (by_codes, by_components)]
         best, name = by_codes, "codes"
         if quality[1] > quality[0]:
-            best, name = by_components, "principal components"
+            best, name = by_components, by_components.space.called
         why = (
             "no labels were held out to compare by"
             if np.isnan(quality[0])
             else f"{problem.task.unit} on folds {quality[0]:.3f} by codes, {quality[1]:.3f} by "
-            "principal components"
+            f"{by_components.space.called}"
         )
         said = f"Neighbours by {name}: {why}."
 
@@ -83,7 +91,7 @@ class Spread(Mode):
     def build(self, problem: Problem) -> nn.Module:
         """Return a vote among no rows; the stored ones take their place."""
         sizes = (torch.zeros(0) for _ in range(4))  # each its own: they will be of other sizes
-        space = Space(problem.autoencoder, next(sizes), next(sizes))
+        space = Space(problem.autoencoder, next(sizes), next(sizes), by_edges=is_image(problem))
         return NeighbourVote(problem, space, *sizes)
 
 
@@ -128,7 +136,7 @@ class _Spreading:
 
 
 class Space(nn.Module):
-    """What rows are compared by: their codes, or their principal components if there are any.
+    """What rows are compared by: their codes, or principal components if there are any.
 
     Parameters
     ----------
@@ -136,13 +144,18 @@ class Space(nn.Module):
         Gives the codes.
     mean, components : Tensor of shape (features,) and (K, features)
         Empty: by codes.
+    by_edges : bool
+        Whether they are of the edges of images.
     """
 
     mean: Tensor
     components: Tensor
 
-    def __init__(self, autoencoder: Autoencoder | None, mean: Tensor, components: Tensor) -> None:
+    def __init__(
+        self, autoencoder: Autoencoder | None, mean: Tensor, components: Tensor, *, by_edges: bool
+    ) -> None:
         super().__init__()
+        self.by_edges = by_edges
         self.source = [autoencoder]  # in a list, so that its weights are not stored twice
         self.register_buffer("mean", mean)
         self.register_buffer("components", components)
@@ -150,24 +163,37 @@ class Space(nn.Module):
     @classmethod
     def both(cls, problem: Problem) -> tuple[Space, Space]:
         """Return the space of codes, and that of components of (up to 10,000) rows."""
-        none = torch.zeros(0)
+        none, by_edges = torch.zeros(0), is_image(problem)
         some = np.random.default_rng(problem.seed).permutation(len(problem.x))[:10_000]
-        pca = fit_pca(problem.x[some].numpy(), COMPONENTS, problem.seed)
-        mean, components = (
+        pca = fit_pca(_flat(problem.x[some], by_edges).numpy(), COMPONENTS, problem.seed)
+        fitted = (
             torch.from_numpy(np.asarray(part, dtype=np.float32))
             for part in (pca.mean_, pca.components_)
         )
-        return cls(problem.autoencoder, none, none), cls(problem.autoencoder, mean, components)
+        own = problem.autoencoder
+        by_codes = cls(own, none, none, by_edges=by_edges)
+        return by_codes, cls(own, *fitted, by_edges=by_edges)
+
+    @property
+    def called(self) -> str:
+        """What rows are compared by, for people."""
+        return "components of edges" if self.by_edges else "principal components"
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
         """Return what rows (B, ...) are compared by, (B, K)."""
         if len(self.components):
-            return (torch.nan_to_num(x).flatten(1) - self.mean) @ self.components.mT
+            return (_flat(x, self.by_edges) - self.mean) @ self.components.mT
         (source,) = self.source
         assert source is not None
         codes: Tensor = source.module_.features(x)
         return (codes - torch.from_numpy(source.code_mean_)) / torch.from_numpy(source.code_scale_)
+
+
+def _flat(x: Tensor, by_edges: bool) -> Tensor:
+    if by_edges:
+        return torch.from_numpy(edge_histograms(x.numpy()))
+    return torch.nan_to_num(x).flatten(1)
 
 
 class NeighbourVote(nn.Module):
