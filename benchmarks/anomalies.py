@@ -27,7 +27,16 @@ Array = npt.NDArray[np.float32]
 Rows = tuple[Array, Array, npt.NDArray[np.int64]]
 REPEATS = 10
 PYOD = ("PCA", "isolation forest", "k-NN")
-COLUMNS = ("combined", "reconstruction", "neighbours", "mahalanobis", "rows", "nearest", "edges", *PYOD)
+COLUMNS = (
+    "combined",
+    "reconstruction",
+    "neighbours",
+    "mahalanobis",
+    "rows",
+    "nearest",
+    "edges",
+    *PYOD,
+)
 AIM, OWED = 0.88, {"mnist": 0.975, "fashion-mnist": 0.93}
 
 
