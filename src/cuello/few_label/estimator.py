@@ -134,7 +134,7 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     >>> model.fit(digits.images, y).predict(digits.images).shape
     (1797,)
     >>> estimate, low, high = model.accuracy_estimate_
-    >>> low < estimate < high
+    >>> low <= estimate <= high
     True
     """
 
