@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,12 @@ from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.server.serving import app_for
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _short_fine_tuning() -> Iterator[None]:
-    # Hundreds of steps for each rate, mode and fold: seconds that teach nothing here.
-    with pytest.MonkeyPatch.context() as patch:
-        for model in (FewLabelClassifier, FewLabelRegressor):
-            patch.setitem(model.__init__.__kwdefaults__, "epochs", 2)
-        yield
+@pytest.fixture(autouse=True)
+def _short_fine_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Hundreds of steps for each rate, mode and fold: seconds that teach nothing here. Undone after
+    # each test: other rooms' tests may follow in the same process.
+    for model in (FewLabelClassifier, FewLabelRegressor):
+        monkeypatch.setitem(model.__init__.__kwdefaults__, "epochs", 2)
 
 
 @pytest.fixture(scope="session")
