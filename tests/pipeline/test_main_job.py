@@ -15,11 +15,20 @@ import cuello
 from cuello.data import UNLABELLED, labels, load
 from cuello.data.splits import split
 from cuello.errors import DataError, InputError
+from cuello.few_label import FewLabelClassifier
 from cuello.pipeline import Job
 from cuello.pipeline.few_labels import METHODS, best_method, summarise
 from cuello.pipeline.prepare import prepare
 
 QUICK = {"hidden": (64,), "latent_dim": 8, "epochs": 40}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_fine_tuning():
+    # How long to learn is chosen elsewhere; here it is what a job does and keeps.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(FewLabelClassifier.__init__.__kwdefaults__, "epochs", 20)
+        yield
 
 
 @pytest.fixture(scope="module")
