@@ -35,7 +35,7 @@ def anomalies(
     method: Annotated[
         str,
         typer.Option(
-            help="combined, reconstruction, neighbours, mahalanobis, rows, nearest or likelihood."
+            help="combined, reconstruction, neighbours, mahalanobis, rows, nearest, edges or likelihood."
         ),
     ] = "combined",
     skip_bad: SkipOption = False,
