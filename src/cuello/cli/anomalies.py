@@ -35,7 +35,8 @@ def anomalies(
     method: Annotated[
         str,
         typer.Option(
-            help="combined, reconstruction, neighbours, mahalanobis, rows, nearest, edges or likelihood."
+            help="combined, reconstruction, neighbours, mahalanobis, rows, nearest, edges or "
+            "likelihood."
         ),
     ] = "combined",
     skip_bad: SkipOption = False,
