@@ -12,6 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, Self, final
 
 import numpy as np
@@ -66,13 +67,13 @@ class Seen:
     codes: npt.NDArray[np.float32]
     errors: Floats
 
-    @property
+    @cached_property
     def rows(self) -> npt.NDArray[np.float32]:
         """The scaled rows (n, features), 0 where there is nothing."""
         flat = self.model.scaling_.apply(self.X).reshape(len(self.X), -1)
         return np.nan_to_num(flat).astype(np.float32)
 
-    @property
+    @cached_property
     def edges(self) -> npt.NDArray[np.float32]:
         """The directions of the edges of images (n, numbers); see :mod:`cuello.data.edges`."""
         return edge_histograms(self.rows.reshape(self.X.shape))
