@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 import torch
 from hypothesis import settings
 
@@ -11,3 +14,12 @@ settings.load_profile("cuello")
 
 # Two workers with two threads each would fight over two cores.
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_maps() -> Iterator[None]:
+    # Every run with more than two latents learns a map of its codes: seconds each.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cuello.estimators.reduce.STEPS", 20)
+        patch.setattr("cuello.estimators.reduce.EPOCHS", 1)
+        yield

@@ -3,8 +3,8 @@
 ::
 
     config.json          options, versions, fingerprint of the data, state of the run
-    model.safetensors    weights of autoencoder and classifier (or regressor), and what the anomaly
-                         detector compares with
+    model.safetensors    weights of autoencoder, classifier (or regressor) and map of codes, and
+                         what the anomaly detector compares with
     metrics.json         what was measured
     history.jsonl        one line an epoch
     few_labels.jsonl     one line a label draw and method
@@ -34,7 +34,7 @@ from cuello.anomalies import AnomalyDetector
 from cuello.anomalies.records import arrays_of_detector, detector_of, record_detector
 from cuello.errors import RunError
 from cuello.estimators import Autoencoder
-from cuello.estimators.records import autoencoder_of, record_autoencoder
+from cuello.estimators.records import autoencoder_of, map_of, record_autoencoder
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.records import classifier_of, record_classifier
 
@@ -59,6 +59,7 @@ class Models(NamedTuple):
     autoencoder: Autoencoder
     classifier: FewLabelClassifier | FewLabelRegressor | None
     detector: AnomalyDetector | None
+    code_map: Autoencoder | None
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,7 @@ class RunFolder:
         autoencoder: Autoencoder,
         classifier: FewLabelClassifier | FewLabelRegressor | None,
         detector: AnomalyDetector | None = None,
+        code_map: Autoencoder | None = None,
     ) -> None:
         """Write weights, and into the configuration what rebuilds the estimators."""
         tensors = {f"autoencoder/{k}": v for k, v in autoencoder.module_.state_dict().items()}
@@ -200,12 +202,15 @@ class RunFolder:
         if detector is not None:
             learned = arrays_of_detector(detector)
             tensors |= {f"detector/{name}": array for name, array in learned.items()}
+        if code_map is not None:
+            tensors |= {f"map/{k}": v for k, v in code_map.module_.state_dict().items()}
         own = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
         atomic.write(self.path / "model.safetensors", lambda t: save_file(own, t))
         config = self.read_json("config.json")
         config["autoencoder"] = record_autoencoder(autoencoder)
         config["classifier"] = None if classifier is None else record_classifier(classifier)
         config["detector"] = None if detector is None else record_detector(detector)
+        config["map"] = None if code_map is None else record_autoencoder(code_map)
         self.write_json("config.json", config)
 
     def check_trust(self, model: object, *, trust: bool) -> None:
@@ -253,7 +258,7 @@ class RunFolder:
             with safe_open(file, framework="pt") as f:
                 tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
             parts: dict[str, dict[str, Any]] = {
-                p: {} for p in ("autoencoder", "classifier", "held_out", "detector")
+                p: {} for p in ("autoencoder", "classifier", "held_out", "detector", "map")
             }
             for name, tensor in tensors.items():
                 part, _, key = name.partition("/")
@@ -266,10 +271,13 @@ class RunFolder:
             record, detector = config.get("detector"), None  # folders of before have none
             if record is not None:
                 detector = detector_of(record, parts["detector"], autoencoder)
+            record, code_map = config.get("map"), None
+            if record is not None:
+                code_map = map_of(record, parts["map"], autoencoder)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300] or type(error).__name__
             raise RunError(
                 f"{self.path}: config.json and model.safetensors cannot be used together "
                 f"({reason}); restore the folder or run the fit again."
             ) from error
-        return Models(autoencoder, classifier, detector)
+        return Models(autoencoder, classifier, detector, code_map)

@@ -46,6 +46,7 @@ _SUFFIXES = {
     "sample": (".npz",),
     "interpolate": (".npz",),
     "impute": (".csv", ".npz"),
+    "reduce": (".csv",),
 }
 _OTHERS = {".csv", ".npy", ".npz", ".parquet", ".tsv"}
 

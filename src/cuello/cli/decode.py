@@ -1,4 +1,4 @@
-"""`cuello denoise`, `sample`, `interpolate` and `impute`: what decoding is good for."""
+"""`cuello denoise`, `sample`, `interpolate`, `impute` and `reduce`: what a model is good for."""
 
 from __future__ import annotations
 
@@ -124,6 +124,31 @@ def impute(
     out.print(f"{count:,} rows were not whole and are filled: {to}", soft_wrap=True)
 
 
+def reduce(
+    run: RunArgument,
+    data: DataArgument,
+    to: OutOption,
+    seed: Annotated[int, typer.Option(help="The same seed, the same map.", min=0)] = 0,
+    skip_bad: SkipOption = False,
+    trust: TrustOption = False,
+) -> None:
+    """Write a place in the plane for every row to CSV, and how much that keeps, beside PCA."""
+    with importing():
+        from cuello.pipeline import maps
+    to = expanded(to)
+    opened, rows = opened_and_read("reduce", run, data, to, skip_bad=skip_bad, trust=trust)
+    done = maps.reduce(opened, rows, to, seed=seed)
+    out.print(f"{done.rows:,} rows: {to}", soft_wrap=True)
+    for name, quality in done.quality.items():
+        accuracy = quality.knn_accuracy
+        more = "" if accuracy is None else f", 5-NN accuracy {100 * accuracy:.1f} %"
+        out.print(
+            f"{name}: trustworthiness {quality.trustworthiness:.3f}{more} ({done.measured:,} rows)",
+            soft_wrap=True,
+            highlight=False,
+        )
+
+
 def _row_numbers(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts):
@@ -146,5 +171,5 @@ def _warnings_as_notes() -> Iterator[None]:
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (denoise, sample, interpolate, impute):
+    for command in (denoise, sample, interpolate, impute, reduce):
         app.command(cls=FlagCommand)(command)

@@ -1,4 +1,4 @@
-"""What a fitted autoencoder can do with its decoder, each in a file of its own."""
+"""What a fitted autoencoder is good for, each in a file of its own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cuello.estimators.denoise import denoise
 from cuello.estimators.impute import impute
 from cuello.estimators.inputs import check_rows, check_shape
 from cuello.estimators.interpolate import interpolate
+from cuello.estimators.reduce import reduce
 from cuello.estimators.sample import Known, sample
 from cuello.networks import SEQUENCES
 
@@ -28,7 +29,7 @@ Rows = npt.NDArray[np.float32]
 
 
 class Applications:
-    """Methods of :class:`cuello.Autoencoder` that decode."""
+    """Methods of :class:`cuello.Autoencoder` beyond encoding and decoding."""
 
     def denoise(self, X: Array, *, masked: float = 0.0) -> Rows:
         """Return each row without its noise, in the data's own units.
@@ -203,3 +204,33 @@ class Applications:
         check_shape(rows, model.shape_)
         seed = int(check_random_state(random_state).randint(2**31 - 1))
         return impute(model, rows, draws, seed)
+
+    def reduce(self, X: Array, *, random_state: int | np.random.RandomState | None = None) -> Rows:
+        """Return a place in the plane for each row, (n, 2), near ones for rows with near codes.
+
+        Two latents are the place. Of more, a map is learned from the codes of these rows: an
+        autoencoder of kind ``neighbour`` with 2 latents. To keep the map, to place further rows on
+        it or to lead back from places, fit that one yourself, to the codes. One latent is returned
+        as it is, (n, 1).
+
+        Parameters
+        ----------
+        X : ndarray
+            Rows of the shape that ``fit`` saw; 50 or more, if there are more than 2 latents.
+        random_state : int, RandomState or None
+            The same whole number gives the same map.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from cuello import Autoencoder
+        >>> from cuello.metrics import map_quality
+        >>> X, y = load_digits(return_X_y=True)
+        >>> model = Autoencoder(hidden=(64,), latent_dim=16, epochs=60, random_state=0).fit(X)
+        >>> map_quality(X, model.reduce(X, random_state=0), y).knn_accuracy > 0.8
+        True
+        """
+        model = cast("Autoencoder", self)
+        check_is_fitted(model, "module_")
+        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        return reduce(model, model._check(X), seed)

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import torch
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 
 from cuello.data.scaling import Scaling
 from cuello.estimators.assemble import name_of_source, network_options
@@ -16,7 +17,7 @@ from cuello.estimators.autoencoder import Autoencoder
 from cuello.kinds import Diagnosis, options
 from cuello.train import Training
 
-__all__ = ["Record", "Weights", "autoencoder_of", "record_autoencoder"]
+__all__ = ["Record", "Weights", "autoencoder_of", "map_of", "record_autoencoder"]
 
 Record = dict[str, Any]
 Weights = Mapping[str, Tensor]
@@ -63,8 +64,38 @@ def autoencoder_of(record: Record, weights: Weights) -> Autoencoder:
     model.history_ = []
     model.classes_ = np.asarray(record["classes"])
     model.diagnosis_ = Diagnosis(**record["diagnosis"])
+    # Without memory first: what a record asks for may be larger than any weights that are there.
+    with torch.device("meta"):
+        _compare(model.build_module(seed=0), weights)
     module = model.build_module(seed=0)
     model.latent_dim_ = model._n_features_out = module.latent_dim
     module.load_state_dict(dict(weights))
     model.module_ = module.eval()
     return model
+
+
+def _compare(module: nn.Module, weights: Weights) -> None:
+    """Refuse weights of another number, name or shape than the module's."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if wanted != found:
+        name = min(name for name, _ in wanted.items() ^ found.items())
+        raise ValueError(
+            f"weights {name!r} have shape {found.get(name)}, the model's have {wanted.get(name)}"
+        )
+
+
+def map_of(record: Record, weights: Weights, autoencoder: Autoencoder) -> Autoencoder:
+    """Rebuild the map of an autoencoder's codes.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError, RuntimeError
+        If record and weights do not belong together, or to that autoencoder.
+    """
+    if any(record["params"][which] is not None for which in ("encoder", "decoder")):
+        raise ValueError("the map of codes names networks of its own, which no map has")
+    code_map = autoencoder_of(record, weights)
+    if code_map.shape_ != (autoencoder.latent_dim_,) or code_map.latent_dim_ != 2:
+        raise ValueError("the map of codes is of another autoencoder")
+    return code_map

@@ -17,12 +17,14 @@ from cuello.metrics.interval import (
     mean_sd,
     stratified_interval,
 )
+from cuello.metrics.maps import MapQuality, map_quality
 from cuello.metrics.selective import NOT_SURE, Decision, Threshold, decide, find_threshold
 
 __all__ = [
     "NOT_SURE",
     "Decision",
     "Interval",
+    "MapQuality",
     "Reliability",
     "Threshold",
     "accuracy_interval",
@@ -32,6 +34,7 @@ __all__ = [
     "find_threshold",
     "frechet_distance",
     "lower_bound",
+    "map_quality",
     "mean_sd",
     "psnr",
     "reliability",

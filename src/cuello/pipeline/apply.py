@@ -55,6 +55,9 @@ class Run:
         Its classes are codes into ``classes``, or columns of ``properties``.
     detector : AnomalyDetector or None
         None in folders of before there was one, and where no row was held out.
+    code_map : Autoencoder or None
+        Places codes of more than 2 latents in the plane; None where they are fewer, where training
+        rows were, and in folders of before there was one.
     """
 
     folder: RunFolder
@@ -62,6 +65,7 @@ class Run:
     autoencoder: Autoencoder
     classifier: FewLabelClassifier | FewLabelRegressor | None
     detector: AnomalyDetector | None = None
+    code_map: Autoencoder | None = None
 
     @property
     def task(self) -> str:

@@ -22,6 +22,7 @@ from cuello.few_label import MODES, FewLabelClassifier, FewLabelRegressor
 from cuello.networks import SEQUENCES
 from cuello.pipeline import few_labels
 from cuello.pipeline.job import Job, Progress, Silent
+from cuello.pipeline.maps import learn_map, measure_map, place
 from cuello.pipeline.model import check_labels, check_options, estimator
 from cuello.pipeline.prepare import Prepared, prepare
 from cuello.pipeline.record import describe_data, peak_memory_mb, run_config
@@ -213,13 +214,14 @@ class _Run:
                 "few_labels": [],
             }
             detector, strangeness = self.detect(autoencoder, metrics)
+            code_map, places = self.map_codes(autoencoder, metrics)
             classifier = None
             if self.prepared.plan is not None:
                 classifier = self.classify(autoencoder, pca, metrics)
         self.folder.write_arrays(
             "examples.npz",
             {
-                **examples(autoencoder, pca, self.prepared, errors, self.job.seed),
+                **examples(autoencoder, pca, self.prepared, errors, places, self.job.seed),
                 **uses(autoencoder, strangeness, self.prepared, self.job.seed),
             },
         )
@@ -233,7 +235,7 @@ class _Run:
         )
         metrics["timing"] = self.timing(autoencoder.history_, before + time.perf_counter() - began)
         self.folder.write_json("metrics.json", metrics)
-        self.folder.save_models(autoencoder, classifier, detector)
+        self.folder.save_models(autoencoder, classifier, detector, code_map)
         config = self.folder.read_json("config.json")
         config["notes"] = list(dict.fromkeys([*config["notes"], *notes]))
         self.folder.write_json("config.json", config | {"status": "finished"})
@@ -295,6 +297,24 @@ class _Run:
             "test_count": int((scores > detector.threshold_).sum()),
         }
         return detector, scores
+
+    def map_codes(
+        self, autoencoder: Autoencoder, metrics: dict[str, Any]
+    ) -> tuple[Autoencoder | None, npt.NDArray[np.float32] | None]:
+        """Learn a map of the codes, and place the test rows on it (n, 2); None without a map."""
+        prepared, (test, y) = self.prepared, self.prepared.test
+        code_map = learn_map(autoencoder, prepared.train, self.job.seed)
+        codes = autoencoder.transform(test)
+        if not len(test) or (code_map is None and codes.shape[1] > 2):
+            return code_map, None
+        places = place(codes, code_map)
+        classes = y if prepared.data.classes else None
+        count, quality = measure_map(autoencoder, places, test, classes, seed=self.job.seed)
+        metrics["map"] = {
+            "rows": count,
+            "ways": {name: found._asdict() for name, found in quality.items()},
+        }
+        return code_map, None if code_map is None else places
 
     def classify(
         self, autoencoder: Autoencoder, pca: Any, metrics: dict[str, Any]

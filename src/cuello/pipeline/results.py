@@ -144,9 +144,13 @@ def examples(
     pca: PCA,
     prepared: Prepared,
     errors: npt.NDArray[np.float64],
+    places: npt.NDArray[np.float32] | None,
     seed: int,
 ) -> dict[str, Array]:
-    """Choose the test rows that the report shows, with their codes and reconstructions."""
+    """Choose the test rows that the report shows, with their codes and reconstructions.
+
+    ``places`` are those of all test rows on the map of codes (n, 2), if there is one.
+    """
     test, y = prepared.test
     order = np.random.default_rng(seed).permutation(len(test))
     ranked = np.argsort(errors, kind="stable")
@@ -161,6 +165,8 @@ def examples(
         "map_codes": autoencoder.transform(test[mapped]),
         "map_errors": errors[mapped],
     }
+    if places is not None:
+        arrays["map_places"] = places[mapped]
     if y is not None:
         arrays["map_labels"] = y[mapped]
     if prepared.data.is_image and autoencoder.network not in SEQUENCES:

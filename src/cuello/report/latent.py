@@ -8,7 +8,19 @@ import numpy as np
 import numpy.typing as npt
 
 from cuello.report.content import LatentMap, ReportContent
-from cuello.report.fragments import Section, number, paragraph, rounded
+from cuello.report.fragments import (
+    MISSING,
+    Section,
+    cell,
+    finite,
+    head_cell,
+    mapping,
+    number,
+    paragraph,
+    rounded,
+    scroll,
+    table,
+)
 from cuello.report.pictures import enlargement, sprite
 
 __all__ = ["latent_section"]
@@ -59,9 +71,36 @@ def latent_section(content: ReportContent, *, max_bytes: int) -> Section:
         + '<div class="map" id="map"><div class="chart" id="latent-chart" tabindex="0" '
         'role="application" aria-label="Latent map: left and right arrow keys go from point to '
         'point"></div></div>\n<div class="legend" id="latent-legend" role="group" '
-        'aria-label="Classes on the map"></div>\n'
+        'aria-label="Classes on the map"></div>\n' + _quality(content)
     )
     return Section(anchor="latent", title="Latent map", body=body, data=data)
+
+
+def _quality(content: ReportContent) -> str:
+    """Build the table of what the map keeps, beside PCA."""
+    measured = mapping(content.metrics.get("map"))
+    ways = {name: mapping(found) for name, found in mapping(measured.get("ways")).items()}
+    if not ways:
+        return ""
+    classes = any(finite(found.get("knn_accuracy")) is not None for found in ways.values())
+    heads = ["Way", "Trustworthiness", *(["5-NN accuracy (%)"] if classes else [])]
+
+    def line(name: str, found: dict[str, Any]) -> str:
+        accuracy = finite(found.get("knn_accuracy"))
+        share = MISSING if accuracy is None else number(100 * accuracy, padded=True)
+        figures = [number(found.get("trustworthiness"), padded=True), *([share] if classes else [])]
+        return head_cell(name, "row") + "".join(cell(figure, "n") for figure in figures)
+
+    head = [head_cell(text, "col", "n" if place else "") for place, text in enumerate(heads)]
+    told = (
+        f"What is kept of {number(measured.get('rows'))} test rows, higher is better. "
+        "Trustworthiness: whether the 5 nearest on the map are near among the rows, 1 at most, "
+        "0.5 by chance."
+    )
+    if classes:
+        told += " 5-NN accuracy: how often most of the 5 nearest on the map are of a row's class."
+    lines = [line(*way) for way in ways.items()]
+    return scroll(table("", head, lines), "What the map keeps", told)
 
 
 def _evenly(count: int) -> npt.NDArray[np.int64]:
