@@ -113,7 +113,7 @@ def test_save_and_load_are_equal_to_the_bit(kind, tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.start({"status": "running"})
     folder.save_models(model, None)
-    loaded, classifier, _ = folder.load_models()
+    loaded, classifier, *_ = folder.load_models()
     assert classifier is None
     assert equal(weights(model), weights(loaded))
     assert np.array_equal(model.transform(toy()), loaded.transform(toy()))

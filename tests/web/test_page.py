@@ -26,7 +26,7 @@ from cuello.report.assets import digest, text_of
 from cuello.web import page_html
 from cuello.web.packing import LONGEST, Packs, store_rows
 from cuello.web.page import SCRIPTS
-from cuello.web.plane import fit_plane
+from cuello.web.plane import planes
 from cuello.web.points import gather_points
 
 pytestmark = pytest.mark.xdist_group("web")
@@ -65,19 +65,38 @@ CODES = arrays(
 
 
 @given(CODES)
-def test_the_plane_is_orthonormal_and_keeps_the_largest_variance(codes: np.ndarray) -> None:
-    plane = fit_plane(codes)
+def test_the_principal_plane_keeps_the_largest_variance(codes: np.ndarray) -> None:
+    (plane,) = planes(codes)
     latents = codes.shape[1]
-    assert len(plane.titles) == len(plane.axes) == min(2, latents)
-    np.testing.assert_allclose(plane.axes @ plane.axes.T, np.eye(len(plane.axes)), atol=1e-9)
     placed = plane.place(codes)
+    assert len(plane.titles) == placed.shape[1] == min(2, latents)
     if latents <= 2:
         np.testing.assert_array_equal(placed, codes)
+        np.testing.assert_array_equal(plane.code(placed), codes)
         return
+    axes = plane.inward[0].weight
+    np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-9)
     centred = codes - codes.mean(axis=0, dtype=np.float64)
     largest = np.linalg.svd(centred, compute_uv=False)[:2] ** 2
     kept = (placed**2).sum(axis=0)[: len(largest)]
     np.testing.assert_allclose(kept, largest, atol=1e-6 * max(1.0, largest.max(initial=0)))
+    # A place leads to the code of that plane, at its place again.
+    back = plane.code(placed)
+    np.testing.assert_allclose(back - codes.mean(axis=0, dtype=np.float64), placed @ axes,
+                               atol=1e-6 * max(1.0, np.abs(codes).max()))  # fmt: skip
+
+
+def test_the_learned_plane_is_the_map_of_the_run(made: Made) -> None:
+    run = made.run("four")
+    codes = gather_points(run).codes
+    assert run.code_map is not None
+    learned, principal = planes(codes, run.code_map)
+    assert [learned.name, principal.name] == ["learned map", "PCA"]
+    places = run.code_map.transform(codes)
+    np.testing.assert_allclose(learned.place(codes), places, atol=1e-4)
+    np.testing.assert_allclose(
+        learned.code(places), run.code_map.inverse_transform(places), atol=1e-4
+    )
 
 
 @given(CODES)

@@ -172,6 +172,8 @@ def test_a_click_on_a_row_shows_it_beside_its_reconstruction(visit: Visiting, ma
 def test_sliders_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
     opened = visit("four")
     autoencoder, codes = made.run("four").autoencoder, codes_of(made, "four")
+    opened.page.locator("#plane").select_option("PCA")
+    opened.becomes("app.runs[0].plane.name", "PCA")
     assert "first principal component" in opened.page.locator(".map .xtitle").text_content()
     # Codes are shown where their principal components are: as far apart as in Python.
     centred = codes - codes.mean(axis=0)
@@ -193,6 +195,42 @@ def test_sliders_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
     click_code = np.array(opened.page.evaluate("[...app.code]")) - codes.mean(axis=0)
     _, _, axes = np.linalg.svd(centred)
     np.testing.assert_allclose(axes[2:] @ click_code, 0, atol=1e-3)
+    opened.quiet()
+
+
+def test_the_learned_map_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
+    opened = visit("four")
+    run, codes = made.run("four"), codes_of(made, "four")
+    assert run.code_map is not None
+    assert opened.page.locator(".map .xtitle").text_content() == "learned map of the codes"
+    expected = run.code_map.transform(codes)
+    shown_at = np.array(opened.page.evaluate("[[...app.runs[0].x], [...app.runs[0].y]]")).T
+    np.testing.assert_allclose(shown_at, expected, atol=np.ptp(expected) * 1e-4)
+    # A row is marked where it lies; a code that is none goes where the map would place it.
+    placed = opened.page.evaluate("app.runs[0].place([...app.runs[0].code(7)])")
+    np.testing.assert_allclose(placed, expected[7], atol=np.ptp(expected) * 1e-3)
+    # A click decodes what the map leads back to.
+    view = opened.page.evaluate("app.maps[0].view()")
+    click(opened, view["x"][0] * 0.98 + view["x"][1] * 0.02, view["y"][1])
+    opened.becomes("app.subject.spot !== undefined", True)
+    spot = np.array([opened.page.evaluate("app.subject.spot")], dtype=np.float32)
+    code = np.array([opened.page.evaluate("[...app.code]")], dtype=np.float32)
+    np.testing.assert_allclose(code, run.code_map.inverse_transform(spot), atol=1e-3)
+    near(shown(opened, "decoded here"), run.autoencoder.inverse_transform(code)[0])
+    assert "learned map" in opened.page.locator("#decode-how").inner_text()
+    # In the other plane what is looked at stays, and the whole of the plane is in view.
+    opened.page.locator("#plane").select_option("PCA")
+    opened.becomes("app.runs[0].plane.name", "PCA")
+    opened.becomes("app.subject.spot === undefined", True)
+    np.testing.assert_allclose(opened.page.evaluate("[...app.code]"), code[0], atol=1e-6)
+    assert len(opened.page.evaluate("app.maps[0].inView()")) == len(codes)
+    assert "principal components" in opened.page.locator("#decode-how").inner_text()
+    opened.quiet()
+
+
+def test_two_latents_have_one_plane(visit: Visiting) -> None:
+    opened = visit()
+    assert not opened.page.locator("#plane-label").is_visible()
     opened.quiet()
 
 

@@ -131,7 +131,7 @@ def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentMap | None:
     elif codes.shape[1] == 2:
         xy, axes = codes, ("latent 1", "latent 2")
     elif "map_places" in arrays:
-        xy, axes = arrays["map_places"], ("map of the codes, x", "map of the codes, y")
+        xy, axes = arrays["map_places"], ("learned map of the codes", "")
     else:
         pca = PCA(2, random_state=0).fit(codes)
         xy = pca.transform(codes)

@@ -21,7 +21,7 @@ from cuello.report.curves import curves_section
 from cuello.report.few_labels import few_labels_section
 from cuello.report.fragments import Section, esc
 from cuello.web.packing import Packs, store_rows
-from cuello.web.plane import fit_plane
+from cuello.web.plane import Layer, planes
 from cuello.web.points import Points, gather_points
 
 __all__ = ["MAX_ROW_BYTES", "SCRIPTS", "Page", "build_page", "page_html"]
@@ -129,7 +129,6 @@ def _record(run: Run, points: Points, packs: Packs) -> dict[str, Any]:
     """Return what the browser needs of a run, but its rows."""
     autoencoder = run.autoencoder
     content = gather(run.folder)
-    plane = fit_plane(points.codes)
     bounds = _bounds(run, points)
     models, problem = _models(run, packs)
     sequences = autoencoder.network in SEQUENCES
@@ -150,12 +149,8 @@ def _record(run: Run, points: Points, packs: Packs) -> dict[str, Any]:
         if len(autoencoder.shape_) == 1
         else [],
         "codes": packs.codes(points.codes),
-        "plane": {
-            "centre": plane.centre.tolist(),
-            "mean": points.codes.mean(axis=0, dtype=np.float64).tolist(),
-            "axes": plane.axes.tolist(),
-            "titles": plane.titles,
-        },
+        "mean": points.codes.mean(axis=0, dtype=np.float64).tolist(),
+        "planes": _planes(run, points, packs),
         "row": packs.array(points.row.astype(np.int32)),
         "names": None if points.names is None else packs.json(points.names),
         "learnable": packs.array(points.learnable.astype(np.uint8)),
@@ -180,6 +175,29 @@ def _record(run: Run, points: Points, packs: Packs) -> dict[str, Any]:
         "same_rows": False,
         "notes": notes,
     }
+
+
+def _planes(run: Run, points: Points, packs: Packs) -> list[dict[str, Any]]:
+    def store(layers: tuple[Layer, ...]) -> list[dict[str, Any]]:
+        return [
+            {name: packs.array(part.astype(np.float32)) for name, part in layer._asdict().items()}
+            for layer in layers
+        ]
+
+    return [
+        {
+            "name": plane.name,
+            "titles": plane.titles,
+            "meaning": plane.meaning,
+            "inward": store(plane.inward),
+            "outward": store(plane.outward),
+            # Of one layer a browser has 60,000 places at once; of more, in seconds.
+            "places": packs.codes(plane.place(points.codes).astype(np.float32))
+            if len(plane.inward) > 1
+            else None,
+        }
+        for plane in planes(points.codes, run.code_map)
+    ]
 
 
 def _answers(run: Run) -> list[str]:

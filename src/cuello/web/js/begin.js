@@ -10,6 +10,27 @@ function colourBy(name) {
   for (const map of app.maps) map.colourBy(name);
 }
 
+function listPlanes() {
+  const names = [...new Set(app.runs.flatMap((run) => run.planes.map((plane) => plane.name)))];
+  $("plane").replaceChildren(...names.map((name) => make("option", { textContent: name, value: name })));
+  $("plane-label").hidden = app.runs.every((run) => run.planes.length < 2);
+}
+
+// What is looked at stays, at its place in the other plane.
+async function showPlane(name) {
+  for (const map of app.maps) {
+    const plane = map.run.planes.find((one) => one.name === name);
+    if (!plane) continue;
+    map.run.show(plane);
+    map.setGrid(null);
+    map.draw();
+    await map.wholeView();
+    redrawGrid(map);
+  }
+  sayDecoding();
+  if (app.subject) look({ ...app.subject, ...(app.subject.spot && { code: app.code, spot: undefined }) });
+}
+
 function redraw() {
   for (const map of app.maps) map.draw();
   draw();
@@ -36,6 +57,8 @@ function setUpMaps() {
       waiting = setTimeout(() => redrawGrid(map), 80);
     });
   }
+  listPlanes();
+  $("plane").addEventListener("change", () => showPlane($("plane").value));
   listColours();
   if ($("colour").options.length) colourBy($("colour").value);
   $("colour").addEventListener("change", () => colourBy($("colour").value));

@@ -4,7 +4,7 @@ function setUpDecoding() {
   const run = app.runs[0], { low, step } = DATA.runs[0].codes;
   const sliders = Array.from({ length: run.latents }, (_, k) => {
     const high = low[k] + 65535 * step[k], spare = 0.1 * (high - low[k]) || 1;
-    const input = make("input", { type: "range", id: `latent-${k}`, min: low[k] - spare, max: high + spare, step: "any", value: run.plane.mean[k] });
+    const input = make("input", { type: "range", id: `latent-${k}`, min: low[k] - spare, max: high + spare, step: "any", value: run.mean[k] });
     const output = make("output", { htmlFor: input.id });
     input.addEventListener("input", () => look({ code: Float32Array.from(sliders, (one) => one.input.value), place: 0 }));
     $("sliders").append(make("label", { htmlFor: input.id, textContent: `z${k}` }), input, output);
@@ -14,13 +14,18 @@ function setUpDecoding() {
     if (subject.place || !app.code) return;
     sliders.forEach(({ input, output }, k) => { input.value = app.code[k]; output.textContent = figure(app.code[k]); });
   });
-  $("decode-how").textContent = run.decode
-    ? `Click anywhere on the map to decode that place${run.latents > 2 ? ": the plane of the first two principal components, all others at their mean. The sliders leave that plane" : ""}.`
-    : "Nothing can be decoded here; the end of this page says why.";
+  sayDecoding();
   if (!run.decode) { $("walk").hidden = $("latents").hidden = $("grid-label").hidden = true; return; }
   setUpWalk(run);
   $("grid-label").hidden = !run.image;
   $("grid").addEventListener("change", () => app.maps.forEach(redrawGrid));
+}
+
+function sayDecoding() {
+  const { decode, plane } = app.runs[0];
+  $("decode-how").textContent = decode
+    ? `Click anywhere on the map to decode that place${plane.meaning && ": "}${plane.meaning}.`
+    : "Nothing can be decoded here; the end of this page says why.";
 }
 
 function setUpWalk(run) {
@@ -34,7 +39,7 @@ function setUpWalk(run) {
     $(id).textContent = end ? "End set" : "Start set";
     if (!ends[0] || !ends[1]) return;
     $("walk-at").disabled = $("walk-play").disabled = false;
-    app.maps[0].mark({ walk: ends });
+    app.maps[0].mark({ walk: Array.from({ length: 33 }, (_, k) => mixed(k / 32)) }); // a map may bend it
     await strip();
   }));
   async function strip() {

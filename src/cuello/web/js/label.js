@@ -72,7 +72,7 @@ function sayLabels(refused = 0) {
 // Of up to 1,000 rows without a label: the least certain one or, before a refit, the farthest from all labelled.
 function suggestRow() {
   const run = app.runs[0], step = Math.max(1, Math.floor(run.n / 1000)), known = [...labels.of.keys()].map(run.code);
-  const far = (code) => (known.length ? Math.min(...known.map((one) => one.reduce((sum, v, k) => sum + (v - code[k]) ** 2, 0))) : -Math.hypot(...code.map((v, k) => v - run.plane.mean[k])));
+  const far = (code) => (known.length ? Math.min(...known.map((one) => one.reduce((sum, v, k) => sum + (v - code[k]) ** 2, 0))) : -Math.hypot(...code.map((v, k) => v - run.mean[k])));
   const unsure = (code) => { const shares = app.refit.probabilities(code).sort((a, b) => b - a); return (shares[1] ?? 0) - shares[0]; };
   let best = -1, most = -Infinity;
   for (let i = 0; i < run.n; i += step) {
@@ -88,7 +88,7 @@ function refit() {
   const run = app.runs[0], rows = [...labels.of.keys()], given = new Set(labels.of.values()), classes = labels.classes.filter((name) => given.has(name));
   if (classes.length < 2) { $("refit-text").textContent = "Give at least two classes a label first."; return; }
   const scale = Array.from({ length: run.latents }, (_, k) => deviation(run, k));
-  const probabilities = fitLogistic(rows.map(run.code), rows.map((i) => classes.indexOf(labels.of.get(i))), classes.length, run.plane.mean, scale);
+  const probabilities = fitLogistic(rows.map(run.code), rows.map((i) => classes.indexOf(labels.of.get(i))), classes.length, run.mean, scale);
   app.refit = { run, classes, probabilities };
   const found = new Int16Array(run.n), sure = new Float32Array(run.n);
   let right = 0, judged = 0;
@@ -115,6 +115,6 @@ function setColourings(who, classes, found, sure) {
 
 function deviation(run, k) {
   let sum = 0, squares = 0;
-  for (let i = 0; i < run.n; i++) { const v = run.codes[i * run.latents + k] - run.plane.mean[k]; sum += v; squares += v * v; }
+  for (let i = 0; i < run.n; i++) { const v = run.codes[i * run.latents + k] - run.mean[k]; sum += v; squares += v * v; }
   return Math.sqrt(Math.max(squares / run.n - (sum / run.n) ** 2, 1e-12));
 }

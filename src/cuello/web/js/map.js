@@ -61,7 +61,7 @@ function createMap(run, host, { picked, lassoed }) {
     const titles = run.plane.titles.map((text) => wrap(narrow ? text.replace(" principal component of the codes", " component") : text, 60));
     Plotly.react(chart, traces(colour), {
       width: chart.clientWidth, height: strip ? Math.min(height, 300) : height, margin: { l: 50, r: 12, t: 8, b: 42 }, paper_bgcolor: colour.paper, plot_bgcolor: colour.paper,
-      font: { family: FONT, size: 12, color: colour.ink }, showlegend: false, hovermode: false, uirevision: "kept",
+      font: { family: FONT, size: 12, color: colour.ink }, showlegend: false, hovermode: false, uirevision: run.plane.name,
       dragmode: dragging(), images: map.grid || [],
       xaxis: axis(colour, titles[0], { showgrid: !map.grid }),
       yaxis: axis(colour, titles[1] || "", strip ? { showticklabels: false, ticks: "", showgrid: false, fixedrange: true, range: [-0.8, 0.8] } : { showgrid: !map.grid }),

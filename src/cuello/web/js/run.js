@@ -8,11 +8,27 @@ async function array(record) {
   return record.type === "json" ? answer.json() : new TYPES[record.type](await answer.arrayBuffer());
 }
 
+// What was stored as 16 bits a number, in equal steps over the range of each column.
+async function steps(record) {
+  const { low, step } = record, found = await array(record);
+  return Float32Array.from(found, (value, at) => low[at % low.length] + value * step[at % low.length]);
+}
+
+// Layers of a network: sums, and between two of them no number below 0.
+const layers = (stored) => Promise.all(stored.map(async ({ weight, bias }) => ({ weight: await array(weight), bias: await array(bias) })));
+
+function through(network, values) {
+  return network.reduce((given, { weight, bias }, at) => bias.map((start, k) => {
+    let sum = start;
+    for (let j = 0; j < given.length; j++) sum += weight[k * given.length + j] * given[j];
+    return at < network.length - 1 ? Math.max(0, sum) : sum;
+  }), values);
+}
+
 async function openRun(record, first) {
-  const { n, latents, plane, shape, bounds } = record;
-  const [steps, row, names, learnable, error] = await Promise.all(
-    [record.codes, record.row, record.names, record.learnable, record.error].map(array));
-  const codes = Float32Array.from(steps, (step, at) => record.codes.low[at % latents] + step * record.codes.step[at % latents]);
+  const { n, latents, shape, bounds } = record;
+  const [row, names, learnable, error] = await Promise.all([record.row, record.names, record.learnable, record.error].map(array));
+  const codes = await steps(record.codes);
   const colourings = await Promise.all(record.colourings.map(async (one) => ({ ...one, values: await array(one.values) })));
   if (error) colourings.push({ name: "reconstruction error", classes: null, values: error });
   const same = first && record.same_rows && first.rows;
@@ -24,17 +40,21 @@ async function openRun(record, first) {
   run.classes = colourings.find((one) => one.name === "class") || null;
   run.className = (i) => (run.classes && run.classes.values[i] >= 0 ? run.classes.classes[run.classes.values[i]] : null);
 
-  const centre = Float32Array.from(plane.centre);
-  run.place = (code) => plane.axes.map((axis) => axis.reduce((sum, part, k) => sum + part * (code[k] - centre[k]), 0));
-  run.codeAt = (x, y) => centre.map((middle, k) => middle + x * plane.axes[0][k] + (plane.axes[1] ? y * plane.axes[1][k] : 0));
-  // One latent: a strip. Where a point lies across it says nothing; the golden ratio spreads them.
-  run.x = new Float32Array(n);
-  run.y = new Float32Array(n);
-  for (let i = 0; i < n; i++) {
-    const [x, y] = run.place(codes.subarray(i * latents, (i + 1) * latents));
-    run.x[i] = x;
-    run.y[i] = y ?? ((i * 0.6180339887) % 1) - 0.5;
-  }
+  run.planes = await Promise.all(record.planes.map(async (plane) => ({ ...plane, inward: await layers(plane.inward), outward: await layers(plane.outward), places: plane.places && await steps(plane.places) })));
+  run.place = (code) => [...through(run.plane.inward, code)];
+  run.codeAt = (x, y) => through(run.plane.outward, latents === 1 ? [x] : [x, y]);
+  run.show = (plane) => { // where every row lies in one of the planes
+    run.plane = plane;
+    run.x = new Float32Array(n);
+    run.y = new Float32Array(n);
+    for (let i = 0; i < n; i++) {
+      const [x, y] = plane.places ? plane.places.subarray(2 * i, 2 * i + 2) : run.place(codes.subarray(i * latents, (i + 1) * latents));
+      run.x[i] = x;
+      // One latent: a strip. Where a point lies across it says nothing; the golden ratio spreads them.
+      run.y[i] = y ?? ((i * 0.6180339887) % 1) - 0.5;
+    }
+  };
+  run.show(run.planes[0]);
 
   run.stored = (i) => {
     const at = rows ? rows.at(i) : -1;

@@ -1,0 +1,58 @@
+"""How much a map keeps: against brute force, and at its ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cuello.metrics import map_quality
+
+
+def voted(places, y):
+    """Accuracy of five nearest others, one row after another."""
+    right = 0
+    for i, place in enumerate(places):
+        apart = ((places - place) ** 2).sum(axis=1)
+        apart[i] = np.inf
+        votes = np.bincount(y[np.argsort(apart)[:5]])
+        right += votes.argmax() == y[i]
+    return right / len(places)
+
+
+@given(st.integers(11, 60), st.integers(1, 3), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_accuracy_is_that_of_a_vote_among_the_others(n, k, classes, seed):
+    rng = np.random.default_rng(seed)
+    rows, places = rng.normal(size=(n, 6)), rng.normal(size=(n, k))
+    y = rng.integers(0, classes, size=n)
+    quality = map_quality(rows, places, y)
+    assert quality.knn_accuracy == pytest.approx(voted(places, y))
+    assert quality.trustworthiness <= 1.0
+
+
+def test_the_rows_themselves_are_trusted_and_others_are_not():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(400, 2))
+    assert map_quality(rows, rows).trustworthiness == 1.0
+    assert map_quality(rows, 3.0 * rows[:, ::-1] + 5.0).trustworthiness == 1.0
+    assert map_quality(rows, rng.normal(size=(400, 2))).trustworthiness == pytest.approx(
+        0.5, abs=0.05
+    )
+
+
+def test_rows_of_no_known_class_neither_vote_nor_count():
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 30)
+    places = rng.normal(size=(60, 2)) + 20.0 * y[:, None]
+    hidden = y.copy()
+    hidden[::2] = -1
+    assert map_quality(places, places, hidden).knn_accuracy == 1.0
+    hidden[:] = -1
+    assert map_quality(places, places, hidden).knn_accuracy is None
+    assert map_quality(places, places).knn_accuracy is None
+
+
+def test_too_few_rows_have_no_quality():
+    rows = np.random.default_rng(0).normal(size=(10, 2))
+    assert map_quality(rows, rows, np.zeros(10, dtype=np.int64)) is None
