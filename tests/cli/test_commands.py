@@ -115,6 +115,7 @@ def test_no_two_options_share_a_name():
         "sample",
         "interpolate",
         "impute",
+        "reduce",
     ],
 )
 def test_every_command_has_help(cuello, command):

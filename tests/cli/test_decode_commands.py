@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -211,3 +212,27 @@ def test_impute_says_what_it_cannot(cuello, refused, pictures, finished, tmp_pat
 def test_other_commands_still_refuse_what_is_missing(refused, finished, tmp_path):
     np.save(tmp_path / "images.npy", np.full((3, 6, 1), np.nan, dtype=np.float32))
     refused("denoise", "run", "images.npy", "-o", "a.npz", saying=("images.npy",))
+
+
+def test_reduce(cuello, finished, tmp_path):
+    told = cuello("reduce", "run", "rows.npz", "-o", "map.csv").out.splitlines()
+    assert told[0] == "60 rows: map.csv"
+    assert re.fullmatch(
+        r"codes: trustworthiness 0\.\d+, 5-NN accuracy [\d.]+ % \(60 rows\)", told[1]
+    )
+    assert told[2].startswith("PCA: trustworthiness")
+    with (tmp_path / "map.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    codes = open_run(finished).autoencoder.transform(X)
+    found = np.array([[float(line["x"]), float(line["y"])] for line in lines])
+    np.testing.assert_allclose(found, codes, rtol=1e-4)
+
+
+def test_reduce_of_more_latents_than_two(cuello, refused, arrays, tmp_path):
+    cuello("fit", "rows.npz", *SMALL[:-1], 4, "--validation", 0.05, "--test", 0.05, "--out", "run")
+    assert "map of the codes: trust" in cuello("reduce", "run", "rows.npz", "-o", "map.csv").out
+    np.save(tmp_path / "few.npy", X[:8])
+    assert cuello("reduce", "run", "few.npy", "-o", "few.csv").out == "8 rows: few.csv\n"
+    refused("reduce", "run", "rows.npz", "-o", "map.npz", saying=("writes .csv files",))
+    cuello("fit", "few.npy", *SMALL[:-1], 4, "--out", "small")
+    refused("reduce", "small", "few.npy", "-o", "a.csv", saying=("8 rows are too few",))

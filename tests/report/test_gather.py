@@ -25,19 +25,29 @@ def run(tmp_path, X, latent, **options):
 
 
 @pytest.mark.parametrize(
-    ("latent", "axis"), [(1, "reconstruction error"), (2, "latent 2"), (5, "second")]
+    ("latent", "axes"),
+    [
+        (1, ("latent 1", "reconstruction error")),
+        (2, ("latent 1", "latent 2")),
+        (5, ("learned map of the codes", "")),
+    ],
 )
-def test_latent_map(tmp_path, latent, axis):
+def test_latent_map(tmp_path, latent, axes):
     digits = load("digits").X[:300]
     folder = run(tmp_path, digits, latent)
     content = gather(folder)
     arrays = folder.read_arrays("examples.npz")
     assert content.latent.xy.shape == (60, 2)
-    assert content.latent.axes[1].startswith(axis)
+    assert content.latent.axes == axes
     if latent == 2:
         assert np.array_equal(content.latent.xy, arrays["map_codes"])
-    if latent == 5:  # PCA of the codes: centred, uncorrelated, the first with more variance
-        xy = content.latent.xy.astype(float)
+    if latent == 5:
+        assert np.array_equal(content.latent.xy, arrays.pop("map_places"))
+        # A folder of before has PCA: centred, uncorrelated, the first with more variance.
+        folder.write_arrays("examples.npz", arrays)
+        older = gather(folder).latent
+        assert older.axes[1].startswith("second principal component")
+        xy = older.xy.astype(float)
         assert np.abs(xy.mean(0)).max() < 1e-4
         assert xy[:, 0].var() >= xy[:, 1].var()
         assert abs(np.corrcoef(xy.T)[0, 1]) < 1e-4
