@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.decomposition import PCA
-from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 
 from cuello.estimators import Autoencoder
+from cuello.estimators.mixture import fit_mixture
 from cuello.labs import _generation_pictures as pictures
 from cuello.labs._fit import fit
 from cuello.labs._images import Images, images
@@ -39,7 +39,6 @@ ENCODER: Mapping[str, Any] = {
 }
 """The fixed encoder in whose features distances are measured: the same for all that is compared."""
 
-_COMPONENTS = 10  # of the mixture
 _DRAWN = 10
 _COPY = 0.25  # of the distance of real images: samples as close as that count as copies
 
@@ -131,7 +130,7 @@ def draw_codes(codes: Array, count: int, seed: int) -> dict[str, Array]:
     """Draw new codes (count, K): from N(0, I), and from laws that are fitted to codes (n, K)."""
     codes = codes.astype(np.float64)  # a covariance in float32 need not be one
     rng = np.random.default_rng(seed)
-    mixture = GaussianMixture(_COMPONENTS, reg_covar=1e-4, random_state=seed).fit(codes)
+    mixture = fit_mixture(codes, seed)
     samplers: dict[str, Callable[[], Array]] = {
         "prior": lambda: rng.standard_normal((count, codes.shape[1])),
         "Gaussian": lambda: rng.multivariate_normal(codes.mean(0), np.cov(codes.T), count),
@@ -230,7 +229,7 @@ LAB = Lab(
         "models": "plain, variational, Wasserstein and adversarial autoencoder, dense 784-512-256-"
         "16-256-512-784, binary cross-entropy, 15 epochs; PCA with 16 components",
         "codes from": "the prior N(0, I); a Gaussian fitted to the codes of the training images; "
-        f"a mixture of {_COMPONENTS} Gaussians fitted to them",
+        "a mixture of Gaussians, as many as make held-out codes most probable",
         "features": "32 numbers of one convolutional autoencoder that is trained on the same "
         "images, the same for all models and seeds",
         "samples": "5,000 of each; real images beside them are of the test set",

@@ -26,6 +26,7 @@ METHODS = {
     "stacked": "stacked",
     "wasserstein": "Wasserstein",
     "adversarial": "adversarial",
+    "neighbour": "neighbour",
 }
 IN_32 = ("pca", "plain", "variational")
 PUBLISHED = {"pca": 0.420, "plain": 0.793, "variational": 0.765}
@@ -49,7 +50,7 @@ def trials(quick: bool) -> list[Trial]:
         else {"data": "mnist", "rows": 20000, "test_rows": 10000, "hidden": [100, 100, 100]}
         | {"epochs": 20, "batch_size": 128, "learning_rate": 0.002}
     )
-    kinds = ("pca", "plain", "variational") if quick else METHODS
+    kinds = ("pca", "plain", "variational", "neighbour") if quick else METHODS
     wide = ("pca", "plain") if quick else IN_32
     settings = [{"method": kind, "latent_dim": 2} for kind in kinds]
     settings += [{"method": kind, "latent_dim": 32} for kind in wide]
@@ -236,8 +237,8 @@ LAB = Lab(
         "trustworthiness on 2,000 of them",
         "network": "dense, three hidden layers of 100 on each side, ReLU; a code of 2, and of 32",
         "training": "Adam, learning rate 0.002 with a cosine schedule, batches of 128, 20 epochs",
-        "kinds": "plain, variational, denoising, stacked, Wasserstein and adversarial, with their "
-        "own defaults",
+        "kinds": "plain, variational, denoising, stacked, Wasserstein, adversarial and neighbour, "
+        "with their own defaults",
         "baseline": "PCA with as many components",
         "seeds": "5 a kind; PCA has none",
     },

@@ -34,7 +34,7 @@ def map_quality(
 
     Parameters
     ----------
-    rows : ndarray of shape (n, features)
+    rows : ndarray of shape (n, ...)
         What distances are taken between, scaled.
     places : ndarray of shape (n, k)
         Where the map has them.
@@ -63,7 +63,7 @@ def map_quality(
     """
     if len(rows) < _FEWEST:
         return None
-    trust = float(trustworthiness(rows, places, n_neighbors=_NEIGHBOURS))
+    trust = float(trustworthiness(rows.reshape(len(rows), -1), places, n_neighbors=_NEIGHBOURS))
     known = np.flatnonzero(np.full(len(rows), False) if y is None else y >= 0)
     if y is None or len(known) < _FEWEST:
         return MapQuality(trust, None)
