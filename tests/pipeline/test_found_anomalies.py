@@ -33,7 +33,7 @@ def test_other_options_change_no_later_answer(folder, tmp_path):
     for options in ({"false_alarms": 0.2}, {"contamination": 0.1}, {"method": "neighbours"}):
         run.anomalies(data, tmp_path / "other.csv", **options)
         assert flags(tmp_path / "other.csv") != flags(tmp_path / "before.csv")
+        assert (run.detector.threshold_, run.detector.offset_) == (threshold, offset)
+        assert run.detector.get_params(deep=False) == params
     run.anomalies(data, tmp_path / "after.csv")
     assert (tmp_path / "after.csv").read_bytes() == (tmp_path / "before.csv").read_bytes()
-    assert (run.detector.threshold_, run.detector.offset_) == (threshold, offset)
-    assert run.detector.get_params(deep=False) == params
