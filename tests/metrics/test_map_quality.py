@@ -41,6 +41,13 @@ def test_the_rows_themselves_are_trusted_and_others_are_not():
     )
 
 
+def test_what_the_map_brings_together_counts_not_what_it_tears_apart():
+    rows = np.random.default_rng(0).normal(size=(400, 2))
+    flat = rows[:, :1]  # rows far apart are put side by side; none that are near are torn apart
+    assert map_quality(rows, flat).trustworthiness < 0.8
+    assert map_quality(flat, rows).trustworthiness > 0.9
+
+
 def test_rows_of_no_known_class_neither_vote_nor_count():
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 30)

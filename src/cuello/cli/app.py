@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded
 from cuello.errors import InputError
 
-__all__ = ["add_to"]
+__all__ = ["add_to", "import_server"]
 
 
 def app(
@@ -25,24 +26,35 @@ def app(
     trust: TrustOption = False,
 ) -> None:
     """Serve a run, finished or still training, to a browser until Ctrl-C."""
-    with importing():
-        try:
-            from cuello.server import serve
-        except ModuleNotFoundError as error:
-            if (error.name or "").startswith("cuello"):
-                raise
-            raise InputError(
-                f"`cuello app` needs {error.name}, which is not installed; install it with: "
-                'pip install "cuello[app]"'
-            ) from None
     path = expanded(run)
-    serve(
+    import_server("cuello app").serve(
         path,
         host=host,
         port=port,
         trust=trust,
         say=lambda address: out.print(f"{path}: {address} (Ctrl-C ends it)", soft_wrap=True),
     )
+
+
+def import_server(command: str) -> ModuleType:
+    """Return :mod:`cuello.server`.
+
+    Raises
+    ------
+    InputError
+        If what it needs is not installed.
+    """
+    with importing():
+        try:
+            import cuello.server
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("cuello"):
+                raise
+            raise InputError(
+                f"`{command}` needs {error.name}, which is not installed; install it with: "
+                'pip install "cuello[app]"'
+            ) from None
+    return cuello.server
 
 
 def add_to(app_: typer.Typer) -> None:

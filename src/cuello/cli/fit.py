@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,12 +15,17 @@ from cuello.cli.interrupt import importing
 from cuello.cli.options import absolute, expanded, given, parse_size, parse_widths
 from cuello.cli.own_options import OwnOptions, parse_rest
 from cuello.cli.plan import show_plan
+from cuello.cli.watch import finish_watched
 from cuello.errors import InputError
+
+if TYPE_CHECKING:
+    from cuello.pipeline import Progress
+    from cuello.store import RunFolder
 
 __all__ = ["add_to"]
 
 _DATA, _MODEL, _TRAINING, _RUN = "Data and labels", "Model", "Training", "Run"
-_NOT_OF_THE_JOB = ("folder", "overwrite", "resume", "dry_run", "trust")
+_NOT_OF_THE_JOB = ("folder", "overwrite", "resume", "dry_run", "watch", "trust")
 
 
 def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
@@ -249,6 +255,14 @@ def fit(
         Path | None,
         _option("--resume", help="Continue an interrupted run; needs nothing else.", panel=_RUN),
     ] = None,
+    watch: Annotated[
+        bool,
+        _option(
+            "--watch",
+            help="Show the training in a browser, and the run when it is done, until Ctrl-C.",
+            panel=_RUN,
+        ),
+    ] = False,
     trust: Annotated[
         bool,
         _option(
@@ -262,7 +276,7 @@ def fit(
     flags = given(context)
     left = [argument for argument in (data, *context.args) if argument is not None]
     if resume is not None:
-        other = [*left, *(flag for flag in flags if flag not in ("--resume", "--trust"))]
+        other = [*left, *(flag for flag in flags if flag not in ("--resume", "--trust", "--watch"))]
         if other:
             raise InputError(
                 f"--resume {resume} continues with the data and options it was started with; "
@@ -271,7 +285,7 @@ def fit(
         with importing():
             from cuello import pipeline
         run = expanded(resume)
-        finish(run, lambda bars: pipeline.resume(run, trust=trust, progress=bars))
+        _finish(run, lambda bars: pipeline.resume(run, trust=trust, progress=bars), watch, trust)
         return
 
     if trust:
@@ -301,10 +315,23 @@ def fit(
     }
     job = pipeline.Job.of(**options)
     if dry_run:
+        if watch:
+            raise InputError("--watch has nothing to show with --dry-run; leave one of them out.")
         show_plan(job)
         return
     where = pipeline.default_folder(data) if folder is None else expanded(folder)
-    finish(where, lambda bars: pipeline.start(job, where, overwrite=overwrite, progress=bars))
+    _finish(
+        where, lambda bars: pipeline.start(job, where, overwrite=overwrite, progress=bars), watch
+    )
+
+
+def _finish(
+    where: Path, work: Callable[[Progress], RunFolder], watch: bool, trust: bool = False
+) -> None:
+    if watch:
+        finish_watched(where, work, trust=trust)
+    else:
+        finish(where, work)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from cuello.server.app import create_app
-from cuello.server.serving import serve
+from cuello.server.serving import Beside, serve
 
-__all__ = ["create_app", "serve"]
+__all__ = ["Beside", "create_app", "serve"]

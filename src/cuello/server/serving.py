@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -15,7 +17,9 @@ from cuello.server.app import create_app
 from cuello.server.waiting import Waiting, status
 from cuello.store import RunFolder
 
-__all__ = ["app_for", "listen", "serve"]
+__all__ = ["Beside", "app_for", "listen", "serve"]
+
+_PATIENCE = 5.0  # seconds, for answers that are under way
 
 
 def app_for(path: Path, *, host: str = "127.0.0.1", trust: bool = False) -> ASGIApp:
@@ -90,14 +94,81 @@ def serve(
     """
     app = app_for(path, host=host, trust=trust)
     listening = listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    say(f"http://{shown}:{listening.getsockname()[1]}")
-    config = uvicorn.Config(
-        app, log_level="warning", lifespan="off", server_header=False, ws="none"
-    )
+    say(_address(listening, host))
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        _server(app).run(sockets=[listening])
     except KeyboardInterrupt:
         pass  # it has already said good-bye to everybody
     finally:
         listening.close()
+
+
+class Beside:
+    """A server beside a training, in a thread of its own, on this machine alone and a free port.
+
+    Parameters
+    ----------
+    path : Path
+        The run folder; it need not hold a run before :meth:`start`.
+    trust : bool
+        As for :func:`serve`.
+
+    Raises
+    ------
+    InputError
+        If nothing can be listened on.
+    """
+
+    def __init__(self, path: Path, *, trust: bool = False) -> None:
+        self._path, self._trust = path, trust
+        self._listening = listen("127.0.0.1", 0)
+        self._server: uvicorn.Server | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    @property
+    def address(self) -> str:
+        """Where a browser finds it."""
+        return _address(self._listening, "127.0.0.1")
+
+    @property
+    def started(self) -> bool:
+        """Whether :meth:`start` was called."""
+        return self._server is not None
+
+    def start(self) -> None:
+        """Begin to answer; the folder holds a run now.
+
+        Raises
+        ------
+        CuelloError
+            If it holds none, or a damaged one.
+        """
+        self._server = _server(app_for(self._path, trust=self._trust))
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Go on until Ctrl-C."""
+        with suppress(KeyboardInterrupt):
+            self._thread.join()
+
+    def close(self) -> None:
+        """Say good-bye to everybody."""
+        if self._server is not None:
+            self._server.should_exit = True
+            self._thread.join(_PATIENCE)
+        self._listening.close()
+
+    def _run(self) -> None:
+        assert self._server is not None
+        self._server.run(sockets=[self._listening])
+
+
+def _address(listening: socket.socket, host: str) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening.getsockname()[1]}"
+
+
+def _server(app: ASGIApp) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", lifespan="off", server_header=False, ws="none")
+    )

@@ -1,0 +1,80 @@
+"""`cuello fit --watch`: a browser sees the training, and then the run."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import httpx
+import pytest
+from cli_samples import ENVIRONMENT, SMALL, SUBPROCESS
+
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+
+
+@pytest.fixture
+def watching(arrays, tmp_path):
+    """Return a function that starts the command, and says at which address it is seen."""
+    started = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [*SUBPROCESS, "fit", *map(str, arguments), "--watch"],
+            cwd=tmp_path,
+            env=ENVIRONMENT | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process, address(process, r"watch it at (http://127\.0\.0\.1:\d+)")
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def address(process, pattern):
+    for line in process.stdout:
+        found = re.search(pattern, line)
+        if found:
+            return found[1]
+    raise AssertionError(f"ended with {process.wait()}")
+
+
+@posix
+def test_the_training_and_then_the_run(watching):
+    process, place = watching("rows.npz", *SMALL[2:], "--epochs", 800, "--out", "run")
+    with httpx.Client(base_url=place, trust_env=False, timeout=300) as client:
+        assert client.get("/api/info").json()["status"] == "running"
+        assert "Waiting for the first epoch" in client.get("/").text
+        assert client.get("/api/info", headers={"host": "evil.example"}).status_code == 400
+        assert address(process, r"run: (http\S+) \(Ctrl-C ends it\)") == place
+        assert client.get("/api/info").json()["status"] == "finished"
+        assert len(client.get("/api/history").json()["epochs"]) == 800
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+
+
+@posix
+def test_ctrl_c_while_it_trains_ends_both_and_says_how_to_continue(watching, tmp_path):
+    process, place = watching("rows.npz", *SMALL[2:], "--epochs", 100_000, "--out", "run")
+    assert httpx.get(f"{place}/api/info", trust_env=False).json()["status"] == "running"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert "cuello fit --resume run" in process.stdout.read()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{place}/api/info", trust_env=False)
+
+
+def test_what_cannot_be_watched(refused, arrays, finished, monkeypatch):
+    refused("fit", "rows.npz", "--watch", "--dry-run", saying=("--watch has nothing to show",))
+    refused("fit", "rows.npz", "--watch", "--out", "run", saying=("already holds a run",))
+    for name in [m for m in sys.modules if m.startswith("cuello.server")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    refused("fit", "rows.npz", "--watch", "--out", "new", saying=('pip install "cuello[app]"',))
