@@ -31,6 +31,7 @@ WAYS = (
     ("variational", "prior"),
     ("variational", "mixture"),
     ("conditional", "prior"),
+    ("conditional", "mixture"),
     ("wasserstein", "prior"),
     ("wasserstein", "mixture"),
     ("vector-quantised", "prior"),

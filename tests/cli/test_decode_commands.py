@@ -74,7 +74,7 @@ def test_sample_of_classes(cuello, tmp_path, labels, saying):
 def test_sample_draws_images_side_by_side(cuello, pictures, tmp_path):
     cuello("fit", "pictures", *SMALL, "--kind", "variational", "--out", "run")
     said = cuello("sample", "run", "-n", 10, "-o", "new.npz").out
-    assert said.startswith("10 new rows (prior)")
+    assert said.startswith("10 new rows (mixture")
     with Image.open(tmp_path / "new.png") as sheet, np.load(tmp_path / "new.npz") as new:
         assert sheet.size == (4 * 9 * 7, 3 * 9 * 7)
         pixel = np.asarray(sheet)[7 * 9 + 3, 7 * 9 + 3]  # the first of image 5, enlarged

@@ -30,7 +30,7 @@ def test_a_map_keeps_more_than_the_principal_components():
     codes = model.transform(X)
     ours = map_quality(codes, model.reduce(X, random_state=0), y)
     theirs = map_quality(codes, fit_pca(codes, 2, 0).transform(codes), y)
-    assert ours.knn_accuracy > theirs.knn_accuracy + 0.1
+    assert ours.knn_accuracy > theirs.knn_accuracy + 0.2
     assert ours.trustworthiness > theirs.trustworthiness + 0.03
 
 

@@ -9,6 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from cuello import Autoencoder, InputError, kinds
 from cuello.estimators.mixture import fit_mixture
+from cuello.estimators.records import autoencoder_of, record_autoencoder
 from cuello.estimators.sample import draw_codes
 from cuello.metrics import frechet_distance
 
@@ -54,11 +55,25 @@ def test_the_prior_is_normal(models, kind):
     np.testing.assert_allclose(np.cov(z.T), np.eye(4), atol=0.05)
 
 
-def test_kinds_without_a_prior_draw_from_the_mixture(models):
+@pytest.mark.parametrize("kind", ["plain", "variational"])
+def test_what_is_not_asked_for_is_the_mixture(models, kind):
+    auto, mixture = (models[kind].sample(3, how, random_state=0) for how in ("auto", "mixture"))
+    np.testing.assert_array_equal(auto, mixture)
+
+
+def test_without_any_code_it_is_the_prior_or_none(models):
     with pytest.raises(InputError, match="how='prior': codes of kind='plain' follow no law"):
         models["plain"].sample(3, "prior")
-    auto, mixture = (models["plain"].sample(3, how, random_state=0) for how in ("auto", "mixture"))
-    np.testing.assert_array_equal(auto, mixture)
+    reloaded = {}
+    for kind in ("plain", "variational"):
+        model = models[kind]
+        reloaded[kind] = autoencoder_of(record_autoencoder(model), model.module_.state_dict())
+    auto, prior = (
+        reloaded["variational"].sample(3, how, random_state=0) for how in ("auto", "prior")
+    )
+    np.testing.assert_array_equal(auto, prior)
+    with pytest.raises(InputError, match="give X"):
+        reloaded["plain"].sample(3)
 
 
 def test_quantised_codes_stay_in_the_codebook_and_groups_follow_their_use(models):
@@ -127,6 +142,6 @@ def test_what_is_not_allowed_is_refused(models, arguments, saying):
 
 def test_the_prior_knows_no_classes(models):
     with pytest.raises(InputError, match="the prior of kind='variational' knows no classes"):
-        models["variational"].sample(3, classes=[1], X=X, y=y)
+        models["variational"].sample(3, "prior", classes=[1], X=X, y=y)
     with pytest.raises(InputError, match="'a' is none of those there are"):
         models["conditional"].sample(3, classes=["a"])

@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
 
 import cuello
 from cuello.errors import InputError, RunError
+from cuello.estimators.reduce import fit_map
 from cuello.metrics import map_quality
-from cuello.pipeline.maps import learn_map, reduce
+from cuello.pipeline.maps import reduce
 
 SMALL = {"hidden": (16,), "epochs": 3, "kind": "plain"}
 
@@ -23,7 +25,9 @@ def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("maps")
     digits = load_digits(n_class=4)
     np.savez(place / "digits.npz", X=digits.images[:400] / 16, y=digits.target[:400])
-    return cuello.fit(place / "digits.npz", latent_dim=5, out=place / "run", **SMALL).path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cuello.pipeline.results._MAP_ROWS", 30)  # of 80 test rows
+        return cuello.fit(place / "digits.npz", latent_dim=5, out=place / "run", **SMALL).path
 
 
 @pytest.fixture
@@ -40,8 +44,8 @@ def test_a_run_keeps_the_map_of_its_training_codes(run, folder):
     data = run.load(folder.parent / "digits.npz")
     table = run.folder.read_arrays("examples.npz")
     parts = _parts(folder)
-    again = learn_map(run.autoencoder, data.X[parts == "train"], seed=0)
     codes = run.autoencoder.transform(data.X)
+    again = fit_map(codes[parts == "train"], seed=0)
     places = run.code_map.transform(codes)
     np.testing.assert_allclose(again.transform(codes), places, atol=1e-4)
     tested = np.flatnonzero(parts == "test")[table["map_rows"]]
@@ -57,6 +61,8 @@ def test_the_map_is_measured_on_test_rows_beside_pca(run, folder):
     flat = data.X[tested].reshape(-1, 64)
     expected = map_quality(flat, places, data.y[tested])
     assert measured["ways"]["map of the codes"] == pytest.approx(expected._asdict(), abs=1e-4)
+    pca = map_quality(flat, PCA(2).fit_transform(flat), data.y[tested])
+    assert measured["ways"]["PCA"] == pytest.approx(pca._asdict(), abs=0.02)
     assert set(measured["ways"]) == {"map of the codes", "PCA"}
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "Trustworthiness" in report

@@ -81,12 +81,12 @@ class Applications:
             Where their codes come from. ``prior``: the law that codes were made to follow, N(0, I),
             for kinds that have one; of ``vector-quantised``, each group's vector as often as
             training used it. ``mixture``: Gaussians fitted to codes of real rows, as many as
-            make held-out codes most probable. ``auto``: the prior where it is N(0, I), else the
-            mixture.
+            make held-out codes most probable. ``auto``: the mixture; without ``X``, in a model that
+            was not trained here and so keeps no codes, the prior N(0, I), if the kind has it.
         classes : sequence or None
             Classes of the new rows, in turn: row i is of ``classes[i % len(classes)]``. A kind that
-            learned with classes tells its decoder; for the others ``how="mixture"`` fits a mixture
-            to the rows of each class, which ``X`` and ``y`` must then give. None: any.
+            learned with classes tells its decoder; for the others a mixture is fitted to the rows
+            of each class, which ``X`` and ``y`` must then give. None: any.
         X : ndarray or None
             Rows to whose codes the mixture is fitted; None: training rows.
         y : array-like of shape (n,) or None

@@ -54,7 +54,7 @@ def sample(
     """Return n new rows; see ``Autoencoder.sample``."""
     if n < 1 or n != int(n):
         raise InputError(f"n={n!r} must be a whole number of rows from 1 on.")
-    how = check_how(model, how)
+    how = check_how(model, how, known=known.codes is not None)
     conditional = KINDS[model.kind].needs_labels
     if classes is None or conditional:
         codes = draw_codes(model, int(n), how, known.codes, rng)
@@ -67,8 +67,12 @@ def sample(
     return decode_codes(model, _of_classes(model, int(n), classes, known, rng), None)
 
 
-def check_how(model: Autoencoder, how: str) -> str:
-    """Return ``prior`` or ``mixture``; ``auto`` is the prior where codes were made to follow one.
+def check_how(model: Autoencoder, how: str, *, known: bool) -> str:
+    """Return ``prior`` or ``mixture``.
+
+    ``auto`` is the mixture, which comes nearer to real rows whatever the kind (Ghosh et al., "From
+    variational to deterministic autoencoders", ICLR 2020, arXiv:1903.12436; ``benchmarks samples``
+    measures it). Where no code of a real row is known, it is the prior, if there is one.
 
     Raises
     ------
@@ -78,7 +82,7 @@ def check_how(model: Autoencoder, how: str) -> str:
     if how not in HOW:
         raise unknown("how", how, HOW)
     if how == "auto":
-        return "prior" if KINDS[model.kind].normal_prior else "mixture"
+        return "prior" if not known and KINDS[model.kind].normal_prior else "mixture"
     if how == "prior" and model.module_.prior(1) is None:
         raise InputError(
             f"how='prior': codes of kind={model.kind!r} follow no law that is known before the "

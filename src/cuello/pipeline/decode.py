@@ -191,7 +191,7 @@ def sample(
         If classes are asked for of a run that knows none.
     """
     model, rng = run.autoencoder, np.random.RandomState(seed)
-    how = check_how(model, how)
+    how = check_how(model, how, known=True)
     said = {"prior": "prior", "mixture": "mixture of Gaussians on the codes"}[how]
     known, arrays = _known(run), {}
     if classes is None:
