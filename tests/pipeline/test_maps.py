@@ -16,6 +16,7 @@ from cuello.errors import InputError, RunError
 from cuello.estimators.reduce import fit_map
 from cuello.metrics import map_quality
 from cuello.pipeline.maps import reduce
+from cuello.store import RunFolder
 
 SMALL = {"hidden": (16,), "epochs": 3, "kind": "plain"}
 
@@ -131,6 +132,26 @@ def test_a_map_that_was_changed_by_hand_is_refused(folder, tmp_path, change):
     changed = _copy(folder, tmp_path, lambda config: change(config["map"]))
     with pytest.raises(RunError, match="cannot be used together"):
         cuello.open_run(changed)
+
+
+def test_a_map_imports_no_network_of_its_own(folder, tmp_path, monkeypatch):
+    ran = tmp_path / "ran"
+    (tmp_path / "sly.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    changed = _copy(folder, tmp_path, lambda c: c["map"]["params"].update(encoder="sly:build"))
+    for trust in (False, True):
+        with pytest.raises(RunError, match="cannot be used together"):
+            cuello.open_run(changed, trust=trust)
+    assert not ran.exists()
+
+
+def test_the_map_of_another_run_is_refused(run, tmp_path):
+    copy = _copy(run.folder.path, tmp_path, lambda config: None)
+    codes = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    models = (run.autoencoder, run.classifier, run.detector, fit_map(codes, 0))
+    RunFolder(copy).save_models(*models)
+    with pytest.raises(RunError, match="the map of codes is of another autoencoder"):
+        cuello.open_run(copy)
 
 
 def test_a_model_too_large_for_any_memory_is_refused_before_it_is_built(folder, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import threading
 
 import numpy as np
@@ -57,6 +59,29 @@ def test_labels_are_said_as_the_classifier_says_them(made, kind):
     assert answers["classes"] == list(run.classes) == info["classes"]
     best = [run.classes[k] for k in run.classifier.predict(X)]
     assert answers["labels"] == best
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_are_as_strange_as_the_detector_says(made, kind):
+    client, run = Client(app_for(made(kind))), open_run(made(kind))
+    X = run.load(run.config["job"]["data"]).X[:9]
+    given = [client.get(f"/api/rows/{i}")["values"] for i in range(9)]
+    found = client.post("/api/anomalies", {"rows": given})
+    parts = run.detector.parts(X)
+    np.testing.assert_allclose(found["scores"], parts.pop("combined"), rtol=1e-5, atol=1e-6)
+    assert found["parts"].keys() == parts.keys()
+    for name, own in parts.items():
+        np.testing.assert_allclose(found["parts"][name], own, rtol=1e-5, atol=1e-6)
+    assert found["threshold"] == run.detector.threshold_
+    assert found["anomalies"] == (run.detector.predict(X) < 0).tolist()
+
+
+def test_a_run_without_a_detector_says_so(made, tmp_path):
+    copy = shutil.copytree(made("table"), tmp_path / "run")
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"detector": None}))
+    said = Client(app_for(copy)).post("/api/anomalies", {"rows": [[100.0] * 6]}, code=409)
+    assert "holds no anomaly detector" in said["detail"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -9,7 +9,6 @@ import io
 import json
 import re
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -363,6 +362,18 @@ def test_what_is_drawn_is_coded_denoised_classified_and_scored(visit: Visiting, 
     assert found
     assert float(found[1]) == pytest.approx(100 * share, abs=0.51)
     assert opened.count(".near button") == 8
+    # From a file: by the error alone, among held-out rows.
+    assert run.detector is not None
+    expected = run.detector.parts(X)["reconstruction"]
+    text = opened.page.locator(".facts").inner_text()
+    found = re.search(r"anomaly score by that error\s+([\d.]+): one usual row in ([\d.]+)", text)
+    assert found, text
+    assert float(found[1]) == pytest.approx(float(expected[0]), rel=0.01, abs=1e-3)
+    assert float(found[2]) == pytest.approx(10 ** float(expected[0]), rel=0.02)
+    tail = run.detector.tails_["reconstruction"]
+    errors = np.exp(np.linspace(tail.scores[0] - 1, tail.scores[-1] + 2, 40))
+    surprises = opened.page.evaluate(f"{errors.tolist()}.map(app.runs[0].surprise)")
+    np.testing.assert_allclose(surprises, tail.surprise(np.log(errors)), atol=1e-3)
     opened.page.locator("#pad-clear").click()
     assert pixels(opened, ".pad").max() == 0
     opened.quiet()
@@ -621,20 +632,35 @@ def test_nothing_is_wider_than_a_phone(visit: Visiting, names: str, scheme: str)
 @pytest.fixture
 def served(made: Made, tmp_path: Path) -> Iterator[str]:
     """Serve a copy of a run as ``cuello app`` does; give its address."""
-    import uvicorn
-
-    from cuello.server.serving import app_for, listen
+    from cuello.server import Beside
 
     shutil.copytree(made.folder / "four", tmp_path / "run")
-    listening = listen("127.0.0.1", 0)
-    app = app_for(tmp_path / "run")
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-    server.should_exit = True
-    thread.join()
-    listening.close()
+    server = Beside(tmp_path / "run")
+    server.start()
+    yield f"{server.address}/"
+    server.close()
+
+
+def test_served_what_is_drawn_is_scored_by_the_detector_of_the_run(
+    chromium: Any, served: str, made: Made
+) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    opened = Visit(context.new_page(), served)
+    opened.page.goto(opened.address)
+    opened.page.wait_for_selector("html[data-models]", timeout=60_000)
+    draw_a_bar(opened)
+    opened.becomes("app.subject.strange !== undefined", True)
+    X = np.array(opened.page.evaluate("[...app.subject.values]"), np.float32).reshape(1, 8, 8)
+    detector = made.run("four").detector
+    assert detector is not None
+    parts = detector.parts(X)
+    strange = opened.page.evaluate("app.subject.strange")
+    assert strange["scores"] == pytest.approx(parts["combined"].tolist(), abs=1e-3)
+    assert strange["parts"]["edges"] == pytest.approx(parts["edges"].tolist(), abs=1e-3)
+    text = opened.page.locator(".facts").inner_text()
+    said = "an anomaly" if detector.predict(X)[0] < 0 else "none"
+    assert re.search(rf"anomaly score\s+[\d.]+, {said}: one usual row in", text), text
+    context.close()
 
 
 def test_served_labels_are_saved_and_refits_are_those_of_the_run(

@@ -184,11 +184,16 @@ def _add_models(app: FastAPI, session: Session) -> None:
             numbers=None,
         )
 
+    def anomalies(body: Any) -> s.Strange:
+        """Return how strange each row is."""
+        return session.strange(rows_of(body))
+
     said = refusals(413, 415, 422)
     app.post("/api/encode", responses=said)(_typed(encode, rows_in))
     app.post("/api/decode", responses=said)(_typed(decode, codes_in))
     app.post("/api/reconstruct", responses=said)(_typed(reconstruct, rows_in))
     app.post("/api/classify", responses=refusals(409, 413, 415, 422))(_typed(classify, rows_in))
+    app.post("/api/anomalies", responses=refusals(409, 413, 415, 422))(_typed(anomalies, rows_in))
 
 
 def _add_rows(app: FastAPI, session: Session) -> None:

@@ -117,6 +117,17 @@ class Answers(BaseModel):
     numbers: list[float] | None
 
 
+class Strange(BaseModel):
+    """How strange rows are, in powers of ten: of 2, one usual row in 100 is."""
+
+    scores: list[float]
+    anomalies: list[bool]
+    """Whether each score is above the threshold."""
+    threshold: float
+    parts: dict[str, list[float]]
+    """What each single score says."""
+
+
 class Row(BaseModel):
     """A row of the run's data."""
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.frozen import FrozenEstimator
 
+from cuello.anomalies.detector import TOGETHER
 from cuello.data import Dataset
 from cuello.data.sequences import sequence_lengths
 from cuello.errors import CuelloError, RunError
@@ -20,7 +21,7 @@ from cuello.pipeline import Run
 from cuello.pipeline.own_data import own_data, stored_codes
 from cuello.server.labels import FILE, LabelFile
 from cuello.server.problems import Refused
-from cuello.server.schemas import Refit
+from cuello.server.schemas import Refit, Strange
 
 __all__ = ["Session"]
 
@@ -128,6 +129,26 @@ class Session:
         if isinstance(model, FewLabelRegressor):
             return _finite(model.predict(rows)), ()
         return _finite(model.predict_proba(rows)), classes
+
+    def strange(self, rows: Array) -> Strange:
+        """Return how strange rows are.
+
+        Raises
+        ------
+        Refused
+            If the run holds no detector.
+        """
+        detector = self.run.detector
+        if detector is None:
+            raise Refused(409, "this run holds no anomaly detector: no row was held out.")
+        parts = {name: _finite(found) for name, found in detector.parts(rows).items()}
+        scores = parts.pop(TOGETHER)
+        return Strange(
+            scores=scores.tolist(),
+            anomalies=(scores > detector.threshold_).tolist(),
+            threshold=detector.threshold_,
+            parts={name: found.tolist() for name, found in parts.items()},
+        )
 
     def values(self, row: int) -> Array:
         """Return the values of a row of the run's data; a sequence without what fills it up."""

@@ -25,9 +25,32 @@ function through(network, values) {
   }), values);
 }
 
+// How many of sorted values are smaller.
+function smaller(sorted, value) {
+  let low = 0, high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < value) low = middle + 1; else high = middle;
+  }
+  return low;
+}
+
+// Minus the decimal logarithm of the probability that a usual row scores as high: counted among the
+// scores of held-out rows, sorted, and in their highest tenth along an exponential.
+function surprise(scores, score) {
+  const m = scores.length, start = Math.min(Math.ceil(0.9 * m), m - 1), bend = scores[start];
+  const counted = (value) => -Math.log10((m - smaller(scores, value) + 1) / (m + 1));
+  const beyond = scores.subarray(start + 1), excess = scores[m - 1] > bend ? beyond.reduce((sum, v) => sum + v - bend, 0) / beyond.length : 1;
+  if (score >= bend) return counted(bend) + (Math.LOG10E * (score - bend)) / excess;
+  const at = smaller(scores, score);
+  if (!at) return 0;
+  const low = scores[at - 1], share = (score - low) / (scores[at] - low);
+  return (1 - share) * counted(low) + share * counted(scores[at]);
+}
+
 async function openRun(record, first) {
   const { n, latents, shape, bounds } = record;
-  const [row, names, learnable, error] = await Promise.all([record.row, record.names, record.learnable, record.error].map(array));
+  const [row, names, learnable, error, tail] = await Promise.all([record.row, record.names, record.learnable, record.error, record.tail].map(array));
   const codes = await steps(record.codes);
   const colourings = await Promise.all(record.colourings.map(async (one) => ({ ...one, values: await array(one.values) })));
   if (error) colourings.push({ name: "reconstruction error", classes: null, values: error });
@@ -86,14 +109,8 @@ async function openRun(record, first) {
     return found.map(([, i]) => i);
   };
   const sorted = error && Float32Array.from(error).sort();
-  run.below = (value) => { // share of the rows with a smaller error
-    let low = 0, high = sorted.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (sorted[middle] < value) low = middle + 1; else high = middle;
-    }
-    return low / sorted.length;
-  };
+  run.below = (value) => smaller(sorted, value) / sorted.length; // share of the rows with a smaller error
+  run.surprise = tail && ((value) => surprise(tail, Math.log(value + 1e-12)));
   run.find = (wanted) => {
     const text = wanted.trim().toLowerCase();
     if (!text) return -1;

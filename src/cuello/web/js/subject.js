@@ -36,6 +36,7 @@ const look = latest(async (subject) => {
   }
   if (run.classify && given.values) subject.answers = await run.classify(given.values);
   if (run.regress && given.values) subject.number = (await run.regress(given.values))[0];
+  if (run.strange && given.values && subject.row === undefined) subject.strange = await run.strange(given.values);
   show(subject, seen);
   changed();
 });
@@ -99,6 +100,11 @@ function facts(run, subject, seen) {
     if (one && one.error !== null && of.error) add(`reconstruction error${who}`, `${figure(one.error)}, higher than in ${percent(of.below(one.error))} of the rows`);
     else if (one && one.error !== null) add(`reconstruction error${who}`, figure(one.error));
   });
+  if (subject.row === undefined && subject.values) {
+    const { strange } = subject, score = strange ? strange.scores[0] : run.surprise && own.error !== null ? run.surprise(own.error) : null;
+    if (strange) add("anomaly score", `${figure(score)}, ${strange.anomalies[0] ? "an anomaly" : "none"}: one usual row in ${figure(10 ** score)} is as strange`);
+    else if (score !== null) add("anomaly score by that error", `${figure(score)}: one usual row in ${figure(10 ** score)} has as large a one`);
+  }
   if (subject.number !== undefined) add("predicted", figure(subject.number));
   const box = make("div", { className: "about" }, list);
   if (subject.answers) box.append(bars(run.answers, subject.answers, "classifier"));
