@@ -658,7 +658,7 @@ def test_served_what_is_drawn_is_scored_by_the_detector_of_the_run(
     assert strange["scores"] == pytest.approx(parts["combined"].tolist(), abs=1e-3)
     assert strange["parts"]["edges"] == pytest.approx(parts["edges"].tolist(), abs=1e-3)
     text = opened.page.locator(".facts").inner_text()
-    said = "an anomaly" if detector.predict(X)[0] < 0 else "none"
+    said = "an anomaly" if detector.predict(X)[0] < 0 else "no anomaly"
     assert re.search(rf"anomaly score\s+[\d.]+, {said}: one usual row in", text), text
     context.close()
 

@@ -102,7 +102,7 @@ function facts(run, subject, seen) {
   });
   if (subject.row === undefined && subject.values) {
     const { strange } = subject, score = strange ? strange.scores[0] : run.surprise && own.error !== null ? run.surprise(own.error) : null;
-    if (strange) add("anomaly score", `${figure(score)}, ${strange.anomalies[0] ? "an anomaly" : "none"}: one usual row in ${figure(10 ** score)} is as strange`);
+    if (strange) add("anomaly score", `${figure(score)}, ${strange.anomalies[0] ? "an anomaly" : "no anomaly"}: one usual row in ${figure(10 ** score)} is as strange`);
     else if (score !== null) add("anomaly score by that error", `${figure(score)}: one usual row in ${figure(10 ** score)} has as large a one`);
   }
   if (subject.number !== undefined) add("predicted", figure(subject.number));
