@@ -102,9 +102,9 @@ def test_sample_of_classes_needs_some(cuello, refused, arrays, tmp_path):
     cuello("fit", "bare.npy", *SMALL, "--out", "bare")
     refused("sample", "bare", "-o", "a.npz", "--classes", "1", saying=("knows no classes",))
     (tmp_path / "bare" / "embeddings.parquet").write_bytes(b"broken")
-    refused("sample", "bare", "-o", "a.npz", saying=("embeddings.parquet is damaged",))
+    refused("sample", "bare", "-o", "a.npz", saying=("embeddings.parquet cannot be used",))
     (tmp_path / "bare" / "embeddings.parquet").unlink()
-    refused("sample", "bare", "-o", "a.npz", saying=("embeddings.parquet does not exist",))
+    refused("sample", "bare", "-o", "a.npz", saying=("embeddings.parquet", "it does not exist"))
 
 
 def test_interpolate(cuello, finished, tmp_path):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from cuello import atomic
 from cuello.data import Dataset
@@ -19,6 +18,7 @@ from cuello.estimators.sample import Known, check_how, decode_codes, draw_codes
 from cuello.estimators.sample import sample as sample_rows
 from cuello.few_label import FewLabelClassifier
 from cuello.metrics import row_errors
+from cuello.pipeline.own_data import stored_codes
 from cuello.pipeline.rows import all_rows, write_csv
 from cuello.report.pictures import contact_sheet, enlargement, to_pixels
 from cuello.store import RunFolder
@@ -234,25 +234,17 @@ def write_sheet(run: Run, X: Array, out: Path, *, columns: int | None = None) ->
 
 def _known(run: Run) -> Known:
     """Return codes of the run's training rows, and the labels that it learned from."""
-    path = run.folder.path / "embeddings.parquet"
-    try:
-        table = pq.read_table(path)
-        names = [f"z{k}" for k in range(run.autoencoder.latent_dim_)]
-        codes = np.stack([table[name].to_numpy() for name in names], axis=1)
+    table, codes = stored_codes(run)
+    train = np.full(len(codes), True)
+    if "part" in table.column_names:
         train = np.array([part == "train" for part in table["part"].to_pylist()])
-        labels = None
-        if run.classes and "label" in table.column_names:
-            of_name = {name: code for code, name in enumerate(run.classes)}
-            labels = np.array([of_name.get(name, -1) for name in table["label"].to_pylist()])
-            if "labelled" in table.column_names:
-                labels[~table["labelled"].to_numpy()] = -1
-            labels = labels[train]
-    except FileNotFoundError:
-        raise RunError(
-            f"{path} does not exist: the codes of the run's rows; restore it, or run the fit again."
-        ) from None
-    except (OSError, KeyError, ValueError) as error:
-        raise RunError(f"{path} is damaged ({error}); run the fit again.") from error
+    labels = None
+    if run.classes and "label" in table.column_names:
+        of_name = {name: code for code, name in enumerate(run.classes)}
+        labels = np.array([of_name.get(name, -1) for name in table["label"].to_pylist()])
+        if "labelled" in table.column_names:
+            labels[~table["labelled"].to_numpy()] = -1
+        labels = labels[train]
     return Known(codes[train], labels)
 
 

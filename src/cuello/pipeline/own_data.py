@@ -79,7 +79,8 @@ def stored_codes(run: Run) -> tuple[pa.Table, npt.NDArray[np.float32]]:
             raise KeyError(f"z{latents} is one more than the model's codes have")
         codes = np.stack(columns, axis=1).astype(np.float32)
     except (OSError, KeyError, ValueError, TypeError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())[:200]
+        missing = isinstance(error, FileNotFoundError)
+        reason = "it does not exist" if missing else " ".join(str(error).split())[:200]
         raise RunError(
             f"{file} cannot be used ({reason}); restore the folder, or run the fit again."
         ) from error
