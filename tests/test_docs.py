@@ -1,7 +1,9 @@
-"""The docs list what there is."""
+"""The docs list what there is, and can be built."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from cuello import labs, networks
@@ -31,3 +33,10 @@ def test_every_network_is_listed():
 def test_every_lab_is_listed_with_its_claim():
     claims = {name: labs.get(name).claim for name in labs.names()}
     assert cells("All labs", "labs.md") == claims
+
+
+def test_the_pages_are_built_without_a_warning(tmp_path):
+    build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
+    done = subprocess.run([*build, DOCS, tmp_path], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "model.reduce" in (tmp_path / "applications.html").read_text(encoding="utf-8")

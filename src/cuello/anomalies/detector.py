@@ -90,9 +90,6 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         How strange held-out rows are by each of these scores, and by their combination.
     held_out_rows_ : int
         How many they are.
-    combined_ : tuple of str
-        The scores that are put together: reconstruction, and a distance between rows, or between
-        the edges of images.
 
     Notes
     -----
@@ -279,7 +276,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def combined_(self) -> tuple[str, ...]:
-        """The scores that ``combined`` puts together."""
+        """The scores that ``combined`` puts together.
+
+        Reconstruction, and a distance between rows, or between the edges of images.
+        """
         model = self.autoencoder_
         if len(model.shape_) == 1:
             return OF_TABLES
