@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
 import cuello
-from cuello.errors import InputError, RunError
+from cuello.errors import DivergedError, InputError, RunError
 from cuello.estimators.reduce import fit_map
 from cuello.metrics import map_quality
 from cuello.pipeline.maps import reduce
@@ -94,6 +94,18 @@ def test_a_run_of_before_there_were_maps_gets_one_of_the_rows(folder, tmp_path):
     with pytest.raises(InputError, match="20 rows are too few"):
         reduce(run, few, tmp_path / "few.csv")
     assert not (tmp_path / "few.csv").exists()
+
+
+def test_a_map_that_diverges_costs_no_run(folder, tmp_path, monkeypatch):
+    def diverge(*_, **__):
+        raise DivergedError("a loss became NaN")
+
+    monkeypatch.setattr("cuello.pipeline.maps.fit_map", diverge)
+    cuello.fit(folder.parent / "digits.npz", latent_dim=5, out=tmp_path / "run", **SMALL)
+    run = cuello.open_run(tmp_path / "run")
+    assert run.code_map is None
+    assert "The run keeps no map of its codes: a loss became NaN" in run.config["notes"]
+    assert "first principal component" in (tmp_path / "run" / "report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("latents", [1, 2])

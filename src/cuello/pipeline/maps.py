@@ -5,6 +5,7 @@ A code of one or two latents is its own place.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cuello.data import Dataset
+from cuello.errors import CuelloWarning, DivergedError
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca, flat
 from cuello.estimators.reduce import FEWEST_ROWS, fit_map
@@ -43,7 +45,11 @@ def learn_map(autoencoder: Autoencoder, train: Array, seed: int) -> Autoencoder 
     """Fit a map to the codes of training rows; None where it needs none, or has too few rows."""
     if autoencoder.latent_dim_ <= _SHORT or len(train) < FEWEST_ROWS:
         return None
-    return fit_map(autoencoder.transform(train), seed, device=autoencoder.device)
+    try:
+        return fit_map(autoencoder.transform(train), seed, device=autoencoder.device)
+    except DivergedError as error:  # a run is worth more than its map
+        warnings.warn(f"The run keeps no map of its codes: {error}", CuelloWarning, stacklevel=2)
+        return None
 
 
 def place(codes: Array, code_map: Autoencoder | None) -> Array:
