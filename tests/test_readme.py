@@ -22,7 +22,7 @@ def shell_lines():
 
 @pytest.mark.slow
 def test_shell_commands(tmp_path):
-    assert len(shell_lines()) == 11
+    assert len(shell_lines()) == 12
     said = ""
     for line in shell_lines():
         program, *arguments = shlex.split(line)
@@ -34,6 +34,7 @@ def test_shell_commands(tmp_path):
     assert len((tmp_path / "labels.csv").read_text().splitlines()) == 1798
     assert (tmp_path / "clean.npz").exists()
     assert len((tmp_path / "scores.csv").read_text().splitlines()) == 1798
+    assert len((tmp_path / "map.csv").read_text().splitlines()) == 1798
     written = ("page.html", "denoised.npz", "samples.png", "runs/digits-export/README.md")
     assert all((tmp_path / name).exists() for name in written)
     assert "accuracy" in said

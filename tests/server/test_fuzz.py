@@ -11,7 +11,7 @@ from server_samples import KINDS
 
 from cuello.server.serving import app_for
 
-OPERATIONS = 11
+OPERATIONS = 12
 WITHOUT_INPUT = {"GET /api/info", "GET /api/labels"}
 
 

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from cuello.cli.choices import listed, own_flags
-from cuello.cli.finish import finish
 from cuello.cli.flags import FlagCommand
 from cuello.cli.interrupt import importing
 from cuello.cli.options import absolute, expanded, given, parse_size, parse_widths
 from cuello.cli.own_options import OwnOptions, parse_rest
 from cuello.cli.plan import show_plan
-from cuello.cli.watch import finish_watched
+from cuello.cli.watch import finish
 from cuello.errors import InputError
-
-if TYPE_CHECKING:
-    from cuello.pipeline import Progress
-    from cuello.store import RunFolder
 
 __all__ = ["add_to"]
 
@@ -256,12 +250,7 @@ def fit(
         _option("--resume", help="Continue an interrupted run; needs nothing else.", panel=_RUN),
     ] = None,
     watch: Annotated[
-        bool,
-        _option(
-            "--watch",
-            help="Show the training in a browser, and the run when it is done, until Ctrl-C.",
-            panel=_RUN,
-        ),
+        bool, _option("--watch", help="Show it in a browser, until Ctrl-C.", panel=_RUN)
     ] = False,
     trust: Annotated[
         bool,
@@ -285,7 +274,7 @@ def fit(
         with importing():
             from cuello import pipeline
         run = expanded(resume)
-        _finish(run, lambda bars: pipeline.resume(run, trust=trust, progress=bars), watch, trust)
+        finish(run, lambda p: pipeline.resume(run, trust=trust, progress=p), watch, trust=trust)
         return
 
     if trust:
@@ -320,18 +309,7 @@ def fit(
         show_plan(job)
         return
     where = pipeline.default_folder(data) if folder is None else expanded(folder)
-    _finish(
-        where, lambda bars: pipeline.start(job, where, overwrite=overwrite, progress=bars), watch
-    )
-
-
-def _finish(
-    where: Path, work: Callable[[Progress], RunFolder], watch: bool, trust: bool = False
-) -> None:
-    if watch:
-        finish_watched(where, work, trust=trust)
-    else:
-        finish(where, work)
+    finish(where, lambda p: pipeline.start(job, where, overwrite=overwrite, progress=p), watch)
 
 
 def add_to(app: typer.Typer) -> None:

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cuello.cli import finish as ending
 from cuello.cli.app import import_server
 from cuello.cli.console import Bars, out
-from cuello.cli.finish import finish
 
 if TYPE_CHECKING:
     from cuello.pipeline import Progress
     from cuello.server import Beside
     from cuello.store import RunFolder
 
-__all__ = ["finish_watched"]
+__all__ = ["finish"]
 
 
 class _Watched:
@@ -36,13 +36,16 @@ class _Watched:
         self._bars.say(text)
 
 
-def finish_watched(
-    where: Path, work: Callable[[Progress], RunFolder], *, trust: bool = False
+def finish(
+    where: Path, work: Callable[[Progress], RunFolder], watch: bool, *, trust: bool = False
 ) -> None:
-    """Do what ``finish`` does, seen by a browser, and go on serving the run until Ctrl-C."""
+    """Do the work; to be watched, in a browser, too, where the run is served until Ctrl-C."""
+    if not watch:
+        ending.finish(where, work)
+        return
     beside = import_server("cuello fit --watch").Beside(where, trust=trust)
     try:
-        finish(where, lambda bars: work(_Watched(bars, beside)))
+        ending.finish(where, lambda bars: work(_Watched(bars, beside)))
         if not beside.started:  # nothing was left to train
             beside.start()
         out.print(f"{where}: {beside.address} (Ctrl-C ends it)", soft_wrap=True)
