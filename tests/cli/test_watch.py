@@ -63,7 +63,9 @@ def test_the_training_and_then_the_run(watching):
 @posix
 def test_ctrl_c_while_it_trains_ends_both_and_says_how_to_continue(watching, tmp_path):
     process, place = watching("rows.npz", *SMALL[2:], "--epochs", 100_000, "--out", "run")
-    assert httpx.get(f"{place}/api/info", trust_env=False).json()["status"] == "running"
+    assert (
+        httpx.get(f"{place}/api/info", trust_env=False, timeout=300).json()["status"] == "running"
+    )
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
     assert "cuello fit --resume run" in process.stdout.read()

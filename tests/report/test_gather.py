@@ -57,6 +57,13 @@ def test_latent_map(tmp_path, latent, axes):
     )
 
 
+def test_latent_map_of_one_test_row(tmp_path):
+    folder = run(tmp_path, load("digits").X[:6], 5)
+    latent = gather(folder).latent
+    assert latent.xy.tolist() == [[0.0, 0.0]] * len(latent.xy)
+    assert len(latent.xy) == 1
+
+
 def _test_rows(X):
     from cuello import Dataset
     from cuello.data.splits import split

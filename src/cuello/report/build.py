@@ -133,9 +133,11 @@ def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentMap | None:
     elif "map_places" in arrays:
         xy, axes = arrays["map_places"], ("learned map of the codes", "")
     else:
-        pca = PCA(2, random_state=0).fit(codes)
-        xy = pca.transform(codes)
-        first, second = (f"{100 * share:.0f} %" for share in pca.explained_variance_ratio_)
+        # A single row has no components: it is where the mean is.
+        pca = PCA(2, random_state=0).fit(codes) if len(codes) > 1 else None
+        xy = np.zeros((len(codes), 2)) if pca is None else pca.transform(codes)
+        shares = (0.0, 0.0) if pca is None else pca.explained_variance_ratio_
+        first, second = (f"{100 * share:.0f} %" for share in shares)
         axes = (
             f"first principal component of the codes ({first})",
             f"second principal component of the codes ({second})",
