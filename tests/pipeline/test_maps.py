@@ -16,6 +16,7 @@ from cuello.errors import DivergedError, InputError, RunError
 from cuello.estimators.reduce import fit_map
 from cuello.metrics import map_quality
 from cuello.pipeline.maps import reduce
+from cuello.server.serving import app_for
 from cuello.store import RunFolder
 
 SMALL = {"hidden": (16,), "epochs": 3, "kind": "plain"}
@@ -144,6 +145,14 @@ def test_a_map_that_was_changed_by_hand_is_refused(folder, tmp_path, change):
     changed = _copy(folder, tmp_path, lambda config: change(config["map"]))
     with pytest.raises(RunError, match="cannot be used together"):
         cuello.open_run(changed)
+
+
+def test_a_map_that_leads_nowhere_is_not_served(folder, tmp_path):
+    def change(config):
+        config["map"]["scaling"]["width"] = [0.0] * 5
+
+    with pytest.raises(RunError, match=r"config\.json is damaged"):
+        app_for(_copy(folder, tmp_path, change))
 
 
 def test_a_map_imports_no_network_of_its_own(folder, tmp_path, monkeypatch):

@@ -16,10 +16,12 @@ from cuello.errors import InputError
 if TYPE_CHECKING:
     from cuello.estimators.autoencoder import Autoencoder
 
-__all__ = ["FEWEST_ROWS", "fit_map", "reduce"]
+__all__ = ["FEWEST_ROWS", "FLAT", "fit_map", "reduce"]
 
 Array = npt.NDArray[Any]
 
+FLAT = 2
+"""Up to so many latents are a place by themselves."""
 FEWEST_ROWS = 50
 """Fewer say too little of who is near whom."""
 STEPS, EPOCHS = 600, 15
@@ -57,8 +59,9 @@ def fit_map(codes: Array, seed: int, *, device: str = "auto") -> Autoencoder:
     some = np.random.default_rng(seed).permutation(len(codes))[:_ROWS]
     model = Autoencoder(
         "neighbour",
-        latent_dim=2,
+        latent_dim=FLAT,
         hidden=(256, 256),
+        activation="relu",
         scaling="standard",
         epochs=max(EPOCHS, math.ceil(STEPS / math.ceil(len(some) / batch))),
         batch_size=batch,
@@ -74,6 +77,6 @@ def fit_map(codes: Array, seed: int, *, device: str = "auto") -> Autoencoder:
 def reduce(model: Autoencoder, X: Array, seed: int) -> npt.NDArray[np.float32]:
     """Return places of rows; see ``Autoencoder.reduce``."""
     codes = model.transform(X)
-    if codes.shape[1] <= 2:
+    if codes.shape[1] <= FLAT:
         return codes
     return fit_map(codes, seed, device=model.device).transform(codes)

@@ -18,6 +18,7 @@ from cuello.errors import CuelloWarning, DataError, DivergedError, RunError
 from cuello.estimators import Autoencoder
 from cuello.estimators.assemble import name_of_source
 from cuello.estimators.baselines import fit_pca
+from cuello.estimators.reduce import FLAT
 from cuello.few_label import MODES, FewLabelClassifier, FewLabelRegressor
 from cuello.networks import SEQUENCES
 from cuello.pipeline import few_labels
@@ -305,7 +306,7 @@ class _Run:
         prepared, (test, y) = self.prepared, self.prepared.test
         code_map = learn_map(autoencoder, prepared.train, self.job.seed)
         codes = autoencoder.transform(test)
-        if not len(test) or (code_map is None and codes.shape[1] > 2):
+        if not len(test) or (code_map is None and codes.shape[1] > FLAT):
             return code_map, None
         places = place(codes, code_map)
         classes = y if prepared.data.classes else None

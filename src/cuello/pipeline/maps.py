@@ -16,7 +16,7 @@ from cuello.data import Dataset
 from cuello.errors import CuelloWarning, DivergedError
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca, flat
-from cuello.estimators.reduce import FEWEST_ROWS, fit_map
+from cuello.estimators.reduce import FEWEST_ROWS, FLAT, fit_map
 from cuello.metrics import MapQuality, map_quality
 from cuello.pipeline.rows import all_rows, write_rows
 
@@ -28,7 +28,6 @@ __all__ = ["Mapped", "learn_map", "measure_map", "place", "reduce"]
 Array = npt.NDArray[Any]
 
 _MEASURED = 2000  # rows: every distance between two is computed
-_SHORT = 2  # latents that need no map
 
 
 class Mapped(NamedTuple):
@@ -43,7 +42,7 @@ class Mapped(NamedTuple):
 
 def learn_map(autoencoder: Autoencoder, train: Array, seed: int) -> Autoencoder | None:
     """Fit a map to the codes of training rows; None where it needs none, or has too few rows."""
-    if autoencoder.latent_dim_ <= _SHORT or len(train) < FEWEST_ROWS:
+    if autoencoder.latent_dim_ <= FLAT or len(train) < FEWEST_ROWS:
         return None
     try:
         return fit_map(autoencoder.transform(train), seed, device=autoencoder.device)
@@ -86,7 +85,7 @@ def measure_map(
     ours = map_quality(table, places[some], y)
     if ours is None:
         return len(some), {}
-    name = "map of the codes" if autoencoder.latent_dim_ > _SHORT else "codes"
+    name = "map of the codes" if autoencoder.latent_dim_ > FLAT else "codes"
     found = {name: ours}
     pca = fit_pca(table, places.shape[1], seed)
     theirs = map_quality(table, pca.transform(table), y)
@@ -120,7 +119,7 @@ def reduce(run: Run, data: Dataset, out: Path, *, seed: int = 0) -> Mapped:
     rows = all_rows(data)
     codes = run.autoencoder.transform(rows)
     code_map = run.code_map
-    if code_map is None and codes.shape[1] > _SHORT:
+    if code_map is None and codes.shape[1] > FLAT:
         code_map = fit_map(codes, seed, device=run.autoencoder.device)
     places = place(codes, code_map)
     labels = _labels(data)

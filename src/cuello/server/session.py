@@ -261,13 +261,16 @@ class Session:
 
 def _try(run: Run) -> None:
     """Send one row through every network: files may fit one another, and still not work."""
-    model, answerer = run.autoencoder, run.classifier
+    model, answerer, code_map = run.autoencoder, run.classifier, run.code_map
     try:
         with np.errstate(all="ignore"):
             rows = model.inverse_transform(model.code_mean_[None])
             found = [rows, model.transform(rows), model.code_mean_ / model.code_scale_]
             if answerer is not None:
                 found.append(answerer.predict(rows))
+            if code_map is not None:
+                places = code_map.transform(model.code_mean_[None])
+                found += [places, code_map.inverse_transform(places)]
         works = all(np.isfinite(np.asarray(one, dtype=np.float64)).all() for one in found)
         reason = "" if works else "a row becomes NaN or infinite"
     except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
