@@ -16,7 +16,7 @@ from benchmarks.timing import Result, Settings, limit_threads, machine
 
 _NAMES = (
     "training_loop",
-    "players",
+    "optimizers",
     "many",
     "many_sizes",
     "conv",

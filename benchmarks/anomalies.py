@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 
 import cuello
 from benchmarks.timing import Bar, Result, Settings
-from cuello.labs._anomaly_rows import TABLES, read_images_of, read_table
-from cuello.labs.anomalies import by_covariance, by_forest, by_neighbours
+from cuello_labs._anomaly_rows import TABLES, read_images_of, read_table
+from cuello_labs.anomalies import by_covariance, by_forest, by_neighbours
 
 __all__ = ["COLUMNS", "areas", "run"]
 

@@ -17,7 +17,7 @@ from benchmarks.timing import Bar, Result, Settings, alternate, timed
 from benchmarks.workload import RATE, images
 from cuello import kinds, networks
 from cuello.networks.conv import UpConvolution
-from cuello.train import Rows, Training, place, train
+from cuello.train import Rows, TrainingConfig, place, train
 
 __all__ = ["run"]
 
@@ -83,9 +83,9 @@ class Bare:
 class Looped:
     """The same through cuello's kind and loop."""
 
-    def __init__(self, x: Tensor, model: kinds.Autoencoder) -> None:
+    def __init__(self, x: Tensor, model: kinds.AutoencoderModule) -> None:
         self.rows, self.model = Rows(x), copy.deepcopy(model)
-        self.how = Training(
+        self.how = TrainingConfig(
             learning_rate=RATE, schedule="constant", epochs=1, batch_size=_BATCH, device="cpu"
         )
 
@@ -94,7 +94,7 @@ class Looped:
         return train(self.model, self.rows, self.how)[-1].loss
 
 
-def network(up: str) -> kinds.Autoencoder:
+def network(up: str) -> kinds.AutoencoderModule:
     """Build cuello's convolutional network, the same one at every call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -21,9 +21,9 @@ from sklearn.decomposition import PCA
 import cuello
 from benchmarks.timing import Bar, Result, Settings
 from cuello.data.noise import Noise
-from cuello.labs._images import Images, images
-from cuello.labs.denoising import Array, add_noise, decibels, median, project, similarity
 from cuello.metrics import mean_sd
+from cuello_labs._images import Images, images
+from cuello_labs.denoising import Array, add_noise, decibels, median, project, similarity
 
 __all__ = ["BAR", "LEVELS", "MODEL", "OWN", "run"]
 

@@ -1,6 +1,6 @@
 """Error on test images with few labels, beside what is owed: MNIST and Fashion-MNIST.
 
-The network that ``mode="auto"`` keeps there, trained with nothing held out (``cv=0``): folds only
+The network that ``method="auto"`` keeps there, trained with nothing held out (``cv=0``): folds only
 judge it. One thread, so that the figures are the same on every number of cores. The test part is
 looked at once for each training, and nothing is chosen by it.
 """
@@ -16,8 +16,8 @@ import torch
 import cuello
 from benchmarks.timing import Bar, Result, Settings
 from cuello.data.dataset import UNLABELLED
-from cuello.labs._few_label_methods import draw_told
-from cuello.labs._images import images
+from cuello_labs._few_label_methods import draw_told
+from cuello_labs._images import images
 
 __all__ = ["CASES", "Case", "error", "run"]
 
@@ -86,9 +86,9 @@ def error(case: Case, seed: int, *, quick: bool = False) -> tuple[float, float]:
     y = np.full_like(data.y, UNLABELLED)
     y[told] = data.y[told]
     model = cuello.FewLabelClassifier(
-        mode="consistency",
+        method="mean_teacher",
         cv=0,
-        mode_options={"network": case.network} | ({"steps": 2} if quick else {}),
+        method_options={"network": case.network} | ({"steps": 2} if quick else {}),
         random_state=seed,
     )
     started = time.perf_counter()

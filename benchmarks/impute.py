@@ -19,9 +19,9 @@ from sklearn.preprocessing import StandardScaler
 
 import cuello
 from benchmarks.timing import Bar, Result, Settings
-from cuello.labs._fit import fit
-from cuello.labs._images import images
 from cuello.metrics import mean_sd
+from cuello_labs._fit import fit
+from cuello_labs._images import images
 
 __all__ = ["MODELS", "run"]
 

@@ -18,7 +18,7 @@ from benchmarks.timing import THREADS, Bar, Result, Settings, alternate, timed
 from cuello.data import load
 from cuello.kinds import Parts, Reconstruction, build
 from cuello.networks import dense
-from cuello.train import Rows, Training, compiled
+from cuello.train import Rows, TrainingConfig, compiled
 from cuello.train.many import train_many
 
 __all__ = ["run"]
@@ -102,7 +102,13 @@ def _characters() -> torch.Tensor:
 def _network(seed: int) -> nn.Module:
     torch.manual_seed(seed)
     encoder, decoder = dense.build(
-        (35,), 2, 2, hidden=(20,), activation="tanh", code_activation="tanh", initializer="uniform"
+        (35,),
+        2,
+        2,
+        hidden=(20,),
+        activation="tanh",
+        latent_activation="tanh",
+        initializer="uniform",
     )
     parts = Parts(
         encoder=encoder,
@@ -118,8 +124,8 @@ def _together(
     x: torch.Tensor, optimizer: str, batch: int, epochs: int, *, compiled_steps: bool
 ) -> Callable[[], object]:
     models = [_network(seed) for seed in range(_NETWORKS)]
-    hows = [
-        Training(
+    configs = [
+        TrainingConfig(
             optimizer=optimizer,
             learning_rate=_RATE,
             momentum=_MOMENTUM,
@@ -135,7 +141,7 @@ def _together(
     def work() -> object:
         torch.set_num_threads(THREADS)
         with mock.patch.object(compiled, "available", return_value=compiled_steps):
-            return train_many(models, Rows(x), hows)
+            return train_many(models, Rows(x), configs)
 
     return work
 

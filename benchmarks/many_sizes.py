@@ -16,7 +16,7 @@ from torch import nn
 from benchmarks.timing import Result, Settings, alternate, timed
 from cuello import Autoencoder
 from cuello.networks import multiplications
-from cuello.train import Rows, Training, compiled, many, train
+from cuello.train import Rows, TrainingConfig, compiled, many, train
 
 __all__ = ["run"]
 
@@ -41,9 +41,9 @@ def run(settings: Settings) -> Result:
         return Result(name="many_sizes", columns=(), rows=[], notes=["numba is not installed."])
     rows = []
     for columns, hidden, batch in _CASES:
-        models, data, hows = _networks(columns, hidden, batch, 2 if settings.quick else _STEPS)
+        models, data, configs = _networks(columns, hidden, batch, 2 if settings.quick else _STEPS)
         work = {
-            way: timed(_train(way, models, data, hows))
+            way: timed(_train(way, models, data, configs))
             for way in ("compiled", "stacked", "one by one")
         }
         for once in work.values():
@@ -51,7 +51,7 @@ def run(settings: Settings) -> Result:
         seconds = alternate(work, settings.rounds)
         each = [min(seconds[way]) / _NETWORKS / -(-len(data) // batch) * 1e6 for way in work]
         shape = "-".join(map(str, (columns, *hidden, 8)))
-        chosen = many.way(models[0], hows[0])
+        chosen = many.way(models[0], configs[0])
         rows.append((shape, batch, multiplications(models[0]) * batch, *each, chosen))
     return Result(
         name="many_sizes",
@@ -71,7 +71,7 @@ def run(settings: Settings) -> Result:
 
 def _networks(
     columns: int, hidden: tuple[int, ...], batch: int, steps: int
-) -> tuple[list[nn.Module], Rows, list[Training]]:
+) -> tuple[list[nn.Module], Rows, list[TrainingConfig]]:
     X = np.random.default_rng(0).random((batch * steps, columns)).astype(np.float32)
     models = [
         Autoencoder(
@@ -88,18 +88,22 @@ def _networks(
         for seed in range(_NETWORKS)
     ]
     x = torch.from_numpy(models[0].scaling_.apply(X))
-    return [model.module_ for model in models], Rows(x), [model.training_ for model in models]
+    return (
+        [model.module_ for model in models],
+        Rows(x),
+        [model.training_config_ for model in models],
+    )
 
 
 def _train(
-    way: str, models: list[nn.Module], rows: Rows, hows: list[Training]
+    way: str, models: list[nn.Module], rows: Rows, configs: list[TrainingConfig]
 ) -> Callable[[], None]:
     def work() -> None:
         if way == "one by one":
-            for model, how in zip(models, hows, strict=True):
-                train(model, rows, how)
+            for model, config in zip(models, configs, strict=True):
+                train(model, rows, config)
             return
         with mock.patch.object(many, "way", return_value=way):
-            many.train_many(models, rows, hows)
+            many.train_many(models, rows, configs)
 
     return work

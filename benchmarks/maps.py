@@ -17,9 +17,9 @@ from sklearn.manifold import trustworthiness
 
 import cuello
 from benchmarks.timing import Bar, Result, Settings
-from cuello.labs._fit import fit
-from cuello.labs._images import images, knn_accuracy
 from cuello.metrics import mean_sd
+from cuello_labs._fit import fit
+from cuello_labs._images import images, knn_accuracy
 
 __all__ = ["BAR", "MODEL", "run"]
 

@@ -1,4 +1,4 @@
-"""What the general step over players costs a kind that has only one, and what a second one costs.
+"""What the general step over optimizers costs a kind that has only one, and what a second one costs.
 
 Owed: the step of the loop takes under 5 % longer than the same step written out by hand.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.timing import THREADS, Bar, Result, Settings, alternate, timed
 from benchmarks.workload import RATE, Cuello, images, network
-from cuello.train import OPTIMIZERS, Rows, Training, place
+from cuello.train import OPTIMIZERS, Rows, TrainingConfig, place
 from cuello.train.loop import train_step
 from cuello.train.state import State
 
@@ -35,12 +35,12 @@ def run(settings: Settings) -> Result:
     rows: list[tuple[object, ...]] = []
     bars: list[Bar] = []
     for batch in (128, 1024):
-        how = Training(learning_rate=RATE, batch_size=batch, device="cpu")
+        config = TrainingConfig(learning_rate=RATE, batch_size=batch, device="cpu")
         threads = place("cpu", "auto", batch, network()).threads
         seconds = 0.005 if settings.quick else _SECONDS_A_TURN
         steps = alternate(
             {
-                name: _turn(step(pixels, how), len(x), batch, threads, seconds)
+                name: _turn(step(pixels, config), len(x), batch, threads, seconds)
                 for name, step in (("hand", _by_hand), ("loop", _of_the_loop))
             },
             _TURNS_A_ROUND * settings.rounds,
@@ -64,7 +64,7 @@ def run(settings: Settings) -> Result:
             )
         )
     return Result(
-        name="players",
+        name="optimizers",
         columns=(
             "batch",
             "ms a step, by hand",
@@ -82,10 +82,10 @@ def run(settings: Settings) -> Result:
     )
 
 
-def _by_hand(x: Tensor, how: Training) -> Step:
+def _by_hand(x: Tensor, config: TrainingConfig) -> Step:
     """Return the step that one writes for one model, one optimizer and one loss."""
     model = network().train()
-    placement = place("cpu", "auto", how.batch_size, model)
+    placement = place("cpu", "auto", config.batch_size, model)
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
 
     def step(index: Tensor) -> Tensor:
@@ -100,15 +100,16 @@ def _by_hand(x: Tensor, how: Training) -> Step:
     return step
 
 
-def _of_the_loop(x: Tensor, how: Training) -> Step:
-    """Return the step that every kind takes, over players and named terms."""
+def _of_the_loop(x: Tensor, config: TrainingConfig) -> Step:
+    """Return the step that every kind takes, over optimizers and named terms."""
     model = network().train()
-    placement = place("cpu", "auto", how.batch_size, model)
+    placement = place("cpu", "auto", config.batch_size, model)
     optimizers = {
-        player: OPTIMIZERS[how.optimizer](groups, how) for player, groups in model.players().items()
+        optimizer: OPTIMIZERS[config.optimizer](groups, config)
+        for optimizer, groups in model.optimizers().items()
     }
-    state, rows, players = State(model, optimizers), Rows(x), model.active(0.0)
-    return lambda index: train_step(state, rows.take(index), players, RATE, how, placement)
+    state, rows, optimizers = State(model, optimizers), Rows(x), model.active_optimizers(0.0)
+    return lambda index: train_step(state, rows.take(index), optimizers, RATE, config, placement)
 
 
 def _turn(step: Step, rows: int, batch: int, threads: int, seconds: float) -> Callable[[], float]:

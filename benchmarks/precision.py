@@ -14,7 +14,7 @@ import torch
 from benchmarks.timing import THREADS, Result, Settings, alternate
 from benchmarks.workload import network
 from cuello.kinds import Batch
-from cuello.train import OPTIMIZERS, Placement, Training, place
+from cuello.train import OPTIMIZERS, Placement, TrainingConfig, place
 from cuello.train.loop import train_step
 from cuello.train.state import State
 
@@ -104,9 +104,10 @@ def _steps(
 ) -> Callable[[], float]:
     """Return a contestant that takes steps for a while and says how long the median one took."""
     model = network(*sizes)
-    how = Training(batch_size=batch_size)
+    how = TrainingConfig(batch_size=batch_size)
     state = State(
-        model, {name: OPTIMIZERS["adam"](groups, how) for name, groups in model.players().items()}
+        model,
+        {name: OPTIMIZERS["adam"](groups, how) for name, groups in model.optimizers().items()},
     )
     placement = Placement(torch.device("cpu"), bf16, threads)
     batch = Batch(torch.rand(batch_size, sizes[0], generator=torch.Generator().manual_seed(0)))

@@ -16,10 +16,10 @@ import torch
 import cuello
 from benchmarks.timing import Bar, Result, Settings
 from cuello.kinds import KINDS
-from cuello.labs._fit import fit
-from cuello.labs._images import images
-from cuello.labs.generation import Judge
 from cuello.metrics import mean_sd
+from cuello_labs._fit import fit
+from cuello_labs._images import images
+from cuello_labs.generation import Judge
 
 __all__ = ["WAYS", "run"]
 
@@ -55,11 +55,11 @@ def run(settings: Settings) -> Result:
         real = data.X_test[np.random.default_rng(seed).permutation(len(data.X_test))[:count]]
         measured.setdefault(("test images", ""), []).append(judge.judge(real, False))
         models: dict[str, cuello.Autoencoder] = {}
-        for kind, how in WAYS:
+        for kind, sampler in WAYS:
             if kind not in models:
                 models[kind] = _fitted(kind, data, seed, settings.quick)
-            new = models[kind].sample(count, how, random_state=seed).clip(0.0, 1.0)
-            measured.setdefault((kind, how), []).append(judge.judge(new, False))
+            new = models[kind].sample(count, sampler, random_state=seed).clip(0.0, 1.0)
+            measured.setdefault((kind, sampler), []).append(judge.judge(new, False))
     return _result(measured)
 
 
@@ -72,13 +72,13 @@ def _fitted(kind: str, data: Any, seed: int, quick: bool) -> cuello.Autoencoder:
 def _result(measured: Measured) -> Result:
     floor = measured["test images", ""]
     rows: list[tuple[object, ...]] = []
-    for (kind, how), found in measured.items():
+    for (kind, sampler), found in measured.items():
         mean, sd = mean_sd(np.array([one["frechet"] for one in found]))
         ratios = [
             f"{np.mean([a[name] / b[name] for a, b in zip(found, floor, strict=True)]):.2f}"
             for name in ("nearest", "closest")
         ]
-        rows.append((kind, how, f"{mean:.2f} ± {sd:.2f}", *ratios))
+        rows.append((kind, sampler, f"{mean:.2f} ± {sd:.2f}", *ratios))
     copies = min(float(row[4]) for row in rows[1:])
     return Result(
         name="samples",

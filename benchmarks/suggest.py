@@ -44,7 +44,7 @@ def run(settings: Settings) -> Result:
         X, y = data.X[: settings.rows], data.y[: settings.rows]
         model = cuello.Autoencoder(epochs=EPOCHS, batch_size=256).fit(X)
         codes = [
-            (model.transform(part) - model.code_mean_) / model.code_scale_
+            (model.transform(part) - model.embedding_mean_) / model.embedding_scale_
             for part in (X, data.X_test)
         ]
         for labels in LABELS:

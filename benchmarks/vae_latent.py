@@ -18,8 +18,8 @@ from benchmarks.peer_process import Child, LeftOutError, Peer, install
 from benchmarks.timing import THREADS, Bar, Result, Settings, alternate
 from benchmarks.workload import images
 from cuello import Autoencoder
-from cuello.labs.vae_latent import PROTOCOL, decoder, encoder
-from cuello.train import Rows, Training, train
+from cuello.train import Rows, TrainingConfig, train
+from cuello_labs.vae_latent import PROTOCOL, decoder, encoder
 
 __all__ = ["run"]
 
@@ -42,7 +42,7 @@ class Cuello:
 
     def epoch(self) -> float:
         """Train on for an epoch; return its seconds and keep its loss."""
-        how = Training(
+        how = TrainingConfig(
             learning_rate=PROTOCOL["learning_rate"],
             schedule="constant",
             epochs=1,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import cuello
 from cuello import kinds, networks
 from cuello.kinds import Batch
-from cuello.train import Rows, Training, train
+from cuello.train import Rows, TrainingConfig, train
 
 __all__ = ["FEATURES", "HIDDEN", "LATENT", "RATE", "Cuello", "images", "linear_layers", "network"]
 
@@ -51,7 +51,7 @@ def network(
     latent: int = LATENT,
     *,
     kind: str = "plain",
-) -> kinds.Autoencoder:
+) -> kinds.AutoencoderModule:
     """Build a dense autoencoder (ReLU, sigmoid output, MSE), the same one at every call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -109,7 +109,7 @@ class Cuello:
         Every call pays for a new optimizer and a copy of the weights, which a longer training
         pays for once.
         """
-        how = Training(
+        config = TrainingConfig(
             learning_rate=RATE,
             schedule="constant",
             epochs=count,
@@ -117,4 +117,4 @@ class Cuello:
             device="cpu",
             precision=self.precision,
         )
-        return train(self.model, self.rows, how)[-1].train["reconstruction"]
+        return train(self.model, self.rows, config)[-1].train["reconstruction"]

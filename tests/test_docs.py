@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cuello import labs, networks
+import cuello_labs as labs
+from cuello import networks
 from cuello.kinds import KINDS
 from cuello.kinds.description import describe
 

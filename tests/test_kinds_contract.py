@@ -16,8 +16,8 @@ from cuello import Autoencoder, InputError, kinds
 from cuello.data.noise import NOISES, Noise
 from cuello.kinds import Batch
 from cuello.kinds.description import describe
-from cuello.store import RunFolder
-from cuello.train import Rows, Training, train
+from cuello.run.folder import RunFolder
+from cuello.train import Rows, TrainingConfig, train
 
 # A few epochs on noise may well leave a kind with something to warn of.
 pytestmark = pytest.mark.filterwarnings("ignore::cuello.CuelloWarning")
@@ -143,11 +143,13 @@ def test_resumed_equals_uninterrupted(kind, optimizer, tmp_path):
         if epoch.epoch == 2:
             raise InterruptedError
 
-    from cuello.train import Watcher
+    from cuello.train import Callbacks
 
     halted = small(kind, **options)
     with pytest.raises(InterruptedError):
-        fit(halted, toy(), checkpoint=tmp_path / "part", watcher=Watcher(epoch=stop_after_three))
+        fit(
+            halted, toy(), checkpoint=tmp_path / "part", callbacks=Callbacks(epoch=stop_after_three)
+        )
     torch.rand(17)  # whatever else draws random numbers in between does not matter
     resumed = fit(small(kind, **options), toy(), checkpoint=tmp_path / "part")
     assert len(resumed.history_) == 6
@@ -203,13 +205,13 @@ def test_training_leaves_the_global_random_state_alone(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradient_agrees_with_finite_differences(kind):
-    """Of each player's loss, in the weights that it owns."""
+    """Of each optimizer's loss, in the weights that it owns."""
     model = small(kind, activation="tanh").initialize(toy(), labels(kind, 96))
     module = model.module_.double().eval()
     x = torch.from_numpy(toy(4)).double()
     names = {p: n for n, p in module.named_parameters() if p.ndim > 1}
 
-    def loss(player, owned, *values):
+    def loss(optimizer, owned, *values):
         twin = copy.deepcopy(module)
         torch.manual_seed(0)  # the same noise in every evaluation
 
@@ -219,24 +221,24 @@ def test_gradient_agrees_with_finite_differences(kind):
 
         def twin_losses(changed):
             return torch.func.functional_call(
-                _Losses(twin, player), {f"module.{k}": v for k, v in changed.items()}, (x,)
+                _Losses(twin, optimizer), {f"module.{k}": v for k, v in changed.items()}, (x,)
             )
 
         return total()
 
     class _Losses(torch.nn.Module):
-        def __init__(self, module, player):
+        def __init__(self, module, optimizer):
             super().__init__()
             self.module = module
-            self.player = player
+            self.optimizer = optimizer
 
         def forward(self, x):
-            return self.module.losses(batch_of(kind, x), self.player)
+            return self.module.losses(batch_of(kind, x), self.optimizer)
 
-    for player, groups in module.players().items():
+    for optimizer, groups in module.optimizers().items():
         owned = [p for group in groups for p in group["params"] if p in names]
         assert torch.autograd.gradcheck(
-            functools.partial(loss, player, owned), tuple(owned), fast_mode=True
+            functools.partial(loss, optimizer, owned), tuple(owned), fast_mode=True
         )
 
 
@@ -248,24 +250,24 @@ def test_loop_equals_a_plain_torch_loop(kind):
     X = torch.from_numpy(toy(64))
     module = small(kind).initialize(X.numpy(), labels(kind, 64)).module_
     reference = copy.deepcopy(module).train()
-    how = Training(epochs=3, batch_size=16, learning_rate=0.01, schedule="constant", seed=4)
+    how = TrainingConfig(epochs=3, batch_size=16, learning_rate=0.01, schedule="constant", seed=4)
     rows = Rows(X, batch_of(kind, X).y).with_neighbours(module.neighbours, module.compared)
     train(module, rows, how)
     optimizers = {
         name: torch.optim.Adam([{"lr": 0.01 * g.get("lr_scale", 1.0), **g} for g in groups])
-        for name, groups in reference.players().items()
+        for name, groups in reference.optimizers().items()
     }
     with torch.random.fork_rng(devices=[]):
         for epoch in range(3):
             torch.manual_seed(_seed(4, epoch))
-            players = reference.active(1.0 if epoch == 2 else epoch / 3)
+            optimizers = reference.active_optimizers(1.0 if epoch == 2 else epoch / 3)
             for step, index in enumerate(torch.randperm(64).split(16)):
                 reference.progress = (4 * epoch + step) / 12
-                for player in players:
-                    optimizers[player].zero_grad()
-                    terms = reference.losses(rows.take(index, reference.progress), player)
+                for optimizer in optimizers:
+                    optimizers[optimizer].zero_grad()
+                    terms = reference.losses(rows.take(index, reference.progress), optimizer)
                     sum(terms.values()).backward()
-                    optimizers[player].step()
+                    optimizers[optimizer].step()
     for ours, plain in zip(module.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-6)
 
@@ -290,12 +292,12 @@ def test_decoded_rows_are_the_last_sums_activated(kind, output):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_parameter_has_one_player_at_a_time(kind):
     module = small(kind, batch_norm=True).initialize(toy(), labels(kind, 96)).module_
-    players = module.players()
+    optimizers = module.optimizers()
     for progress in np.linspace(0.0, 1.0, 11):
         owned = [
             id(parameter)
-            for player in module.active(progress)
-            for group in players[player]
+            for optimizer in module.active_optimizers(progress)
+            for group in optimizers[optimizer]
             for parameter in group["params"]
         ]
         assert len(owned) == len(set(owned))
@@ -376,11 +378,11 @@ def test_codes_that_are_drawn_can_be_decoded(kind):
     module = model.module_
     drawn = module.prior(7, torch.Generator().manual_seed(0))
     z = torch.from_numpy(model.transform(toy()))
-    torch.testing.assert_close(module.nearest_code(z), z)  # codes of rows are codes already
+    torch.testing.assert_close(module.nearest_embedding(z), z)  # codes of rows are codes already
     if drawn is None:
         assert not module.normal_prior
         return
     assert drawn.shape == (7, 3)
     assert torch.equal(drawn, module.prior(7, torch.Generator().manual_seed(0)))
-    torch.testing.assert_close(module.nearest_code(drawn), drawn)
+    torch.testing.assert_close(module.nearest_embedding(drawn), drawn)
     assert module.decode(drawn).shape == (7, 12)

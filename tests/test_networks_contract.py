@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from cuello import Autoencoder, kinds, load, networks
 from cuello.networks.dense import TiedLinear
-from cuello.store import RunFolder
+from cuello.run.folder import RunFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore::cuello.CuelloWarning")
 
@@ -99,9 +99,11 @@ def test_training_improves_reconstruction(network, kind):
 def test_a_bounded_code_starts_wide_enough_to_be_learned():
     """With PyTorch's own weights it stays the same for every row for long."""
     X = load("digits").X
-    options = {"latent_dim": 8, "epochs": 5, "code_activation": "sigmoid"}
+    options = {"latent_dim": 8, "epochs": 5, "latent_activation": "sigmoid"}
     spread = {
-        initializer: Autoencoder("plain", initializer=initializer, **options).fit(X).code_scale_
+        initializer: Autoencoder("plain", initializer=initializer, **options)
+        .fit(X)
+        .embedding_scale_
         for initializer in ("auto", "default")
     }
     assert spread["auto"].max() > 0.2
@@ -119,7 +121,7 @@ def test_same_seed_same_weights_another_seed_others(network):
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_resumed_equals_uninterrupted(network, tmp_path):
-    from cuello.train import Watcher
+    from cuello.train import Callbacks
 
     def stop(epoch):
         if epoch.epoch == 1:
@@ -139,7 +141,7 @@ def test_resumed_equals_uninterrupted(network, tmp_path):
 
     whole = run("whole")
     with pytest.raises(InterruptedError):
-        run("part", watcher=Watcher(epoch=stop))
+        run("part", callbacks=Callbacks(epoch=stop))
     assert equal(whole.module_.state_dict(), run("part").module_.state_dict())
 
 

@@ -68,7 +68,7 @@ def test_up_convolution_is_repeating_pixels_and_then_convolving(kernel_size, siz
     height, width = size
     layer = UpConvolution(2, 3, kernel_size, (2 * height, 2 * width)).double()
     x = torch.rand(2, 2, height, width, dtype=torch.float64)
-    repeated = F.interpolate(x, scale_factor=2, mode="nearest")
+    repeated = F.interpolate(x, scale_factor=2, method="nearest")
     plain = F.conv2d(repeated, layer.weight, layer.bias, padding=kernel_size // 2)
     torch.testing.assert_close(layer(x), plain)
     cropped = UpConvolution(2, 3, kernel_size, (2 * height - 1, 2 * width - 1)).double()
@@ -89,7 +89,7 @@ def test_residual_adds_what_went_in():
 
 
 def test_layers_between_are_as_asked_and_the_last_ones_are_plain():
-    options = {"activation": "elu", "batch_norm": True, "dropout": 0.2, "code_activation": "tanh"}
+    options = {"activation": "elu", "batch_norm": True, "dropout": 0.2, "latent_activation": "tanh"}
     encoder, decoder = build((6, 6), hidden=(2, 4), **options)
     kinds = [[type(m).__name__ for m in block] for block in encoder]
     assert kinds == [
@@ -200,7 +200,7 @@ def test_it_learns(options):
 def test_resumed_training_equals_uninterrupted(tmp_path):
     """Also where the weights themselves are channels-last, whose files are not."""
     from cuello import kinds
-    from cuello.train import Rows, Training, Watcher, train
+    from cuello.train import Callbacks, Rows, TrainingConfig, train
 
     def model():
         torch.manual_seed(0)
@@ -218,12 +218,12 @@ def test_resumed_training_equals_uninterrupted(tmp_path):
         if epoch.epoch == 1:
             raise InterruptedError
 
-    how = Training(epochs=4, batch_size=16, learning_rate=0.01)
+    how = TrainingConfig(epochs=4, batch_size=16, learning_rate=0.01)
     rows = Rows(torch.from_numpy(bars()))
     whole, resumed = model(), model()
     train(whole, rows, how)
     with pytest.raises(InterruptedError):
-        train(model(), rows, how, checkpoint=tmp_path / "c", watcher=Watcher(epoch=stop))
+        train(model(), rows, how, checkpoint=tmp_path / "c", callbacks=Callbacks(epoch=stop))
     train(resumed, rows, how, checkpoint=tmp_path / "c")
     for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(a, b)

@@ -279,16 +279,16 @@ def test_it_learns():
     assert last < 0.5 * first
 
 
-@pytest.mark.parametrize("mode", ["frozen", "full", "spread", "consistency"])
-def test_few_labels(mode):
+@pytest.mark.parametrize("method", ["linear_probe", "fine_tune", "label_spreading", "mean_teacher"])
+def test_few_labels(method):
     rows, y = waves()
     few = np.where(np.arange(len(y)) < 30, y, -1)
     model = FewLabelClassifier(
         small(epochs=30, learning_rate=0.01),
-        mode=mode,
+        method=method,
         epochs=10,
         learning_rates=(0.01,),
-        mode_options={"steps": 20} if mode == "consistency" else None,
+        method_options={"steps": 20} if method == "mean_teacher" else None,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CuelloWarning)

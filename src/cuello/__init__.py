@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from cuello.estimators import Autoencoder
     from cuello.few_label import FewLabelClassifier, FewLabelRegressor
-    from cuello.pipeline import fit, open_run
+    from cuello.run import fit, open_run
 
 __version__ = "0.1.0"
 
@@ -49,7 +49,7 @@ __all__ = [
     "open_run",
 ]
 
-_HOME = {
+_LAZY_IMPORTS = {
     "AnomalyDetector": "cuello.anomalies",
     "Autoencoder": "cuello.estimators",
     "CuelloError": "cuello.errors",
@@ -61,16 +61,16 @@ _HOME = {
     "FewLabelRegressor": "cuello.few_label",
     "InputError": "cuello.errors",
     "RunError": "cuello.errors",
-    "fit": "cuello.pipeline",
+    "fit": "cuello.run",
     "load": "cuello.data",
-    "open_run": "cuello.pipeline",
+    "open_run": "cuello.run",
 }
 
 
 def __getattr__(name: str) -> object:
     # Importing torch takes over a second: only a name that needs it pays for it.
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _LAZY_IMPORTS:
+        return getattr(importlib.import_module(_LAZY_IMPORTS[name]), name)
     raise AttributeError(f"module 'cuello' has no attribute {name!r}")
 
 

@@ -8,29 +8,153 @@
     ├── RunError        (RuntimeError)  a run folder that is missing, damaged or in the way
     └── DivergedError   (RuntimeError)  training that produced NaN or infinity
 
-    CuelloWarning       (UserWarning)   something was decided or left out, and says so
+    CuelloWarning       (UserWarning)   a choice made for the user, or something left out
 
-A message names the argument or file, its value, what is allowed, and the way out.
+An error carries its facts as fields: the argument and its value, the problem, what is allowed, and
+the remedy. ``str(error)`` writes arguments as Python does, ``latent_dim=9``; the command line and
+the server pass a :class:`Spelling` of their own to :meth:`CuelloError.render`.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 __all__ = [
+    "Argument",
     "CuelloError",
     "CuelloWarning",
     "DataError",
     "DivergedError",
     "InputError",
     "RunError",
+    "Spelling",
+    "Text",
+    "Use",
     "unknown",
 ]
 
+UNSET: Final = object()
+"""In the place of a value: the name of an argument stands alone."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A mention of an argument inside a text: ``latent_dim=9``, or ``--latent 9``."""
+
+    name: str
+    value: object = UNSET
+
+
+@dataclass(frozen=True)
+class Use:
+    """Advice to set an argument: ``use augment=None``, or ``leave --augment out``."""
+
+    name: str
+    value: object
+
+
+Text = str | Sequence[str | Argument | Use]
+"""A text, or its pieces where it mentions arguments."""
+
+
+class Spelling(Protocol):
+    """How a face of the program writes arguments."""
+
+    def argument(self, name: str, value: object) -> str:
+        """Write a mention of an argument."""
+
+    def advice(self, name: str, value: object) -> str:
+        """Write the advice to give an argument this value, beginning with a verb."""
+
+
+class PythonSpelling:
+    """Arguments as in a call.
+
+    Examples
+    --------
+    >>> PythonSpelling().advice("epochs", 20)
+    'use epochs=20'
+    """
+
+    def argument(self, name: str, value: object) -> str:
+        """Return ``name=value``, or the name alone."""
+        return name if value is UNSET else f"{name}={value!r}"
+
+    def advice(self, name: str, value: object) -> str:
+        """Return ``use name=value``."""
+        return f"use {self.argument(name, value)}"
+
 
 class CuelloError(Exception):
-    """Base of every error that cuello raises on purpose."""
+    """Base of every error that cuello raises on purpose.
+
+    Parameters
+    ----------
+    problem : str or sequence of str, Argument and Use
+        What is wrong, following the argument: "is above the number of features". Without an
+        argument, a whole sentence.
+    argument : str
+        Name of the argument, as Python has it.
+    value : object
+        Its value. Without an argument, what the problem is about: a file, for example.
+    allowed : str or sequence
+        What the value must be, without a problem as in "must be ..."; beside one, the allowed
+        values.
+    remedy : str or sequence
+        What to do instead, in the imperative.
+
+    Examples
+    --------
+    >>> error = InputError(argument="epochs", value=0, allowed="1 or more", remedy=Use("epochs", 9))
+    >>> str(error)
+    'epochs=0 must be 1 or more; use epochs=9.'
+    """
+
+    def __init__(
+        self,
+        problem: Text = "",
+        *,
+        argument: str = "",
+        value: object = UNSET,
+        allowed: Text | Use = "",
+        remedy: Text | Use = "",
+    ) -> None:
+        self.problem = problem
+        self.argument = argument
+        self.value = value
+        self.allowed = allowed
+        self.remedy = remedy
+        super().__init__(self.render(PythonSpelling()))
+
+    def __str__(self) -> str:
+        """Write the error with arguments as in a Python call."""
+        return self.render(PythonSpelling())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive the way from a worker process."""
+        names = ("problem", "argument", "value", "allowed", "remedy")
+        fields = {name: getattr(self, name) for name in names}
+        if fields["value"] is UNSET:
+            del fields["value"]
+        return _rebuild, (type(self), fields)
+
+    def render(self, spelling: Spelling) -> str:
+        """Return the error as sentences, arguments written by ``spelling``."""
+        subject = ""
+        if self.argument:
+            subject = spelling.argument(self.argument, self.value)
+        elif self.value is not UNSET:
+            subject = f"{self.value}:"
+        problem, allowed, remedy = (
+            _write(text, spelling) for text in (self.problem, self.allowed, self.remedy)
+        )
+        if allowed and not problem:
+            problem, allowed = f"must be {allowed}", ""
+        text = _closed("; ".join(part for part in (f"{subject} {problem}".strip(), remedy) if part))
+        return f"{text} {_closed(f'Allowed: {allowed}')}" if allowed else text
 
 
 class InputError(CuelloError, ValueError):
@@ -50,18 +174,45 @@ class DivergedError(CuelloError, RuntimeError):
 
 
 class CuelloWarning(UserWarning):
-    """Something was decided for the user, or left out, and this says what."""
+    """A choice was made for the user, or something was left out; the message says what."""
 
 
-def unknown(what: str, value: object, allowed: Iterable[str]) -> InputError:
+def unknown(argument: str, value: object, allowed: Iterable[str]) -> InputError:
     """Build the error for a name that is not registered, with the nearest names first.
 
     Examples
     --------
     >>> print(unknown("kind", "denoisng", ["plain", "denoising"]))
-    kind='denoisng' is not known; did you mean 'denoising'? Known: denoising, plain.
+    kind='denoisng' is not known; did you mean 'denoising'? Allowed: denoising, plain.
     """
     names = sorted(allowed)
     near = difflib.get_close_matches(str(value), names, n=2, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(repr(n) for n in near)}?" if near else "."
-    return InputError(f"{what}={value!r} is not known{hint} Known: {', '.join(names)}.")
+    return InputError(
+        "is not known",
+        argument=argument,
+        value=value,
+        allowed=", ".join(names),
+        remedy=f"did you mean {' or '.join(repr(name) for name in near)}?" if near else "",
+    )
+
+
+def _rebuild(kind: type[CuelloError], fields: dict[str, Any]) -> CuelloError:
+    return kind(**fields)
+
+
+def _write(text: Text | Use, spelling: Spelling) -> str:
+    if isinstance(text, str):
+        return text
+    if isinstance(text, Use):
+        return spelling.advice(text.name, text.value)
+    return "".join(_piece(piece, spelling) for piece in text)
+
+
+def _piece(piece: str | Argument | Use, spelling: Spelling) -> str:
+    if isinstance(piece, Argument):
+        return spelling.argument(piece.name, piece.value)
+    return piece if isinstance(piece, str) else spelling.advice(piece.name, piece.value)
+
+
+def _closed(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) or not text else f"{text}."

@@ -31,7 +31,7 @@ def far_out(n, seed):
 
 @pytest.fixture(scope="module")
 def detector():
-    return AnomalyDetector(false_alarms=0.05).fit(plane(1500, 0))
+    return AnomalyDetector(false_positive_rate=0.05).fit(plane(1500, 0))
 
 
 @pytest.mark.parametrize("strange", [off_plane, far_out])
@@ -62,10 +62,10 @@ def test_false_alarms_are_as_many_as_allowed():
     model = Autoencoder("plain", hidden=(16,), latent_dim=2, epochs=20).fit(rows)
     shares, held = [], 0
     for seed in range(40):
-        own = AnomalyDetector(model, false_alarms=0.1).learn(rows, plane(200, 100 + seed))
+        own = AnomalyDetector(model, false_positive_rate=0.1).learn(rows, plane(200, 100 + seed))
         share = float((own.predict(new) == -1).mean())
         shares.append(share)
-        held += own.false_alarms_.low <= share <= own.false_alarms_.high
+        held += own.false_positive_rate_.low <= share <= own.false_positive_rate_.high
     assert np.mean(shares) == pytest.approx(0.1, abs=0.012)
     assert held >= 36
 
@@ -137,9 +137,9 @@ def test_another_score_and_other_false_alarms_are_had_without_learning(detector)
     parts = moved.parts(rows)
     for name in parts:
         np.testing.assert_array_equal(moved.use(method=name).anomaly_scores(rows), parts[name])
-    moved.use(method="combined", false_alarms=0.3)
+    moved.use(method="combined", false_positive_rate=0.3)
     assert moved.threshold_ == pytest.approx(-np.log10(0.3))
-    assert moved.false_alarms_.estimate == pytest.approx(0.3, abs=0.01)
+    assert moved.false_positive_rate_.estimate == pytest.approx(0.3, abs=0.01)
     with pytest.raises(InputError, match="method='likelihood' cannot be had"):
         moved.use(method="likelihood")
     assert moved.method == "combined", "a refusal changes nothing"
@@ -156,7 +156,7 @@ def test_of_many_rows_a_sample_is_compared_with(monkeypatch):
 
 
 def test_rows_held_out_by_the_user_set_the_threshold_alone():
-    detector = AnomalyDetector(false_alarms=0.1)
+    detector = AnomalyDetector(false_positive_rate=0.1)
     detector.fit(plane(300, 0), held_out=plane(77, 1))
     assert detector.held_out_rows_ == 77
     assert len(detector.learned_["neighbours"]["reference"]) == 300
@@ -166,8 +166,8 @@ def test_rows_held_out_by_the_user_set_the_threshold_alone():
     ("options", "message"),
     [
         ({"method": "neighbors"}, "did you mean 'neighbours'"),
-        ({"false_alarms": 0.0}, "false_alarms=0.0 must be a share of the rows in"),
-        ({"false_alarms": 1.0}, "false_alarms=1.0 must be"),
+        ({"false_positive_rate": 0.0}, "false_positive_rate=0.0 must be a share of the rows in"),
+        ({"false_positive_rate": 1.0}, "false_positive_rate=1.0 must be"),
         ({"contamination": 0.6}, "contamination=0.6 must be the share of anomalies"),
         ({"held_out_fraction": 1.5}, "held_out_fraction=1.5 must be"),
         ({"method": "likelihood"}, "kind='denoising' gives rows no likelihood"),

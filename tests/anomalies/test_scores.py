@@ -30,7 +30,7 @@ def score(name, model, rows, others):
 
 
 def codes(model, rows):
-    return (model.transform(rows) - model.code_mean_) / model.code_scale_
+    return (model.transform(rows) - model.embedding_mean_) / model.embedding_scale_
 
 
 def test_reconstruction_is_the_logarithm_of_the_error(model, rows):

@@ -18,7 +18,9 @@ def read(path):
 
 
 def test_each_row_has_its_score_and_whether_that_is_too_strange(unlabelled, tmp_path):
-    outcome = run(tmp_path, "anomalies", "bare", "rows.npz", "--false-alarms", "50%", "-o", "a.csv")
+    outcome = run(
+        tmp_path, "anomalies", "bare", "rows.npz", "--false-positive-rate", "50%", "-o", "a.csv"
+    )
     assert outcome.code == 0, outcome
     lines = read(tmp_path / "a.csv")
     assert [int(line["row"]) for line in lines] == list(range(60))
@@ -69,8 +71,8 @@ def test_columns_are_called_by_their_names(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--false-alarms", "0%"), "give 1% or 0.01"),
-        (("--false-alarms", "many"), "many is no share"),
+        (("--false-positive-rate", "0%"), "give 1% or 0.01"),
+        (("--false-positive-rate", "many"), "many is no share"),
         (("--contamination", "60%"), "at most 0.5"),
         (("--method", "neighbors"), "did you mean 'neighbours'"),
         (("--method", "likelihood"), "kind='denoising' gives rows no likelihood"),

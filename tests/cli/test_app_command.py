@@ -85,4 +85,4 @@ def test_networks_of_its_own_are_not_imported(refused, finished):
     shutil.copy(finished / "config.json", finished / "kept.json")
     text = (finished / "config.json").read_text()
     (finished / "config.json").write_text(text.replace('"encoder": null', '"encoder": "os:system"'))
-    refused("app", "run", saying=("os:system", "--trust"))
+    refused("app", "run", saying=("os:system", "--trust-remote-code"))

@@ -21,13 +21,13 @@ from cuello.cli.choices import CHOICES, OWN_OPTIONS
 from cuello.data import sets
 from cuello.data.augment import Augment
 from cuello.data.scaling import SCALINGS
-from cuello.few_label import MODES
+from cuello.few_label import METHODS
 from cuello.kinds import LOSS_NAMES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS
-from cuello.pipeline import Job
-from cuello.pipeline.job import TASKS
+from cuello.run import Job
+from cuello.run.job import TASKS
 from cuello.train import OPTIMIZERS, PRECISIONS, SCHEDULES
-from cuello.train.settings import SHUFFLES
+from cuello.train.config import SHUFFLES
 
 RNG = np.random.default_rng(0)
 
@@ -65,7 +65,7 @@ REGISTRIES = {
     "augment": tuple(field.name for field in fields(Augment)),
     "initializer": ("auto", *INITIALIZERS),
     "loss": LOSS_NAMES,
-    "mode": tuple(MODES),
+    "method": tuple(METHODS),
     "optimizer": OPTIMIZERS,
     "output_activation": ("auto", *OUTPUTS),
     "precision": PRECISIONS,
@@ -188,8 +188,8 @@ def test_own_networks_are_named_and_trusted(cuello, arrays, tmp_path):
     cuello("fit", "rows.npz", *SMALL, *names, "--out", "own")
     refused = cuello("embed", "own", "rows.npz", "-o", "z.parquet", code=2).err
     assert "my_own_networks:encoder" in refused
-    assert "--trust" in refused
-    cuello("embed", "own", "rows.npz", "-o", "z.parquet", "--trust")
+    assert "--trust-remote-code" in refused
+    cuello("embed", "own", "rows.npz", "-o", "z.parquet", "--trust-remote-code")
     assert codes(tmp_path / "z.parquet").shape == (60, 2)
     assert (
         "cannot be imported"
@@ -217,7 +217,11 @@ def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     assert config["command"].startswith("cuello fit rows.npz")
     assert config["data"]["rows"] == {"train": 42, "validation": 6, "test": 12}
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert {r["method"] for r in metrics["few_labels"]} >= {"pca_logistic", "scratch", "frozen"}
+    assert {r["method"] for r in metrics["few_labels"]} >= {
+        "pca_logistic",
+        "from_scratch",
+        "linear_probe",
+    }
     assert all(r["labels"] == 3 and r["repeats"] == 2 for r in metrics["few_labels"])
     table = pq.read_table(folder / "embeddings.parquet")
     assert table.column_names == ["row", "part", "label", "labelled", "anomaly", "z0", "z1"]
@@ -303,7 +307,7 @@ def test_classify_says_where_it_is_not_sure(cuello, finished, tmp_path):
 
 
 def test_a_mode_that_is_asked_for_classifies_as_sure_as_labels_allow(cuello, arrays, tmp_path):
-    options = ("--labels", 18, "--repeats", 1, "--mode", "spread", "--out", "run")
+    options = ("--labels", 18, "--repeats", 1, "--method", "label_spreading", "--out", "run")
     said = cuello("fit", "rows.npz", *SMALL, *options).out
     assert "Label spreading *" in said
     assert "the mode that was asked for; kept for" in " ".join(said.split())
@@ -549,7 +553,7 @@ def test_text_that_the_terminal_cannot_show(cuello, pictures, tmp_path):
     assert rb"report: l\xe4uft/report.html" in done.stdout
 
 
-@pytest.mark.parametrize(("task", "outputs"), [("auto", 1), ("binary", 1), ("classes", 2)])
+@pytest.mark.parametrize(("task", "outputs"), [("auto", 1), ("binary", 1), ("multiclass", 2)])
 def test_two_classes_from_fit_to_classify(cuello, pictures, tmp_path, task, outputs):
     cuello("fit", "pictures", *SMALL, "--labels", 8, "--repeats", 1, "--task", task, "--out", "run")
     model = open_run(tmp_path / "run").classifier

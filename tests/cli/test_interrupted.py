@@ -257,7 +257,7 @@ def test_the_time_of_all_sessions_counts(cuello, arrays, tmp_path, monkeypatch):
 
     options = ("fit", "rows.npz", *SMALL, "--labels", 3, "--repeats", 1, "--out", "run")
     with monkeypatch.context() as patch:
-        patch.setattr("cuello.pipeline.few_labels.fit_mode", stop)
+        patch.setattr("cuello.run.few_labels.fit_method", stop)
         cuello(*options, code=130)
     few = tmp_path / "run" / "few_labels.jsonl"
     done = [json.loads(line) | {"seconds": 1000.0} for line in few.read_text().splitlines()]
@@ -301,7 +301,7 @@ def test_interrupted_before_anything_is_replaced(cuello, finished, monkeypatch, 
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cuello.pipeline.main_job.prepare", stop)
+    monkeypatch.setattr("cuello.run.fitting.prepare", stop)
     before = tree(tmp_path)
     outcome = cuello("fit", "rows.npz", *SMALL, "--out", "run", "--overwrite", code=130)
     assert outcome.err == "cuello: interrupted before training started; nothing was written.\n"
@@ -313,7 +313,7 @@ def test_other_commands_interrupted(cuello, finished, monkeypatch, tmp_path, com
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cuello.pipeline.apply.Run.load", stop)
+    monkeypatch.setattr("cuello.run.opened.Run.load", stop)
     before = tree(tmp_path)
     assert cuello(command, "run", "rows.npz", "-o", "o", code=130).err == "cuello: interrupted.\n"
     assert tree(tmp_path) == before

@@ -49,16 +49,16 @@ def read(path):
 # From data to report
 
 
-@pytest.mark.parametrize(("task", "labels", "count"), [("auto", "all", 42), ("number", 20, 20)])
+@pytest.mark.parametrize(("task", "labels", "count"), [("auto", "all", 42), ("regression", 20, 20)])
 def test_numbers(cuello, table, tmp_path, task, labels, count):
     options = ("--label-column", "price", "--task", task, "--labels", labels, *SHORT)
     said = cuello("fit", "t.csv", *options, "--out", "run").out
-    assert ("the task is 'number'" in said) == (task == "auto")
+    assert ("the task is 'regression'" in said) == (task == "auto")
     assert "R² on the test part (12 rows)" in said
     assert "PCA + ridge regression" in said
     assert "mean absolute error" in said
     run = open_run(tmp_path / "run")
-    assert run.task == "number"
+    assert run.task == "regression"
     page = (tmp_path / "run" / "report.html").read_text()
     assert "Predicted and true numbers" in page
     assert "onfusion matrix" not in page.split('<script type="application/json"')[0]
@@ -76,17 +76,17 @@ def test_numbers_from_a_file_for_pictures(cuello, pictures, tmp_path):
     names = sorted(path.relative_to(pictures).as_posix() for path in pictures.rglob("*.png"))
     lines = [f"{name},{i * 0.37:.2f}" for i, name in enumerate(names)]
     (tmp_path / "age.csv").write_text("\n".join(["file,age", *lines[:24]]))
-    options = ("--task", "number", "--labels", "age.csv", *SHORT, "--out", "run")
+    options = ("--task", "regression", "--labels", "age.csv", *SHORT, "--out", "run")
     assert "held-out third of the 24 labelled rows" in cuello("fit", "pictures", *options).out
     cuello("classify", "run", "pictures", "-o", "v.csv")
     assert [row["name"] for row in read(tmp_path / "v.csv")] == names
 
 
-@pytest.mark.parametrize("asked", [(), ("--task", "several")])
+@pytest.mark.parametrize("asked", [(), ("--task", "multilabel")])
 def test_several_columns(cuello, table, tmp_path, asked):
     options = ("--label-column", "dear,odd", *asked, "--labels", 24, *SHORT)
     said = cuello("fit", "t.csv", *options, "--out", "run").out
-    assert ("task is 'several'" in said) == (not asked)
+    assert ("task is 'multilabel'" in said) == (not asked)
     assert "accuracy on the test part (12 rows)" in said
     assert "PCA + logistic regression" in said
     page = (tmp_path / "run" / "report.html").read_text()
@@ -104,12 +104,12 @@ def test_several_from_a_file(cuello, arrays, tmp_path):
     lines += [f"{i},{int(i % 3 == 0)},0" for i in range(1, 20, 2)]
     (tmp_path / "l.csv").write_text("\n".join(["row,third,even", *lines]))
     said = cuello("fit", "rows.npz", "--labels", "l.csv", *SHORT, "--out", "run").out
-    assert "task is 'several'" in said
+    assert "task is 'multilabel'" in said
     assert open_run(tmp_path / "run").properties == ("third", "even")
 
 
 def test_numbers_of_a_named_set(cuello, tmp_path):
-    options = ("--task", "number", "--labels", 60, *SHORT, "--out", "run", "--dry-run")
+    options = ("--task", "regression", "--labels", 60, *SHORT, "--out", "run", "--dry-run")
     assert "Nothing was trained" in cuello("fit", "digits", *options).out
 
 
@@ -119,7 +119,7 @@ def test_a_run_of_before_there_were_tasks(cuello, finished, tmp_path):
     metrics = json.loads((finished / "metrics.json").read_text())
     page = cuello("report", "run") and (finished / "report.html").read_bytes()
     for data in (config["data"], metrics["data"]):
-        assert data.pop("task") == "classes"
+        assert data.pop("task") == "multiclass"
         assert data.pop("properties") == []
     (finished / "config.json").write_text(json.dumps(config))
     (finished / "metrics.json").write_text(json.dumps(metrics))
@@ -134,7 +134,7 @@ def test_a_run_of_before_there_were_tasks(cuello, finished, tmp_path):
 
 # What is refused, before anything is trained
 
-PRICE = ("--label-column", "price", "--task", "number")
+PRICE = ("--label-column", "price", "--task", "regression")
 
 
 @pytest.mark.usefixtures("trained_nothing")
@@ -144,24 +144,30 @@ class TestRefused:
         [
             ((*PRICE, "--labels", 3), ("3 labels are too few", "4 or more")),
             ((*PRICE, "--labels", 500), ("500 labels", "only 42 rows")),
-            (PRICE, ("--task number learns from labels, and none are kept", "--labels 300")),
-            ((*PRICE, "--mode", "spread", "--labels", 9), ("--mode spread", "--mode slow")),
-            ((*PRICE, "--mode", "ladder", "--labels", 9), ("--mode ladder", "--task number")),
+            (PRICE, ("--task regression learns from labels, and none are kept", "--labels 300")),
             (
-                (*PRICE, "--kind", "conditional", "--labels", 9),
-                ("--kind conditional learns from classes", "--task number hold none"),
+                (*PRICE, "--method", "label_spreading", "--labels", 9),
+                ("--method label_spreading", "--method fine_tune_slow"),
             ),
             (
-                ("--label-column", "preis", "--task", "number", "--labels", 9),
+                (*PRICE, "--method", "ladder", "--labels", 9),
+                ("--method ladder", "--task regression"),
+            ),
+            (
+                (*PRICE, "--kind", "conditional", "--labels", 9),
+                ("--kind conditional learns from classes", "--task regression hold none"),
+            ),
+            (
+                ("--label-column", "preis", "--task", "regression", "--labels", 9),
                 ("--label-column preis is no column", "'price'"),
             ),
             (
-                ("--label-column", "dear", "--task", "several", "--labels", 9),
-                ("--task several needs two columns", "--label-column dear is one"),
+                ("--label-column", "dear", "--task", "multilabel", "--labels", 9),
+                ("--task multilabel needs two columns", "--label-column dear is one"),
             ),
             (
-                ("--label-column", "dear,odd", "--task", "number", "--labels", 9),
-                ("names 2 columns", "--task several"),
+                ("--label-column", "dear,odd", "--task", "regression", "--labels", 9),
+                ("names 2 columns", "--task multilabel"),
             ),
             (
                 ("--label-column", "price,odd", "--labels", 9),
@@ -171,12 +177,15 @@ class TestRefused:
                 ("--label-column", "dear,even", "--labels", 9),
                 ("--label-column even is no column",),
             ),
-            (("--label-column", "price", "--task", "classes", "--labels", 9), ("--task number",)),
-            (("--task", "number", "--labels", 9), ("holds no labels", "--label-column")),
-            (("--task", "several", "--labels", 9), ("holds no labels", "--label-column")),
             (
-                ("--label-column", "dear,odd", "--mode", "consistency", "--labels", 9),
-                ("--mode consistency", "--task several has none"),
+                ("--label-column", "price", "--task", "multiclass", "--labels", 9),
+                ("--task regression",),
+            ),
+            (("--task", "regression", "--labels", 9), ("holds no labels", "--label-column")),
+            (("--task", "multilabel", "--labels", 9), ("holds no labels", "--label-column")),
+            (
+                ("--label-column", "dear,odd", "--method", "mean_teacher", "--labels", 9),
+                ("--method mean_teacher", "--task multilabel has none"),
             ),
         ],
     )
@@ -198,7 +207,7 @@ class TestRefused:
     def test_a_single_number(self, refused, tmp_path):
         X, _ = rows_of_three_classes()
         np.savez(tmp_path / "a.npz", X=X, y=np.full(60, 2.5))
-        options = ("--task", "number", "--labels", 9)
+        options = ("--task", "regression", "--labels", 9)
         refused("fit", "a.npz", *SHORT, *options, saying=("every label is the number 2.5",))
         # Or nearly: the labels that are drawn, or measured on, are all alike.
         np.savez(tmp_path / "a.npz", X=X, y=np.where(np.arange(60) == 7, 1.5, 2.5))
@@ -207,7 +216,7 @@ class TestRefused:
     def test_a_property_that_all_have(self, refused, tmp_path):
         X, _ = rows_of_three_classes()
         np.savez(tmp_path / "a.npz", X=X, y=np.stack([np.arange(60) % 2, np.ones(60)], axis=1))
-        options = ("--task", "several", "--labels", 9)
+        options = ("--task", "multilabel", "--labels", 9)
         refused("fit", "a.npz", *SHORT, *options, saying=("property '1' is 1 in every",))
 
     def test_a_property_with_a_two(self, refused, arrays, tmp_path):
@@ -218,40 +227,42 @@ class TestRefused:
 
     def test_one_column_in_a_file(self, refused, arrays, tmp_path):
         (tmp_path / "l.csv").write_text("row,odd\n" + "".join(f"{i},{i % 2}\n" for i in range(30)))
-        options = ("--labels", "l.csv", "--task", "several")
-        refused("fit", "rows.npz", *SHORT, *options, saying=("--task several needs a first line",))
+        options = ("--labels", "l.csv", "--task", "multilabel")
+        refused(
+            "fit", "rows.npz", *SHORT, *options, saying=("--task multilabel needs a first line",)
+        )
 
     @pytest.mark.parametrize("value", ["nan", "inf", "cheap", ""])
     def test_a_file_with_something_else_than_a_number(self, refused, arrays, tmp_path, value):
         text = "".join(f"{i},{i}.5\n" for i in range(9)) + f"9,{value}\n"
         (tmp_path / "l.csv").write_text(text)
-        options = ("--labels", "l.csv", "--task", "number")
+        options = ("--labels", "l.csv", "--task", "regression")
         refused("fit", "rows.npz", *SHORT, *options, saying=("l.csv, line 10",))
 
     def test_few_given_numbers(self, refused, arrays, tmp_path):
         (tmp_path / "l.csv").write_text("".join(f"{i},{i}.5\n" for i in range(5)))
-        options = ("--labels", "l.csv", "--task", "number")
+        options = ("--labels", "l.csv", "--task", "regression")
         saying = ("5 labelled rows are too few", "6 rows or more")
         refused("fit", "rows.npz", *SHORT, *options, saying=saying)
 
     def test_pictures_without_numbers(self, refused, pictures):
-        options = ("--task", "number", "--labels", 9)
-        saying = ("pictures", "no numbers ('left', 'right')", "--task number")
+        options = ("--task", "regression", "--labels", 9)
+        saying = ("pictures", "no numbers ('left', 'right')", "--task regression")
         refused("fit", "pictures", *SHORT, *options, saying=saying)
-        options = ("--task", "several", "--labels", 9)
-        refused("fit", "pictures", *SHORT, *options, saying=("--task several", "0 and 1"))
+        options = ("--task", "multilabel", "--labels", 9)
+        refused("fit", "pictures", *SHORT, *options, saying=("--task multilabel", "0 and 1"))
 
     def test_pictures_without_labels(self, refused, tmp_path):
         (tmp_path / "flat").mkdir()
         for i in range(20):
             picture(i % 2, i).save(tmp_path / "flat" / f"{i}.png")
-        options = ("--task", "number", "--labels", 9)
+        options = ("--task", "regression", "--labels", 9)
         refused("fit", "flat", *SHORT, *options, saying=("flat", "holds no labels"))
 
     def test_amounts_that_look_like_classes(self, refused, tmp_path):
         X, _ = rows_of_three_classes(100)
         np.savez(tmp_path / "a.npz", X=X, y=np.arange(100) * 10)
-        saying = ("too few for 100 classes", "amounts", "--task number")
+        saying = ("too few for 100 classes", "amounts", "--task regression")
         refused("fit", "a.npz", *SHORT, "--labels", 30, saying=saying)
 
 
@@ -260,14 +271,14 @@ def test_what_only_classes_have(cuello, refused, table):
     sure = ("classify", "run", "t.csv", "-o", "v.csv", "--sure", 0.9)
     refused(*sure, saying=("--sure 0.9 is for classes", "gives numbers", "leave --sure out"))
     suggest = ("suggest", "run", "t.csv", "-n", 3)
-    refused(*suggest, saying=("task 'number'", "only known for classes"))
+    refused(*suggest, saying=("task 'regression'", "only known for classes"))
 
 
 def test_a_property_that_few_have_is_named(cuello, tmp_path):
     X, _ = rows_of_three_classes()
     y = np.stack([np.arange(60) % 2, np.arange(60) == 59], axis=1)
     np.savez(tmp_path / "a.npz", X=X, y=y)
-    options = ("--task", "several", "--labels", 9, "--seed", 1, *SHORT)
+    options = ("--task", "multilabel", "--labels", 9, "--seed", 1, *SHORT)
     said = cuello("fit", "a.npz", *options, "--out", "run").out
     assert "note: in repeat 1 property '1' is the same in all 9 labelled rows" in said
     assert said.count("is the same in") == 1

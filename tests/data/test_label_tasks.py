@@ -49,7 +49,7 @@ def test_numbers_are_read_as_written(tmp_path, values, header, mark):
     text = "\n".join([f"row{mark}price"] * header + lines[::-1])
     found = labelled(tmp_path, text, rows(len(values)), "number")
     expected = np.array([np.nan if v is None else v for v in values])
-    assert found.task == "number"
+    assert found.task == "regression"
     assert found.y.dtype == np.float64
     np.testing.assert_array_equal(found.y, expected)
     np.testing.assert_array_equal(found.labelled, ~np.isnan(expected))
@@ -66,12 +66,12 @@ def test_numbers_are_read_as_written(tmp_path, values, header, mark):
 def test_properties_are_read_as_written(tmp_path, table, asked):
     lines = [f"{i},{','.join(cells)}" for i, cells in enumerate(table) if cells]
     text = "\n".join(["row,even,has a loop,red", *lines])
-    found = labelled(tmp_path, text, rows(len(table)), "several" if asked else "auto")
+    found = labelled(tmp_path, text, rows(len(table)), "multilabel" if asked else "auto")
     expected = [[np.nan] * 3 if cells is None else [float(c) for c in cells] for cells in table]
     np.testing.assert_array_equal(found.y, expected)
     assert found.properties == ("even", "has a loop", "red")
-    assert found.task == "several"
-    assert any("task is 'several'" in note for note in found.notes) != asked
+    assert found.task == "multilabel"
+    assert any("task is 'multilabel'" in note for note in found.notes) != asked
 
 
 @FILES
@@ -81,7 +81,7 @@ def test_whole_numbers_stay_classes(tmp_path, values):
     if not text:
         return
     found = labelled(tmp_path, text, rows(len(values)))
-    assert found.task == "classes"
+    assert found.task == "multiclass"
     codes, classes = labels.read(tmp_path / "labels.csv", rows(len(values)))
     assert np.array_equal(found.y, codes)
     assert found.classes == classes
@@ -89,11 +89,11 @@ def test_whole_numbers_stay_classes(tmp_path, values):
 
 def test_auto_takes_amounts_alone_for_numbers(tmp_path):
     prices = "\n".join(f"{i},{i + 0.5}" for i in range(30))
-    assert labelled(tmp_path, prices, rows(30)).task == "number"
+    assert labelled(tmp_path, prices, rows(30)).task == "regression"
     grades = "\n".join(f"{i},{1 + i % 5 / 2}" for i in range(30))
     found = labelled(tmp_path, grades, rows(30))
-    assert (found.task, len(found.classes)) == ("classes", 5)
-    assert labelled(tmp_path, grades, rows(30), "number").task == "number"
+    assert (found.task, len(found.classes)) == ("multiclass", 5)
+    assert labelled(tmp_path, grades, rows(30), "regression").task == "regression"
     assert len(labelled(tmp_path, prices, rows(30), "classes").classes) == 30
     # Data with classes of its own says what labels are.
     text = "\n".join(f"{i},{name}" for i, name in enumerate("abab"))
@@ -126,7 +126,7 @@ def test_labels_of_a_test_part_stay_where_they_say_the_same(tmp_path):
     assert labelled(tmp_path, "0,u\n1,v\n", rows(3, **numbers)).y_test is None
 
 
-NUMBER, SEVERAL = "number", "several"
+NUMBER, SEVERAL = "number", "multilabel"
 
 
 @pytest.mark.parametrize(
@@ -170,18 +170,18 @@ def test_a_column_of_numbers_with_gaps(tmp_path, kind):
     else:
         path = tmp_path / "t.parquet"
         pq.write_table(pa.table(table), path)
-    for task in ("auto", "number"):
+    for task in ("auto", "regression"):
         data = load(path, label_column="price", task=task)
         np.testing.assert_array_equal(data.y, [2.5, np.nan, 7.25, -1.0, np.nan])
         assert data.columns == ("a",)
-        assert any("task is 'number'" in note for note in data.notes) == (task == "auto")
+        assert any("task is 'regression'" in note for note in data.notes) == (task == "auto")
     assert load(path, label_column="price", encoding=data.encoding, task=None).y is None
 
 
 def test_a_column_found_by_its_name_is_a_label_where_numbers_are_asked_for(tmp_path):
     path = write(tmp_path / "t.csv", "a,target\n1,2.5\n2,3.5\n3,9.5\n")
     assert load(path).columns == ("a", "target")
-    assert load(path, task="number").y.tolist() == [2.5, 3.5, 9.5]
+    assert load(path, task="regression").y.tolist() == [2.5, 3.5, 9.5]
 
 
 def test_columns_of_properties(tmp_path):
@@ -208,11 +208,11 @@ def test_columns_of_properties(tmp_path):
         ("a,p\n1,2.5\n2,3\n", "price", "number", "label_column='price' is no column"),
         ("a,p,q\n1,1,0\n2,2,1\n", "p,q", "auto", "property 'p' is 2 in row 1"),
         ("a,p,q\n1,1,0\n2,,1\n", "p,q", "auto", "property 'p' is empty in row 1"),
-        ("a,p,q\n1,1,u\n2,0,v\n", "p,q", "several", "column 'q' holds 'u' in row 0"),
+        ("a,p,q\n1,1,u\n2,0,v\n", "p,q", "multilabel", "column 'q' holds 'u' in row 0"),
         ("a,p,q\n1,1,0\n2,0,1\n", "p,r", "auto", "label_column='r' is no column"),
         ("a,p,q\n1,1,0\n2,0,1\n", "p,p", "auto", "names a column twice"),
-        ("a,p,q\n1,1,0\n2,0,1\n", "p,q", "number", "names 2 columns, and task='number'"),
-        ("a,p,q\n1,1,0\n2,0,1\n", "p", "several", "task='several' needs two columns"),
+        ("a,p,q\n1,1,0\n2,0,1\n", "p,q", "regression", "names 2 columns, and task='regression'"),
+        ("a,p,q\n1,1,0\n2,0,1\n", "p", "multilabel", "task='multilabel' needs two columns"),
     ],
 )
 def test_bad_columns(tmp_path, text, column, task, message):
@@ -223,7 +223,7 @@ def test_bad_columns(tmp_path, text, column, task, message):
 
 def test_rows_with_text_for_a_number_can_be_left_out(tmp_path):
     path = write(tmp_path / "t.csv", "a,p\n1,2.5\n2,cheap\n3,4.5\n")
-    data = load(path, label_column="p", task="number", skip_bad=True)
+    data = load(path, label_column="p", task="regression", skip_bad=True)
     assert data.y.tolist() == [2.5, 4.5]
     assert data.X.tolist() == [[1], [3]]
 
@@ -232,36 +232,36 @@ def test_arrays(tmp_path):
     X = np.eye(4)
     table = [[1, 0], [0, 0], [np.nan, np.nan], [1, 1]]
     np.savez(tmp_path / "a.npz", X=X, y=table, X_test=X, y_test=np.eye(4)[:, :2])
-    data = load(tmp_path / "a.npz", task="several")
+    data = load(tmp_path / "a.npz", task="multilabel")
     np.testing.assert_array_equal(data.y, table)
     assert data.labelled.tolist() == [True, True, False, True]
     assert data.properties == ("0", "1")
     assert data.y_test.shape == (4, 2)
     np.savez(tmp_path / "a.npz", X=X, y=np.eye(4))  # one-hot classes, perhaps
-    with pytest.raises(DataError, match=r"argmax.*task='several'"):
+    with pytest.raises(DataError, match=r"argmax.*task='multilabel'"):
         load(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", X=X, y=[1, 2, -1, 3], X_test=X, y_test=["1", "2", "", "4"])
-    data = load(tmp_path / "a.npz", task="number")
+    data = load(tmp_path / "a.npz", task="regression")
     assert data.y.tolist() == [1, 2, -1, 3]
     np.testing.assert_array_equal(data.y_test, [1, 2, np.nan, 4])
     np.savez(tmp_path / "a.npz", X=X, y=["1", "2", "x", "3"])
     with pytest.raises(DataError, match=r"y holds 'x' in row 2"):
-        load(tmp_path / "a.npz", task="number")
+        load(tmp_path / "a.npz", task="regression")
     for wrong, message in (([1, 2], "2 labels for 4"), (table[:3], "one value a row")):
         np.savez(tmp_path / "a.npz", X=X, y=wrong)
         with pytest.raises(DataError, match=message):
-            load(tmp_path / "a.npz", task="number")
+            load(tmp_path / "a.npz", task="regression")
 
 
 def test_classes_that_are_numbers_can_be_learned_as_numbers():
-    classes, numbers = load("digits"), load("digits", task="number")
+    classes, numbers = load("digits"), load("digits", task="regression")
     assert np.array_equal(numbers.y, classes.y.astype(float))
     assert numbers.classes == ()
-    with pytest.raises(DataError, match=r"the labels are no numbers \('@', 'A'.*task='number'"):
-        load("font", task="number")
-    with pytest.raises(DataError, match=r"has one label a row; task='several'"):
-        load("digits", task="several")
-    with pytest.raises(InputError, match=r"task='numbr' is not known; did you mean 'number'"):
+    with pytest.raises(DataError, match=r"the labels are no numbers \('@', 'A'.*task='regression'"):
+        load("font", task="regression")
+    with pytest.raises(DataError, match=r"has one label a row; task='multilabel'"):
+        load("digits", task="multilabel")
+    with pytest.raises(InputError, match=r"task='numbr' is not known; did you mean 'regression'"):
         load("digits", task="numbr")
 
 
@@ -271,7 +271,7 @@ def test_many_whole_numbers_are_said_to_be_classes():
     assert many.notes == ()
     more = read_labels(np.arange(120) // 2, rows=(120, 0), where="t.csv")
     assert "60 different whole numbers were read as classes" in more.notes[0]
-    assert read_labels(np.arange(120) // 2, rows=(120, 0), where="t", task="classes").notes == ()
+    assert read_labels(np.arange(120) // 2, rows=(120, 0), where="t", task="multiclass").notes == ()
 
 
 # What is done with them

@@ -38,7 +38,7 @@ def test_it_is_spherical_for_a_normal_prior_and_else_linear(models):
         ("variational", "spherical", "linear"),
     ):
         auto, named, not_it = (
-            models[kind].interpolate(X[3], X[17], how=how) for how in ("auto", way, other)
+            models[kind].interpolate(X[3], X[17], method=method) for method in ("auto", way, other)
         )
         np.testing.assert_array_equal(auto, named)
         assert not np.array_equal(auto, not_it)
@@ -78,6 +78,6 @@ def test_what_is_not_allowed_is_refused(models):
     with pytest.raises(InputError, match="steps=1 must be"):
         models["plain"].interpolate(X[0], X[1], steps=1)
     with pytest.raises(InputError, match="how='round' is not known"):
-        models["plain"].interpolate(X[0], X[1], how="round")
+        models["plain"].interpolate(X[0], X[1], method="round")
     with pytest.raises(InputError, match="rows of shape"):
         models["plain"].interpolate(X[0, :, :4], X[1, :, :4])

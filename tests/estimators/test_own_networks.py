@@ -13,7 +13,7 @@ from sklearn.base import clone
 from torch import nn
 
 from cuello import Autoencoder, FewLabelClassifier, InputError, RunError, kinds, networks
-from cuello.store import RunFolder
+from cuello.run.folder import RunFolder
 
 X = np.random.default_rng(0).random((60, 6, 5), dtype=np.float32)
 
@@ -124,17 +124,17 @@ def test_what_does_not_fit_is_refused_in_one_line(encoder, decoder, text):
 
 
 @kinds.register("halves")
-class Halves(kinds.Autoencoder):
+class Halves(kinds.AutoencoderModule):
     """Stands for kinds whose encoder gives two numbers a latent."""
 
     @classmethod
-    def code_width(cls, latent_dim):
+    def encoder_width(cls, latent_dim):
         return 2 * latent_dim
 
     def encode(self, x):
         return self.encoder(x).chunk(2, 1)[0]
 
-    def losses(self, batch, player):
+    def losses(self, batch, optimizer):
         return {"reconstruction": self.reconstruction(self.decoder(self.encode(batch.x)), batch.x)}
 
 
@@ -164,13 +164,13 @@ def saved(model, path):
 
 def test_importable_networks_are_rebuilt_from_a_run_folder(tmp_path):
     model = own().fit(X)
-    loaded = saved(model, tmp_path / "run").load_models(trust=True).autoencoder
+    loaded = saved(model, tmp_path / "run").load_models(trust_remote_code=True).autoencoder
     assert equal(weights(model), weights(loaded))
     assert np.array_equal(model.transform(X), loaded.transform(X))
     assert np.array_equal(model.reconstruct(X), loaded.reconstruct(X))
     assert loaded.encoder == f"{HERE}:make_encoder"
     # what was loaded can be saved, and trained again
-    again = saved(loaded, tmp_path / "again").load_models(trust=True).autoencoder
+    again = saved(loaded, tmp_path / "again").load_models(trust_remote_code=True).autoencoder
     assert equal(weights(model), weights(again))
     assert equal(weights(clone(loaded).fit(X)), weights(model))
 
@@ -208,7 +208,7 @@ def test_a_run_folder_whose_network_has_gone_says_so(tmp_path):
     config["autoencoder"]["params"]["encoder"] = "moved.away:make_encoder"
     folder.write_json("config.json", json.loads(json.dumps(config)))
     with pytest.raises(RunError, match="cannot be imported"):
-        folder.load_models(trust=True)
+        folder.load_models(trust_remote_code=True)
 
 
 def test_a_run_folder_runs_no_code_unless_it_is_trusted(tmp_path):
@@ -216,13 +216,15 @@ def test_a_run_folder_runs_no_code_unless_it_is_trusted(tmp_path):
     config = folder.read_json("config.json")
     config["autoencoder"]["params"]["encoder"] = "antigravity:fly"  # would open a browser
     folder.write_json("config.json", config)
-    with pytest.raises(RunError, match="trust=True"):
+    with pytest.raises(RunError, match="trust_remote_code=True"):
         folder.load_models()
 
 
 def test_labels_go_on_top():
     y = np.where(np.arange(60) < 20, np.arange(60) % 2, -1)
-    model = FewLabelClassifier(own(), mode="full", epochs=2, learning_rates=(0.01,)).fit(X, y)
+    model = FewLabelClassifier(own(), method="fine_tune", epochs=2, learning_rates=(0.01,)).fit(
+        X, y
+    )
     assert model.predict(X).shape == (60,)
 
 

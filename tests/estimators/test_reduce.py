@@ -8,9 +8,9 @@ from sklearn.datasets import load_digits
 
 from cuello import Autoencoder
 from cuello.errors import InputError
-from cuello.estimators import reduce
+from cuello.estimators import projection
 from cuello.estimators.baselines import fit_pca
-from cuello.metrics import map_quality
+from cuello.metrics import projection_quality
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def test_a_map_keeps_more_than_the_principal_components():
     X, y = load_digits(return_X_y=True)
     model = fitted(X, latent_dim=16)
     codes = model.transform(X)
-    ours = map_quality(codes, model.reduce(X, random_state=0), y)
-    theirs = map_quality(codes, fit_pca(codes, 2, 0).transform(codes), y)
+    ours = projection_quality(codes, model.reduce(X, random_state=0), y)
+    theirs = projection_quality(codes, fit_pca(codes, 2, 0).transform(codes), y)
     assert ours.knn_accuracy > theirs.knn_accuracy + 0.2
     assert ours.trustworthiness > theirs.trustworthiness + 0.03
 
@@ -38,8 +38,8 @@ def test_a_map_keeps_more_than_the_principal_components():
 def test_the_way_back_leads_near_the_code():
     X = load_digits().data
     codes = fitted(X, latent_dim=6).transform(X)
-    code_map = reduce.fit_map(codes, seed=0)
-    back = code_map.inverse_transform(code_map.transform(codes))
+    projector = reduce.fit_projector(codes, seed=0)
+    back = projector.inverse_transform(projector.transform(codes))
     pca = fit_pca(codes, 2, 0)
     flat = pca.inverse_transform(pca.transform(codes))
     assert np.mean((back - codes) ** 2) < np.mean((flat - codes) ** 2)
@@ -82,7 +82,7 @@ def test_any_codes_have_places(codes):
         "huge": 1e6 * rng.normal(size=(60, 4)),
         "tiny": 1e-9 * rng.normal(size=(60, 4)),
     }[codes].astype(np.float32)
-    code_map = reduce.fit_map(found, seed=0)
-    places = code_map.transform(found)
+    projector = reduce.fit_projector(found, seed=0)
+    places = projector.transform(found)
     assert np.isfinite(places).all()
-    assert np.isfinite(code_map.inverse_transform(places)).all()
+    assert np.isfinite(projector.inverse_transform(places)).all()

@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from cuello import Autoencoder, InputError, kinds
 from cuello.estimators.mixture import fit_mixture
 from cuello.estimators.records import autoencoder_of, record_autoencoder
-from cuello.estimators.sample import draw_codes
+from cuello.estimators.sample import draw_embeddings
 from cuello.metrics import frechet_distance
 
 X, y = load_digits(return_X_y=True)
@@ -57,7 +57,9 @@ def test_the_prior_is_normal(models, kind):
 
 @pytest.mark.parametrize("kind", ["plain", "variational"])
 def test_what_is_not_asked_for_is_the_mixture(models, kind):
-    auto, mixture = (models[kind].sample(3, how, random_state=0) for how in ("auto", "mixture"))
+    auto, mixture = (
+        models[kind].sample(3, sampler, random_state=0) for sampler in ("auto", "mixture")
+    )
     np.testing.assert_array_equal(auto, mixture)
 
 
@@ -69,7 +71,7 @@ def test_without_any_code_it_is_the_prior_or_none(models):
         model = models[kind]
         reloaded[kind] = autoencoder_of(record_autoencoder(model), model.module_.state_dict())
     auto, prior = (
-        reloaded["variational"].sample(3, how, random_state=0) for how in ("auto", "prior")
+        reloaded["variational"].sample(3, sampler, random_state=0) for sampler in ("auto", "prior")
     )
     np.testing.assert_array_equal(auto, prior)
     with pytest.raises(InputError, match="give X"):
@@ -81,20 +83,20 @@ def test_quantised_codes_stay_in_the_codebook_and_groups_follow_their_use(models
 
     module = models["vector-quantised"].module_
     z = module.prior(5000, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(module.nearest_code(z), z)
+    torch.testing.assert_close(module.nearest_embedding(z), z)
     parts = z.reshape(5000, module.groups, -1)
     for group in range(module.groups):
         same = (parts[:, group, None] == module.codebook[group]).all(-1)
         shares = same.double().mean(0)
         expected = module._smoothed()[group] / module._smoothed()[group].sum()
         torch.testing.assert_close(shares, expected.double(), atol=0.03, rtol=0.0)
-    drawn = module.nearest_code(torch.randn(50, 4))
-    torch.testing.assert_close(module.nearest_code(drawn), drawn)
+    drawn = module.nearest_embedding(torch.randn(50, 4))
+    torch.testing.assert_close(module.nearest_embedding(drawn), drawn)
 
 
 def test_codes_are_drawn_from_the_law_of_those_that_are_given(models):
     codes = models["plain"].transform(X[y == 0])
-    drawn = draw_codes(models["plain"], 4000, "mixture", codes, np.random.RandomState(0))
+    drawn = draw_embeddings(models["plain"], 4000, "mixture", codes, np.random.RandomState(0))
     everywhere = frechet_distance(models["plain"].transform(X), codes)
     assert frechet_distance(drawn, codes) < 0.05 * everywhere
 

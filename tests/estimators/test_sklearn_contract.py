@@ -28,14 +28,16 @@ WIDE = Autoencoder(**SMALL.get_params() | {"latent_dim": 16})
     [
         SMALL,
         Autoencoder(kind="denoising", hidden=(8,), latent_dim=1, epochs=3),
-        FewLabelClassifier(SMALL, mode="frozen"),
+        FewLabelClassifier(SMALL, method="linear_probe"),
         FewLabelClassifier(
-            SMALL, mode="full", epochs=60, learning_rates=(0.01,), weight_decay=0.01
+            SMALL, method="fine_tune", epochs=60, learning_rates=(0.01,), weight_decay=0.01
         ),
-        FewLabelClassifier(SMALL, mode="spread"),
-        FewLabelClassifier(SMALL, epochs=20, learning_rates=(0.01,), mode_options={"steps": 30}),
-        FewLabelRegressor(WIDE, mode="frozen"),
-        FewLabelRegressor(WIDE, mode="full", epochs=60, learning_rates=(0.01,), weight_decay=0.01),
+        FewLabelClassifier(SMALL, method="label_spreading"),
+        FewLabelClassifier(SMALL, epochs=20, learning_rates=(0.01,), method_options={"steps": 30}),
+        FewLabelRegressor(WIDE, method="linear_probe"),
+        FewLabelRegressor(
+            WIDE, method="fine_tune", epochs=60, learning_rates=(0.01,), weight_decay=0.01
+        ),
         AnomalyDetector(SMALL),
         AnomalyDetector(SMALL, method="neighbours", contamination=0.1),
     ],

@@ -18,18 +18,18 @@ import cuello
 from cuello import Autoencoder, FewLabelClassifier, FewLabelRegressor, InputError, RunError
 from cuello.export import onnx_models
 from cuello.export.convert import convert, export_models, parts_of
-from cuello.few_label import MODES
-from cuello.few_label.modes.spread import NeighbourVote, Space
+from cuello.few_label import METHODS
+from cuello.few_label.methods.label_spreading import NeighbourVote, Space
 from cuello.kinds import KINDS
 from cuello.networks import NETWORKS
-from cuello.pipeline import Run
-from cuello.store import RunFolder
+from cuello.run import Run
+from cuello.run.folder import RunFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore::cuello.CuelloWarning")
 
 QUICK = {
     "auto": {"steps": 60},
-    "consistency": {"steps": 60},
+    "mean_teacher": {"steps": 60},
     "ladder": {"epochs": 80, "hidden": [32, 16]},
 }
 """Own options that make a mode fast; one that is not listed takes its defaults."""
@@ -137,17 +137,21 @@ def small():
     return clone(SMALL).fit(clouds()[0])
 
 
-def classifier(mode, **options):
-    options = {"mode_options": QUICK.get(mode), "learning_rates": (0.01,), "epochs": 20} | options
-    return FewLabelClassifier(FrozenEstimator(small()), mode=mode, **options)
+def classifier(method, **options):
+    options = {
+        "method_options": QUICK.get(method),
+        "learning_rates": (0.01,),
+        "epochs": 20,
+    } | options
+    return FewLabelClassifier(FrozenEstimator(small()), method=method, **options)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("mode", sorted(MODES))
-def test_every_mode_of_few_labels(mode, classes):
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_mode_of_few_labels(method, classes):
     X, _, known = clouds(classes)
-    model = classifier(mode).fit(X, known)
+    model = classifier(method).fit(X, known)
     model.temperature_ = 1.7  # where it is 1, leaving it out would not be seen
     run = run_of(small(), model)
     found = convert(run, "classifier", parts_of(run, X[:100])["classifier"])
@@ -163,7 +167,7 @@ def test_every_mode_of_few_labels(mode, classes):
 @pytest.mark.parametrize("by", ["components", "codes"])
 def test_a_vote_by_either_measure_of_nearness(by):
     X, _, known = clouds()
-    model = classifier("spread").fit(X, known)
+    model = classifier("label_spreading").fit(X, known)
     space = model.module_.space
     if (len(space.components) > 0) != (by == "components"):
         problem = model.problem(X, known, known >= 0, seed=0)
@@ -177,7 +181,7 @@ def test_a_vote_by_either_measure_of_nearness(by):
 
 def test_rows_whose_last_voter_is_tied_are_left_out():
     X, _, known = clouds()
-    model = classifier("spread").fit(X, known)
+    model = classifier("label_spreading").fit(X, known)
     vote = model.module_
     k, codes = vote.k, vote.space(torch.from_numpy(model.autoencoder_.scaling_.apply(X[:9])))
     far = codes.max() + torch.arange(1, len(vote.codes) + 1)[:, None] * torch.ones(codes.shape[1])
@@ -198,14 +202,16 @@ def test_rows_whose_last_voter_is_tied_are_left_out():
 def test_numbers_and_properties():
     X, y, known = clouds()
     told = np.where(known >= 0, 1000.0 + 50.0 * y, np.nan)
-    options = {"mode": "slow", "learning_rates": (0.01,), "epochs": 5}
+    options = {"method": "fine_tune_slow", "learning_rates": (0.01,), "epochs": 5}
     number = FewLabelRegressor(FrozenEstimator(small()), **options).fit(X, told)
     found = export_models(run_of(small(), number), X)
     assert set(found) == {"encoder", "decoder", "regressor"}
     expected = number.predict(X[:5]).astype(np.float32)
     assert_near(compute(found["regressor"].content, X[:5]), expected, 1000.0)
     several = np.where(known[:, None] >= 0, np.stack([y == 0, y > 0, y == 1], 1), np.nan)
-    model = FewLabelClassifier(FrozenEstimator(small()), task="several", **options).fit(X, several)
+    model = FewLabelClassifier(FrozenEstimator(small()), task="multilabel", **options).fit(
+        X, several
+    )
     run = run_of(small(), model)
     found = convert(run, "classifier", parts_of(run, X)["classifier"])
     assert_near(compute(found.content, X[:5]), model.predict_proba(X[:5]), 1.0)

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from cuello.few_label import MODES, Binary, Classes
+from cuello.few_label import METHODS, Binary, Multiclass
 from cuello.few_label.base import Problem, Solution
-from cuello.few_label.modes import auto
-from cuello.few_label.modes.consistency import Consistency
-from cuello.few_label.modes.spread import Spread
+from cuello.few_label.methods import auto
+from cuello.few_label.methods.label_spreading import Spread
+from cuello.few_label.methods.mean_teacher import Consistency
 
 N = 40
 
@@ -35,7 +35,7 @@ def solution(wrong, task, y, score=None):
 
 
 def kept(consistency, spread, slow, task=None, score=None):
-    task = Classes(2) if task is None else task
+    task = Multiclass(2) if task is None else task
     y = np.arange(N) % 2
     problem = Problem(
         x=torch.zeros(4 * N, 3),
@@ -48,8 +48,8 @@ def kept(consistency, spread, slow, task=None, score=None):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Consistency, "train", lambda *_: made[0])
         patched.setattr(Spread, "solve", lambda *_: (made[1], None))
-        patched.setattr(type(MODES["slow"]), "fit", lambda *_: made[2])
-        return MODES["auto"].fit(problem)
+        patched.setattr(type(METHODS["fine_tune_slow"]), "fit", lambda *_: made[2])
+        return METHODS["auto"].fit(problem)
 
 
 @pytest.mark.parametrize(("labels", "started"), [(2 * auto.FEW_LABELS - 1, True), (N, False)])
@@ -59,17 +59,17 @@ def test_guesses_are_for_very_few_labels(labels, started):
         x=torch.zeros(4 * N, 3),
         y=np.concatenate([y, np.full(3 * N, -1)]),
         labelled=np.arange(4 * N) < labels,
-        task=Classes(2),
+        task=Multiclass(2),
         autoencoder=None,
     )
-    made = solution((), Classes(2), y)
+    made = solution((), Multiclass(2), y)
     made = replace(made, held_out=made.held_out[:labels])
     given = []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Consistency, "train", lambda *told: given.append(told[-1]) or made)
         patched.setattr(Spread, "solve", lambda *_: (made, "guesses"))
-        patched.setattr(type(MODES["slow"]), "fit", lambda *_: made)
-        said = MODES["auto"].fit(problem).said
+        patched.setattr(type(METHODS["fine_tune_slow"]), "fit", lambda *_: made)
+        said = METHODS["auto"].fit(problem).said
     assert given == ["guesses" if started else None]
     assert ("started from what spreading guesses" in " ".join(said)) == started
 
@@ -86,17 +86,17 @@ def test_a_lead_counts_where_chance_gives_it_less_than_once_in_twenty(only_one, 
     spread = {*places[only_one : only_one + only_other], *places[30 : 30 + both]}
     found = kept(consistency, spread, range(N))
     clear = only_one > only_other and tail(only_one, only_other) < 0.05
-    assert found.mode == ("spread" if clear else "consistency")
+    assert found.method == ("label_spreading" if clear else "mean_teacher")
     assert ("none was better beyond chance" in found.said[0]) == (not clear)
 
 
-@pytest.mark.parametrize("task", [Classes(2), Binary()])
+@pytest.mark.parametrize("task", [Multiclass(2), Binary()])
 def test_of_two_clear_leads_the_larger_is_kept(task):
-    assert kept(range(20), range(3), range(1), task).mode == "slow"
-    assert kept(range(20), range(1), range(3), task).mode == "spread"
+    assert kept(range(20), range(3), range(1), task).method == "fine_tune_slow"
+    assert kept(range(20), range(1), range(3), task).method == "label_spreading"
 
 
 def test_without_folds_consistency_is_kept():
     found = kept(range(20), (), (), score=float("nan"))
-    assert found.mode == "consistency"
+    assert found.method == "mean_teacher"
     assert "no labels were held out" in found.said[0]

@@ -31,7 +31,8 @@ def fitted(X, y, **options):
     options = {"epochs": 60, "weight_decay": 0.01, "augment": None, **options}
     autoencoder = Autoencoder(hidden=(32,), latent_dim=6, epochs=8, batch_size=16).fit(X)
     return FewLabelClassifier(
-        FrozenEstimator(autoencoder), **{"mode": "scratch", "learning_rates": (0.01,), **options}
+        FrozenEstimator(autoencoder),
+        **{"method": "from_scratch", "learning_rates": (0.01,), **options},
     ).fit(X, y)
 
 
@@ -41,7 +42,7 @@ def test_images_are_changed_where_held_out_labels_gain_by_it():
     plain, changed = model.cv_scores_[0.01], model.cv_scores_["0.01, images changed"]
     assert changed > plain
     assert model.chosen_ == "0.01, images changed"
-    assert "Learning rate 0.01, images changed: accuracy" in " ".join(model.said_)
+    assert "Learning rate 0.01, images changed: accuracy" in " ".join(model.summary_)
     assert model.cv_score_ == changed
 
 
@@ -62,10 +63,10 @@ def test_a_table_has_no_images_to_change():
     assert set(fitted(X.reshape(24, -1), y, augment="auto").cv_scores_) == {0.01}
 
 
-@pytest.mark.parametrize("mode", ["scratch", "slow", "full"])
-def test_learning_three_times_as_long_is_tried_and_is_that(mode):
+@pytest.mark.parametrize("method", ["from_scratch", "fine_tune_slow", "fine_tune"])
+def test_learning_three_times_as_long_is_tried_and_is_that(method):
     X, y = strokes(24, 0, moved=True)
-    rates = {"learning_rates": (0.001,), "mode": mode}
+    rates = {"learning_rates": (0.001,), "method": method}
     model = fitted(X, y, epochs="auto", **rates)
     auto = 150 // 1  # 24 rows are one step an epoch
     assert model.cv_scores_ == {

@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 
 from cuello import Autoencoder, CuelloWarning, FewLabelClassifier, metrics
-from cuello.few_label import MODES, Binary, Classes, Number, Several
+from cuello.few_label import METHODS, Binary, Multiclass, Multilabel, Regression
 from cuello.few_label.confidence import judge, tempered
 
 SMALL = Autoencoder("plain", hidden=(32,), latent_dim=8, epochs=15, learning_rate=0.003)
@@ -34,7 +34,7 @@ def encoder(digits):
 @st.composite
 def held_out(draw):
     """Scores of a head and true classes, mostly right or mostly wrong."""
-    task = draw(st.sampled_from([Binary(), Classes(2), Classes(4)]))
+    task = draw(st.sampled_from([Binary(), Multiclass(2), Multiclass(4)]))
     n = draw(st.integers(1, 60))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     y = rng.integers(0, task.classes, n)
@@ -73,7 +73,7 @@ def test_a_wide_interval_is_warned_of(n, share):
     assume(abs(width - 0.2) > 1e-9)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        judge(Classes(2), np.repeat([[9.0, 0.0]], n, axis=0), y, temper=False)
+        judge(Multiclass(2), np.repeat([[9.0, 0.0]], n, axis=0), y, temper=False)
     assert len(caught) == (width > 0.2)
     if caught:
         text = str(caught[0].message)
@@ -88,10 +88,10 @@ def test_a_wide_interval_is_warned_of(n, share):
 @pytest.mark.parametrize(
     ("task", "scores"),
     [
-        (Classes(2), np.full((9, 2), np.nan, np.float32)),
-        (Classes(2), np.empty((0, 2), np.float32)),
-        (Several(2), np.zeros((9, 2), np.float32)),
-        (Number(), np.zeros((9, 1), np.float32)),
+        (Multiclass(2), np.full((9, 2), np.nan, np.float32)),
+        (Multiclass(2), np.empty((0, 2), np.float32)),
+        (Multilabel(2), np.zeros((9, 2), np.float32)),
+        (Regression(), np.zeros((9, 1), np.float32)),
     ],
 )
 def test_nothing_is_said_where_nothing_was_held_out_or_labels_are_no_classes(task, scores):
@@ -100,23 +100,26 @@ def test_nothing_is_said_where_nothing_was_held_out_or_labels_are_no_classes(tas
 
 
 def test_which_modes_are_tempered():
-    assert {name for name, mode in MODES.items() if not mode.temper} == {"frozen", "spread"}
+    assert {name for name, method in METHODS.items() if not method.temper} == {
+        "linear_probe",
+        "label_spreading",
+    }
 
 
-def fit(encoder, digits, mode, count, **options):
+def fit(encoder, digits, method, count, **options):
     y = np.full(len(digits.target), -1)
     rows = np.random.default_rng(0).permutation(len(y))[:count]
     y[rows] = digits.target[rows]
-    model = FewLabelClassifier(encoder, mode=mode, learning_rates=(0.03,), cv=2, **options)
+    model = FewLabelClassifier(encoder, method=method, learning_rates=(0.03,), cv=2, **options)
     return model.fit(digits.images, y)
 
 
-@pytest.mark.parametrize("mode", ["slow", "frozen", "spread"])
-def test_probabilities_are_tempered_and_scores_are_not(digits, encoder, mode):
-    model = fit(encoder, digits, mode, 60, epochs=40)
+@pytest.mark.parametrize("method", ["fine_tune_slow", "linear_probe", "label_spreading"])
+def test_probabilities_are_tempered_and_scores_are_not(digits, encoder, method):
+    model = fit(encoder, digits, method, 60, epochs=40)
     X = digits.images[:300]
     scores, p = model.scores(X), model.predict_proba(X)
-    if MODES[mode].temper:
+    if METHODS[method].temper:
         y = model.held_out_labels_
         assert model.temperature_ == max(1.0, metrics.temperature(model.held_out_scores_, y))
     else:
@@ -132,7 +135,7 @@ def test_probabilities_are_tempered_and_scores_are_not(digits, encoder, mode):
 
 
 def test_the_estimate_is_the_accuracy_of_the_held_out_rows(digits, encoder):
-    model = fit(encoder, digits, "frozen", 300)
+    model = fit(encoder, digits, "linear_probe", 300)
     right = int((model.held_out_scores_.argmax(axis=1) == model.held_out_labels_).sum())
     assert model.accuracy_estimate_ == metrics.accuracy_interval(right, 300)
     rest = np.random.default_rng(0).permutation(1797)[300:]
@@ -143,7 +146,7 @@ def test_the_estimate_is_the_accuracy_of_the_held_out_rows(digits, encoder):
 def test_few_labels_are_warned_of_and_many_are_not(digits, encoder):
     y = np.full(1797, -1)
     y[:300] = digits.target[:300]
-    model = FewLabelClassifier(encoder, mode="frozen", task="classes")
+    model = FewLabelClassifier(encoder, method="linear_probe", task="multiclass")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(digits.images, y)
@@ -163,17 +166,17 @@ def wrong_labels(y, share, rng):
 
 
 @pytest.mark.parametrize(
-    ("mode", "options"),
-    [("spread", None), ("consistency", {"steps": 80, "network": "dense"})],
+    ("method", "options"),
+    [("label_spreading", None), ("mean_teacher", {"steps": 80, "network": "dense"})],
 )
-def test_one_wrong_label_in_ten_does_not_break_it(digits, encoder, mode, options):
+def test_one_wrong_label_in_ten_does_not_break_it(digits, encoder, method, options):
     rng = np.random.default_rng(0)
     rows = rng.permutation(1797)[:900]
     X, truth = digits.images[rows], digits.target[rows]
     accuracies = []
     for told in (truth[:100], wrong_labels(truth[:100], 0.1, rng)):
         y = np.concatenate([told, np.full(len(rows) - 100, -1)])
-        model = FewLabelClassifier(encoder, mode=mode, cv=2, mode_options=options).fit(X, y)
+        model = FewLabelClassifier(encoder, method=method, cv=2, method_options=options).fit(X, y)
         accuracies.append(model.score(digits.images, digits.target))
     assert accuracies[0] > 0.85
     assert accuracies[1] > accuracies[0] - 0.1

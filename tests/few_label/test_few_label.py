@@ -24,14 +24,14 @@ from cuello.estimators.baselines import (
     fit_pca,
     fit_pca_logistic,
 )
-from cuello.few_label import MODES, Classes, Options
+from cuello.few_label import METHODS, Multiclass, Options
 from cuello.few_label.head import EncoderWithHead
 from cuello.few_label.records import classifier_of, record_classifier
 from cuello.kinds import Batch
 from cuello.train import Rows, train
 
 SMALL = Autoencoder(kind="plain", hidden=(6,), latent_dim=3, dropout=0.3, epochs=4, batch_size=32)
-TRANSFER = sorted(name for name, mode in MODES.items() if not mode.uses_unlabelled)
+TRANSFER = sorted(name for name, method in METHODS.items() if not method.uses_unlabelled)
 SEED = int(np.random.RandomState(0).randint(2**31 - 1))  # what random_state=0 comes to
 
 
@@ -48,13 +48,13 @@ def trained():
     return clone(SMALL).fit(blobs(n=200, seed=1)[0])
 
 
-def use(autoencoder, mode, **options):
-    return FewLabelClassifier(FrozenEstimator(autoencoder), mode=mode, **options)
+def use(autoencoder, method, **options):
+    return FewLabelClassifier(FrozenEstimator(autoencoder), method=method, **options)
 
 
 def start_of(model, seed=SEED):
     """Return the network that a fitted model's mode starts from."""
-    return MODES[model.mode].build(model.problem(seed=seed))
+    return METHODS[model.method].build(model.problem(seed=seed))
 
 
 def weights(module):
@@ -80,8 +80,8 @@ def choose_penalty(codes, y, parts):
 @pytest.mark.parametrize("classes", [2, 3])
 def test_frozen_is_a_logistic_regression_on_standardized_codes(trained, classes):
     X, y = blobs(classes)
-    model = use(trained, "frozen").fit(X, y)
-    codes = (trained.transform(X) - trained.code_mean_) / trained.code_scale_
+    model = use(trained, "linear_probe").fit(X, y)
+    codes = (trained.transform(X) - trained.embedding_mean_) / trained.embedding_scale_
     expected, scores = choose_penalty(codes, y, folds(y, 3, SEED))
     assert model.cv_scores_ == pytest.approx(scores)
     assert (model.chosen_, model.cv_accuracy_) == (expected.C, pytest.approx(max(scores.values())))
@@ -93,49 +93,55 @@ def test_code_statistics_are_those_of_the_training_rows(trained):
     X = blobs(n=200, seed=1)[0]
     order = np.random.default_rng(SEED).permutation(200)[20:]  # the first tenth is held out
     codes = trained.transform(X[order])
-    np.testing.assert_allclose(trained.code_mean_, codes.mean(axis=0), atol=1e-5)
-    np.testing.assert_allclose(trained.code_scale_, codes.std(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(trained.embedding_mean_, codes.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(trained.embedding_scale_, codes.std(axis=0), rtol=1e-5)
 
 
-@pytest.mark.parametrize("mode", TRANSFER)
-def test_rows_without_a_label_teach_the_autoencoder_alone(trained, mode):
+@pytest.mark.parametrize("method", TRANSFER)
+def test_rows_without_a_label_teach_the_autoencoder_alone(trained, method):
     X, y = blobs()
     some = np.where(np.arange(60) % 2, y, -1)
     options = {"learning_rates": (0.01,), "epochs": 3}
-    all_rows = use(trained, mode, **options).fit(X, some)
-    known = use(trained, mode, **options).fit(X[some >= 0], y[some >= 0])
+    all_rows = use(trained, method, **options).fit(X, some)
+    known = use(trained, method, **options).fit(X[some >= 0], y[some >= 0])
     assert all_rows.classes_.tolist() == [0, 1, 2]
     assert equal(weights(all_rows.module_), weights(known.module_))
-    own = FewLabelClassifier(SMALL, mode=mode, **options).fit(X, some)
-    untrained = mode == "scratch"
+    own = FewLabelClassifier(SMALL, method=method, **options).fit(X, some)
+    untrained = method == "from_scratch"
     alone = clone(SMALL).initialize(X) if untrained else clone(SMALL).fit(X)
     assert equal(weights(own.autoencoder_.module_), weights(alone.module_))
     assert not hasattr(SMALL, "module_")
 
 
-@pytest.mark.parametrize("mode", TRANSFER)
-def test_what_a_mode_starts_from_and_what_it_moves(trained, mode):
+@pytest.mark.parametrize("method", TRANSFER)
+def test_what_a_mode_starts_from_and_what_it_moves(trained, method):
     X, y = blobs()
     before = weights(trained.module_)
-    model = use(trained, mode, encoder_lr_factor=0.3, learning_rates=(0.01,), epochs=2).fit(X, y)
+    model = use(trained, method, encoder_lr_factor=0.3, learning_rates=(0.01,), epochs=2).fit(X, y)
     start = start_of(model)
-    source = trained.build_module(SEED) if mode == "scratch" else trained.module_
+    source = trained.build_module(SEED) if method == "from_scratch" else trained.module_
     assert equal(weights(start.body.encoder), weights(source.encoder))
     moved = not equal(weights(model.module_.body.encoder), weights(start.body.encoder))
-    assert moved == (mode != "frozen")
+    assert moved == (method != "linear_probe")
     assert not equal(weights(model.module_.head), weights(start.head))
     assert equal(weights(trained.module_), before), "the autoencoder itself stays as it was"
-    mean, scale = start.code_mean.numpy(), start.code_scale.numpy()
-    expected = (0.0, 1.0) if mode == "scratch" else (trained.code_mean_, trained.code_scale_)
+    mean, scale = start.embedding_mean.numpy(), start.embedding_scale.numpy()
+    expected = (
+        (0.0, 1.0)
+        if method == "from_scratch"
+        else (trained.embedding_mean_, trained.embedding_scale_)
+    )
     assert np.array_equal(mean, np.broadcast_to(expected[0], 3))
     assert np.array_equal(scale, np.broadcast_to(expected[1], 3))
 
 
-@pytest.mark.parametrize(("mode", "factor"), [("scratch", 1), ("slow", 0.3), ("full", 1)])
-def test_the_encoder_learns_at_its_share_of_the_rate(trained, mode, factor):
+@pytest.mark.parametrize(
+    ("method", "factor"), [("from_scratch", 1), ("fine_tune_slow", 0.3), ("fine_tune", 1)]
+)
+def test_the_encoder_learns_at_its_share_of_the_rate(trained, method, factor):
     X, y = blobs()
     options = {"encoder_lr_factor": 0.3, "learning_rates": (0.01,), "weight_decay": 0.0}
-    model = use(trained, mode, epochs=1, batch_size=60, **options).fit(X, y)
+    model = use(trained, method, epochs=1, batch_size=60, **options).fit(X, y)
     start = start_of(model)
     # The first step of Adam moves every weight that has a gradient by the rate itself.
     for part, rate in (("head", 0.01), ("body", 0.01 * factor)):
@@ -152,7 +158,7 @@ def test_scores_are_a_linear_map_of_standardized_codes(trained):
     x = torch.from_numpy(trained.scaling_.apply(blobs()[0]))
     y = torch.arange(60) % 4
     mean, scale = np.float32([1, 2, 3]), np.float32([4, 5, 6])
-    network = EncoderWithHead(trained.module_, Classes(4), mean, scale, encoder_lr_factor=0.0)
+    network = EncoderWithHead(trained.module_, Multiclass(4), mean, scale, encoder_lr_factor=0.0)
     codes = (trained.module_.encode(x) - torch.from_numpy(mean)) / torch.from_numpy(scale)
     scores = codes @ network.head.weight.T + network.head.bias
     torch.testing.assert_close(network(x), scores)
@@ -160,14 +166,14 @@ def test_scores_are_a_linear_map_of_standardized_codes(trained):
     expected = {"cross_entropy": -scores.log_softmax(1)[torch.arange(60), y].mean()}
     torch.testing.assert_close(terms, expected)
     assert not list(network.body.decoder.parameters())
-    owned = [p for g in network.players()["classifier"] for p in g["params"]]
+    owned = [p for g in network.optimizers()["classifier"] for p in g["params"]]
     assert [id(p) for p in owned] == [id(p) for p in network.head.parameters()]
 
 
 def test_fine_tuning_takes_the_rate_that_does_best_on_held_out_folds(trained):
     X, y = blobs()
     rates = (1e-6, 0.03, 1e-7)
-    model = use(trained, "full", learning_rates=rates, epochs=10, weight_decay=0.01).fit(X, y)
+    model = use(trained, "fine_tune", learning_rates=rates, epochs=10, weight_decay=0.01).fit(X, y)
     assert model.chosen_ == 0.03
     assert model.cv_scores_.keys() == set(rates)
     assert model.cv_accuracy_ == model.cv_scores_[0.03] == max(model.cv_scores_.values())
@@ -180,31 +186,31 @@ def test_fine_tuning_takes_the_rate_that_does_best_on_held_out_folds(trained):
         scores.append(np.mean(found.argmax(1).numpy() == y[b]))
         np.testing.assert_allclose(model.held_out_scores_[b], found.detach(), atol=1e-6)
     assert model.cv_accuracy_ == pytest.approx(np.mean(scores))
-    assert model.said_[:2] == [
-        "Task 'classes': the labels are 3 classes.",
+    assert model.summary_[:2] == [
+        "Task 'multiclass': the labels are 3 classes.",
         f"Learning rate 0.03: accuracy {np.mean(scores):.3f} on 3 folds of the labelled rows, the "
         "best of 3.",
     ]
 
 
-@pytest.mark.parametrize("task", ["classes", "binary", "several"])
-@pytest.mark.parametrize("mode", ["frozen", "slow"])
-def test_a_record_rebuilds_the_classifier(trained, task, mode):
+@pytest.mark.parametrize("task", ["multiclass", "binary", "multilabel"])
+@pytest.mark.parametrize("method", ["linear_probe", "fine_tune_slow"])
+def test_a_record_rebuilds_the_classifier(trained, task, method):
     X, y = blobs(2)
-    y = np.stack([y, np.arange(60) % 2], axis=1) if task == "several" else y
+    y = np.stack([y, np.arange(60) % 2], axis=1) if task == "multilabel" else y
     options = {"learning_rates": (0.01,), "epochs": 1, "head_hidden": 4, "batch_norm": True}
-    model = use(trained, mode, task=task, **options).fit(X, y)
+    model = use(trained, method, task=task, **options).fit(X, y)
     record = json.loads(json.dumps(record_classifier(model)))
     held_out = map(torch.from_numpy, (model.held_out_scores_, model.held_out_labels_))
     back = classifier_of(record, model.module_.state_dict(), trained, *held_out)
     assert np.array_equal(back.predict_proba(X), model.predict_proba(X))
-    same = ("task_", "mode_", "chosen_", "cv_scores_", "cv_score_", "said_", "temperature_")
+    same = ("task_", "method_", "chosen_", "cv_scores_", "cv_score_", "summary_", "temperature_")
     for name in (*same, "accuracy_estimate_"):
         assert getattr(back, name) == getattr(model, name), name
     assert np.array_equal(back.held_out_scores_, model.held_out_scores_)
     assert np.array_equal(back.held_out_labels_, model.held_out_labels_)
     if task == "classes":  # the one task there was when records did not name it
-        newer = ("task", "mode", "said", "temperature", "accuracy_estimate")
+        newer = ("task", "method", "said", "temperature", "accuracy_estimate")
         older = {k: v for k, v in record.items() if k not in newer}
         back = classifier_of(older, model.module_.state_dict(), trained)
         assert (back.temperature_, back.accuracy_estimate_) == (1.0, None)
@@ -233,16 +239,16 @@ def test_folds_follow_the_seed():
     assert first == again != other
 
 
-@pytest.mark.parametrize(("mode", "middle"), [("frozen", 1.0), ("full", 0.01)])
-def test_a_class_with_one_label_leaves_the_middle_candidate(trained, mode, middle):
+@pytest.mark.parametrize(("method", "middle"), [("linear_probe", 1.0), ("fine_tune", 0.01)])
+def test_a_class_with_one_label_leaves_the_middle_candidate(trained, method, middle):
     X, y = blobs()
     rows = np.array([*np.flatnonzero(y == 0)[:4], *np.flatnonzero(y == 1)[:1]])
     with pytest.warns(CuelloWarning, match="single label"):
-        model = use(trained, mode, epochs=2).fit(X[rows], y[rows])
+        model = use(trained, method, epochs=2).fit(X[rows], y[rows])
     assert (model.chosen_, model.cv_scores_) == (middle, {})
     assert math.isnan(model.cv_accuracy_)
     assert np.isnan(model.held_out_scores_).all()
-    assert "no labels were held out" in model.said_[1]
+    assert "no labels were held out" in model.summary_[1]
 
 
 @given(rows=st.integers(1, 3000), batch=st.integers(1, 400))
@@ -259,7 +265,7 @@ def test_auto_is_150_steps_in_20_passes_or_more(rows, batch):
 def test_probabilities_do_not_depend_on_the_chunk_and_labels_may_be_texts(trained, monkeypatch):
     X, y = blobs()
     names = np.array(["b", "c", "a"])[y]
-    model = use(trained, "frozen").fit(X, names)
+    model = use(trained, "linear_probe").fit(X, names)
     whole = model.predict_proba(X)
     np.testing.assert_allclose(whole.sum(axis=1), 1.0)
     monkeypatch.setattr("cuello.estimators.batches._ROWS", 7)
@@ -272,16 +278,16 @@ def test_augmentation_changes_what_is_fine_tuned_and_nothing_frozen():
     rng = np.random.default_rng(0)
     X, y = rng.random((30, 5, 5), dtype=np.float32), np.arange(30) % 2
     autoencoder = clone(SMALL).set_params(batch_size=16).fit(X)
-    for mode in ("frozen", "full"):
+    for method in ("linear_probe", "fine_tune"):
         options = {"learning_rates": (0.01,), "epochs": 2}
-        plain = use(autoencoder, mode, **options).fit(X, y)
-        moved = use(autoencoder, mode, augment="shift=0.5", **options).fit(X, y)
-        assert equal(weights(plain.module_), weights(moved.module_)) == (mode == "frozen")
+        plain = use(autoencoder, method, **options).fit(X, y)
+        moved = use(autoencoder, method, augment="shift=0.5", **options).fit(X, y)
+        assert equal(weights(plain.module_), weights(moved.module_)) == (method == "linear_probe")
 
 
 def test_the_seed_decides_the_new_weights(trained):
     X, y = blobs()
-    model = use(trained, "scratch", learning_rates=(0.01,), epochs=1).fit(X, y)
+    model = use(trained, "from_scratch", learning_rates=(0.01,), epochs=1).fit(X, y)
     first, again, other = (weights(start_of(model, seed)) for seed in (1, 1, 2))
     assert equal(first, again)
     assert not torch.equal(first["head.weight"], other["head.weight"])
@@ -293,7 +299,7 @@ def test_the_seed_decides_the_new_weights(trained):
 def test_the_random_state_decides_what_is_fitted(trained):
     X, y = blobs()
     first, again, other = (
-        use(trained, "full", learning_rates=(0.01,), epochs=1, random_state=state).fit(X, y)
+        use(trained, "fine_tune", learning_rates=(0.01,), epochs=1, random_state=state).fit(X, y)
         for state in (1, np.random.RandomState(1), 2)
     )
     assert equal(weights(first.module_), weights(again.module_))

@@ -79,8 +79,8 @@ def test_labels_that_a_regressor_refuses(y, saying):
     ("options", "saying"),
     [
         ({"task": "many"}, ("task='many'", "binary")),
-        ({"task": "number"}, ("FewLabelRegressor",)),
-        ({"task": "several"}, ("column for each property",)),
+        ({"task": "regression"}, ("FewLabelRegressor",)),
+        ({"task": "multilabel"}, ("column for each property",)),
         ({"head_loss": "mae"}, ("head_loss='mae'", "FewLabelRegressor")),
         ({"cv": 1}, ("cv=1", "2 folds", "0 to hold nothing out")),
         ({"layer_decay": 0.0}, ("layer_decay=0.0",)),
@@ -88,8 +88,11 @@ def test_labels_that_a_regressor_refuses(y, saying):
         ({"head_hidden": 0}, ("head_hidden=0", "None")),
         ({"dropout": 1.0}, ("dropout=1.0", "[0, 1)")),
         ({"batch_norm": True, "batch_size": 1}, ("batch_size=2",)),
-        ({"mode": "frozn"}, ("mode='frozn'", "'frozen'")),
-        ({"mode": "slow", "mode_options": {"depth": 3}}, ("mode_options='depth'", "none")),
+        ({"method": "frozn"}, ("method='frozn'", "'linear_probe'")),
+        (
+            {"method": "fine_tune_slow", "method_options": {"depth": 3}},
+            ("method_options='depth'", "none"),
+        ),
     ],
 )
 def test_options_that_are_refused(options, saying):
@@ -97,8 +100,8 @@ def test_options_that_are_refused(options, saying):
 
 
 def test_tasks_that_do_not_fit_the_labels():
-    refused(FewLabelClassifier, np.arange(24) % 3, "3", "task='classes'", task="binary")
-    refused(FewLabelClassifier, TWO, "2 columns", "task='several'", task="classes")
+    refused(FewLabelClassifier, np.arange(24) % 3, "3", "task='multiclass'", task="binary")
+    refused(FewLabelClassifier, TWO, "2 columns", "task='multilabel'", task="multiclass")
     refused(FewLabelRegressor, np.arange(24), "FewLabelClassifier", task="binary")
     refused(FewLabelRegressor, np.arange(24), "head_loss='rmse'", "mse", head_loss="rmse")
     refused(FewLabelRegressor, np.arange(24), "divides", "'huber'", head_loss="mape")
@@ -111,14 +114,14 @@ def test_a_kind_that_learns_from_classes_needs_some():
 
 def test_minus_one_is_no_class_among_texts(encoder):
     y = [*NAMES[:20], -1, -1, -1, -1]
-    model = FewLabelClassifier(encoder, mode="frozen").fit(X, y)
+    model = FewLabelClassifier(encoder, method="linear_probe").fit(X, y)
     assert model.classes_.tolist() == ["sandal", "trouser"]
     assert len(model.held_out_scores_) == 20
 
 
-@pytest.mark.parametrize("mode", ["scratch", "frozen", "slow", "full"])
-def test_all_rows_labelled_and_a_class_with_one_label(encoder, mode):
-    model = FewLabelClassifier(encoder, mode=mode, learning_rates=(0.01,), epochs=2)
+@pytest.mark.parametrize("method", ["from_scratch", "linear_probe", "fine_tune_slow", "fine_tune"])
+def test_all_rows_labelled_and_a_class_with_one_label(encoder, method):
+    model = FewLabelClassifier(encoder, method=method, learning_rates=(0.01,), epochs=2)
     assert np.isfinite(model.fit(X, np.arange(24) % 3).held_out_scores_).all()
     with pytest.warns(CuelloWarning, match="single label"):
         model.fit(X, np.arange(24) == 5)
@@ -128,7 +131,7 @@ def test_all_rows_labelled_and_a_class_with_one_label(encoder, mode):
 def test_two_numbers_are_too_few_to_hold_some_out(encoder):
     y = np.where(np.arange(24) < 2, np.arange(24), np.nan)
     with pytest.warns(CuelloWarning, match="2 labelled rows are too few"):
-        model = FewLabelRegressor(encoder, mode="frozen").fit(X, y)
+        model = FewLabelRegressor(encoder, method="linear_probe").fit(X, y)
     assert model.cv_scores_ == {}
 
 
@@ -136,7 +139,7 @@ def test_a_typing_error_is_named_with_what_it_is_nearest_to(encoder):
     y = NAMES.copy()
     y[0] = "trousre"
     with pytest.warns(CuelloWarning) as caught:
-        FewLabelClassifier(encoder, mode="frozen").fit(X, y)
+        FewLabelClassifier(encoder, method="linear_probe").fit(X, y)
     assert any(
         "'trousre' (1 rows)" in str(w.message) and "'trouser' (11 rows)" in str(w.message)
         for w in caught

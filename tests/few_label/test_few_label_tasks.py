@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from cuello import Autoencoder, CuelloWarning, FewLabelClassifier, FewLabelRegressor
 from cuello.data.splits import plain_folds
-from cuello.few_label import HEAD_LOSSES, Binary, Classes, Number, Several
+from cuello.few_label import HEAD_LOSSES, Binary, Multiclass, Multilabel, Regression
 
 SEED = int(np.random.RandomState(0).randint(2**31 - 1))  # what random_state=0 comes to
 FAST = {"learning_rates": (0.01,), "epochs": 40}
@@ -58,22 +58,24 @@ def properties(target):
     return np.stack([target % 2 == 0, target > 4, np.isin(target, (0, 6, 8, 9))], axis=1) * 1.0
 
 
-@pytest.mark.parametrize("mode", ["frozen", "slow"])
-def test_one_of_many(digits, encoder, mode):
-    model = FewLabelClassifier(encoder, mode=mode, **FAST)
+@pytest.mark.parametrize("method", ["linear_probe", "fine_tune_slow"])
+def test_one_of_many(digits, encoder, method):
+    model = FewLabelClassifier(encoder, method=method, **FAST)
     model.fit(digits.images, known(digits.target, 200, -1))
-    assert model.task_ == Classes(10)
+    assert model.task_ == Multiclass(10)
     assert model.score(digits.images[200:], digits.target[200:]) > 0.7
-    assert "10 classes" in model.said_[0]
+    assert "10 classes" in model.summary_[0]
     some = digits.images[:9]
     found = (torch.from_numpy(model.scores(some)).double() / model.temperature_).softmax(1)
     np.testing.assert_allclose(model.predict_proba(some), found, atol=1e-9)
 
 
-@pytest.mark.parametrize("mode", ["frozen", "slow"])
-def test_even_or_odd_is_one_sigmoid(digits, encoder, mode):
+@pytest.mark.parametrize("method", ["linear_probe", "fine_tune_slow"])
+def test_even_or_odd_is_one_sigmoid(digits, encoder, method):
     even = digits.target % 2
-    model = FewLabelClassifier(encoder, mode=mode, **FAST).fit(digits.images, known(even, 200, -1))
+    model = FewLabelClassifier(encoder, method=method, **FAST).fit(
+        digits.images, known(even, 200, -1)
+    )
     assert model.task_ == Binary()
     assert model.held_out_scores_.shape == (200, 1)
     found = model.predict_proba(digits.images[200:])
@@ -82,12 +84,12 @@ def test_even_or_odd_is_one_sigmoid(digits, encoder, mode):
     assert model.score(digits.images[200:], even[200:]) > 0.8
 
 
-@pytest.mark.parametrize("mode", ["frozen", "slow"])
-def test_several_properties_of_a_digit(digits, encoder, mode):
+@pytest.mark.parametrize("method", ["linear_probe", "fine_tune_slow"])
+def test_several_properties_of_a_digit(digits, encoder, method):
     y = properties(digits.target)
-    model = FewLabelClassifier(encoder, mode=mode, **FAST)
+    model = FewLabelClassifier(encoder, method=method, **FAST)
     model.fit(digits.images, known(y, 200, np.nan))
-    assert model.task_ == Several(3)
+    assert model.task_ == Multilabel(3)
     found, truth = model.predict(digits.images[200:]), y[200:]
     usual = np.maximum(truth.mean(axis=0), 1 - truth.mean(axis=0))
     assert ((found == truth).mean(axis=0) > usual + 0.1).all()
@@ -96,10 +98,10 @@ def test_several_properties_of_a_digit(digits, encoder, mode):
     assert model.cv_accuracy_ == pytest.approx(accuracy, abs=0.01)  # folds are of nearly one size
 
 
-@pytest.mark.parametrize("mode", ["frozen", "slow"])
-def test_a_number_beats_the_mean_and_comes_near_ridge_on_the_columns(diabetes, table, mode):
+@pytest.mark.parametrize("method", ["linear_probe", "fine_tune_slow"])
+def test_a_number_beats_the_mean_and_comes_near_ridge_on_the_columns(diabetes, table, method):
     X, y = diabetes
-    model = FewLabelRegressor(table, mode=mode, **FAST).fit(X, known(y, 150, np.nan))
+    model = FewLabelRegressor(table, method=method, **FAST).fit(X, known(y, 150, np.nan))
     found = model.score(X[150:], y[150:])
     ridge = make_pipeline(StandardScaler(), RidgeCV(np.geomspace(0.01, 100, 5)))
     reference = ridge.fit(X[:150], y[:150]).score(X[150:], y[150:])
@@ -112,9 +114,9 @@ def test_a_number_beats_the_mean_and_comes_near_ridge_on_the_columns(diabetes, t
 
 def test_frozen_is_one_logistic_regression_a_property(digits, encoder):
     y = properties(digits.target)[:120]
-    model = FewLabelClassifier(encoder, mode="frozen").fit(digits.images[:120], y)
+    model = FewLabelClassifier(encoder, method="linear_probe").fit(digits.images[:120], y)
     codes = encoder.transform(digits.images[:120])
-    codes = (codes - encoder.estimator.code_mean_) / encoder.estimator.code_scale_
+    codes = (codes - encoder.estimator.embedding_mean_) / encoder.estimator.embedding_scale_
     for column, p in zip(y.T, model.predict_proba(digits.images[:120]).T, strict=True):
         own = LogisticRegression(C=model.chosen_, max_iter=2000).fit(codes, column)
         np.testing.assert_allclose(p, own.predict_proba(codes)[:, 1], atol=1e-4)
@@ -122,9 +124,9 @@ def test_frozen_is_one_logistic_regression_a_property(digits, encoder):
 
 def test_frozen_is_a_ridge_regression_for_numbers(diabetes, table):
     X, y = diabetes[0][:100], diabetes[1][:100]
-    model = FewLabelRegressor(table, mode="frozen").fit(X, y)
+    model = FewLabelRegressor(table, method="linear_probe").fit(X, y)
     codes = table.transform(X)
-    codes = (codes - table.estimator.code_mean_) / table.estimator.code_scale_
+    codes = (codes - table.estimator.embedding_mean_) / table.estimator.embedding_scale_
     # Standardised labels and the penalty 1 / C a unit of them: the same as in their own units.
     own = Ridge(alpha=1 / model.chosen_).fit(codes, y)
     np.testing.assert_allclose(model.predict(X), own.predict(codes), rtol=1e-3)
@@ -156,7 +158,7 @@ def test_losses_of_numbers_are_those_of_their_names(scores, y, mean, scale):
     }
     assert set(expected) == set(HEAD_LOSSES)
     for name, value in expected.items():
-        task = Number(mean=mean, scale=scale, loss=name)
+        task = Regression(mean=mean, scale=scale, loss=name)
         x, target = torch.tensor(scores)[:, None], torch.tensor(y[: len(scores)])
         assert float(task.losses(x, target)[name]) == pytest.approx(value, rel=1e-4, abs=1e-5)
 
@@ -169,23 +171,23 @@ def test_binary_several_and_classes_agree_where_they_say_the_same(logits, seed):
     scores = torch.tensor(logits)[:, None]
     y = torch.from_numpy(np.random.default_rng(seed).integers(0, 2, 4))
     one = Binary().losses(scores, y)["bce"]
-    torch.testing.assert_close(one, Several(1).losses(scores, y.float()[:, None])["bce"])
+    torch.testing.assert_close(one, Multilabel(1).losses(scores, y.float()[:, None])["bce"])
     both = torch.cat([torch.zeros_like(scores), scores], dim=1)
-    torch.testing.assert_close(one, Classes(2).losses(both, y)["cross_entropy"])
+    torch.testing.assert_close(one, Multiclass(2).losses(both, y)["cross_entropy"])
     p = Binary().link(scores.numpy())
-    np.testing.assert_allclose(p, Classes(2).link(both.numpy()), atol=1e-9)
+    np.testing.assert_allclose(p, Multiclass(2).link(both.numpy()), atol=1e-9)
     np.testing.assert_allclose(p[:, 1], F.sigmoid(scores.double())[:, 0], atol=1e-9)
-    assert Binary().score(scores.numpy(), y.numpy()) == Classes(2).score(both.numpy(), y.numpy())
+    assert Binary().score(scores.numpy(), y.numpy()) == Multiclass(2).score(both.numpy(), y.numpy())
 
 
 def test_binary_and_classes_find_the_same_frozen_head(digits, encoder):
     X, y = digits.images[:100], digits.target[:100] % 2
-    one = FewLabelClassifier(encoder, mode="frozen").fit(X, y)
-    two = FewLabelClassifier(encoder, mode="frozen", task="classes").fit(X, y)
-    assert (one.task_, two.task_) == (Binary(), Classes(2))
+    one = FewLabelClassifier(encoder, method="linear_probe").fit(X, y)
+    two = FewLabelClassifier(encoder, method="linear_probe", task="multiclass").fit(X, y)
+    assert (one.task_, two.task_) == (Binary(), Multiclass(2))
     assert one.cv_scores_ == two.cv_scores_
     np.testing.assert_allclose(one.predict_proba(X), two.predict_proba(X), atol=1e-5)
-    assert "as asked for" in two.said_[0]
+    assert "as asked for" in two.summary_[0]
 
 
 @given(n=st.integers(4, 40), cv=st.integers(2, 6), seed=st.integers(0, 99))
@@ -201,29 +203,29 @@ def test_plain_folds_are_a_partition_into_parts_of_two_or_more(n, cv, seed):
 @pytest.mark.parametrize("factor", [1e-3, 1e4])
 def test_numbers_do_not_depend_on_their_unit(diabetes, table, factor):
     X, y = diabetes[0][:60], diabetes[1][:60]
-    for mode in ("frozen", "full"):
-        model = FewLabelRegressor(table, mode=mode, learning_rates=(0.01,), epochs=10)
+    for method in ("linear_probe", "fine_tune"):
+        model = FewLabelRegressor(table, method=method, learning_rates=(0.01,), epochs=10)
         here, there = (clone(model).fit(X, y * unit + 7 * unit) for unit in (1.0, factor))
         np.testing.assert_allclose(there.predict(X), here.predict(X) * factor, rtol=2e-2)
         assert there.cv_score_ == pytest.approx(here.cv_score_, abs=1e-2)
 
 
 @pytest.mark.parametrize("loss", HEAD_LOSSES)
-@pytest.mark.parametrize("mode", ["frozen", "slow"])
-def test_every_loss_of_numbers_learns(diabetes, table, loss, mode):
+@pytest.mark.parametrize("method", ["linear_probe", "fine_tune_slow"])
+def test_every_loss_of_numbers_learns(diabetes, table, loss, method):
     X, y = diabetes
-    model = FewLabelRegressor(table, mode=mode, head_loss=loss, weight_decay=0.01, **FAST)
+    model = FewLabelRegressor(table, method=method, head_loss=loss, weight_decay=0.01, **FAST)
     model.fit(X, known(y, 150, np.nan))
     assert model.score(X[150:], y[150:]) > 0.2
-    assert (model.chosen_ in (0.01,)) == (mode == "slow" or loss != "mse")
-    assert f"loss {loss}" in model.said_[0]
+    assert (model.chosen_ in (0.01,)) == (method == "fine_tune_slow" or loss != "mse")
+    assert f"loss {loss}" in model.summary_[0]
 
 
 def test_a_property_that_all_labelled_rows_share_is_predicted_for_all(digits, encoder):
     y = properties(digits.target)[:60]
     y[:, 1] = 1
     with pytest.warns(CuelloWarning, match="property 1 is the same"):
-        model = FewLabelClassifier(encoder, mode="frozen").fit(digits.images[:60], y)
+        model = FewLabelClassifier(encoder, method="linear_probe").fit(digits.images[:60], y)
     p = model.predict_proba(digits.images)[:, 1]
     np.testing.assert_allclose(p, 61 / 62, rtol=1e-5)  # one row of each kind added
 
@@ -231,9 +233,9 @@ def test_a_property_that_all_labelled_rows_share_is_predicted_for_all(digits, en
 def test_an_autoencoder_that_a_mode_does_not_start_from_is_not_trained(digits):
     wanted = Autoencoder("plain", hidden=(8,), latent_dim=4, epochs=2)
     y = known(digits.target % 2, 100, -1)
-    own = FewLabelClassifier(wanted, mode="scratch", **FAST).fit(digits.images, y)
+    own = FewLabelClassifier(wanted, method="from_scratch", **FAST).fit(digits.images, y)
     fitted = FrozenEstimator(clone(wanted).fit(digits.images))
-    given_one = FewLabelClassifier(fitted, mode="scratch", **FAST).fit(digits.images, y)
+    given_one = FewLabelClassifier(fitted, method="from_scratch", **FAST).fit(digits.images, y)
     assert own.autoencoder_.history_ == []
     a, b = (m.predict_proba(digits.images) for m in (own, given_one))
     assert np.array_equal(a, b)

@@ -15,8 +15,8 @@ from cuello.data.edges import edge_histograms
 from cuello.data.neighbours import neighbours
 from cuello.few_label.base import Problem
 from cuello.few_label.graph import Graph, spread
-from cuello.few_label.modes.spread import Space
-from cuello.few_label.task import Classes
+from cuello.few_label.methods.label_spreading import Space
+from cuello.few_label.task import Multiclass
 
 
 def rows_of(n, width, seed):
@@ -102,7 +102,7 @@ def problem_of(X, **options):
         x=torch.from_numpy(autoencoder.scaling_.apply(X)),
         y=np.zeros(len(X), dtype=np.int64),
         labelled=np.ones(len(X), dtype=bool),
-        task=Classes(3),
+        task=Multiclass(3),
         autoencoder=autoencoder,
     )
 

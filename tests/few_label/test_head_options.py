@@ -10,9 +10,9 @@ from sklearn.frozen import FrozenEstimator
 from torch import nn
 
 from cuello import Autoencoder, FewLabelClassifier
-from cuello.few_label import Classes
+from cuello.few_label import Multiclass
 from cuello.few_label.head import EncoderWithHead
-from cuello.train import Rows, Training, train
+from cuello.train import Rows, TrainingConfig, train
 
 DEEP = Autoencoder(
     "plain", hidden=(7, 5), latent_dim=3, epochs=3, batch_norm=True, dropout=0.2, batch_size=32
@@ -32,7 +32,7 @@ def trained():
 
 def with_head(trained, **options):
     return EncoderWithHead(
-        trained.module_, Classes(3), trained.code_mean_, trained.code_scale_, **options
+        trained.module_, Multiclass(3), trained.embedding_mean_, trained.embedding_scale_, **options
     )
 
 
@@ -62,7 +62,7 @@ def test_each_block_learns_at_its_share_of_the_rate_of_the_next(trained, decay):
     network = with_head(trained, encoder_lr_factor=0.5, layer_decay=decay)
     before = {name: p.clone() for name, p in network.named_parameters()}
     rows = Rows(torch.from_numpy(trained.scaling_.apply(X)), torch.from_numpy(y))
-    how = Training(optimizer="adam", learning_rate=0.01, epochs=1, batch_size=60)
+    how = TrainingConfig(optimizer="adam", learning_rate=0.01, epochs=1, batch_size=60)
     train(network, rows, how)
     rates = {"head": 0.01}  # the first step of Adam moves every weight by the rate itself
     rates |= {f"body.encoder.{i}": 0.01 * 0.5 * decay ** (2 - i) for i in range(3)}
@@ -79,7 +79,7 @@ def test_each_block_learns_at_its_share_of_the_rate_of_the_next(trained, decay):
 def test_a_frozen_encoder_stays_as_it_is_below_any_head(trained, option):
     X, y = clouds()
     model = FewLabelClassifier(
-        FrozenEstimator(trained), mode="frozen", learning_rates=(0.03,), epochs=20, **option
+        FrozenEstimator(trained), method="linear_probe", learning_rates=(0.03,), epochs=20, **option
     ).fit(X, y)
     kept = trained.module_.encoder.state_dict()
     for name, value in model.module_.body.encoder.state_dict().items():

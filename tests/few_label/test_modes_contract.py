@@ -10,17 +10,17 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from cuello import Autoencoder, FewLabelClassifier, FewLabelRegressor, InputError
-from cuello.few_label import MODES
+from cuello.few_label import METHODS
 from cuello.few_label.records import classifier_of, record_classifier
 
 SMALL = Autoencoder(kind="plain", hidden=(12,), latent_dim=4, epochs=8, batch_size=32)
 QUICK = {
     "auto": {"steps": 60},
-    "consistency": {"steps": 60},
+    "mean_teacher": {"steps": 60},
     "ladder": {"epochs": 80, "hidden": [32, 16]},
 }
 """Own options that make a mode fast; one that is not listed takes its defaults."""
-UNLABELLED = sorted(name for name, mode in MODES.items() if mode.uses_unlabelled)
+UNLABELLED = sorted(name for name, method in METHODS.items() if method.uses_unlabelled)
 
 
 def clouds(classes=3, n=150, seed=0):
@@ -40,24 +40,28 @@ def trained():
     return clone(SMALL).fit(clouds()[0])
 
 
-def use(autoencoder, mode, **options):
-    options = {"mode_options": QUICK.get(mode), "learning_rates": (0.01,), "epochs": 20} | options
-    return FewLabelClassifier(FrozenEstimator(autoencoder), mode=mode, **options)
+def use(autoencoder, method, **options):
+    options = {
+        "method_options": QUICK.get(method),
+        "learning_rates": (0.01,),
+        "epochs": 20,
+    } | options
+    return FewLabelClassifier(FrozenEstimator(autoencoder), method=method, **options)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("mode", sorted(MODES))
-def test_clouds_are_told_apart_and_the_model_says_what_it_did(trained, mode, classes):
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_clouds_are_told_apart_and_the_model_says_what_it_did(trained, method, classes):
     X, y, known = clouds(classes)
-    model = use(trained, mode).fit(X, known)
+    model = use(trained, method).fit(X, known)
     probabilities = model.predict_proba(X)
     assert probabilities.shape == (len(X), classes)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
     # A code of few epochs may not tell all clouds apart; rows themselves do.
-    assert model.score(X, y) > (0.85 if MODES[mode].uses_unlabelled else 1 / classes + 0.15)
-    assert model.said_
-    assert all(said.endswith(".") for said in model.said_)
-    assert model.mode_ in MODES
+    assert model.score(X, y) > (0.85 if METHODS[method].uses_unlabelled else 1 / classes + 0.15)
+    assert model.summary_
+    assert all(said.endswith(".") for said in model.summary_)
+    assert model.method_ in METHODS
     labelled = int((known >= 0).sum())
     assert model.held_out_scores_.shape == (labelled, model.task_.outputs)
     assert np.isfinite(model.held_out_scores_).all()
@@ -65,23 +69,23 @@ def test_clouds_are_told_apart_and_the_model_says_what_it_did(trained, mode, cla
     assert model.task_.cv_score(held_out) == pytest.approx(model.cv_score_)
 
 
-@pytest.mark.parametrize("mode", sorted(MODES))
-def test_the_same_seed_gives_the_same_model_and_another_seed_another(trained, mode):
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_the_same_seed_gives_the_same_model_and_another_seed_another(trained, method):
     X, _, known = clouds()
-    first, again = (use(trained, mode).fit(X, known) for _ in range(2))
+    first, again = (use(trained, method).fit(X, known) for _ in range(2))
     assert np.array_equal(first.scores(X), again.scores(X))
     assert np.array_equal(first.held_out_scores_, again.held_out_scores_)
-    if mode == "spread":
+    if method == "label_spreading":
         return  # draws nothing but its folds, which may all be right
-    other = use(trained, mode, random_state=1).fit(X, known)
+    other = use(trained, method, random_state=1).fit(X, known)
     assert not np.array_equal(first.held_out_scores_, other.held_out_scores_)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("mode", sorted(MODES))
-def test_a_stored_model_gives_the_same_scores(trained, mode, classes):
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_stored_model_gives_the_same_scores(trained, method, classes):
     X, _, known = clouds(classes)
-    model = use(trained, mode).fit(X, known)
+    model = use(trained, method).fit(X, known)
     record = json.loads(json.dumps(record_classifier(model)))
     weights = {k: v.clone() for k, v in model.module_.state_dict().items()}
     weights.pop("held_out/scores", None)
@@ -89,86 +93,88 @@ def test_a_stored_model_gives_the_same_scores(trained, mode, classes):
     np.testing.assert_array_equal(rebuilt.scores(X), model.scores(X))
 
 
-@pytest.mark.parametrize("mode", sorted(MODES))
-def test_with_nothing_held_out_nothing_is_estimated(trained, mode):
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_with_nothing_held_out_nothing_is_estimated(trained, method):
     X, _, known = clouds()
-    model = use(trained, mode, cv=0).fit(X, known)
+    model = use(trained, method, cv=0).fit(X, known)
     assert np.isnan(model.held_out_scores_).all()
     assert np.isnan(model.cv_score_)
     assert model.accuracy_estimate_ is None
-    assert "held out" in " ".join(model.said_)
-    assert "fold" not in " ".join(model.said_)
-    if len(use(trained, mode).fit(X, known).cv_scores_) == 1 and mode != "auto":
+    assert "held out" in " ".join(model.summary_)
+    assert "fold" not in " ".join(model.summary_)
+    if len(use(trained, method).fit(X, known).cv_scores_) == 1 and method != "auto":
         # Where there is one candidate, folds only judge it.
-        assert np.array_equal(model.scores(X), use(trained, mode).fit(X, known).scores(X))
+        assert np.array_equal(model.scores(X), use(trained, method).fit(X, known).scores(X))
 
 
 def test_auto_with_nothing_held_out_trains_what_it_keeps_alone(trained, monkeypatch):
     X, y, _ = clouds()
     known = np.where(np.arange(len(X)) < 45, y, -1)
-    for other in ("spread", "slow"):
+    for other in ("label_spreading", "fine_tune_slow"):
         for step in ("fit", "solve"):
-            monkeypatch.setattr(type(MODES[other]), step, None, raising=False)
-    assert use(trained, "auto", cv=0).fit(X, known).mode_ == "consistency"
+            monkeypatch.setattr(type(METHODS[other]), step, None, raising=False)
+    assert use(trained, "auto", cv=0).fit(X, known).method_ == "mean_teacher"
 
 
-@pytest.mark.parametrize("mode", UNLABELLED)
-def test_rows_without_a_label_are_looked_at(trained, mode):
-    if mode == "auto":
+@pytest.mark.parametrize("method", UNLABELLED)
+def test_rows_without_a_label_are_looked_at(trained, method):
+    if method == "auto":
         pytest.skip("what it looks at is up to the mode that it keeps")
     X, _, known = clouds()
-    model = use(trained, mode).fit(X, known)
+    model = use(trained, method).fit(X, known)
     moved = X.copy()
     moved[known < 0] += 1.0
-    other = use(trained, mode).fit(moved, known)
+    other = use(trained, method).fit(moved, known)
     assert not np.array_equal(model.scores(X[:10]), other.scores(X[:10]))
 
 
-@pytest.mark.parametrize("mode", sorted(MODES))
-def test_a_held_out_score_knows_nothing_of_its_own_label(trained, mode):
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_held_out_score_knows_nothing_of_its_own_label(trained, method):
     """A wrong label cannot be guessed by a network that was not told it."""
     X, _, known = clouds()
     row = np.flatnonzero(known == 0)[0]
     wrong = known.copy()
     wrong[row] = 1
-    told = use(trained, mode).fit(X, wrong)
+    told = use(trained, method).fit(X, wrong)
     at = int((known[:row] >= 0).sum())
     assert told.held_out_scores_[at].argmax() != 1
 
 
 @pytest.mark.parametrize(
-    ("mode", "options", "named"),
+    ("method", "options", "named"),
     [
-        ("consistency", {"steps": 0}, "steps"),
-        ("consistency", {"threshold": 1.0}, "threshold"),
-        ("consistency", {"perturbation": -1.0}, "perturbation"),
-        ("consistency", {"network": "deep"}, "network"),
-        ("consistency", {"network": "conv"}, "network='conv'"),
-        ("spread", {"neighbours": 0}, "neighbours"),
+        ("mean_teacher", {"steps": 0}, "steps"),
+        ("mean_teacher", {"threshold": 1.0}, "threshold"),
+        ("mean_teacher", {"perturbation": -1.0}, "perturbation"),
+        ("mean_teacher", {"network": "deep"}, "network"),
+        ("mean_teacher", {"network": "conv"}, "network='conv'"),
+        ("label_spreading", {"neighbours": 0}, "neighbours"),
         ("ladder", {"hidden": []}, "hidden"),
         ("ladder", {"epochs": 0}, "epochs"),
         ("auto", {"threshold": 2}, "threshold"),
         ("auto", {"hidden": [3]}, "hidden"),
     ],
 )
-def test_options_of_a_mode_are_refused_before_the_autoencoder_is_trained(mode, options, named):
+def test_options_of_a_mode_are_refused_before_the_autoencoder_is_trained(method, options, named):
     X, _, known = clouds()
-    model = FewLabelClassifier(SMALL, mode=mode, mode_options=options)
+    model = FewLabelClassifier(SMALL, method=method, method_options=options)
     with pytest.raises(InputError, match=named):
         model.fit(X, known)
     assert not hasattr(model, "module_")
     assert not hasattr(getattr(model, "autoencoder_", None), "module_")
 
 
-@pytest.mark.parametrize("mode", sorted(name for name, m in MODES.items() if m.only_classes))
-def test_numbers_are_refused_where_classes_are_passed_on(mode):
+@pytest.mark.parametrize(
+    "method", sorted(name for name, m in METHODS.items() if m.single_label_only)
+)
+def test_numbers_are_refused_where_classes_are_passed_on(method):
     X, y, _ = clouds()
-    with pytest.raises(InputError, match="use mode='slow'"):
-        FewLabelRegressor(SMALL, mode=mode).fit(X, y.astype(float))
+    with pytest.raises(InputError, match="use method='fine_tune_slow'"):
+        FewLabelRegressor(SMALL, method=method).fit(X, y.astype(float))
 
 
-@pytest.mark.parametrize("mode", sorted(MODES))
-def test_sequences_of_different_lengths_are_read_or_refused_at_once(mode):
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_sequences_of_different_lengths_are_read_or_refused_at_once(method):
     rng = np.random.default_rng(0)
     y = np.arange(40) % 2
     X = np.sin(np.arange(7) * (0.3 + y[:, None]) + rng.random((40, 1)))[..., None]
@@ -176,11 +182,11 @@ def test_sequences_of_different_lengths_are_read_or_refused_at_once(mode):
     ragged[1::3, 5:] = np.nan
     encoder = Autoencoder(network="sequence", hidden=(4,), latent_dim=2, epochs=1)
     model = FewLabelClassifier(
-        encoder, mode=mode, mode_options=QUICK.get(mode), learning_rates=(0.01,), epochs=2
+        encoder, method=method, method_options=QUICK.get(method), learning_rates=(0.01,), epochs=2
     )
     known = np.where(np.arange(40) < 12, y, -1)
-    if MODES[mode].one_length:
-        with pytest.raises(InputError, match=r"sequences of one length.*mode='auto'"):
+    if METHODS[method].one_length:
+        with pytest.raises(InputError, match=r"sequences of one length.*method='auto'"):
             model.fit(ragged, known)
         assert not hasattr(model.autoencoder_, "module_")
         ragged = np.nan_to_num(ragged)
@@ -190,10 +196,10 @@ def test_sequences_of_different_lengths_are_read_or_refused_at_once(mode):
 def test_auto_fine_tunes_where_nothing_can_be_passed_on(trained):
     X, y, known = clouds()
     number = FewLabelRegressor(
-        FrozenEstimator(trained), mode="auto", learning_rates=(0.01,), epochs=5
+        FrozenEstimator(trained), method="auto", learning_rates=(0.01,), epochs=5
     ).fit(X, np.where(known >= 0, y.astype(float), np.nan))
-    assert number.mode_ == "slow"
-    assert "task='number'" in " ".join(number.said_)
+    assert number.method_ == "fine_tune_slow"
+    assert "task='regression'" in " ".join(number.summary_)
     all_known = use(trained, "auto").fit(X, y)
-    assert all_known.mode_ == "slow"
-    assert "0 rows without a label" in " ".join(all_known.said_)
+    assert all_known.method_ == "fine_tune_slow"
+    assert "0 rows without a label" in " ".join(all_known.summary_)

@@ -15,10 +15,10 @@ from sklearn.linear_model import LogisticRegression
 from cuello import InputError
 from cuello.data.augment import Augment
 from cuello.few_label import Options, Problem, pretraining
-from cuello.few_label.modes import consistency
+from cuello.few_label.methods import mean_teacher as consistency
 from cuello.few_label.pretraining import contrast_views, pretrain
 from cuello.few_label.students import build_student
-from cuello.few_label.task import Classes
+from cuello.few_label.task import Multiclass
 
 
 def digits(**own):
@@ -28,9 +28,9 @@ def digits(**own):
         x=x,
         y=y,
         labelled=np.arange(len(y)) < 100,
-        task=Classes(10),
+        task=Multiclass(10),
         autoencoder=None,
-        options=Options(mode_options=own),
+        options=Options(method_options=own),
     )
 
 
@@ -115,10 +115,10 @@ def test_tables_are_not_contrasted():
     images = digits()
     table = replace(images, x=images.x.flatten(1))
     assert not consistency._contrasts(table)
-    asked = replace(table, options=Options(mode_options={"pretraining": "contrast"}))
+    asked = replace(table, options=Options(method_options={"pretraining": "contrast"}))
     with pytest.raises(InputError, match="pretraining='contrast' needs images"):
         consistency.Consistency().check(asked)
-    wrong = replace(table, options=Options(mode_options={"pretraining": "contras"}))
+    wrong = replace(table, options=Options(method_options={"pretraining": "contras"}))
     with pytest.raises(InputError, match="did you mean 'contrast'"):
         consistency.Consistency().check(wrong)
 

@@ -71,7 +71,7 @@ def test_one_row_of_each_kind_is_suggested_however_many_a_kind_has():
     assert sorted(kind[suggest(even, Z, 4)]) == [0, 1, 2, 3]
     # What is labelled already teaches nothing, whether it is among these rows or not.
     assert sorted(kind[suggest(even, Z, 3, labelled=kind == 0)]) == [1, 2, 3]
-    assert sorted(kind[suggest(even, Z, 3, labelled_codes=centres[:1])]) == [1, 2, 3]
+    assert sorted(kind[suggest(even, Z, 3, labelled_embeddings=centres[:1])]) == [1, 2, 3]
 
 
 def test_where_codes_tell_nothing_the_uncertain_rows_are_suggested():
@@ -137,7 +137,7 @@ def test_sixty_thousand_rows_take_seconds():
         ({"labelled": np.ones(5, dtype=bool)}, "give further rows"),
         ({"labelled": np.ones(4, dtype=bool)}, "each of 5 rows"),
         ({"labelled": np.arange(5)}, "True or False"),
-        ({"labelled_codes": np.ones((2, 3))}, "2 columns"),
+        ({"labelled_embeddings": np.ones((2, 3))}, "2 columns"),
     ],
 )
 def test_what_does_not_fit_is_refused(changed, saying):

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cuello import Autoencoder, FewLabelClassifier, InputError
-from cuello.few_label import MODES, Options, Problem, teacher
-from cuello.few_label.modes import consistency
+from cuello.few_label import METHODS, Options, Problem, teacher
+from cuello.few_label.methods import mean_teacher as consistency
 from cuello.few_label.students import STUDENTS, build_student
-from cuello.few_label.task import Binary, Classes
+from cuello.few_label.task import Binary, Multiclass
 from cuello.few_label.teacher import MeanTeacher, strong_augmentation
 from cuello.kinds import Batch
 
@@ -29,9 +29,9 @@ def problem_of(shape=(6,), classes=3, n=40, **own):
         x=torch.from_numpy(x).float(),
         y=y,
         labelled=np.arange(n) < 2 * classes,
-        task=Binary() if classes == 2 else Classes(classes),
+        task=Binary() if classes == 2 else Multiclass(classes),
         autoencoder=None,
-        options=Options(mode_options=own),
+        options=Options(method_options=own),
     )
 
 
@@ -61,7 +61,7 @@ def test_the_teacher_is_never_trained():
     assert pair.student.training
     assert not any(module.training for module in pair.teacher.modules())
     assert not any(p.requires_grad for p in pair.teacher.parameters())
-    learned = {id(p) for g in pair.players()["student"] for p in g["params"]}
+    learned = {id(p) for g in pair.optimizers()["student"] for p in g["params"]}
     assert learned == {id(p) for p in pair.student.parameters()}
 
 
@@ -223,7 +223,7 @@ def test_each_student_learns_by_its_recipe_with_as_much_decay_a_step(network, mo
     hows = []
     monkeypatch.setattr(consistency, "train", lambda model, rows, how, **_: hows.append(how))
     problem = problem_of((8, 8), network=network, steps=2, pretraining="none")
-    MODES["consistency"].fit(problem)
+    METHODS["mean_teacher"].fit(problem)
     recipe = STUDENTS[network]
     assert {(how.optimizer, how.learning_rate) for how in hows} == {
         (recipe.optimizer, recipe.learning_rate)
@@ -235,6 +235,6 @@ def test_each_student_learns_by_its_recipe_with_as_much_decay_a_step(network, mo
 def test_no_autoencoder_is_trained_for_a_network_of_its_own():
     problem = problem_of(n=60)
     y = np.where(problem.labelled, problem.y, -1)
-    model = FewLabelClassifier(Autoencoder(latent_dim=2), mode="consistency", cv=0)
-    model.set_params(mode_options={"steps": 2}).fit(problem.x.numpy(), y)
+    model = FewLabelClassifier(Autoencoder(latent_dim=2), method="mean_teacher", cv=0)
+    model.set_params(method_options={"steps": 2}).fit(problem.x.numpy(), y)
     assert model.autoencoder_.history_ == []

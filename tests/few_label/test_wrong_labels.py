@@ -7,11 +7,11 @@ import pytest
 from sklearn.frozen import FrozenEstimator
 
 from cuello import Autoencoder, FewLabelClassifier, load
-from cuello.few_label import MODES
+from cuello.few_label import METHODS
 
 QUICK = {
     "auto": {"steps": 200},
-    "consistency": {"steps": 200},
+    "mean_teacher": {"steps": 200},
     "ladder": {"epochs": 60, "hidden": [100, 50]},
 }
 PER_CLASS = 20
@@ -42,15 +42,15 @@ def with_wrong(known, share, seed=0):
     return changed
 
 
-@pytest.mark.parametrize("mode", sorted(MODES))
-def test_a_tenth_of_wrong_labels_costs_less_than_a_tenth_of_the_accuracy(digits, mode):
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_tenth_of_wrong_labels_costs_less_than_a_tenth_of_the_accuracy(digits, method):
     X, known, X_test, y_test, autoencoder = digits
     accuracy = {}
     for share in (0.0, 0.1):
         model = FewLabelClassifier(
             autoencoder,
-            mode=mode,
-            mode_options=QUICK.get(mode),
+            method=method,
+            method_options=QUICK.get(method),
             learning_rates=(0.01,),
             cv=2,
             random_state=0,

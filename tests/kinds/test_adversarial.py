@@ -1,4 +1,4 @@
-"""Two players that leave no trace on one another, and what they do to codes."""
+"""Two optimizers that leave no trace on one another, and what they do to codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from cuello import Autoencoder, InputError
 from cuello.kinds import Batch
 from cuello.kinds.adversarial import frozen
-from cuello.train import Rows, Training, train
+from cuello.train import Rows, TrainingConfig, train
 
 
 def rows(n=32, columns=10, seed=0):
@@ -28,39 +28,39 @@ def model(X, **chosen):
     return Autoencoder("adversarial", **(options | chosen)).initialize(X)
 
 
-def half(module, player):
-    """Weights and buffers of one player."""
-    is_critic = player == "critic"
+def half(module, optimizer):
+    """Weights and buffers of one optimizer."""
+    is_critic = optimizer == "critic"
     state = module.state_dict()
     return {k: v.clone() for k, v in state.items() if k.startswith("critic") == is_critic}
 
 
-def step(module, player, x):
+def step(module, optimizer, x):
     """Take one step; return the parameters that got a gradient."""
     module.zero_grad()
-    optimizer = torch.optim.SGD(module.players()[player], lr=0.1)
-    sum(module.losses(Batch(x), player).values()).backward()
+    optimizer = torch.optim.SGD(module.optimizers()[optimizer], lr=0.1)
+    sum(module.losses(Batch(x), optimizer).values()).backward()
     optimizer.step()
     return {name for name, p in module.named_parameters() if p.grad is not None}
 
 
-@pytest.mark.parametrize("player", ["autoencoder", "critic"])
-def test_a_step_of_one_player_does_not_touch_the_other(player):
-    other = {"autoencoder": "critic", "critic": "autoencoder"}[player]
+@pytest.mark.parametrize("optimizer", ["autoencoder", "critic"])
+def test_a_step_of_one_player_does_not_touch_the_other(optimizer):
+    other = {"autoencoder": "critic", "critic": "autoencoder"}[optimizer]
     module, x = model(rows()).module_.train(), torch.from_numpy(rows())
-    own, others = half(module, player), half(module, other)
-    with_gradient = step(module, player, x)
+    own, others = half(module, optimizer), half(module, other)
+    with_gradient = step(module, optimizer, x)
     assert all(torch.equal(was, half(module, other)[name]) for name, was in others.items())
-    assert not all(torch.equal(was, half(module, player)[name]) for name, was in own.items())
+    assert not all(torch.equal(was, half(module, optimizer)[name]) for name, was in own.items())
     names = {n for n, _ in module.named_parameters()}
-    assert with_gradient == {n for n in names if n.startswith("critic") == (player == "critic")}
+    assert with_gradient == {n for n in names if n.startswith("critic") == (optimizer == "critic")}
     assert all(p.requires_grad for p in module.parameters())
 
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_every_parameter_belongs_to_exactly_one_player(tied):
     module = model(rows(), network_options={"tied": tied}).module_
-    owned = [p for groups in module.players().values() for g in groups for p in g["params"]]
+    owned = [p for groups in module.optimizers().values() for g in groups for p in g["params"]]
     assert len(owned) == len(set(owned))
     assert set(owned) == set(module.parameters())
 
@@ -105,7 +105,9 @@ def test_losses_are_their_formulas():
 def test_critic_has_a_learning_rate_of_its_own():
     scaled, x = model(rows(), kind_options={"critic_lr_scale": 4.0}).module_, rows()
     same = model(rows()).module_
-    how = Training(epochs=1, batch_size=32, optimizer="sgd", momentum=0.0, schedule="constant")
+    how = TrainingConfig(
+        epochs=1, batch_size=32, optimizer="sgd", momentum=0.0, schedule="constant"
+    )
     moved = []
     for module in (same, scaled):
         before = [p.detach().clone() for p in module.critic.parameters()]

@@ -13,7 +13,7 @@ from cuello import Autoencoder, InputError, kinds, networks
 from cuello.kinds import Batch
 
 
-def built(hidden=(), code_activation="sigmoid", reduction="mean", activation="tanh", **more):
+def built(hidden=(), latent_activation="sigmoid", reduction="mean", activation="tanh", **more):
     options = {name: more.pop(name) for name in ("weight",) if name in more}
     torch.manual_seed(0)
     encoder, decoder = networks.build(
@@ -22,7 +22,7 @@ def built(hidden=(), code_activation="sigmoid", reduction="mean", activation="ta
         4,
         4,
         hidden=hidden,
-        code_activation=code_activation,
+        latent_activation=latent_activation,
         activation=activation,
         **more,
     )
@@ -46,9 +46,9 @@ def squared_norm(model, x):
     return torch.stack(each).mean()
 
 
-@pytest.mark.parametrize("code_activation", ["sigmoid", "tanh", "identity"])
-def test_one_layer_is_exact(code_activation):
-    model, x = built(code_activation=code_activation), rows()
+@pytest.mark.parametrize("latent_activation", ["sigmoid", "tanh", "identity"])
+def test_one_layer_is_exact(latent_activation):
+    model, x = built(latent_activation=latent_activation), rows()
     torch.manual_seed(0)
     z, norm = model.encode_with_norm(x)
     assert torch.equal(torch.rand(1), torch.rand(1, generator=torch.Generator().manual_seed(0)))
@@ -70,7 +70,7 @@ class Doubled(nn.Module):
 
 def encoders():
     yield built(hidden=(7,)).encoder
-    yield built(code_activation="softplus").encoder
+    yield built(latent_activation="softplus").encoder
     yield built(hidden=(7, 5), activation="relu", batch_norm=True).encoder
     yield Doubled().double()
 

@@ -25,7 +25,7 @@ def ladder(classes=3, hidden=(7,), latent_dim=5, features=6, seed=0, activation=
         latent_dim,
         hidden=hidden,
         activation=activation,
-        code_activation=activation,
+        latent_activation=activation,
     )
     parts = Parts(
         encoder=encoder,

@@ -107,7 +107,7 @@ class Routed(nn.Module):
 @pytest.mark.parametrize("outer", [nn.Identity(), nn.ReLU(), nn.Tanh(), nn.Softplus()])
 @pytest.mark.parametrize("make", [lambda f: nn.Sequential(nn.Linear(6, 4), f), Routed])
 def test_kl_refuses_codes_outside_0_to_1(outer, make):
-    with pytest.raises(InputError, match=r"penalty='kl' needs a code in 0..1.*code_activation"):
+    with pytest.raises(InputError, match=r"penalty='kl' needs a code in 0..1.*latent_activation"):
         built(make(outer), penalty="kl")
     built(make(outer), penalty="l1")
 
@@ -174,7 +174,7 @@ def test_fit_warns_of_dead_latents():
             kind_options=options,
             hidden=(),
             latent_dim=6,
-            code_activation="relu",
+            latent_activation="relu",
             learning_rate=0.05,
             epochs=60,
         ).fit(X)

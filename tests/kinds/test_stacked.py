@@ -13,7 +13,7 @@ from torch import nn
 
 from cuello import Autoencoder, InputError, kinds
 from cuello.kinds import Batch
-from cuello.train import Watcher
+from cuello.train import Callbacks
 
 
 def stack(**options):
@@ -57,12 +57,12 @@ def block_of(name):
 )
 def test_stages_share_the_greedy_part_evenly_and_the_rest_is_together(share, epochs, turns):
     model = stack(kind_options={"greedy_share": share}, hidden=(4, 4), epochs=epochs)
-    players = list(model.initialize(table()).module_.players())
-    assert players == ["layer 1", "layer 2", "layer 3", "together"]
+    optimizers = list(model.initialize(table()).module_.optimizers())
+    assert optimizers == ["layer 1", "layer 2", "layer 3", "together"]
     seen = [list(epoch.train) for epoch in model.fit(table(20)).history_]
     terms = ["layer 1", "layer 2", "layer 3", "reconstruction"]
     assert seen == [[t] for t, times in zip(terms, turns, strict=True) for _ in range(times)]
-    assert model.module_.active(1.0) == ["together"]
+    assert model.module_.active_optimizers(1.0) == ["together"]
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -75,7 +75,7 @@ def test_only_the_blocks_of_a_stage_change_in_it(tied):
         states.append(copy.deepcopy(model.module_.state_dict()))
 
     states.append(model.initialize(table()).module_.state_dict())
-    model.fit(table(), watcher=Watcher(epoch=keep))
+    model.fit(table(), callbacks=Callbacks(epoch=keep))
     changed = [
         {block_of(name) for name in before if not torch.equal(before[name], after[name])}
         for before, after in pairwise(states)
@@ -86,10 +86,10 @@ def test_only_the_blocks_of_a_stage_change_in_it(tied):
 def test_a_stage_moves_all_that_it_owns():
     module = stack().initialize(table()).module_
     named = {id(p): name for name, p in module.named_parameters()}
-    for player, groups in module.players().items():
+    for optimizer, groups in module.optimizers().items():
         module.zero_grad()
-        module.losses(Batch(torch.rand(9, 20)), player)[
-            player if player != "together" else "reconstruction"
+        module.losses(Batch(torch.rand(9, 20)), optimizer)[
+            optimizer if optimizer != "together" else "reconstruction"
         ].backward()
         moved = {name for name, p in module.named_parameters() if p.grad is not None}
         assert moved == {named[id(p)] for group in groups for p in group["params"]}
@@ -101,9 +101,9 @@ def test_losses_of_the_stages_by_hand(reduction):
     x = torch.rand(9, 20)
     encoder, decoder = module.encoder, module.decoder
 
-    def loss_of(player):
+    def loss_of(optimizer):
         torch.manual_seed(0)
-        (term,) = module.losses(Batch(x), player).values()
+        (term,) = module.losses(Batch(x), optimizer).values()
         torch.manual_seed(0)
         return term
 
@@ -159,7 +159,7 @@ def test_resuming_at_and_inside_a_stage_is_exact(halt, tmp_path):
     whole = stack(batch_norm=True, dropout=0.2).fit(table())
     with pytest.raises(InterruptedError):
         stack(batch_norm=True, dropout=0.2).fit(
-            table(), checkpoint=tmp_path / "part", watcher=Watcher(epoch=stop)
+            table(), checkpoint=tmp_path / "part", callbacks=Callbacks(epoch=stop)
         )
     resumed = stack(batch_norm=True, dropout=0.2).fit(table(), checkpoint=tmp_path / "part")
     assert [list(e.train) for e in resumed.history_] == [list(e.train) for e in whole.history_]
@@ -177,7 +177,7 @@ def test_your_own_blocks_are_trained_and_left_in_their_mode():
     encoder = nn.Sequential(nn.Sequential(nn.Linear(6, 4), nn.ReLU()), nn.Linear(4, 2))
     decoder = nn.Sequential(nn.Sequential(nn.Linear(2, 4), nn.ReLU()), nn.Linear(4, 6))
     model = built(encoder, decoder)
-    assert list(model.players()) == ["layer 1", "layer 2", "together"]
+    assert list(model.optimizers()) == ["layer 1", "layer 2", "together"]
     assert encoder.training
     assert decoder.training
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from cuello import Autoencoder, InputError, kinds
 from cuello.kinds import Batch
-from cuello.train import Rows, Training, train
+from cuello.train import Rows, TrainingConfig, train
 
 FEATURES = 12
 
@@ -258,7 +258,7 @@ def test_most_of_the_codebook_is_used_and_the_seed_decides_it():
     X = Rows(torch.tanh(rows(512) @ rows(FEATURES, seed=2)))
     first, again = module(trained=False), module(trained=False)
     for made in (first, again):
-        train(made, X, Training(epochs=10, learning_rate=0.01))
+        train(made, X, TrainingConfig(epochs=10, learning_rate=0.01))
     assert all(torch.equal(was, getattr(again, name)) for name, was in buffers(first).items())
     with torch.no_grad():
         assert first.diagnose(X.x).statistics["codes_in_use"] == 8

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cuello.errors import DataError
-from cuello.labs import _anomaly_rows as rows
-from cuello.labs import anomalies as lab
+from cuello_labs import _anomaly_rows as rows
+from cuello_labs import anomalies as lab
 
 RNG = np.random.default_rng(0)
 

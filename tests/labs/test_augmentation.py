@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cuello.labs.augmentation import PAIRS, augmented_copies, gains, judge, show, trials
+from cuello_labs.augmentation import PAIRS, augmented_copies, gains, judge, show, trials
 
 
 def records(before, after, quick=True):

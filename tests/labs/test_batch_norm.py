@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from cuello.estimators import Autoencoder
-from cuello.labs._activations import activation_statistics, undo
-from cuello.labs.batch_norm import ACTIVATIONS, INITIALIZERS, LAB, show
+from cuello_labs._activations import activation_statistics, undo
+from cuello_labs.batch_norm import ACTIVATIONS, INITIALIZERS, LAB, show
 
 
 def records(with_it, without, restored=1e-14):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from cuello.labs._images import checkerboard
-from cuello.labs.convolution import METHODS, at_time, judge, network, show, trials
 from cuello.study.summary import spread
+from cuello_labs._images import checkerboard
+from cuello_labs.convolution import METHODS, at_time, judge, network, show, trials
 
 
 def errors(**means):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from cuello.labs import denoising as lab
-from cuello.labs._packed import pack
+from cuello_labs import denoising as lab
+from cuello_labs._packed import pack
 
 RNG = np.random.default_rng(0)
 

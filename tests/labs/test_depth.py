@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cuello.labs.depth import judge, reproduced, show, shuffle_pixels, trials
 from cuello.study.summary import spread
+from cuello_labs.depth import judge, reproduced, show, shuffle_pixels, trials
 
 
 def cells(error, copied, few):

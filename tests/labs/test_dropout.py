@@ -1,6 +1,6 @@
 import pytest
 
-from cuello.labs.dropout import LAB, equal_width, show
+from cuello_labs.dropout import LAB, equal_width, show
 
 
 def records(share):

@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cuello.labs import few_labels
-from cuello.labs._few_label_methods import METHODS, draw_told, mistakes
-from cuello.labs._few_label_pictures import interval_of
-from cuello.labs._few_label_tables import coverage, tabulate_bought, tabulate_estimates
-from cuello.labs._images import Images
-from cuello.labs.few_labels import COSTLIEST, COSTLY, best_of, errors_of, judge, run, show, trials
 from cuello.study.summary import spread
+from cuello_labs import few_labels
+from cuello_labs._few_label_methods import METHODS, draw_told, mistakes
+from cuello_labs._few_label_pictures import interval_of
+from cuello_labs._few_label_tables import coverage, tabulate_bought, tabulate_estimates
+from cuello_labs._images import Images
+from cuello_labs.few_labels import COSTLIEST, COSTLY, best_of, errors_of, judge, run, show, trials
 
 LONG = (*COSTLY, *COSTLIEST)
 
@@ -54,7 +54,7 @@ def test_both_numbers_of_labels_have_to_reach_it(labels, holds):
 
 def test_the_bar_is_one_published_deviation_above_the_published_mean():
     for error, holds in ((0.959, True), (0.961, False)):
-        errors = {("slow", n): spread([error]) for n in (100, 300)}
+        errors = {("fine_tune_slow", n): spread([error]) for n in (100, 300)}
         assert judge(errors, published=True)[0] is holds
 
 
@@ -77,7 +77,7 @@ def test_other_data_decide_nothing():
 
 def test_errors_are_means_over_draws_in_percent():
     errors = errors_of(fitted(lambda method, labels, seed: 0.9 + 0.01 * seed))
-    own = errors["slow", 30]
+    own = errors["fine_tune_slow", 30]
     assert own.count == 5
     assert own.mean == pytest.approx(8.0)
     assert own.sd == pytest.approx(np.std([10, 9, 8, 7, 6], ddof=1))
@@ -104,7 +104,7 @@ def test_coverage_counts_intervals_that_hold_the_test_accuracy():
 
 def test_estimates_are_compared_with_the_test_accuracy_of_the_same_draw():
     own = tabulate_estimates(fitted(lambda method, labels, seed: 0.88 + 0.01 * seed))
-    row = next(row for row in own.rows if row[0] == METHODS["full"].label)
+    row = next(row for row in own.rows if row[0] == METHODS["fine_tune"].label)
     assert row[1].mean == pytest.approx(0.0, abs=1e-9)
     assert row[1].sd == pytest.approx(np.std(range(5), ddof=1))
     assert row[-1] == "26 of 26"
@@ -152,8 +152,8 @@ def test_quick_methods_come_first_and_all_labels_once():
     assert {t.options["labels"] for t in own if t.options["method"] in LONG} == {100, 300, 1000}
     every = [t for t in own if t.options["labels"] == 60_000]
     assert {t.seed for t in every} == {0}
-    assert not {t.options["method"] for t in every} & {"spread", *LONG}
-    draws = {t.seed for t in own if t.options["method"] == "frozen"}
+    assert not {t.options["method"] for t in every} & {"label_spreading", *LONG}
+    draws = {t.seed for t in own if t.options["method"] == "linear_probe"}
     assert len(draws) == 5
 
 
@@ -164,7 +164,9 @@ def test_what_is_missing_comes_out_as_it_would_have(monkeypatch):
     chosen = [
         t
         for t in trials(True)
-        if t.options["method"] in ("frozen", "knn") and t.options["labels"] == 50 and t.seed == 1
+        if t.options["method"] in ("linear_probe", "knn")
+        and t.options["labels"] == 50
+        and t.seed == 1
     ]
 
     def results(own):

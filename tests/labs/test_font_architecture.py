@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cuello.labs.font_architecture import BETTER, show
+from cuello_labs.font_architecture import BETTER, show
 
 
 def record(options, seed, error, worst=3):

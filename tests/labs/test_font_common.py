@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cuello.labs._font import (
+from cuello.study.trials import Trial
+from cuello_labs._font import (
     characters,
     decode_errors,
     fit_trials,
@@ -12,7 +13,6 @@ from cuello.labs._font import (
     network_name,
     of_protocol,
 )
-from cuello.study.trials import Trial
 
 
 def test_errors_count_pixels():

@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from cuello.labs._flips import BASELINES, NETWORKS, expected, flip, restored
-from cuello.labs._font import characters, pixel_errors
-from cuello.labs.font_denoising import RATES, trials, verdict
 from cuello.study.summary import spread
+from cuello_labs._flips import BASELINES, NETWORKS, expected, flip, restored
+from cuello_labs._font import characters, pixel_errors
+from cuello_labs.font_denoising import RATES, trials, verdict
 
 
 def test_flips_come_at_their_rate():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cuello.labs.font_epochs import show
+from cuello_labs.font_epochs import show
 
 
 def records(errors):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cuello.labs._font import characters
-from cuello.labs.font_latent import agreement, legible, sides, verdict
 from cuello.study.summary import spread
 from cuello.study.trials import Trial
+from cuello_labs._font import characters
+from cuello_labs.font_latent import agreement, legible, sides, verdict
 
 
 def test_codes_that_are_the_pixels_agree_with_them_and_others_do_not():

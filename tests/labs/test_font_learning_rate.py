@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cuello.labs._font import rate_of
-from cuello.labs.font_learning_rate import sd_interval, show
 from cuello.study.summary import spread
+from cuello_labs._font import rate_of
+from cuello_labs.font_learning_rate import sd_interval, show
 
 
 def records(errors):

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from cuello.labs._font import characters
-from cuello.labs.font_new_letter import around, baselines, between, verdict
 from cuello.study.summary import spread
+from cuello_labs._font import characters
+from cuello_labs.font_new_letter import around, baselines, between, verdict
 
 
 def test_points_between_and_around():

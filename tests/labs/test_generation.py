@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cuello.labs import generation as lab
-from cuello.labs._images import Images
-from cuello.labs._packed import pack
+from cuello_labs import generation as lab
+from cuello_labs._images import Images
+from cuello_labs._packed import pack
 
 RNG = np.random.default_rng(0)
 
 
 def test_samplers_draw_from_their_laws():
     codes = RNG.normal(size=(3000, 2)) @ np.array([[2.0, 1.0], [0.0, 0.5]]) + np.array([3.0, -1.0])
-    drawn = lab.draw_codes(codes, 20_000, 0)
+    drawn = lab.draw_embeddings(codes, 20_000, 0)
     assert drawn["prior"].mean(0) == pytest.approx([0, 0], abs=0.05)
     assert np.cov(drawn["prior"].T) == pytest.approx(np.eye(2), abs=0.05)
     for name in ("Gaussian", "mixture"):

@@ -1,7 +1,7 @@
 import pytest
 
-from cuello.labs._curves import decide
-from cuello.labs.initialisation import EXPECTED, INITIALIZERS, LAB, show
+from cuello_labs._curves import decide
+from cuello_labs.initialisation import EXPECTED, INITIALIZERS, LAB, show
 
 
 def records(fitting, without):

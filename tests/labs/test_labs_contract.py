@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cuello import labs
+import cuello_labs as labs
 from cuello.data import sets
-from cuello.labs.running import run_lab, write_index
+from cuello_labs.running import run_lab, write_index
 
 
 @pytest.fixture(scope="module")

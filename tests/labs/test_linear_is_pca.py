@@ -5,13 +5,13 @@ from sklearn.decomposition import PCA
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many
-from cuello.labs._linear import (
+from cuello_labs._linear import (
     Principal,
     axis_angles,
     gaussian_log_likelihood,
     subspace_angle,
 )
-from cuello.labs.linear_is_pca import KINDS, LAB, show
+from cuello_labs.linear_is_pca import KINDS, LAB, show
 
 
 @pytest.fixture(scope="module")

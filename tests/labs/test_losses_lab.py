@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cuello.labs.losses import (
+from cuello.study.summary import spread
+from cuello_labs.losses import (
     LOSSES,
     best_constant,
     clean_rows,
@@ -11,7 +12,6 @@ from cuello.labs.losses import (
     show,
     trials,
 )
-from cuello.study.summary import spread
 
 
 def grown(mse, mae, mape, sd=0.01):

@@ -3,8 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from cuello.labs._curves import best_rates, curve, rounded, split_rows
-from cuello.labs.momentum import LAB, same_rate, show
+from cuello_labs._curves import best_rates, curve, rounded, split_rows
+from cuello_labs.momentum import LAB, same_rate, show
 
 
 def records(with_momentum, without):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cuello.labs._curves import split_rows
-from cuello.labs.normalisation import LAB, SCALINGS, show, unexplained
+from cuello_labs._curves import split_rows
+from cuello_labs.normalisation import LAB, SCALINGS, show, unexplained
 
 
 def records(normalised, raw):

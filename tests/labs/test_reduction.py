@@ -1,7 +1,7 @@
 import pytest
 
-from cuello.labs.reduction import PUBLISHED, judge, show, trials
 from cuello.study.summary import spread
+from cuello_labs.reduction import PUBLISHED, judge, show, trials
 
 
 def accuracies(plain, variational, pca=0.42, sd=0.01):

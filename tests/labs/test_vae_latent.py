@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn.neighbors import KNeighborsClassifier
 
-from cuello.labs import vae_latent as lab
-from cuello.labs._packed import pack
+from cuello_labs import vae_latent as lab
+from cuello_labs._packed import pack
 
 
 def test_networks_have_the_published_layers():
@@ -59,7 +59,7 @@ def record(seed, shown, last):
     looks = {}
     for epoch, count in ((1, 1), (3, shown)):
         looks[str(epoch)] = {
-            **{"code_mean": [0.0, 0.1], "code_sd": [1.0, 0.9]},
+            **{"embedding_mean": [0.0, 0.1], "code_sd": [1.0, 0.9]},
             **{"kl_aggregate": 0.1, "information": 2.0},
             **{"even_shown": count, "quantile_shown": count},
             **{f"{name}_images": pack(np.zeros((100, 8, 8))) for name in lab.grids()},

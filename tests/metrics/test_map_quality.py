@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuello.metrics import map_quality
+from cuello.metrics import projection_quality
 
 
 def voted(places, y):
@@ -26,7 +26,7 @@ def test_accuracy_is_that_of_a_vote_among_the_others(n, k, classes, seed):
     rng = np.random.default_rng(seed)
     rows, places = rng.normal(size=(n, 6)), rng.normal(size=(n, k))
     y = rng.integers(0, classes, size=n)
-    quality = map_quality(rows, places, y)
+    quality = projection_quality(rows, places, y)
     assert quality.knn_accuracy == pytest.approx(voted(places, y))
     assert quality.trustworthiness <= 1.0
 
@@ -34,9 +34,9 @@ def test_accuracy_is_that_of_a_vote_among_the_others(n, k, classes, seed):
 def test_the_rows_themselves_are_trusted_and_others_are_not():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(400, 2))
-    assert map_quality(rows, rows).trustworthiness == 1.0
-    assert map_quality(rows, 3.0 * rows[:, ::-1] + 5.0).trustworthiness == 1.0
-    assert map_quality(rows, rng.normal(size=(400, 2))).trustworthiness == pytest.approx(
+    assert projection_quality(rows, rows).trustworthiness == 1.0
+    assert projection_quality(rows, 3.0 * rows[:, ::-1] + 5.0).trustworthiness == 1.0
+    assert projection_quality(rows, rng.normal(size=(400, 2))).trustworthiness == pytest.approx(
         0.5, abs=0.05
     )
 
@@ -44,8 +44,8 @@ def test_the_rows_themselves_are_trusted_and_others_are_not():
 def test_what_the_map_brings_together_counts_not_what_it_tears_apart():
     rows = np.random.default_rng(0).normal(size=(400, 2))
     flat = rows[:, :1]  # rows far apart are put side by side; none that are near are torn apart
-    assert map_quality(rows, flat).trustworthiness < 0.8
-    assert map_quality(flat, rows).trustworthiness > 0.9
+    assert projection_quality(rows, flat).trustworthiness < 0.8
+    assert projection_quality(flat, rows).trustworthiness > 0.9
 
 
 def test_rows_of_no_known_class_neither_vote_nor_count():
@@ -54,12 +54,12 @@ def test_rows_of_no_known_class_neither_vote_nor_count():
     places = rng.normal(size=(60, 2)) + 20.0 * y[:, None]
     hidden = y.copy()
     hidden[::2] = -1
-    assert map_quality(places, places, hidden).knn_accuracy == 1.0
+    assert projection_quality(places, places, hidden).knn_accuracy == 1.0
     hidden[:] = -1
-    assert map_quality(places, places, hidden).knn_accuracy is None
-    assert map_quality(places, places).knn_accuracy is None
+    assert projection_quality(places, places, hidden).knn_accuracy is None
+    assert projection_quality(places, places).knn_accuracy is None
 
 
 def test_too_few_rows_have_no_quality():
     rows = np.random.default_rng(0).normal(size=(10, 2))
-    assert map_quality(rows, rows, np.zeros(10, dtype=np.int64)) is None
+    assert projection_quality(rows, rows, np.zeros(10, dtype=np.int64)) is None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuello.errors import InputError
-from cuello.metrics import NOT_SURE, decide, find_threshold, lower_bound
+from cuello.metrics import ABSTAINED, decide, find_threshold, lower_bound
 
 
 def rows(n, seed, accuracy):
@@ -30,7 +30,7 @@ def test_threshold_does_what_it_says_on_the_held_out_rows(case, wanted, level):
     p, y = case
     found = find_threshold(p, y, wanted, level=level)
     classes, coverage = decide(p, found.probability)
-    answered = classes != NOT_SURE
+    answered = classes != ABSTAINED
     assert coverage == found.coverage == (answered.mean() if len(p) else 0.0)
     if not answered.any():
         assert found.probability == np.inf
@@ -103,8 +103,8 @@ def test_decision(case, threshold):
     p, _ = case
     classes, coverage = decide(p, threshold)
     for row, answer in zip(p, classes, strict=True):
-        assert answer == (row.argmax() if row.max() >= threshold else NOT_SURE)
-    assert coverage == (np.mean(classes != NOT_SURE) if len(p) else 0.0)
+        assert answer == (row.argmax() if row.max() >= threshold else ABSTAINED)
+    assert coverage == (np.mean(classes != ABSTAINED) if len(p) else 0.0)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 95.0, float("nan")])

@@ -9,26 +9,26 @@ import numpy as np
 from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import PCA
 
-from cuello.report.content import Gallery, LatentMap, ReportContent
+from cuello.report.content import Gallery, LatentProjection, ReportContent
 
 HOSTILE = "</script><script>window.broken=1</script>\"'&<img src=x onerror=window.broken=1>"
 
 METHODS = {
     "pca_logistic": 0.842,
     "knn_pixels": 0.861,
-    "scratch": 0.803,
-    "frozen": 0.884,
-    "slow": 0.921,
-    "full": 0.913,
+    "from_scratch": 0.803,
+    "linear_probe": 0.884,
+    "fine_tune_slow": 0.921,
+    "fine_tune": 0.913,
 }
 
 NUMBERS = {
     "pca_ridge": 0.412,
     "knn_pixels": 0.301,
-    "scratch": 0.254,
-    "frozen": 0.433,
-    "slow": 0.467,
-    "full": -0.055,
+    "from_scratch": 0.254,
+    "linear_probe": 0.433,
+    "fine_tune_slow": 0.467,
+    "fine_tune": -0.055,
 }
 
 
@@ -85,7 +85,7 @@ def confusion(classes: tuple[str, ...], seed: int = 0) -> dict[str, Any]:
     matrix = generator.poisson(0.4, (count, count)) + np.diag(generator.integers(25, 40, count))
     if count > 8:
         matrix[8, 1] = 9
-    return {"method": "slow", "matrix": matrix.tolist(), "classes": list(classes)}
+    return {"method": "fine_tune_slow", "matrix": matrix.tolist(), "classes": list(classes)}
 
 
 def digits(epochs: int = 50) -> ReportContent:
@@ -108,7 +108,7 @@ def digits(epochs: int = 50) -> ReportContent:
         )
 
     order = np.argsort(error)
-    latent = LatentMap(
+    latent = LatentProjection(
         xy=model.transform(test)[:, :2].astype(np.float32),
         axes=("first principal component of the codes (14 %)", "second principal component (11 %)"),
         label=target[:500].astype(np.int64),
@@ -136,7 +136,7 @@ def digits(epochs: int = 50) -> ReportContent:
             "data": {"name": "digits", "rows": {"train": 1000, "validation": 297, "test": 500}},
             "reconstruction": {"test_mse": 0.01234, "pca_test_mse": 0.02013, "latent_dim": 16},
             "few_labels": few_label_rows(),
-            "best_method": "slow",
+            "best_method": "fine_tune_slow",
             "evaluated_on": "test",
             "confusion": confusion(classes),
             "timing": {
@@ -182,7 +182,7 @@ def wine() -> ReportContent:
             "confusion": confusion(("Barolo", "Grignolino", "Barbera")),
         },
         columns=tuple(data.feature_names),
-        latent=LatentMap(
+        latent=LatentProjection(
             xy=codes[:, :2].astype(np.float32),
             axes=("latent 1", "latent 2"),
             label=data.target.astype(np.int64),
@@ -215,7 +215,7 @@ def number_rows(repeats: int = 3) -> list[dict[str, Any]]:
                 "r2_sd": 0.02,
                 "mae_mean": 43.256,
                 "mae_sd": 1.25,
-                "cv_r2_mean": None if method == "full" else mean - 0.01,
+                "cv_r2_mean": None if method == "fine_tune" else mean - 0.01,
             }
         )
     return rows
@@ -224,7 +224,12 @@ def number_rows(repeats: int = 3) -> list[dict[str, Any]]:
 def numbers() -> ReportContent:
     """Draw a table whose labels are numbers."""
     pairs = {"true": [1.0, 2.0, float("nan"), 30.0], "predicted": [1.5, 2.0, 3.0, 28.123456]}
-    own = {"task": "number", "name": "diabetes", "shape": [10], "rows": {"train": 300, "test": 90}}
+    own = {
+        "task": "regression",
+        "name": "diabetes",
+        "shape": [10],
+        "rows": {"train": 300, "test": 90},
+    }
     base = wine()
     assert base.latent is not None
     value = np.arange(len(base.latent.xy)) / 8.0
@@ -233,7 +238,7 @@ def numbers() -> ReportContent:
         replace(base, latent=replace(base.latent, value=value)),
         data=own,
         few_labels=number_rows(),
-        scatter={"method": "slow", "name": "a < b & c", **pairs},
+        scatter={"method": "fine_tune_slow", "name": "a < b & c", **pairs},
     )
 
 
@@ -242,8 +247,8 @@ def several() -> ReportContent:
     counts = [[[40, 10], [5, 45]], [[90, 0], [10, 0]], [[100, 0], [0, 0]]]
     return _without_classes(
         digits(),
-        data={"task": "several", "properties": ["even"], "rows": {"test": 100}},
-        properties={"method": "slow", "names": ["even", HOSTILE], "counts": counts},
+        data={"task": "multilabel", "properties": ["even"], "rows": {"test": 100}},
+        properties={"method": "fine_tune_slow", "names": ["even", HOSTILE], "counts": counts},
     )
 
 

@@ -40,7 +40,7 @@ def test_latent_map(tmp_path, latent, axes):
     assert content.latent.xy.shape == (60, 2)
     assert content.latent.axes == axes
     if latent == 2:
-        assert np.array_equal(content.latent.xy, arrays["map_codes"])
+        assert np.array_equal(content.latent.xy, arrays["project_embeddings"])
     if latent == 5:
         assert np.array_equal(content.latent.xy, arrays.pop("map_places"))
         # A folder of before has PCA: centred, uncorrelated, the first with more variance.

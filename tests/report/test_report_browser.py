@@ -12,7 +12,7 @@ import pytest
 import report_samples as samples
 from PIL import Image
 
-from cuello.report import LatentMap, ReportContent
+from cuello.report import LatentProjection, ReportContent
 from visiting import Visit, Visits
 
 pytestmark = pytest.mark.browser
@@ -37,7 +37,7 @@ def square_map(digits: ReportContent) -> ReportContent:
     side = 5
     grid = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1).reshape(-1, 2)
     images = np.random.default_rng(0).integers(0, 256, (side * side, 8, 8), dtype=np.uint8)
-    latent = LatentMap(
+    latent = LatentProjection(
         xy=grid.astype(np.float32),
         axes=("across", "up"),
         label=np.arange(side * side) % 3,

@@ -11,7 +11,7 @@ import pytest
 import report_samples as samples
 from report_reading import Tree, chart_data, section
 
-from cuello.report import LatentMap, ReportContent, render
+from cuello.report import LatentProjection, ReportContent, render
 from cuello.report.page import MAX_BYTES
 
 SECTIONS = ["done", "few-labels", "reconstruction", "uses", "latent", "curves", "timing"]
@@ -63,7 +63,7 @@ def test_size_stays_below_five_megabytes(digits: ReportContent) -> None:
     # Noise: what no compression makes smaller.
     noise = np.random.default_rng(0).integers(0, 256, (2000, 28, 28), dtype=np.uint8)
     xy = np.random.default_rng(1).standard_normal((2000, 2)).astype(np.float32)
-    latent = LatentMap(
+    latent = LatentProjection(
         xy=xy,
         axes=("a", "b"),
         label=np.arange(2000) % 10,

@@ -13,7 +13,7 @@ import report_samples as samples
 from PIL import Image
 from report_reading import Tree, chart_data, section
 
-from cuello.report import Gallery, LatentMap, ReportContent, render
+from cuello.report import Gallery, LatentProjection, ReportContent, render
 from cuello.report.pictures import to_pixels
 
 
@@ -90,17 +90,19 @@ def test_choice_without_cross_validation(digits: ReportContent) -> None:
     assert "promises" not in part
 
 
-@pytest.mark.parametrize(("mode", "name"), [("ladder", "Ladder network"), ("auto", "Automatic ch")])
-def test_a_mode_that_was_asked_for(digits: ReportContent, mode: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "name"), [("ladder", "Ladder network"), ("auto", "Automatic ch")]
+)
+def test_a_mode_that_was_asked_for(digits: ReportContent, method: str, name: str) -> None:
     rows = samples.few_label_rows()
-    rows.append(rows[-1] | {"method": mode})
-    metrics = digits.metrics | {"few_labels": rows, "best_method": mode, "mode": mode}
+    rows.append(rows[-1] | {"method": method})
+    metrics = digits.metrics | {"few_labels": rows, "best_method": method, "method": method}
     part = section(render(replace(digits, metrics=metrics)), "few-labels")
     assert re.search(f"“{name}[a-z]*” is kept, as it was asked for", part)
     assert "chosen by cross-validation" not in part
     chart = chart_data(render(replace(digits, metrics=metrics)))["few-labels"]["rows"]
     assert chart[-1]["name"].startswith(name)
-    assert chart[-1]["ours"] == (mode == "auto")  # a ladder network starts from no autoencoder
+    assert chart[-1]["ours"] == (method == "auto")  # a ladder network starts from no autoencoder
 
 
 @pytest.mark.parametrize(
@@ -204,7 +206,7 @@ def test_latent_map_with_gaps(digits: ReportContent) -> None:
 
 def test_more_points_than_a_browser_draws_are_thinned(digits: ReportContent) -> None:
     count = 12_000
-    latent = LatentMap(
+    latent = LatentProjection(
         xy=np.zeros((count, 2), np.float32), axes=("a", "b"), label=None, images=None,
         names=tuple(map(str, range(count))),
     )  # fmt: skip

@@ -112,4 +112,4 @@ def test_a_measure_writes_its_values(measure, value, text):
 
 def test_runs_of_before_there_were_tasks_are_of_classes():
     assert [m.key for m in measures({})] == ["accuracy", "macro_f1"]
-    assert [m.key for m in measures({"data": {"task": "several"}})] == ["accuracy", "macro_f1"]
+    assert [m.key for m in measures({"data": {"task": "multilabel"}})] == ["accuracy", "macro_f1"]

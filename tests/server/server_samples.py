@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 
-from cuello.pipeline import Job, start
+from cuello.run import Job, start
 
 SMALL = {"epochs": 2, "hidden": (8,), "latent_dim": 2}
 KINDS = ("table", "images", "own classes", "sequences", "numbers", "one latent")
@@ -44,7 +44,7 @@ def make(folder: Path, kind: str) -> Path:
         options |= {"network": "sequence"}
     elif kind == "numbers":
         y = 100.0 + 3.5 * X[:, 0]
-        options |= {"labels": "12", "repeats": 1, "task": "number"}
+        options |= {"labels": "12", "repeats": 1, "task": "regression"}
     if kind in ("own classes", "one latent"):
         np.savez(data, X=X)
     else:

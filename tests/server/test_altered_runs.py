@@ -97,7 +97,7 @@ CHANGES = {
         "config.json",
     ),
     "codes of other latents": (
-        edited(lambda c: put(c, [1.0], "autoencoder", "code_scale")),
+        edited(lambda c: put(c, [1.0], "autoencoder", "embedding_scale")),
         "config.json",
     ),
     "fewer classes": (edited(lambda c: put(c, ["0"], "data", "classes")), "config.json"),

@@ -15,7 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 from cuello import load, open_run
 from cuello.data import labels as label_files
 from cuello.few_label import FewLabelClassifier
-from cuello.pipeline import Job, start
+from cuello.run import Job, start
 from cuello.server.serving import app_for
 
 
@@ -96,7 +96,7 @@ def test_info(made, kind):
 
 def test_neighbours_are_the_nearest_codes(made):
     client, run = Client(app_for(made("table"))), open_run(made("table"))
-    codes = run.autoencoder.transform(rows()[0]) / run.autoencoder.code_scale_
+    codes = run.autoencoder.transform(rows()[0]) / run.autoencoder.embedding_scale_
     distance, index = NearestNeighbors(n_neighbors=6).fit(codes).kneighbors(codes)
     for i in (0, 17, 59):
         found = client.get(f"/api/neighbours/{i}?k=5")["neighbours"]
@@ -228,14 +228,16 @@ def test_refitting_is_what_the_library_does(client, tmp_path):
     asked = client("one latent")
     X, y = rows()
     asked.post("/api/labels", {"labels": [{"row": i, "label": "abc"[y[i]]} for i in range(24)]})
-    found = asked.post("/api/refit", {"mode": "frozen"})
+    found = asked.post("/api/refit", {"method": "linear_probe"})
     run = open_run(tmp_path / "run")
     told = np.where(np.arange(60) < 24, y, -1)
-    model = FewLabelClassifier(FrozenEstimator(run.autoencoder), mode="frozen", task="classes")
+    model = FewLabelClassifier(
+        FrozenEstimator(run.autoencoder), method="linear_probe", task="multiclass"
+    )
     model.fit(X[:24], told[:24])
     assert found["classes"] == ["a", "b", "c"]
     assert found["labels"] == 24
-    assert found["said"] == model.said_
+    assert found["said"] == model.summary_
     estimate = (found["accuracy"], found["low"], found["high"])
     assert estimate == pytest.approx(tuple(model.accuracy_estimate_))
     expected = model.predict_proba(X)
@@ -245,10 +247,12 @@ def test_refitting_is_what_the_library_does(client, tmp_path):
     assert asked.get("/api/info")["refitted"]
 
 
-@pytest.mark.parametrize("mode", ["frozen", "slow", "full", "spread"])
-def test_every_mode_that_can_be_asked_for(client, mode):
-    found = client("table").post("/api/refit", {"mode": mode})
-    assert found["mode"] == mode
+@pytest.mark.parametrize(
+    "method", ["linear_probe", "fine_tune_slow", "fine_tune", "label_spreading"]
+)
+def test_every_mode_that_can_be_asked_for(client, method):
+    found = client("table").post("/api/refit", {"method": method})
+    assert found["method"] == method
     np.testing.assert_allclose(np.sum(found["probabilities"], axis=1), 1.0, atol=1e-3)
 
 
@@ -279,8 +283,8 @@ def test_one_refit_at_a_time(client, monkeypatch):
 def test_labels_that_are_no_classes(client):
     asked = client("numbers")
     body = {"labels": [{"row": 1, "label": "1"}]}
-    assert "task 'number'" in asked.post("/api/labels", body, code=409)["detail"]
-    assert "task 'number'" in asked.post("/api/refit", {}, code=409)["detail"]
+    assert "task 'regression'" in asked.post("/api/labels", body, code=409)["detail"]
+    assert "task 'regression'" in asked.post("/api/refit", {}, code=409)["detail"]
 
 
 def test_without_the_data_the_rest_works(tmp_path):

@@ -7,10 +7,10 @@ import pytest
 from server_samples import Client, rows
 
 from cuello import RunError
-from cuello.pipeline import Job, Silent, resume, start
+from cuello.run import Job, Silent, resume, start
+from cuello.run.folder import RunFolder
 from cuello.server.history import read_history
 from cuello.server.serving import app_for
-from cuello.store import RunFolder
 
 
 class HalfWay(Silent):

@@ -80,13 +80,13 @@ def test_a_trial_that_lags_behind_is_stopped(searched):
 
     from cuello.estimators import Autoencoder
     from cuello.study.study import estimator_options
-    from cuello.train import Watcher
+    from cuello.train import Callbacks
 
     prepared, trial = study.prepare(), Lagging()
     model = Autoencoder(**estimator_options(study.options))
-    watcher = Watcher(epoch=module._judge(optuna, trial, model, prepared, study))
+    callbacks = Callbacks(epoch=module._judge(optuna, trial, model, prepared, study))
     with pytest.raises(optuna.TrialPruned):
-        model.fit(prepared.train, validation=prepared.validation, watcher=watcher)
+        model.fit(prepared.train, validation=prepared.validation, callbacks=callbacks)
     assert [epoch for epoch, _ in trial.reported] == [0, 1]
     assert all(0 < value < 1 for _, value in trial.reported)
 
@@ -96,7 +96,7 @@ def test_judging_on_the_way_changes_nothing(searched):
 
     from cuello.estimators import Autoencoder
     from cuello.study.study import estimator_options
-    from cuello.train import Watcher
+    from cuello.train import Callbacks
 
     study, _, _ = searched
     prepared = study.prepare()
@@ -111,8 +111,8 @@ def test_judging_on_the_way_changes_nothing(searched):
 
     plain, judged = Autoencoder(**options), Autoencoder(**options)
     plain.fit(prepared.train, validation=prepared.validation)
-    watcher = Watcher(epoch=module._judge(optuna, Patient(), judged, prepared, study))
-    judged.fit(prepared.train, validation=prepared.validation, watcher=watcher)
+    callbacks = Callbacks(epoch=module._judge(optuna, Patient(), judged, prepared, study))
+    judged.fit(prepared.train, validation=prepared.validation, callbacks=callbacks)
     for a, b in zip(
         plain.module_.state_dict().values(), judged.module_.state_dict().values(), strict=True
     ):

@@ -10,7 +10,7 @@ import pytest
 
 import cuello
 from cuello.errors import CuelloError, InputError
-from cuello.pipeline.results import unit_width
+from cuello.run.results import unit_width
 from cuello.study import Study, best_of, refit, run_study
 from cuello.study.outcome import draw
 from cuello.study.study import measure

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuello.train import Rows, Training
+from cuello.train import Rows, TrainingConfig
 
 
 @given(few=st.integers(1, 9), draw=st.integers(1, 12), batch=st.integers(1, 5))
@@ -32,6 +32,6 @@ def test_every_labelled_row_is_drawn_sooner_or_later():
 
 
 def test_a_rate_constant_for_two_thirds_then_linear_to_0():
-    how = Training(schedule="constant_linear")
-    rates = [how.rate_factor(progress) for progress in (0.0, 0.3, 2 / 3, 0.75, 5 / 6, 1.0)]
+    config = TrainingConfig(schedule="constant_linear")
+    rates = [config.rate_factor(progress) for progress in (0.0, 0.3, 2 / 3, 0.75, 5 / 6, 1.0)]
     np.testing.assert_allclose(rates, [1, 1, 1, 0.75, 0.5, 0], atol=1e-12)

@@ -24,11 +24,11 @@ from safetensors.torch import load_file
 
 from cuello import Autoencoder, DivergedError, InputError, RunError
 from cuello.kinds import Batch
-from cuello.train import OPTIMIZERS, SCHEDULES, Rows, Training, Watcher, train
-from cuello.train.doctor import explain_divergence
+from cuello.train import OPTIMIZERS, SCHEDULES, Callbacks, Rows, TrainingConfig, train
+from cuello.train.divergence import explain_divergence
 from cuello.train.placement import place
 from cuello.train.rows import batch_bounds
-from cuello.train.state import Keeper, State
+from cuello.train.state import Checkpointer, State
 
 
 def low_rank(n=400, features=10, rank=3, seed=0):
@@ -73,19 +73,19 @@ def test_batches_cover_every_row_once_and_none_is_left_alone(rows, batch):
 
 @given(name=st.sampled_from(PLANNED), warm_up=st.sampled_from([0.0, 0.1, 0.5, 0.9]))
 def test_schedules_start_at_the_full_rate_and_never_rise(name, warm_up):
-    how = Training(schedule=name, warm_up=warm_up)
-    factors = [how.rate_factor(warm_up + (1 - warm_up) * t / 50) for t in range(50)]
+    config = TrainingConfig(schedule=name, warm_up=warm_up)
+    factors = [config.rate_factor(warm_up + (1 - warm_up) * t / 50) for t in range(50)]
     assert factors[0] == pytest.approx(1.0)
     assert all(0.0 <= b <= a + 1e-12 for a, b in itertools.pairwise(factors))
-    assert how.rate_factor(warm_up / 2) == pytest.approx(0.5 if warm_up else 1.0)
+    assert config.rate_factor(warm_up / 2) == pytest.approx(0.5 if warm_up else 1.0)
 
 
 def test_cosine_schedule_against_torch():
-    how = Training(schedule="cosine")
+    config = TrainingConfig(schedule="cosine")
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     reference = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 40)
     for step in range(40):
-        assert how.rate_factor(step / 40) == pytest.approx(reference.get_last_lr()[0], abs=1e-7)
+        assert config.rate_factor(step / 40) == pytest.approx(reference.get_last_lr()[0], abs=1e-7)
         optimizer.step()
         reference.step()
 
@@ -93,7 +93,9 @@ def test_cosine_schedule_against_torch():
 @given(warm_up=st.sampled_from([0.0, 0.2]), progress=st.floats(0.0, 0.999))
 def test_schedules_are_their_formulas(warm_up, progress):
     after = warm_up + (1.0 - warm_up) * progress
-    linear, step = (Training(schedule=s, warm_up=warm_up).rate_factor for s in ("linear", "step"))
+    linear, step = (
+        TrainingConfig(schedule=s, warm_up=warm_up).rate_factor for s in ("linear", "step")
+    )
     assert linear(after) == pytest.approx(1.0 - progress)
     if min(abs(3 * progress - third) for third in (0, 1, 2)) > 1e-9:
         assert step(after) == pytest.approx(10.0 ** -math.floor(3 * progress))
@@ -109,10 +111,10 @@ def test_schedules_are_their_formulas(warm_up, progress):
     ],
 )
 def test_optimizers_are_those_of_torch_with_every_option(name, reference, options):
-    how = Training(optimizer=name, learning_rate=0.1, momentum=0.5, weight_decay=0.3)
+    config = TrainingConfig(optimizer=name, learning_rate=0.1, momentum=0.5, weight_decay=0.3)
     ours, theirs = (torch.nn.Parameter(torch.tensor([1.0, -2.0])) for _ in range(2))
     pairs = [
-        (ours, OPTIMIZERS[name]([{"params": [ours]}], how)),
+        (ours, OPTIMIZERS[name]([{"params": [ours]}], config)),
         (theirs, reference([theirs], lr=0.1, weight_decay=0.3, **options)),
     ]
     for step in range(4):
@@ -124,22 +126,22 @@ def test_optimizers_are_those_of_torch_with_every_option(name, reference, option
 
 def test_defaults_are_those_of_the_autoencoder():
     faces = inspect.signature(Autoencoder).parameters
-    settings = inspect.signature(Training).parameters
+    settings = inspect.signature(TrainingConfig).parameters
     shared = (faces.keys() & settings.keys()) - {"epochs", "batch_size"}  # `auto` there
     assert len(shared) > 8
     assert {n: faces[n].default for n in shared} == {n: settings[n].default for n in shared}
 
 
 class Judged(torch.nn.Module):
-    """All players move in every epoch, and are judged by what they minimize."""
+    """All optimizers move in every epoch, and are judged by what they minimize."""
 
-    def active(self, progress):
-        return list(self.players())
+    def active_optimizers(self, progress):
+        return list(self.optimizers())
 
     def held_out_losses(self, batch):
         terms = {}
-        for player in self.players():
-            terms |= self.losses(batch, player)
+        for optimizer in self.optimizers():
+            terms |= self.losses(batch, optimizer)
         return terms
 
 
@@ -155,13 +157,13 @@ class Descent(Judged):
         self.scales = scales
         self.seen = []
 
-    def losses(self, batch, player):
+    def losses(self, batch, optimizer):
         self.seen.append([w.item() for w in self.weights])
         if self.training:
             return {"down": torch.cat(list(self.weights)).sum() + 100.0 * len(self.seen)}
         return {"distance": (self.weights[0] + 3.0).abs().sum()}
 
-    def players(self):
+    def optimizers(self):
         groups = zip(self.weights, self.scales, strict=True)
         return {"only": [{"params": [w], "lr_scale": s} for w, s in groups]}
 
@@ -175,12 +177,14 @@ STEADY = {"optimizer": "sgd", "momentum": 0.0, "learning_rate": 1.0, "schedule":
     rows=st.integers(2, 30),
 )
 def test_rates_follow_the_schedule_over_the_whole_training(schedule, warm_up, rows):
-    how = Training(**STEADY | {"schedule": schedule}, warm_up=warm_up, epochs=3, batch_size=4)
+    config = TrainingConfig(
+        **STEADY | {"schedule": schedule}, warm_up=warm_up, epochs=3, batch_size=4
+    )
     model, told = Descent(scales=(1.0, 0.25)), []
-    watcher = Watcher(step=lambda done, total: told.append((done, total)))
-    history = train(model, Rows(torch.zeros(rows, 1)), how, watcher=watcher)
+    callbacks = Callbacks(step=lambda done, total: told.append((done, total)))
+    history = train(model, Rows(torch.zeros(rows, 1)), config, callbacks=callbacks)
     steps = 3 * len(batch_bounds(rows, 4))
-    factors = [how.rate_factor(i / steps) for i in range(steps)]
+    factors = [config.rate_factor(i / steps) for i in range(steps)]
     path = np.array([*model.seen, [w.item() for w in model.weights]])
     np.testing.assert_allclose(-np.diff(path[:, 0]), factors, atol=1e-5)
     np.testing.assert_allclose(path[:, 1], 0.25 * path[:, 0], atol=1e-5)
@@ -192,8 +196,8 @@ def test_rates_follow_the_schedule_over_the_whole_training(schedule, warm_up, ro
 @pytest.mark.parametrize(("validated", "expected"), [(True, -3.0), (False, -8.0)])
 def test_best_weights_are_kept_where_validation_can_tell(validated, expected):
     model, rows = Descent(), Rows(torch.zeros(2, 1))
-    how = Training(**STEADY, epochs=8, batch_size=2)
-    train(model, rows, how, validation=rows if validated else None)
+    config = TrainingConfig(**STEADY, epochs=8, batch_size=2)
+    train(model, rows, config, validation=rows if validated else None)
     assert model.weights[0].item() == pytest.approx(expected)
     assert not any(module.training for module in model.modules())
 
@@ -203,7 +207,7 @@ def test_best_weights_are_kept_where_validation_can_tell(validated, expected):
 @pytest.mark.parametrize("moment", ["step", "epoch"])
 def test_a_resumed_training_remembers_its_best_epoch(tmp_path, patience, halt, moment):
     rows = Rows(torch.zeros(2, 1))
-    how = Training(**STEADY, epochs=8, batch_size=2, patience=patience)
+    config = TrainingConfig(**STEADY, epochs=8, batch_size=2, patience=patience)
 
     def stop(*seen):
         if (seen[0] if moment == "step" else seen[0].epoch + 1) == halt:
@@ -211,11 +215,13 @@ def test_a_resumed_training_remembers_its_best_epoch(tmp_path, patience, halt, m
 
     def run(**options):
         model = Descent()
-        history = train(model, rows, how, validation=rows, checkpoint=tmp_path / "file", **options)
+        history = train(
+            model, rows, config, validation=rows, checkpoint=tmp_path / "file", **options
+        )
         return model.weights[0].item(), [e.validation["distance"] for e in history]
 
     with pytest.raises(InterruptedError):
-        run(watcher=Watcher(**{moment: stop}))
+        run(callbacks=Callbacks(**{moment: stop}))
     distances = [2.0, 1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     assert run() == (-3.0, distances if patience is None else distances[:6])
 
@@ -227,11 +233,11 @@ class Flat(Judged):
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(1))
 
-    def losses(self, batch, player):
+    def losses(self, batch, optimizer):
         zero = 0.0 * self.weight.sum()
         return {"mean": batch.x.mean() + zero, "square": batch.x.square().mean() + zero}
 
-    def players(self):
+    def optimizers(self):
         return {"only": [{"params": [self.weight]}]}
 
 
@@ -239,8 +245,8 @@ class Flat(Judged):
 def test_an_epoch_reports_the_mean_over_rows_not_over_batches(rows, batch):
     x = torch.linspace(0, 3, rows)[:, None] ** 2
     held_out = torch.linspace(0, 2, 2500)[:, None] ** 2
-    how = Training(epochs=1, batch_size=batch)
-    (epoch,) = train(Flat(), Rows(x), how, validation=Rows(held_out))
+    config = TrainingConfig(epochs=1, batch_size=batch)
+    (epoch,) = train(Flat(), Rows(x), config, validation=Rows(held_out))
     for seen, values in ((epoch.train, x), (epoch.validation, held_out)):
         expected = {"mean": values.mean().item(), "square": values.square().mean().item()}
         assert seen == pytest.approx(expected, rel=1e-4)
@@ -248,14 +254,14 @@ def test_an_epoch_reports_the_mean_over_rows_not_over_batches(rows, batch):
 
 def test_an_equal_loss_is_not_a_better_one():
     rows = Rows(torch.ones(4, 1))
-    how = Training(epochs=9, batch_size=2, patience=3)
-    assert len(train(Flat(), rows, how, validation=rows)) == 4
+    config = TrainingConfig(epochs=9, batch_size=2, patience=3)
+    assert len(train(Flat(), rows, config, validation=rows)) == 4
 
 
 def test_training_rows_are_augmented_and_held_out_rows_are_not():
     rows = Rows(torch.ones(10, 1))
-    how = Training(epochs=1, batch_size=4)
-    (epoch,) = train(Flat(), rows, how, validation=rows, augment=lambda x: x + 2.0)
+    config = TrainingConfig(epochs=1, batch_size=4)
+    (epoch,) = train(Flat(), rows, config, validation=rows, augment=lambda x: x + 2.0)
     assert epoch.train == pytest.approx({"mean": 3.0, "square": 9.0})
     assert epoch.validation == pytest.approx({"mean": 1.0, "square": 1.0})
 
@@ -279,17 +285,17 @@ def test_every_player_minimizes_the_sum_of_its_own_terms():
             super().__init__()
             self.a, self.b = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
 
-        def losses(self, batch, player):
-            if player == "first":
+        def losses(self, batch, optimizer):
+            if optimizer == "first":
                 return {"one": self.a.sum() + 100 * self.b.sum(), "two": 2 * self.a.sum()}
             return {"three": self.b.sum() + 100 * self.a.sum()}
 
-        def players(self):
+        def optimizers(self):
             return {"first": [{"params": [self.a]}], "second": [{"params": [self.b]}]}
 
     model, rows = Game(), Rows(torch.zeros(2, 1))
-    how = Training(**STEADY, epochs=1, batch_size=2)
-    (epoch,) = train(model, rows, how, validation=rows)
+    config = TrainingConfig(**STEADY, epochs=1, batch_size=2)
+    (epoch,) = train(model, rows, config, validation=rows)
     assert (model.a.item(), model.b.item()) == (-3.0, -1.0)
     assert epoch.train == {"one": 0.0, "two": 0.0, "three": -300.0}
     assert epoch.validation == {"one": -103.0, "two": -6.0, "three": -301.0}
@@ -300,26 +306,28 @@ def test_every_player_minimizes_the_sum_of_its_own_terms():
 )
 def test_products_are_computed_in_the_precision_asked_for(precision, dtype):
     class Product(Flat):
-        def losses(self, batch, player):
+        def losses(self, batch, optimizer):
             seen.append((batch.x @ self.weight[:, None]).dtype)
-            return super().losses(batch, player)
+            return super().losses(batch, optimizer)
 
     seen, rows = [], Rows(torch.zeros(2, 1))
-    how = Training(epochs=1, batch_size=2, precision=precision, device="cpu")
-    train(Product(), rows, how, validation=rows)
+    config = TrainingConfig(epochs=1, batch_size=2, precision=precision, device="cpu")
+    train(Product(), rows, config, validation=rows)
     assert seen == [dtype, dtype]
 
 
 def test_small_steps_train_on_one_thread():
     class Threads(Flat):
-        def losses(self, batch, player):
+        def losses(self, batch, optimizer):
             seen.append(torch.get_num_threads())
-            return super().losses(batch, player)
+            return super().losses(batch, optimizer)
 
     seen, before = [], torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        train(Threads(), Rows(torch.zeros(2, 1)), Training(epochs=1, batch_size=2, device="cpu"))
+        train(
+            Threads(), Rows(torch.zeros(2, 1)), TrainingConfig(epochs=1, batch_size=2, device="cpu")
+        )
         assert (seen, torch.get_num_threads()) == ([1], 2)
     finally:
         torch.set_num_threads(before)
@@ -338,17 +346,17 @@ def test_labels_stay_with_their_rows(n, data):
 def test_checkpoints_are_written_as_seldom_as_asked_for(tmp_path, monkeypatch):
     now, file = 0.0, tmp_path / "file"
     monkeypatch.setattr("cuello.train.state.time", SimpleNamespace(monotonic=lambda: now))
-    keeper = Keeper(State(Flat(), {}), file, seconds=10.0, written_at=now)
+    checkpointer = Checkpointer(State(Flat(), {}), file, seconds=10.0, written_at=now)
     written = []
     for now in (1.0, 9.0, 10.0, 11.0, 19.0, 21.0):
-        keeper.after_epoch()
+        checkpointer.after_epoch()
         if file.exists():
             written.append(now)
             file.unlink()
-    keeper.flush()
+    checkpointer.flush()
     assert (written, file.exists()) == ([10.0, 21.0], False)
-    keeper.after_epoch()
-    keeper.flush()
+    checkpointer.after_epoch()
+    checkpointer.flush()
     assert file.exists()
 
 
@@ -379,21 +387,23 @@ def test_a_failed_write_leaves_the_checkpoint_before_it(tmp_path, monkeypatch):
     ],
 )
 def test_divergence_is_explained_by_what_was_seen(losses, largest, step, cause, remedy):
-    text = explain_divergence(step, "mse", math.nan, losses, Training(learning_rate=0.01), largest)
+    text = explain_divergence(
+        step, "mse", math.nan, losses, TrainingConfig(learning_rate=0.01), largest
+    )
     assert re.search(f"'mse' became nan at step {step}\\. .*{cause}.*Try .*{remedy}[.,]? ", text)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_the_first_bad_step_is_named(value):
     class Later(Flat):
-        def losses(self, batch, player):
+        def losses(self, batch, optimizer):
             seen.append(1)
-            terms = super().losses(batch, player)
+            terms = super().losses(batch, optimizer)
             return terms | {"bad": terms["mean"] + (value if len(seen) > 104 else 0.0)}
 
     seen = []
     with pytest.raises(DivergedError, match=f"'bad' became {value} at step 104\\."):
-        train(Later(), Rows(torch.zeros(300, 1)), Training(epochs=2, batch_size=2))
+        train(Later(), Rows(torch.zeros(300, 1)), TrainingConfig(epochs=2, batch_size=2))
 
 
 @pytest.mark.parametrize(
@@ -418,7 +428,7 @@ def test_the_first_bad_step_is_named(value):
 )
 def test_wrong_settings_are_refused(option, value, way_out):
     with pytest.raises(InputError, match=option) as error:
-        Training(**{option: value})
+        TrainingConfig(**{option: value})
     assert way_out in str(error.value)
 
 
@@ -450,16 +460,16 @@ class InTurn(torch.nn.Module):
         self.first, self.second = (torch.nn.Parameter(torch.zeros(1)) for _ in range(2))
         self.asked = []
 
-    def players(self):
+    def optimizers(self):
         return {name: [{"params": [getattr(self, name)]}] for name in ("first", "second")}
 
-    def active(self, progress):
+    def active_optimizers(self, progress):
         self.asked.append(progress)
         return ["second"] if progress >= 0.6 else ["first"]
 
-    def losses(self, batch, player):
-        far = 0.001 if player == "first" else 1.0  # the first one's loss is always less
-        return {player: far * (getattr(self, player) - 1.0).square().sum()}
+    def losses(self, batch, optimizer):
+        far = 0.001 if optimizer == "first" else 1.0  # the first one's loss is always less
+        return {optimizer: far * (getattr(self, optimizer) - 1.0).square().sum()}
 
     def held_out_losses(self, batch):
         return self.losses(batch, "second")
@@ -471,8 +481,11 @@ def test_players_move_in_turn_and_the_last_epoch_is_of_those_that_are_judged(
     held_out, epochs, turns
 ):
     """Early stopping neither counts epochs in which others move, nor compares with them."""
-    model, how = InTurn(), Training(epochs=epochs, batch_size=4, patience=2, learning_rate=0.01)
-    history = train(model, Rows(torch.zeros(4, 2)), how, validation=held_out)
+    model, config = (
+        InTurn(),
+        TrainingConfig(epochs=epochs, batch_size=4, patience=2, learning_rate=0.01),
+    )
+    history = train(model, Rows(torch.zeros(4, 2)), config, validation=held_out)
     assert [list(epoch.train) for epoch in history] == turns * [["first"]] + (epochs - turns) * [
         ["second"]
     ]
@@ -489,9 +502,9 @@ def test_divergence_before_the_judged_ones_move_keeps_the_last_good_weights():
         if epoch.epoch == 2:
             model.first.data.fill_(math.nan)
 
-    how = Training(epochs=10, batch_size=4, learning_rate=0.01)
+    config = TrainingConfig(epochs=10, batch_size=4, learning_rate=0.01)
     with pytest.raises(DivergedError):
-        train(model, Rows(torch.zeros(4, 2)), how, watcher=Watcher(epoch=sabotage))
+        train(model, Rows(torch.zeros(4, 2)), config, callbacks=Callbacks(epoch=sabotage))
     assert model.first.item() == kept[2] > kept[1]
 
 
@@ -544,7 +557,7 @@ def test_divergence_in_a_later_epoch_restores_the_best_epoch():
 
     model = Autoencoder(kind="plain", hidden=(8,), latent_dim=3, epochs=9)
     with pytest.raises(DivergedError, match="at step 9\\."):
-        model.fit(X, watcher=Watcher(epoch=sabotage))
+        model.fit(X, callbacks=Callbacks(epoch=sabotage))
     kept = model.module_.state_dict()
     assert all(torch.equal(kept[k], seen[2][k]) for k in kept)
 
@@ -559,14 +572,14 @@ def test_first_loss_not_finite_is_told_apart():
             super().__init__()
             self.w = torch.nn.Parameter(torch.ones(1))
 
-        def losses(self, batch, player):
+        def losses(self, batch, optimizer):
             return {"broken": self.w.sum() / 0.0}
 
-        def players(self):
+        def optimizers(self):
             return {"only": [{"params": [self.w]}]}
 
     with pytest.raises(DivergedError, match="the first loss of all"):
-        train(Broken(), Rows(torch.zeros(4, 2)), Training(epochs=1, batch_size=2))
+        train(Broken(), Rows(torch.zeros(4, 2)), TrainingConfig(epochs=1, batch_size=2))
 
 
 def test_damaged_checkpoint_is_refused(tmp_path):
@@ -589,7 +602,7 @@ torch.set_num_threads(1)
 from pathlib import Path
 from safetensors.torch import save_file
 from cuello import Autoencoder
-from cuello.train import Watcher
+from cuello.train import Callbacks
 import cuello.train.loop as loop
 folder, slow = Path(sys.argv[1]), sys.argv[2] == "slow"
 X = np.random.default_rng(0).random((4000, 64), dtype=np.float32)
@@ -603,7 +616,7 @@ model = Autoencoder(hidden=(128, 64), latent_dim=8, epochs=12, batch_norm=True, 
 loop_train = loop.train
 import cuello.estimators.autoencoder as face
 face.train = lambda *a, **k: loop_train(*a, **k, checkpoint_seconds=0.0)
-model.fit(X, checkpoint=folder / "checkpoint", watcher=Watcher(step=step))
+model.fit(X, checkpoint=folder / "checkpoint", callbacks=Callbacks(step=step))
 save_file(model.module_.state_dict(), folder / "weights")
 (folder / "epochs").write_text(json.dumps([e.epoch for e in model.history_]))
 """

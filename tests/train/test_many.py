@@ -16,12 +16,12 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many, groups_of
 from cuello.kinds import KINDS, Parts, Reconstruction, build
 from cuello.networks import dense
-from cuello.train import Rows, Training, Watcher, train
+from cuello.train import Callbacks, Rows, TrainingConfig, train
 from cuello.train import many as module
 from cuello.train.many import can_stack, train_many
 from cuello.train.placement import Placement
-from cuello.train.plain_dense import layers_of
 from cuello.train.stepper import STACKED_OPTIMIZERS
+from cuello_labs.kernels.plain_dense import layers_of
 
 X = torch.randn(24, 6, generator=torch.Generator().manual_seed(0))
 
@@ -46,18 +46,20 @@ def network(
 WAYS = ("stacked", "compiled")
 
 
-def together(way, models, hows, **more):
+def together(way, models, configs, **more):
     """Train as one stack, or by compiled steps where they apply."""
-    assert can_stack(models, hows) == ""
+    assert can_stack(models, configs) == ""
     with mock.patch.object(module.compiled, "available", return_value=way == "compiled"):
-        return train_many(models, Rows(X), hows, **more)
+        return train_many(models, Rows(X), configs, **more)
 
 
-def both(models, hows, way="stacked", **more):
+def both(models, configs, way="stacked", **more):
     """Train copies together and alone; return the pairs and the two lists of histories."""
     alone = copy.deepcopy(models)
-    outcomes = together(way, models, hows, **more)
-    histories = [train(model, Rows(X), how, **more) for model, how in zip(alone, hows, strict=True)]
+    outcomes = together(way, models, configs, **more)
+    histories = [
+        train(model, Rows(X), config, **more) for model, config in zip(alone, configs, strict=True)
+    ]
     return list(zip(models, alone, strict=True)), outcomes, histories
 
 
@@ -74,8 +76,8 @@ def assert_equal_weights(pairs, tolerance=1e-5):
 @pytest.mark.parametrize("optimizer", sorted(STACKED_OPTIMIZERS))
 def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size, way):
     epochs = -(-100 * batch_size // 24)
-    hows = [
-        Training(
+    configs = [
+        TrainingConfig(
             optimizer=optimizer,
             learning_rate=0.002 * (i + 1),
             momentum=0.2 * i,
@@ -86,7 +88,7 @@ def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size, 
         )
         for i in range(4)
     ]
-    pairs, outcomes, histories = both([network(i) for i in range(4)], hows, way)
+    pairs, outcomes, histories = both([network(i) for i in range(4)], configs, way)
     assert_equal_weights(pairs)
     for outcome, history in zip(outcomes, histories, strict=True):
         assert outcome.error is None
@@ -114,8 +116,8 @@ def test_any_network_and_training(
     models = [
         network(i, hidden=hidden, activation=activation, reduction=reduction) for i in range(count)
     ]
-    hows = [
-        Training(
+    configs = [
+        TrainingConfig(
             optimizer="sgd",
             learning_rate=0.005,
             schedule=schedule,
@@ -127,18 +129,18 @@ def test_any_network_and_training(
         )
         for i in range(count)
     ]
-    pairs, outcomes, histories = both(models, hows, way)
+    pairs, outcomes, histories = both(models, configs, way)
     assert_equal_weights(pairs)
     rates = [[e.learning_rate for e in outcome.history] for outcome in outcomes]
     np.testing.assert_allclose(rates, [[e.learning_rate for e in h] for h in histories])
 
 
 def test_batch_statistics_are_each_networks_own():
-    hows = [
-        Training(optimizer="sgd", learning_rate=0.05, epochs=10, batch_size=8, seed=i)
+    configs = [
+        TrainingConfig(optimizer="sgd", learning_rate=0.05, epochs=10, batch_size=8, seed=i)
         for i in range(3)
     ]
-    pairs, _, _ = both([network(i, batch_norm=True) for i in range(3)], hows)
+    pairs, _, _ = both([network(i, batch_norm=True) for i in range(3)], configs)
     assert_equal_weights(pairs, 1e-4)
     means = [m.state_dict()["encoder.0.2.running_mean"] for m, _ in pairs]
     assert not torch.allclose(means[0], means[1])
@@ -147,8 +149,8 @@ def test_batch_statistics_are_each_networks_own():
 def test_the_best_weights_on_held_out_rows_are_kept():
     held_out = Rows(X[:8] * 3.0)
     # So large a rate that the last epoch is seldom the best.
-    hows = [
-        Training(
+    configs = [
+        TrainingConfig(
             optimizer="sgd",
             learning_rate=0.4,
             schedule="constant",
@@ -158,7 +160,7 @@ def test_the_best_weights_on_held_out_rows_are_kept():
         )
         for i in range(4)
     ]
-    pairs, outcomes, histories = both([network(i) for i in range(4)], hows, validation=held_out)
+    pairs, outcomes, histories = both([network(i) for i in range(4)], configs, validation=held_out)
     assert_equal_weights(pairs)
     for outcome, history in zip(outcomes, histories, strict=True):
         found = [epoch.validation["reconstruction"] for epoch in outcome.history]
@@ -169,34 +171,34 @@ def test_the_best_weights_on_held_out_rows_are_kept():
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_network_that_diverges_leaves_the_others_alone(way):
-    hows = [
-        Training(optimizer="sgd", learning_rate=rate, epochs=120, batch_size=24, momentum=0.0)
+    configs = [
+        TrainingConfig(optimizer="sgd", learning_rate=rate, epochs=120, batch_size=24, momentum=0.0)
         for rate in (0.01, 1e6, 0.02)
     ]
     models = [network(i, activation="identity") for i in range(3)]
     alone = copy.deepcopy(models)
-    outcomes = together(way, models, hows)
+    outcomes = together(way, models, configs)
     assert [outcome.error is None for outcome in outcomes] == [True, False, True]
     assert "learning_rate=1e+06" in str(outcomes[1].error)
     assert len(outcomes[1].history) < 120
     assert all(bool(w.isfinite().all()) for w in models[1].state_dict().values())
     for i in (0, 2):
-        train(alone[i], Rows(X), hows[i])
+        train(alone[i], Rows(X), configs[i])
     assert_equal_weights([(models[0], alone[0]), (models[2], alone[2])])
 
 
 def test_more_networks_than_fit_are_split(monkeypatch):
-    hows = [Training(epochs=3, batch_size=8, seed=i) for i in range(5)]
+    configs = [TrainingConfig(epochs=3, batch_size=8, seed=i) for i in range(5)]
     whole, split = [network(i) for i in range(5)], [network(i) for i in range(5)]
-    together("stacked", whole, hows)
-    each = module._bytes_each(split[0], Rows(X), hows[0])
+    together("stacked", whole, configs)
+    each = module._bytes_each(split[0], Rows(X), configs[0])
     monkeypatch.setattr(module, "_BYTES", 2 * each)
     sizes, told = [], []
     start = module.Stack.__post_init__
     monkeypatch.setattr(
         module.Stack, "__post_init__", lambda self: (sizes.append(len(self.models)), start(self))
     )
-    together("stacked", split, hows, watcher=Watcher(step=lambda a, b: told.append((a, b))))
+    together("stacked", split, configs, callbacks=Callbacks(step=lambda a, b: told.append((a, b))))
     assert sizes == [2, 2, 1]
     assert told[-1] == (27, 27)
     assert_equal_weights(zip(whole, split, strict=True), 1e-6)
@@ -208,7 +210,7 @@ def test_random_numbers_outside_are_not_touched(way):
     expected = torch.rand(3)
     models = [network(0), network(1)]
     torch.manual_seed(3)
-    together(way, models, [Training(epochs=1, batch_size=8)] * 2)
+    together(way, models, [TrainingConfig(epochs=1, batch_size=8)] * 2)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -221,28 +223,31 @@ def test_random_numbers_outside_are_not_touched(way):
     ],
 )
 def test_trainings_that_cannot_be_one(change, reason):
-    hows = [Training(epochs=1, batch_size=8), Training(**{"epochs": 1, "batch_size": 8} | change)]
-    assert reason in can_stack([network(0), network(1)], hows)
+    configs = [
+        TrainingConfig(epochs=1, batch_size=8),
+        TrainingConfig(**{"epochs": 1, "batch_size": 8} | change),
+    ]
+    assert reason in can_stack([network(0), network(1)], configs)
 
 
 def test_networks_that_cannot_be_one():
-    hows = [Training(epochs=1, batch_size=8)] * 2
-    assert "layers" in can_stack([network(0), network(1, hidden=(4,))], hows)
-    assert "patience" in can_stack([network(0)], [Training(patience=2, batch_size=8)])
-    assert "optimizer" in can_stack([network(i, kind="adversarial") for i in (0, 1)], hows)
-    precise = [Training(precision="bf16", batch_size=8)] * 2
+    configs = [TrainingConfig(epochs=1, batch_size=8)] * 2
+    assert "layers" in can_stack([network(0), network(1, hidden=(4,))], configs)
+    assert "patience" in can_stack([network(0)], [TrainingConfig(patience=2, batch_size=8)])
+    assert "optimizer" in can_stack([network(i, kind="adversarial") for i in (0, 1)], configs)
+    precise = [TrainingConfig(precision="bf16", batch_size=8)] * 2
     assert "work enough" in can_stack([network(0), network(1)], precise)
 
 
 def test_large_steps_are_neither_stacked_nor_compiled(monkeypatch):
     """Compiled steps go row by row: a wide network took ten times as long in them as alone."""
     small, large = (network(0, hidden=(width,)) for width in (8, 4000))
-    how = Training(epochs=1, batch_size=128)
-    assert module.way(large, how) == "one by one"
-    assert "work enough" in can_stack([large, large], [how] * 2)
-    assert module.way(small, Training(batch_size=8)) in ("compiled", "stacked")
+    config = TrainingConfig(epochs=1, batch_size=128)
+    assert module.way(large, config) == "one by one"
+    assert "work enough" in can_stack([large, large], [config] * 2)
+    assert module.way(small, TrainingConfig(batch_size=8)) in ("compiled", "stacked")
     monkeypatch.setattr(module.compiled, "available", lambda: False)
-    assert module.way(small, Training(batch_size=8)) == "stacked"
+    assert module.way(small, TrainingConfig(batch_size=8)) == "stacked"
 
 
 @pytest.mark.parametrize(("batch", "compiles"), [(8, True), (20_000, False)])
@@ -253,7 +258,7 @@ def test_steps_are_compiled_where_they_are_small(monkeypatch, batch, compiles):
     monkeypatch.setattr(module, "_train_compiled", lambda *_: called.append(True))
     monkeypatch.setattr(module, "_outcomes", lambda *_: [])
     models = [network(seed) for seed in (0, 1)]
-    train_many(models, Rows(X), [Training(epochs=1, batch_size=batch)] * 2)
+    train_many(models, Rows(X), [TrainingConfig(epochs=1, batch_size=batch)] * 2)
     assert bool(called) == compiles
 
 
@@ -261,8 +266,8 @@ def test_a_device_that_was_asked_for_is_not_left_aside(monkeypatch):
     graphics = Placement(torch.device("cuda"), bf16=False, threads=1)
     monkeypatch.setattr(module, "place", lambda *arguments: graphics)
     models = [network(0), network(1)]
-    assert "'cuda'" in can_stack(models, [Training(batch_size=8, device="cuda")] * 2)
-    assert can_stack(models, [Training(batch_size=8)] * 2) == ""
+    assert "'cuda'" in can_stack(models, [TrainingConfig(batch_size=8, device="cuda")] * 2)
+    assert can_stack(models, [TrainingConfig(batch_size=8)] * 2) == ""
 
 
 OPTIONS = {"hidden": (8,), "latent_dim": 2, "epochs": 4, "batch_size": 16}
@@ -378,8 +383,8 @@ def test_only_plain_dense_networks_under_squared_error_are_compiled():
 
 
 def test_histories_are_sequences_of_epochs():
-    hows = [Training(optimizer="sgd", epochs=4, batch_size=8, seed=i) for i in range(2)]
-    history = together("compiled", [network(0), network(1)], hows)[1].history
+    configs = [TrainingConfig(optimizer="sgd", epochs=4, batch_size=8, seed=i) for i in range(2)]
+    history = together("compiled", [network(0), network(1)], configs)[1].history
     assert len(history) == 4
     assert [epoch.epoch for epoch in history] == [0, 1, 2, 3]
     assert [epoch.epoch for epoch in history[1:3]] == [1, 2]

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cuello.train.config import TrainingConfig
 from cuello.train.many import can_stack
 from cuello.train.muon import OTHERS, Muon, is_matrix, orthogonal
-from cuello.train.settings import Training
 
 
 def weights_after(optimizer, weight, steps=4):
@@ -89,15 +89,15 @@ def test_a_gradient_of_zeros_moves_nothing():
 
 def test_there_are_no_stacked_steps():
     models = [Alone(), Alone()]
-    assert "muon" in can_stack(models, [Training(optimizer="muon")] * 2)
-    assert can_stack(models, [Training(optimizer="adam")] * 2) == ""
+    assert "muon" in can_stack(models, [TrainingConfig(optimizer="muon")] * 2)
+    assert can_stack(models, [TrainingConfig(optimizer="adam")] * 2) == ""
 
 
 class Alone(torch.nn.Linear):
-    """One layer with one player."""
+    """One layer with one optimizer."""
 
     def __init__(self):
         super().__init__(16, 16)
 
-    def players(self):
+    def optimizers(self):
         return {"all": [{"params": list(self.parameters())}]}

@@ -89,13 +89,13 @@ def test_the_principal_plane_keeps_the_largest_variance(codes: np.ndarray) -> No
 def test_the_learned_plane_is_the_map_of_the_run(made: Made) -> None:
     run = made.run("four")
     codes = gather_points(run).codes
-    assert run.code_map is not None
-    learned, principal = planes(codes, run.code_map)
+    assert run.projector is not None
+    learned, principal = planes(codes, run.projector)
     assert [learned.name, principal.name] == ["learned map", "PCA"]
-    places = run.code_map.transform(codes)
+    places = run.projector.transform(codes)
     np.testing.assert_allclose(learned.place(codes), places, atol=1e-4)
     np.testing.assert_allclose(
-        learned.code(places), run.code_map.inverse_transform(places), atol=1e-4
+        learned.code(places), run.projector.inverse_transform(places), atol=1e-4
     )
 
 

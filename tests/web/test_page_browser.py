@@ -46,7 +46,7 @@ def shown(opened: Visit, title: str) -> npt.NDArray[np.uint8]:
     return pixels(opened, figure)[..., 0]
 
 
-def settled(opened: Visit, expected: str) -> None:
+def comparable(opened: Visit, expected: str) -> None:
     """Wait until the facts below the map speak of something."""
     opened.page.locator(".facts", has_text=expected).wait_for(timeout=20_000)
 
@@ -68,7 +68,7 @@ def find(opened: Visit, row: int) -> None:
     name = opened.page.evaluate(f"app.runs[0].name({row})")
     opened.page.locator("#wanted").fill(name)
     opened.page.locator("#wanted").press("Enter")
-    settled(opened, name)
+    comparable(opened, name)
 
 
 def near(seen: npt.NDArray[Any], expected: npt.NDArray[Any], steps: float = 2.0) -> None:
@@ -144,7 +144,7 @@ def test_a_click_where_no_row_is_decodes_that_place(visit: Visiting, made: Made)
     y = ranges["y"][1] - 0.03 * (ranges["y"][1] - ranges["y"][0])
     assert opened.page.evaluate(f"app.maps[0].nearest(...app.maps[0].toScreen({x}, {y}))") == -1
     click(opened, x, y)
-    settled(opened, "place")
+    comparable(opened, "place")
     code = np.array([opened.page.evaluate("[...app.code]")], dtype=np.float32)
     width, height = np.diff(ranges["x"])[0], np.diff(ranges["y"])[0]
     np.testing.assert_allclose(code[0], [x, y], atol=0.005 * max(width, height))
@@ -182,7 +182,7 @@ def test_sliders_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
     opened.page.locator("#latent-2").evaluate(
         "input => { input.value = Number(input.max); input.dispatchEvent(new Event('input')); }"
     )
-    settled(opened, "place")
+    comparable(opened, "place")
     code = np.array([opened.page.evaluate("[...app.code]")], dtype=np.float32)
     span = np.ptp(codes[:, 2])
     assert code[0, 2] == pytest.approx(codes[:, 2].max() + 0.1 * span, rel=1e-3)
@@ -200,9 +200,9 @@ def test_sliders_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
 def test_the_learned_map_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
     opened = visit("four")
     run, codes = made.run("four"), codes_of(made, "four")
-    assert run.code_map is not None
+    assert run.projector is not None
     assert opened.page.locator(".map .xtitle").text_content() == "learned map of the codes"
-    expected = run.code_map.transform(codes)
+    expected = run.projector.transform(codes)
     shown_at = np.array(opened.page.evaluate("[[...app.runs[0].x], [...app.runs[0].y]]")).T
     np.testing.assert_allclose(shown_at, expected, atol=np.ptp(expected) * 1e-4)
     # A row is marked where it lies; a code that is none goes where the map would place it.
@@ -214,7 +214,7 @@ def test_the_learned_map_of_more_latents_than_two(visit: Visiting, made: Made) -
     opened.becomes("app.subject.spot !== undefined", True)
     spot = np.array([opened.page.evaluate("app.subject.spot")], dtype=np.float32)
     code = np.array([opened.page.evaluate("[...app.code]")], dtype=np.float32)
-    np.testing.assert_allclose(code, run.code_map.inverse_transform(spot), atol=1e-3)
+    np.testing.assert_allclose(code, run.projector.inverse_transform(spot), atol=1e-3)
     near(shown(opened, "decoded here"), run.autoencoder.inverse_transform(code)[0])
     assert "learned map" in opened.page.locator("#decode-how").inner_text()
     # In the other plane what is looked at stays, and the whole of the plane is in view.
@@ -247,10 +247,10 @@ def test_a_walk_between_two_images(visit: Visiting, made: Made) -> None:
     opened.page.locator("#walk-at").evaluate(
         "input => { input.value = 0.5; input.dispatchEvent(new Event('input')); }"
     )
-    settled(opened, "on the walk, 50 %")
+    comparable(opened, "on the walk, 50 %")
     near(shown(opened, "decoded here"), autoencoder.inverse_transform(middle)[0], 3)
     opened.page.locator("#walk-play").click()
-    settled(opened, "on the walk, 100 %")
+    comparable(opened, "on the walk, 100 %")
     near(shown(opened, "decoded here"), autoencoder.inverse_transform(codes[[90]])[0], 3)
     opened.quiet()
 
@@ -328,7 +328,7 @@ def draw_a_bar(opened: Visit) -> None:
     opened.page.mouse.down()
     opened.page.mouse.move(box["x"] + 112, box["y"] + 190, steps=8)
     opened.page.mouse.up()
-    settled(opened, "drawing")
+    comparable(opened, "drawing")
 
 
 def test_what_is_drawn_is_coded_denoised_classified_and_scored(visit: Visiting, made: Made) -> None:
@@ -388,7 +388,7 @@ def test_an_image_file_is_read_as_the_run_read_its_own(
     opened.page.locator("#tab-give").click()
     opened.page.locator("#invert").check()
     opened.page.locator("#file").set_input_files(tmp_path / "photo.png")
-    settled(opened, "photo.png")
+    comparable(opened, "photo.png")
     near(shown(opened, "given"), data.X[5], 1)
     codes = codes_of(made, "plane")
     np.testing.assert_allclose(opened.page.evaluate("[...app.code]"), codes[5], atol=0.02)
@@ -536,11 +536,11 @@ def test_a_table_is_decoded_typed_in_and_explained_by_column(visit: Visiting, ma
     opened.page.locator("#latent-0").evaluate(
         "i => { i.value = i.min; i.dispatchEvent(new Event('input')); }"
     )
-    settled(opened, "place")
+    comparable(opened, "place")
     assert opened.page.locator(".columns-table thead").inner_text().split() == ["column", "decoded"]
     opened.page.locator("#tab-give").click()
     opened.page.locator("#given-0").fill("30")
-    settled(opened, "typed in")
+    comparable(opened, "typed in")
     row = np.median(X, axis=0)[None]
     row[0, 0] = 30
     np.testing.assert_allclose(
@@ -557,7 +557,7 @@ def test_one_latent_is_a_strip(visit: Visiting, made: Made) -> None:
     view = opened.page.evaluate("app.maps[0].view()")
     x = (view["x"][0] + view["x"][1]) / 2
     click(opened, x, 0.75)
-    settled(opened, "place")
+    comparable(opened, "place")
     code = opened.page.evaluate("[...app.code]")
     assert len(code) == 1
     assert code[0] == pytest.approx(x, abs=0.01 * float(np.ptp(codes)))
@@ -575,7 +575,7 @@ def test_sequences_say_what_is_not_there(visit: Visiting) -> None:
     assert "Nothing can be decoded" in opened.page.locator("#decode").inner_text()
     opened.page.locator("#wanted").fill("3")
     opened.page.locator("#wanted").press("Enter")
-    settled(opened, "row 3")
+    comparable(opened, "row 3")
     opened.quiet()
 
 
@@ -586,7 +586,7 @@ def test_everything_by_keyboard(visit: Visiting) -> None:
     chart.focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Enter"):
         opened.page.keyboard.press(key)
-    settled(opened, "place")
+    comparable(opened, "place")
     x, y = opened.page.evaluate("app.subject.spot")
     assert opened.page.evaluate("app.maps[0].here") == pytest.approx([x, y])
     tab = opened.page.locator("#tab-decode")
@@ -605,7 +605,7 @@ def test_a_finger_decodes_by_a_tap_and_scrolls_otherwise(visit: Visiting) -> Non
     view = opened.page.evaluate("app.maps[0].view()")
     x, y = (sum(view[axis]) / 2 for axis in "xy")
     opened.page.touchscreen.tap(*screen(opened, x, y))
-    settled(opened, "place")
+    comparable(opened, "place")
     assert opened.page.evaluate("app.subject.spot") == pytest.approx(
         [x, y], abs=0.02 * (view["x"][1] - view["x"][0])
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cuello import open_run
-from cuello.pipeline import Run
+from cuello.run import Run
 from cuello.web import page_html
 
 EVIL = "<img src=x onerror=window.broken=1>"

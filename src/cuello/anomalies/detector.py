@@ -21,12 +21,12 @@ from cuello.estimators.inputs import check_rows, check_shape
 from cuello.metrics import Interval, accuracy_interval
 from cuello.networks import SEQUENCES
 
-__all__ = ["TOGETHER", "AnomalyDetector", "check_contamination"]
+__all__ = ["COMBINED", "AnomalyDetector", "check_contamination"]
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
-TOGETHER = "combined"
+COMBINED = "combined"
 OF_TABLES = ("reconstruction", "rows")
 """What it puts together for tables.
 
@@ -62,7 +62,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         ``combined``, or one of :data:`cuello.anomalies.SCORES`: ``reconstruction``;
         ``mahalanobis`` and ``neighbours`` of codes; ``rows`` and ``nearest`` of rows as they are;
         ``edges`` of images; ``likelihood``.
-    false_alarms : float
+    false_positive_rate : float
         Share of usual rows, in (0, 1), that may be called anomalies.
     contamination : float or None
         Share of the rows of ``fit``, in (0, 0.5], that are anomalies: sets the threshold by them
@@ -81,7 +81,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         From this ``anomaly_scores`` on a row is an anomaly.
     offset_ : float
         Minus that: scikit-learn's name and sign.
-    false_alarms_ : Interval
+    false_positive_rate_ : Interval
         Share of the held-out rows that lie above the threshold, and the range that the share of
         all usual rows may well lie in (95 %, exact), if the held-out rows are usual.
     learned_ : dict
@@ -106,7 +106,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     --------
     >>> rng = np.random.default_rng(0)
     >>> usual = rng.normal(size=(500, 1)) + 0.1 * rng.normal(size=(500, 6))
-    >>> detector = AnomalyDetector(false_alarms=0.05).fit(usual)
+    >>> detector = AnomalyDetector(false_positive_rate=0.05).fit(usual)
     >>> strange = usual[:2] + [0, 0, 0, 3, 0, 0]
     >>> detector.predict(strange).tolist()
     [-1, -1]
@@ -119,14 +119,14 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         autoencoder: Autoencoder | None = None,
         *,
         method: str = "combined",
-        false_alarms: float = 0.01,
+        false_positive_rate: float = 0.01,
         contamination: float | None = None,
         held_out_fraction: float = 0.2,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.autoencoder = autoencoder
         self.method = method
-        self.false_alarms = false_alarms
+        self.false_positive_rate = false_positive_rate
         self.contamination = contamination
         self.held_out_fraction = held_out_fraction
         self.random_state = random_state
@@ -190,7 +190,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         )
         return self
 
-    def use(self, *, method: str | None = None, false_alarms: float | None = None) -> Self:
+    def use(self, *, method: str | None = None, false_positive_rate: float | None = None) -> Self:
         """Take another score, or allow another share of false alarms, and learn nothing anew.
 
         Raises
@@ -201,7 +201,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "tails_")
         before = self.get_params(deep=False)
         self.method = self.method if method is None else method
-        self.false_alarms = self.false_alarms if false_alarms is None else false_alarms
+        self.false_positive_rate = (
+            self.false_positive_rate if false_positive_rate is None else false_positive_rate
+        )
         self.contamination = None
         try:
             self._check_options()
@@ -243,7 +245,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """Return what each score and ``combined`` say of the rows, in powers of ten, (n,) each."""
         seen = self._see(X)
         own = {name: self._part(name, seen) for name in self.learned_}
-        return {TOGETHER: self.tails_[TOGETHER].surprise(self._together(own)), **own}
+        return {COMBINED: self.tails_[COMBINED].surprise(self._together(own)), **own}
 
     def _learn(self, rows: Array, held_out: Array, seed: int) -> None:
         if len(rows) > REFERENCE_ROWS:
@@ -260,11 +262,11 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
                 self.tails_[name] = Tail.of(scores)
                 own[name] = self.tails_[name].surprise(scores)
         self.held_out_rows_ = len(held_out)
-        self.tails_[TOGETHER] = Tail.of(self._together(own))
+        self.tails_[COMBINED] = Tail.of(self._together(own))
 
     def _set_threshold(self, X: Array | None) -> None:
         if self.contamination is None:
-            self.threshold_ = float(-np.log10(self.false_alarms))
+            self.threshold_ = float(-np.log10(self.false_positive_rate))
         else:
             assert X is not None
             self.threshold_ = float(np.quantile(self.anomaly_scores(X), 1.0 - self.contamination))
@@ -272,7 +274,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         tail = self.tails_[self.method]
         share = float((tail.surprise(tail.scores) > self.threshold_).mean())
         m = self.held_out_rows_
-        self.false_alarms_: Interval = accuracy_interval(round(share * m), m, method="exact")
+        self.false_positive_rate_: Interval = accuracy_interval(round(share * m), m, method="exact")
 
     @property
     def combined_(self) -> tuple[str, ...]:
@@ -295,9 +297,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return mean
 
     def _surprise(self, seen: Seen) -> Floats:
-        if self.method == TOGETHER:
+        if self.method == COMBINED:
             own = {name: self._part(name, seen) for name in self.combined_}
-            return self.tails_[TOGETHER].surprise(self._together(own))
+            return self.tails_[COMBINED].surprise(self._together(own))
         return self._part(self.method, seen)
 
     def _see(self, X: Array) -> Seen:
@@ -311,14 +313,14 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return X
 
     def _check_options(self) -> None:
-        if self.method != TOGETHER and self.method not in SCORES:
-            raise unknown("method", self.method, (TOGETHER, *SCORES))
-        _check_share("false_alarms", self.false_alarms)
+        if self.method != COMBINED and self.method not in SCORES:
+            raise unknown("method", self.method, (COMBINED, *SCORES))
+        _check_share("false_positive_rate", self.false_positive_rate)
         _check_share("held_out_fraction", self.held_out_fraction)
         check_contamination(self.contamination)
 
     def _check_score(self, model: Autoencoder, shape: tuple[int, ...]) -> None:
-        reason = "" if self.method == TOGETHER else SCORES[self.method].why_not(model, shape)
+        reason = "" if self.method == COMBINED else SCORES[self.method].why_not(model, shape)
         if reason:
             raise InputError(
                 f"method={self.method!r} cannot be had: {reason}. Use method='combined'."
@@ -352,7 +354,7 @@ def check_contamination(share: float | None) -> None:
     if share is not None and not 0.0 < share <= 0.5:
         raise InputError(
             f"contamination={share} must be the share of anomalies among the rows, above 0 and at "
-            "most 0.5; None sets the threshold by false_alarms."
+            "most 0.5; None sets the threshold by false_positive_rate."
         )
 
 

@@ -28,7 +28,7 @@ def record_detector(detector: AnomalyDetector) -> Record:
         "params": params,
         "scores": list(detector.learned_),
         "threshold": detector.threshold_,
-        "false_alarms": list(detector.false_alarms_),
+        "false_positive_rate": list(detector.false_positive_rate_),
         "held_out_rows": detector.held_out_rows_,
     }
 
@@ -73,6 +73,6 @@ def detector_of(
         raise ValueError("the detector lacks a score that is put together")
     detector.threshold_ = float(record["threshold"])
     detector.offset_ = -detector.threshold_
-    detector.false_alarms_ = Interval(*record["false_alarms"])
+    detector.false_positive_rate_ = Interval(*record["false_positive_rate"])
     detector.held_out_rows_ = int(record["held_out_rows"])
     return detector

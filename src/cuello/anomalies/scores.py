@@ -81,7 +81,7 @@ class Seen:
     @classmethod
     def by(cls, model: Autoencoder, X: Array) -> Self:
         """Encode and decode rows."""
-        codes = (model.transform(X) - model.code_mean_) / model.code_scale_
+        codes = (model.transform(X) - model.embedding_mean_) / model.embedding_scale_
         return cls(model, X, codes.astype(np.float32), -model.score_samples(X))
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ from cuello.cli.apply import (
     OutOption,
     RunArgument,
     SkipOption,
-    TrustOption,
+    TrustRemoteCodeOption,
     opened_and_read,
 )
 from cuello.cli.console import out
@@ -25,7 +25,7 @@ def anomalies(
     run: RunArgument,
     data: DataArgument,
     to: OutOption,
-    false_alarms: Annotated[
+    false_positive_rate: Annotated[
         str, typer.Option(help="How many usual rows may be called anomalies: 1%, or 0.01.")
     ] = "1%",
     contamination: Annotated[
@@ -40,14 +40,18 @@ def anomalies(
         ),
     ] = "combined",
     skip_bad: SkipOption = False,
-    trust: TrustOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Write how strange every row is, and what about it is, to CSV."""
-    allowed = _share("--false-alarms", false_alarms)
+    allowed = _share("--false-positive-rate", false_positive_rate)
     given = None if contamination is None else _share("--contamination", contamination)
     to = expanded(to)
-    opened, rows = opened_and_read("anomalies", run, data, to, skip_bad=skip_bad, trust=trust)
-    found = opened.anomalies(rows, to, method=method, false_alarms=allowed, contamination=given)
+    opened, rows = opened_and_read(
+        "anomalies", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code
+    )
+    found = opened.anomalies(
+        rows, to, method=method, false_positive_rate=allowed, contamination=given
+    )
     out.print(f"{found.summary()}: {to}", soft_wrap=True)
 
 

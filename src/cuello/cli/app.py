@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli.apply import RunArgument, TrustOption
+from cuello.cli.apply import RunArgument, TrustRemoteCodeOption
 from cuello.cli.console import out
 from cuello.cli.flags import FlagCommand
 from cuello.cli.interrupt import importing
@@ -23,7 +23,7 @@ def app(
         str, typer.Option(help="What to listen on; 127.0.0.1 is this machine alone.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="0: a free one.", min=0, max=65535)] = 0,
-    trust: TrustOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Serve a run, finished or still training, to a browser until Ctrl-C."""
     path = expanded(run)
@@ -31,7 +31,7 @@ def app(
         path,
         host=host,
         port=port,
-        trust=trust,
+        trust_remote_code=trust_remote_code,
         say=lambda address: out.print(f"{path}: {address} (Ctrl-C ends it)", soft_wrap=True),
     )
 

@@ -15,14 +15,14 @@ from cuello.errors import InputError
 
 if TYPE_CHECKING:
     from cuello.data import Dataset
-    from cuello.pipeline.apply import Run
+    from cuello.run.opened import Run
 
 __all__ = [
     "DataArgument",
     "OutOption",
     "RunArgument",
     "SkipOption",
-    "TrustOption",
+    "TrustRemoteCodeOption",
     "add_to",
     "opened_and_read",
     "opened_for",
@@ -32,8 +32,11 @@ RunArgument = Annotated[Path, typer.Argument(help="A finished run folder.", meta
 DataArgument = Annotated[str, typer.Argument(help="A named set or a path.", metavar="DATA")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="The file to write.")]
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable files out.")]
-TrustOption = Annotated[
-    bool, typer.Option("--trust", help="Import and run the networks of its own that the run names.")
+TrustRemoteCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code", help="Import and run the networks of its own that the run names."
+    ),
 ]
 
 _SUFFIXES = {
@@ -56,10 +59,10 @@ def embed(
     data: DataArgument,
     to: OutOption,
     skip_bad: SkipOption = False,
-    trust: TrustOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Write the code of every row to Parquet."""
-    _apply("embed", run, data, to, skip_bad=skip_bad, trust=trust)
+    _apply("embed", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code)
 
 
 def reconstruct(
@@ -67,10 +70,10 @@ def reconstruct(
     data: DataArgument,
     to: OutOption,
     skip_bad: SkipOption = False,
-    trust: TrustOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Write every row after encoding and decoding, and its error, to .npz."""
-    _apply("reconstruct", run, data, to, skip_bad=skip_bad, trust=trust)
+    _apply("reconstruct", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code)
 
 
 def classify(
@@ -78,7 +81,7 @@ def classify(
     data: DataArgument,
     to: OutOption,
     skip_bad: SkipOption = False,
-    trust: TrustOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
     sure: Annotated[
         float | None,
         typer.Option(
@@ -90,17 +93,23 @@ def classify(
 ) -> None:
     """Write what labels say of every row to CSV: a class, how sure; properties; or a number."""
     with importing():
-        from cuello.pipeline.sure import check_sure
+        from cuello.run.abstention import check_sure
     check_sure(0.95 if sure is None else sure)
     to = expanded(to)
-    opened, rows = opened_and_read("classify", run, data, to, skip_bad=skip_bad, trust=trust)
+    opened, rows = opened_and_read(
+        "classify", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code
+    )
     found = opened.classify(rows, to, sure=sure)
     out.print(f"{found.summary()}: {to}", soft_wrap=True)
 
 
-def _apply(what: str, run: Path, data: str, to: Path, *, skip_bad: bool, trust: bool) -> None:
+def _apply(
+    what: str, run: Path, data: str, to: Path, *, skip_bad: bool, trust_remote_code: bool
+) -> None:
     to = expanded(to)
-    opened, rows = opened_and_read(what, run, data, to, skip_bad=skip_bad, trust=trust)
+    opened, rows = opened_and_read(
+        what, run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code
+    )
     count = getattr(opened, what)(rows, to)
     out.print(f"{count:,} rows: {to}", soft_wrap=True)
 
@@ -112,27 +121,27 @@ def opened_and_read(
     to: Path,
     *,
     skip_bad: bool,
-    trust: bool,
+    trust_remote_code: bool,
     holes: bool = False,
 ) -> tuple[Run, Dataset]:
     """Open a run and read data the way it did, once the output is known to be writable."""
     source = expanded(Path(data))
     if to.exists() and source.exists() and to.samefile(source):
         raise InputError(f"--out {to} is the data itself; choose another file.")
-    opened = opened_for(what, run, to, trust=trust)
+    opened = opened_for(what, run, to, trust_remote_code=trust_remote_code)
     rows = opened.load(data, skip_bad=skip_bad, holes=holes)
     for note in rows.notes:
         out.print(f"note: {note}", soft_wrap=True)
     return opened, rows
 
 
-def opened_for(what: str, run: Path, to: Path, *, trust: bool) -> Run:
+def opened_for(what: str, run: Path, to: Path, *, trust_remote_code: bool) -> Run:
     """Open a run, once the output is known to be writable."""
     with importing():
-        from cuello.pipeline import open_run
+        from cuello.run import open_run
     run = expanded(run)
     _check_out(what, run, to)
-    return open_run(run, trust=trust)
+    return open_run(run, trust_remote_code=trust_remote_code)
 
 
 def _check_out(what: str, run: Path, to: Path) -> None:

@@ -21,8 +21,8 @@ CHOICES = {
     "loss": (
         "auto", "mse", "l2", "mae", "l1", "huber", "mape", "bce", "bernoulli", "gaussian",
     ),
-    "mode": (
-        "auto", "consistency", "frozen", "full", "ladder", "scratch", "slow", "spread",
+    "method": (
+        "auto", "mean_teacher", "linear_probe", "fine_tune", "ladder", "from_scratch", "fine_tune_slow", "label_spreading",
     ),
     "optimizer": ("adam", "adamw", "muon", "rmsprop", "sgd"),
     "output_activation": ("auto", "identity", "sigmoid", "tanh", "relu", "softplus"),
@@ -30,7 +30,7 @@ CHOICES = {
     "scaling": ("auto", "minmax", "none", "standard", "symmetric"),
     "schedule": ("constant", "constant_linear", "cosine", "linear", "step", "adaptive"),
     "shuffle": ("always", "once", "never"),
-    "task": ("auto", "binary", "classes", "number", "several"),
+    "task": ("auto", "binary", "multiclass", "regression", "multilabel"),
 }  # fmt: skip
 """What may follow an option, by its name."""
 

@@ -113,7 +113,7 @@ def table_of_methods(metrics: dict[str, Any]) -> Table:
         )
     repeats = metrics["few_labels"][0]["repeats"]
     why = "of the four networks, the one that cross-validation inside the labelled rows chose"
-    if metrics.get("mode"):
+    if metrics.get("method"):
         why = "the mode that was asked for"
     told = "error: mean absolute error; " if numbers else ""
     spread = f"mean ± standard deviation over {repeats} label draws; " if repeats > 1 else ""

@@ -14,7 +14,7 @@ from cuello.cli.apply import (
     OutOption,
     RunArgument,
     SkipOption,
-    TrustOption,
+    TrustRemoteCodeOption,
     opened_and_read,
     opened_for,
 )
@@ -36,15 +36,17 @@ def denoise(
         typer.Option("--masked", help="Share of the elements that noise set to 0, if known."),
     ] = 0.0,
     skip_bad: SkipOption = False,
-    trust: TrustOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Write every row without its noise to .npz."""
     with importing():
-        from cuello.pipeline import decode
+        from cuello.run import generation
     to = expanded(to)
-    opened, rows = opened_and_read("denoise", run, data, to, skip_bad=skip_bad, trust=trust)
+    opened, rows = opened_and_read(
+        "denoise", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code
+    )
     with _warnings_as_notes():
-        count = decode.denoise(opened, rows, to, masked=masked)
+        count = generation.denoise(opened, rows, to, masked=masked)
     out.print(f"{count:,} rows: {to}", soft_wrap=True)
 
 
@@ -52,7 +54,7 @@ def sample(
     run: RunArgument,
     to: OutOption,
     number: Annotated[int, typer.Option("--number", "-n", help="How many rows.", min=1)] = 64,
-    how: Annotated[
+    sampler: Annotated[
         str,
         typer.Option(
             "--how",
@@ -64,15 +66,15 @@ def sample(
         typer.Option("--classes", help="Of the new rows, in turn, such as cat,dog."),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed, the same rows.", min=0)] = 0,
-    trust: TrustOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Write new rows to .npz; images side by side to .png, too."""
     with importing():
-        from cuello.pipeline import decode
+        from cuello.run import generation
     to = expanded(to)
-    opened = opened_for("sample", run, to, trust=trust)
+    opened = opened_for("sample", run, to, trust_remote_code=trust_remote_code)
     names = None if classes is None else [name.strip() for name in classes.split(",")]
-    said = decode.sample(opened, number, to, how=how, classes=names, seed=seed)
+    said = generation.sample(opened, number, to, sampler=sampler, classes=names, seed=seed)
     out.print(f"{number:,} new rows ({said}): {to}", soft_wrap=True)
 
 
@@ -84,18 +86,20 @@ def interpolate(
     steps: Annotated[
         int, typer.Option("--steps", help="Rows from one to the next, both counted.", min=2)
     ] = 9,
-    how: Annotated[
+    sampler: Annotated[
         str, typer.Option("--how", help="auto, linear, or spherical (around 0).")
     ] = "auto",
     skip_bad: SkipOption = False,
-    trust: TrustOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Write the way from row to row through the codes to .npz; images to .png, too."""
     with importing():
-        from cuello.pipeline import decode
+        from cuello.run import generation
     to, places = expanded(to), _row_numbers(rows)
-    opened, there = opened_and_read("interpolate", run, data, to, skip_bad=skip_bad, trust=trust)
-    count = decode.interpolate(opened, there, places, steps, to, how=how)
+    opened, there = opened_and_read(
+        "interpolate", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code
+    )
+    count = generation.interpolate(opened, there, places, steps, to, sampler=sampler)
     out.print(f"{count:,} rows: {to}", soft_wrap=True)
 
 
@@ -111,16 +115,16 @@ def impute(
     ] = 1,
     seed: Annotated[int, typer.Option(help="The same seed, the same draws.", min=0)] = 0,
     skip_bad: SkipOption = False,
-    trust: TrustOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Fill empty cells (or NaN) from the rest of their row; write .csv for tables, or .npz."""
     with importing():
-        from cuello.pipeline import decode
+        from cuello.run import generation
     to = expanded(to)
     opened, rows = opened_and_read(
-        "impute", run, data, to, skip_bad=skip_bad, trust=trust, holes=True
+        "impute", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code, holes=True
     )
-    count = decode.impute(opened, rows, to, draws=draws, seed=seed)
+    count = generation.impute(opened, rows, to, draws=draws, seed=seed)
     out.print(f"{count:,} rows were not whole and are filled: {to}", soft_wrap=True)
 
 
@@ -130,14 +134,16 @@ def reduce(
     to: OutOption,
     seed: Annotated[int, typer.Option(help="The same seed, the same map.", min=0)] = 0,
     skip_bad: SkipOption = False,
-    trust: TrustOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Write a place in the plane for every row to CSV, and how much that keeps, beside PCA."""
     with importing():
-        from cuello.pipeline import maps
+        from cuello.run import projection
     to = expanded(to)
-    opened, rows = opened_and_read("reduce", run, data, to, skip_bad=skip_bad, trust=trust)
-    done = maps.reduce(opened, rows, to, seed=seed)
+    opened, rows = opened_and_read(
+        "reduce", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code
+    )
+    done = projection.reduce(opened, rows, to, seed=seed)
     out.print(f"{done.rows:,} rows: {to}", soft_wrap=True)
     for name, quality in done.quality.items():
         accuracy = quality.knn_accuracy

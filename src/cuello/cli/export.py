@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cuello.cli import console
-from cuello.cli.apply import RunArgument, TrustOption
+from cuello.cli.apply import RunArgument, TrustRemoteCodeOption
 from cuello.cli.flags import FlagCommand
 from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded
@@ -27,16 +27,18 @@ def export(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the files of an earlier export.")
     ] = False,
-    trust: TrustOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Write what others need to use a model: ONNX files, embeddings, and a card about it."""
     with importing():
         from cuello.export import default_export, export_run
-        from cuello.pipeline import open_run
+        from cuello.run import open_run
     run = expanded(run)
     to = default_export(run) if out is None else expanded(out)
     say = console.out.print
-    found = export_run(open_run(run, trust=trust), to, onnx=onnx, overwrite=overwrite)
+    found = export_run(
+        open_run(run, trust_remote_code=trust_remote_code), to, onnx=onnx, overwrite=overwrite
+    )
     if found.models:
         say(f"compared with PyTorch on {found.compared_on}", soft_wrap=True)
     for name, model in found.models.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cuello.cli.console import Bars, complain, out, table_of_methods
 
 if TYPE_CHECKING:
-    from cuello.store import RunFolder
+    from cuello.run.folder import RunFolder
 
 __all__ = ["finish"]
 
@@ -47,7 +47,7 @@ def finish(where: Path, work: Callable[[Bars], RunFolder]) -> None:
 
 def _is_running(where: Path) -> bool:
     from cuello.errors import RunError
-    from cuello.store import RunFolder
+    from cuello.run.folder import RunFolder
 
     try:
         return RunFolder(where).read_json("config.json").get("status") == "running"

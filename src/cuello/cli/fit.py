@@ -10,15 +10,15 @@ import typer
 from cuello.cli.choices import listed, own_flags
 from cuello.cli.flags import FlagCommand
 from cuello.cli.interrupt import importing
+from cuello.cli.kind_options import OwnOptions, parse_rest
 from cuello.cli.options import absolute, expanded, given, parse_size, parse_widths
-from cuello.cli.own_options import OwnOptions, parse_rest
 from cuello.cli.plan import show_plan
 from cuello.cli.watch import finish
 from cuello.errors import InputError
 
 __all__ = ["add_to"]
 
-_DATA, _MODEL, _TRAINING, _RUN = "Data and labels", "Model", "Training", "Run"
+_DATA, _MODEL, _TRAINING, _RUN = "Data and labels", "Model", "TrainingConfig", "Run"
 _NOT_OF_THE_JOB = ("folder", "overwrite", "resume", "dry_run", "watch", "trust")
 
 
@@ -47,11 +47,11 @@ def fit(
     task: Annotated[
         str, _option("--task", help=f"What labels say: {listed('task')}.", panel=_DATA)
     ] = "auto",
-    mode: Annotated[
+    method: Annotated[
         str | None,
         _option(
-            "--mode",
-            help=f"Fit this mode as well, on all rows, and keep it: {listed('mode')}; spread takes "
+            "--method",
+            help=f"Fit this mode as well, on all rows, and keep it: {listed('method')}; spread takes "
             "about a minute for each draw of 60,000 rows.",
             panel=_DATA,
             show_default="the best of scratch, frozen, slow and full",
@@ -127,10 +127,10 @@ def fit(
             panel=_MODEL,
         ),
     ] = "relu",
-    code_activation: Annotated[
+    latent_activation: Annotated[
         str,
         _option(
-            "--code-activation",
+            "--latent-activation",
             help="After the last layer of the encoder; auto is what the kind needs.",
             panel=_MODEL,
         ),
@@ -252,10 +252,10 @@ def fit(
     watch: Annotated[
         bool, _option("--watch", help="Show it in a browser, until Ctrl-C.", panel=_RUN)
     ] = False,
-    trust: Annotated[
+    trust_remote_code: Annotated[
         bool,
         _option(
-            "--trust",
+            "--trust-remote-code",
             help="With --resume: import and run the networks of its own that the run names.",
             panel=_RUN,
         ),
@@ -265,22 +265,30 @@ def fit(
     flags = given(context)
     left = [argument for argument in (data, *context.args) if argument is not None]
     if resume is not None:
-        other = [*left, *(flag for flag in flags if flag not in ("--resume", "--trust", "--watch"))]
+        other = [
+            *left,
+            *(flag for flag in flags if flag not in ("--resume", "--trust-remote-code", "--watch")),
+        ]
         if other:
             raise InputError(
                 f"--resume {resume} continues with the data and options it was started with; "
                 f"leave {other[0]} away, or start another run with --out."
             )
         with importing():
-            from cuello import pipeline
+            from cuello import run as jobs
         run = expanded(resume)
-        finish(run, lambda p: pipeline.resume(run, trust=trust, progress=p), watch, trust=trust)
+        finish(
+            run,
+            lambda p: jobs.resume(run, trust_remote_code=trust_remote_code, progress=p),
+            watch,
+            trust_remote_code=trust_remote_code,
+        )
         return
 
-    if trust:
-        raise InputError("--trust goes with --resume; leave it out of a new run.")
+    if trust_remote_code:
+        raise InputError("--trust-remote-code goes with --resume; leave it out of a new run.")
     with importing():
-        from cuello import pipeline
+        from cuello import run as jobs
     own = OwnOptions(kind, network)
     context.obj = own.names
     general = [f for p in context.command.params if p.name != "data" for f in p.opts]
@@ -302,14 +310,14 @@ def fit(
         "epochs": "auto" if epochs is None else epochs,
         "batch_size": "auto" if batch_size is None else batch_size,
     }
-    job = pipeline.Job.of(**options)
+    job = jobs.Job.of(**options)
     if dry_run:
         if watch:
             raise InputError("--watch has nothing to show with --dry-run; leave one of them out.")
         show_plan(job)
         return
-    where = pipeline.default_folder(data) if folder is None else expanded(folder)
-    finish(where, lambda p: pipeline.start(job, where, overwrite=overwrite, progress=p), watch)
+    where = jobs.default_folder(data) if folder is None else expanded(folder)
+    finish(where, lambda p: jobs.start(job, where, overwrite=overwrite, progress=p), watch)
 
 
 def add_to(app: typer.Typer) -> None:

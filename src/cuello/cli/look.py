@@ -32,7 +32,7 @@ def report(run: RunArgument) -> None:
     """Write the report of a run again, and say where it is."""
     with importing():
         from cuello.report import write_report
-        from cuello.store import RunFolder
+        from cuello.run.folder import RunFolder
 
     folder = RunFolder(expanded(run))
     with complete(folder.path):
@@ -43,7 +43,7 @@ def report(run: RunArgument) -> None:
 def info(run: RunArgument) -> None:
     """Say what a run is: data, model, results."""
     with importing():
-        from cuello.store import RunFolder
+        from cuello.run.folder import RunFolder
 
     folder = RunFolder(expanded(run))
     config = folder.read_json("config.json")
@@ -97,10 +97,10 @@ def _facts(config: dict[str, Any]) -> Table:
 
 
 def _labels(data: dict[str, Any]) -> dict[str, str]:
-    task = data.get("task", "classes")
-    if task == "several":
+    task = data.get("task", "multiclass")
+    if task == "multilabel":
         return {"properties": ", ".join(data["properties"])}
-    return {"labels": "numbers"} if task == "number" else {}
+    return {"labels": "numbers"} if task == "regression" else {}
 
 
 @contextmanager

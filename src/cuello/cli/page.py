@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli.apply import TrustOption
+from cuello.cli.apply import TrustRemoteCodeOption
 from cuello.cli.console import out
 from cuello.cli.flags import FlagCommand
 from cuello.cli.interrupt import importing
@@ -27,18 +27,18 @@ def page(
     to: Annotated[
         Path, typer.Option("--out", "-o", help="The file to write.", show_default=True)
     ] = Path("page.html"),
-    trust: TrustOption = False,
+    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Write one offline HTML file to explore a run: its models run in the browser."""
     with importing():
         from cuello import atomic
-        from cuello.pipeline import open_run
+        from cuello.run import open_run
         from cuello.web import build_page
     to = expanded(to)
     _check_out(to)
     paths = [expanded(path) for path in (run, other) if path is not None]
     with complete(" or ".join(map(str, paths))):
-        made = build_page(*(open_run(path, trust=trust) for path in paths))
+        made = build_page(*(open_run(path, trust_remote_code=trust_remote_code) for path in paths))
     html = made.html.encode()
     atomic.write_bytes(to, html)
     for note in made.notes:

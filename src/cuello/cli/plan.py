@@ -9,18 +9,18 @@ from rich.table import Table
 from cuello.cli.console import out
 
 if TYPE_CHECKING:
-    from cuello.pipeline import Job
+    from cuello.run import Job
 
 __all__ = ["show_plan"]
 
 
 def show_plan(job: Job) -> None:
     """Read the data, check every option, and print the network layer by layer."""
-    from cuello import pipeline
+    from cuello import run
     from cuello.kinds import KINDS
     from cuello.networks.summary import summarize, total
 
-    prepared, model = pipeline.plan(job)
+    prepared, model = run.plan(job)
     module = model.module_
     table = Table(box=None, pad_edge=False)
     for name in ("layer", "type", "output", "parameters", "bytes", "multiply-adds"):
@@ -40,11 +40,11 @@ def show_plan(job: Job) -> None:
             style="bold" if layer is whole else None,
         )
     out.print(table)
-    how, rows = model.training_, len(prepared.rows.train)
-    steps = how.epochs * -(-rows // how.batch_size)
+    config, rows = model.training_config_, len(prepared.rows.train)
+    steps = config.epochs * -(-rows // config.batch_size)
     out.print(
         f"kind {job.model.get('kind', model.kind)}, {model.latent_dim_} latents; "
-        f"{rows:,} training rows, {how.epochs} epochs of batches of {how.batch_size}: "
+        f"{rows:,} training rows, {config.epochs} epochs of batches of {config.batch_size}: "
         f"{steps:,} steps. Multiply-adds are for one row. Nothing was trained or written.",
         soft_wrap=True,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import os
 import sys
+from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
 
-from cuello.cli import anomalies, apply, decode, export, fit, kinds, lab, look, page, study, suggest
+from cuello.cli import anomalies, apply, decode, export, fit, kinds, look, page, study, suggest
 from cuello.cli import app as app_command
 from cuello.cli.console import complain, out
 
@@ -56,7 +57,8 @@ look.add_to(app)
 page.add_to(app)
 kinds.add_to(app)
 study.add_to(app)
-lab.add_to(app)
+for _plugin in entry_points(group="cuello.commands"):
+    _plugin.load()(app)
 
 
 # Its name has moved between typer's versions; its place above BadParameter has not.

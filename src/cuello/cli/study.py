@@ -54,7 +54,7 @@ def study(
     if overwrite and refit is None:
         raise InputError("--overwrite goes with --refit; leave it out.")
     with importing():
-        from cuello.store import RunFolder
+        from cuello.run.folder import RunFolder
         from cuello.study import MEASURES, Study, best_of, run_study
         from cuello.study import refit as fit_again
         from cuello.study.outcome import check_choice, option_text

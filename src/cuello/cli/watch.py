@@ -11,9 +11,9 @@ from cuello.cli.app import import_server
 from cuello.cli.console import Bars, out
 
 if TYPE_CHECKING:
-    from cuello.pipeline import Progress
+    from cuello.run import Progress
+    from cuello.run.folder import RunFolder
     from cuello.server import Beside
-    from cuello.store import RunFolder
 
 __all__ = ["finish"]
 
@@ -37,13 +37,17 @@ class _Watched:
 
 
 def finish(
-    where: Path, work: Callable[[Progress], RunFolder], watch: bool, *, trust: bool = False
+    where: Path,
+    work: Callable[[Progress], RunFolder],
+    watch: bool,
+    *,
+    trust_remote_code: bool = False,
 ) -> None:
     """Do the work; to be watched, in a browser, too, where the run is served until Ctrl-C."""
     if not watch:
         ending.finish(where, work)
         return
-    beside = import_server("cuello fit --watch").Beside(where, trust=trust)
+    beside = import_server("cuello fit --watch").Beside(where, trust_remote_code=trust_remote_code)
     try:
         ending.finish(where, lambda bars: work(_Watched(bars, beside)))
         if not beside.started:  # nothing was left to train

@@ -22,7 +22,7 @@ __all__ = [
     "labelled_rows",
 ]
 
-TASKS = ("auto", "binary", "classes", "number", "several")
+TASKS = ("auto", "binary", "multiclass", "regression", "multilabel")
 """How labels can be read; ``auto``: as what they leave no doubt of."""
 
 UNLABELLED = -1
@@ -40,7 +40,7 @@ class Dataset:
         and may hold NaN where a cell was empty (see :meth:`filled`).
     y : ndarray or None
         Labels, of one of three kinds (see :attr:`task`). Classes: (n,), int64, codes into
-        ``classes``, ``UNLABELLED`` (-1) where a row has no label. Numbers: (n,), float64, NaN where
+        ``multiclass``, ``UNLABELLED`` (-1) where a row has no label. Numbers: (n,), float64, NaN where
         a row has none. Several properties: (n, properties), float64 of 0 and 1, a row of NaN where
         there is no label. None: there are no labels at all.
     classes : tuple of str
@@ -89,11 +89,11 @@ class Dataset:
 
     @property
     def task(self) -> str:
-        """What labels say: ``classes`` (also where there are none), ``several`` or ``number``."""
+        """What labels say: ``multiclass`` (also where there are none), ``multilabel`` or ``regression``."""
         y = self.y_test if self.y is None else self.y
         if y is None or y.dtype.kind != "f":
             return "classes"
-        return "number" if y.ndim == 1 else "several"
+        return "number" if y.ndim == 1 else "multilabel"
 
     @property
     def labelled(self) -> npt.NDArray[np.bool_]:

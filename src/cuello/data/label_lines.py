@@ -56,7 +56,7 @@ def parse(path: Path, dataset: Dataset, task: str) -> tuple[tuple[str, ...], lis
     dataset : Dataset
         Whose rows the lines name.
     task : str
-        ``several``, or ``auto`` with more than two names in the header: each line has as many
+        ``multilabel``, or ``auto`` with more than two names in the header: each line has as many
         cells. Otherwise two.
 
     Raises
@@ -77,7 +77,7 @@ def parse(path: Path, dataset: Dataset, task: str) -> tuple[tuple[str, ...], lis
         header, cells = tuple(cells[0][1]), cells[1:]
     if not cells:
         raise DataError(f"{path} holds no labels; write lines of row,label, for example 0,cat.")
-    if task == "several" or (task == "auto" and len(header) > 2):
+    if task == "multilabel" or (task == "auto" and len(header) > 2):
         _check_properties(header, path)
     else:
         header = header[:2]
@@ -88,7 +88,7 @@ def parse(path: Path, dataset: Dataset, task: str) -> tuple[tuple[str, ...], lis
 def _check_properties(header: tuple[str, ...], path: Path) -> None:
     if len(header) < 3:
         raise DataError(
-            f"{path}: task='several' (--task) needs a first line that names two properties or "
+            f"{path}: task='multilabel' (--task) needs a first line that names two properties or "
             "more, such as row,even,loop."
         )
     if "" in header[1:] or len(set(header[1:])) < len(header) - 1:

@@ -64,7 +64,7 @@ def labelled(path: str | Path, dataset: Dataset, task: str = "auto") -> Dataset:
     ...     _ = file.write_text("row,even,loop\\n2,1,0\\n0,0,0\\n")
     ...     found = labelled(file, rows)
     >>> found.task, found.properties, found.y[2]
-    ('several', ('even', 'loop'), array([1., 0.]))
+    ('multilabel', ('even', 'loop'), array([1., 0.]))
     """
     path = Path(path)
     header, lines = parse(path, dataset, task)
@@ -73,19 +73,19 @@ def labelled(path: str | Path, dataset: Dataset, task: str = "auto") -> Dataset:
         y: npt.NDArray[np.float64] = np.full((len(dataset), len(header) - 1), np.nan)
         for line in _unique(lines, path, dataset):
             y[line.row] = [_property(line, k, header, path) for k in range(len(line.cells))]
-        keep = same == "several" and dataset.properties == header[1:]
-        said = f"{path}: {y.shape[1]} columns of 0 and 1: the task is 'several' (--task)"
+        keep = same == "multilabel" and dataset.properties == header[1:]
+        said = f"{path}: {y.shape[1]} columns of 0 and 1: the task is 'multilabel' (--task)"
         found = replace(dataset, y=y, classes=(), properties=header[1:])
-    elif task == "number" or (task == "auto" and not dataset.classes and _amounts(lines)):
+    elif task == "regression" or (task == "auto" and not dataset.classes and _amounts(lines)):
         y = np.full(len(dataset), np.nan)
         for line in _unique(lines, path, dataset):
             y[line.row] = _number(line, path)
         keep = same == "number"
-        said = f"{path}: labels are amounts, no classes: the task is 'number' (--task)"
+        said = f"{path}: labels are amounts, no classes: the task is 'regression' (--task)"
         found = replace(dataset, y=y, classes=(), properties=())
     else:
         codes, classes = _classes(lines, path, dataset)
-        y_test = dataset.y_test if dataset.task == "classes" else None
+        y_test = dataset.y_test if dataset.task == "multiclass" else None
         return replace(dataset, y=codes, y_test=y_test, classes=classes, properties=())
     notes = (*found.notes, said) if task == "auto" else found.notes
     return replace(found, y_test=found.y_test if keep else None, notes=notes)
@@ -161,7 +161,7 @@ def _number(line: Line, path: Path) -> float:
     if not np.isfinite(value):
         raise DataError(
             f"{path}, line {line.number}: {line.label!r} is no number, such as 12.5; correct it, "
-            "leave the line out, or learn classes with task='classes' (--task)."
+            "leave the line out, or learn classes with task='multiclass' (--task)."
         )
     return value
 

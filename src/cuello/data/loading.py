@@ -47,7 +47,7 @@ def load(
         Column of a table that holds the labels, or several columns of 0 and 1 with commas between
         them. Default: one named label, class, target or y. ``""``: no column does.
     task : str or None, default "auto"
-        What labels say: ``classes`` or ``binary``, ``number``, or ``several`` properties of 0 and
+        What labels say: ``multiclass`` or ``binary``, ``regression``, or ``multilabel`` properties of 0 and
         1. ``auto``: several for several columns; numbers where one in ten or more is not whole, and
         there are more than 50 different values, or fewer than three rows for each; otherwise
         classes. None: labels are not read.
@@ -103,11 +103,11 @@ def _read(spec: str | Path, options: Options, offline: bool) -> Dataset:
 
 def _as_task(data: Dataset, task: str | None) -> Dataset:
     """Return data with labels that are only known as classes as numbers, if those are wanted."""
-    if task not in ("number", "several") or data.task == task or not data.classes:
+    if task not in ("regression", "multilabel") or data.task == task or not data.classes:
         return data
-    if task == "several":
+    if task == "multilabel":
         raise DataError(
-            f"{data.source} has one label a row; task='several' (--task) needs columns of 0 and 1, "
+            f"{data.source} has one label a row; task='multilabel' (--task) needs columns of 0 and 1, "
             "one a property."
         )
     try:
@@ -117,7 +117,7 @@ def _as_task(data: Dataset, task: str | None) -> Dataset:
     if not np.isfinite(values).all():
         raise DataError(
             f"{data.source}: the labels are no numbers ({listed(map(repr, data.classes), 3)}), and "
-            "task='number' (--task) learns numbers; use task='auto', or pass a CSV of "
+            "task='regression' (--task) learns numbers; use task='auto', or pass a CSV of "
             "file-or-row,number as labels."
         )
     y, y_test = (

@@ -67,7 +67,7 @@ def split(
             "their sum must be below 1."
         )
     rng = np.random.default_rng(random_state)
-    has_classes = data.y is not None and data.task == "classes"
+    has_classes = data.y is not None and data.task == "multiclass"
     groups = data.y if has_classes else data.labelled.astype(np.int64)
     assert groups is not None
     order = rng.permutation(len(data))

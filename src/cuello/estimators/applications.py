@@ -15,8 +15,8 @@ from cuello.estimators.denoise import denoise
 from cuello.estimators.impute import impute
 from cuello.estimators.inputs import check_rows, check_shape
 from cuello.estimators.interpolate import interpolate
-from cuello.estimators.reduce import reduce
-from cuello.estimators.sample import Known, sample
+from cuello.estimators.projection import reduce
+from cuello.estimators.sample import ReferenceEmbeddings, sample
 from cuello.networks import SEQUENCES
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Applications:
     def sample(
         self,
         n: int,
-        how: str = "auto",
+        sampler: str = "auto",
         *,
         classes: Sequence[Any] | None = None,
         X: Array | None = None,
@@ -106,15 +106,15 @@ class Applications:
         """
         model = cast("Autoencoder", self)
         check_is_fitted(model, "module_")
-        codes = getattr(model, "codes_", None) if X is None else model.transform(X)
+        codes = getattr(model, "embeddings_", None) if X is None else model.transform(X)
         labels = None if y is None else np.asarray(y)
         if labels is not None and codes is not None and X is not None:
             check_consistent_length(codes, labels)
-        known = Known(codes, labels if X is not None else None)
+        known = ReferenceEmbeddings(codes, labels if X is not None else None)
         rng = check_random_state(random_state)
-        return sample(model, n, how=how, classes=classes, known=known, rng=rng)
+        return sample(model, n, sampler=sampler, classes=classes, known=known, rng=rng)
 
-    def interpolate(self, a: Array, b: Array, steps: int = 9, *, how: str = "auto") -> Rows:
+    def interpolate(self, a: Array, b: Array, steps: int = 9, *, sampler: str = "auto") -> Rows:
         """Return rows on the way from one row to another through the codes, (steps, ...).
 
         Parameters
@@ -139,7 +139,7 @@ class Applications:
         model = cast("Autoencoder", self)
         check_is_fitted(model, "module_")
         first, last = (model._check(np.asarray(row)[None])[0] for row in (a, b))
-        return interpolate(model, first, last, steps, how)
+        return interpolate(model, first, last, steps, sampler)
 
     def impute(
         self,
@@ -224,10 +224,10 @@ class Applications:
         --------
         >>> from sklearn.datasets import load_digits
         >>> from cuello import Autoencoder
-        >>> from cuello.metrics import map_quality
+        >>> from cuello.metrics import projection_quality
         >>> X, y = load_digits(return_X_y=True)
         >>> model = Autoencoder(hidden=(64,), latent_dim=16, epochs=60, random_state=0).fit(X)
-        >>> map_quality(X, model.reduce(X, random_state=0), y).knn_accuracy > 0.8
+        >>> projection_quality(X, model.reduce(X, random_state=0), y).knn_accuracy > 0.8
         True
         """
         model = cast("Autoencoder", self)

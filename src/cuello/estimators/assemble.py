@@ -25,7 +25,7 @@ NetworkSource = nn.Module | Callable[[], nn.Module] | str
 """A network, a function or class that makes one, or where to import either: ``package.mod:name``"""
 
 
-def assemble(model: Autoencoder, seed: int) -> kinds.Autoencoder:
+def assemble(model: Autoencoder, seed: int) -> kinds.AutoencoderModule:
     """Build the network that an estimator describes, for rows of its ``shape_``.
 
     Raises
@@ -68,9 +68,9 @@ def network_options(model: Autoencoder) -> dict[str, Any]:
     if model.encoder is not None or model.decoder is not None:
         return {}
     defaults = {name: p.default for name, p in networks.options(model.network).items()}
-    code = model.code_activation
+    code = model.latent_activation
     if code == "auto":
-        code = kinds.KINDS[model.kind].code_activation
+        code = kinds.KINDS[model.kind].latent_activation
     initializer = model.initializer
     if initializer == "auto":
         # PyTorch's own weights start so small that a bounded code is driven to its end, the same
@@ -80,24 +80,24 @@ def network_options(model: Autoencoder) -> dict[str, Any]:
     return {
         "network_options": defaults | dict(model.network_options or {}),
         "hidden": tuple(hidden),
-        "code_activation": code,
+        "latent_activation": code,
         "initializer": initializer,
     }
 
 
 def _named(
-    model: Autoencoder, kind: type[kinds.Autoencoder], latent_dim: int
+    model: Autoencoder, kind: type[kinds.AutoencoderModule], latent_dim: int
 ) -> tuple[nn.Module, nn.Module]:
     chosen = network_options(model)
     return networks.build(
         model.network,
         model.shape_,
         kind.decoder_width(latent_dim, len(model.classes_)),
-        kind.code_width(latent_dim),
+        kind.encoder_width(latent_dim),
         own=chosen["network_options"],
         hidden=chosen["hidden"],
         activation=model.activation,
-        code_activation=chosen["code_activation"],
+        latent_activation=chosen["latent_activation"],
         initializer=chosen["initializer"],
         batch_norm=model.batch_norm,
         dropout=model.dropout,
@@ -116,7 +116,9 @@ def _check_latent_dim(model: Autoencoder) -> int:
     return int(model.latent_dim)
 
 
-def _given(model: Autoencoder, kind: type[kinds.Autoencoder]) -> tuple[nn.Module, nn.Module, int]:
+def _given(
+    model: Autoencoder, kind: type[kinds.AutoencoderModule]
+) -> tuple[nn.Module, nn.Module, int]:
     """Make the user's own networks, and find out from their shapes how long the code is."""
     if model.encoder is None or model.decoder is None:
         missing = "encoder" if model.encoder is None else "decoder"
@@ -129,11 +131,11 @@ def _given(model: Autoencoder, kind: type[kinds.Autoencoder]) -> tuple[nn.Module
             f"encoder turns rows of shape (2, {_listed(shape)}) into {code}; it must give "
             "(2, length of the code): end it with torch.nn.Flatten()."
         )
-    latent_dim = code[1] // kind.code_width(1)
-    if latent_dim < 1 or kind.code_width(latent_dim) != code[1]:
+    latent_dim = code[1] // kind.encoder_width(1)
+    if latent_dim < 1 or kind.encoder_width(latent_dim) != code[1]:
         raise InputError(
             f"encoder gives {code[1]} numbers a row; kind={model.kind!r} needs a multiple of "
-            f"{kind.code_width(1)}."
+            f"{kind.encoder_width(1)}."
         )
     width = kind.decoder_width(latent_dim, len(model.classes_))
     row = _try("decoder", decoder, (2, width))

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cuello.errors import InputError
-from cuello.train import Training
+from cuello.train import TrainingConfig
 
 if TYPE_CHECKING:
     from cuello.estimators.autoencoder import Autoencoder
 
-__all__ = ["choose_training"]
+__all__ = ["resolve_training_config"]
 
 _STEPS = 10_000
 
 
-def choose_training(model: Autoencoder, rows: int, seed: int) -> Training:
+def resolve_training_config(model: Autoencoder, rows: int, seed: int) -> TrainingConfig:
     """Return how an estimator is to be trained on this many rows.
 
     Raises
@@ -42,7 +42,7 @@ def choose_training(model: Autoencoder, rows: int, seed: int) -> Training:
         epochs = min(max(math.ceil(_STEPS / math.ceil(rows / batch_size)), 20), 300)
     if not isinstance(epochs, int | np.integer):
         raise InputError(f"epochs={epochs!r} must be a whole number from 1 on, or 'auto'.")
-    return Training(
+    return TrainingConfig(
         optimizer=model.optimizer,
         learning_rate=model.learning_rate,
         momentum=model.momentum,

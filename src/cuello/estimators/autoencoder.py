@@ -22,7 +22,7 @@ from cuello.data.sequences import steps_of
 from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
 from cuello.estimators.applications import Applications
 from cuello.estimators.assemble import NetworkSource, assemble
-from cuello.estimators.auto import choose_training
+from cuello.estimators.auto import resolve_training_config
 from cuello.estimators.batches import in_batches
 from cuello.estimators.inputs import (
     check_rows,
@@ -32,7 +32,7 @@ from cuello.estimators.inputs import (
 )
 from cuello.estimators.likelihood import log_likelihood
 from cuello.metrics import row_errors
-from cuello.train import Epoch, Rows, Training, Watcher, place, train
+from cuello.train import Callbacks, Epoch, Rows, TrainingConfig, place, train
 
 __all__ = ["Autoencoder"]
 
@@ -72,7 +72,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     initializer : str
         One of :data:`cuello.networks.INITIALIZERS`; ``auto`` is PyTorch's own, or ``he_uniform``
         where a sigmoid or tanh bounds the code.
-    code_activation : str
+    latent_activation : str
         After the last layer of the encoder; ``auto`` is what the kind needs, mostly identity.
     batch_norm : bool
         Batch normalisation before each activation.
@@ -87,7 +87,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         ``auto`` fits the range of the scaled data: sigmoid for 0..1, otherwise identity.
     optimizer, learning_rate, momentum, weight_decay, schedule, warm_up, shuffle, patience, \
 gradient_clip, device, precision
-        See :class:`cuello.train.Training`.
+        See :class:`cuello.train.TrainingConfig`.
     epochs : int or "auto"
         Passes over the training rows; ``auto`` is about 10,000 steps, in 20 to 300 passes.
     batch_size : int or "auto"
@@ -106,11 +106,11 @@ gradient_clip, device, precision
 
     Attributes
     ----------
-    module_ : cuello.kinds.Autoencoder
+    module_ : cuello.kinds.AutoencoderModule
         The trained network, on the CPU.
     scaling_ : Scaling
         Fitted on the training rows.
-    training_ : Training
+    training_config_ : Training
         What ``auto`` came to: epochs, rows a step, ...
     history_ : sequence of Epoch
         Losses of every epoch.
@@ -123,9 +123,9 @@ gradient_clip, device, precision
     diagnosis_ : cuello.kinds.Diagnosis
         Statistics of the trained model on training rows (up to 10,000, and two million values),
         and what is wrong with it.
-    codes_ : ndarray of shape (m, latent_dim)
+    embeddings_ : ndarray of shape (m, latent_dim)
         Codes of (up to 10,000) training rows. A run folder keeps those of all rows instead.
-    code_mean_, code_scale_ : ndarray of shape (latent_dim,)
+    embedding_mean_, embedding_scale_ : ndarray of shape (latent_dim,)
         Mean and standard deviation of the codes of (up to 10,000) training rows.
     n_features_in_ : int
         Number of columns, for tables.
@@ -151,7 +151,7 @@ gradient_clip, device, precision
         hidden: Sequence[int] | None = None,
         latent_dim: int = 32,
         activation: str = "relu",
-        code_activation: str = "auto",
+        latent_activation: str = "auto",
         initializer: str = "auto",
         batch_norm: bool = False,
         dropout: float = 0.0,
@@ -186,7 +186,7 @@ gradient_clip, device, precision
         self.hidden = hidden
         self.latent_dim = latent_dim
         self.activation = activation
-        self.code_activation = code_activation
+        self.latent_activation = latent_activation
         self.initializer = initializer
         self.batch_norm = batch_norm
         self.dropout = dropout
@@ -219,7 +219,7 @@ gradient_clip, device, precision
         *,
         validation: Array | None = None,
         checkpoint: Path | None = None,
-        watcher: Watcher | None = None,
+        callbacks: Callbacks | None = None,
     ) -> Self:
         """Train on rows without labels.
 
@@ -235,7 +235,7 @@ gradient_clip, device, precision
             Rows of the same shape that choose the best epoch, instead of a share of ``X``.
         checkpoint : Path or None
             Where to keep the state of the training, and continue from if the file exists.
-        watcher : Watcher or None
+        callbacks : Callbacks or None
             Called while training.
 
         Raises
@@ -245,7 +245,7 @@ gradient_clip, device, precision
         DivergedError
             If a loss became NaN. The estimator is fitted with the last good weights.
         """
-        X, y_codes, validation, how, augment = self._initialize(X, y, validation)
+        X, y_codes, validation, config, augment = self._initialize(X, y, validation)
         near = self.module_.neighbours, self.module_.compared
         rows = self._rows(X, y_codes).with_neighbours(*near)
         held_out = None if validation is None else self._rows(validation).with_neighbours(*near)
@@ -254,11 +254,11 @@ gradient_clip, device, precision
             self.history_ = train(
                 self.module_,
                 rows,
-                how,
+                config,
                 validation=held_out,
                 augment=augment,
                 checkpoint=checkpoint,
-                watcher=watcher,
+                callbacks=callbacks,
             )
         except DivergedError:
             self._examine(rows.x)
@@ -281,8 +281,8 @@ gradient_clip, device, precision
         80
         """
         self._initialize(X, y, None)
-        self.code_mean_ = np.zeros(self.latent_dim_, dtype=np.float32)
-        self.code_scale_ = np.ones(self.latent_dim_, dtype=np.float32)
+        self.embedding_mean_ = np.zeros(self.latent_dim_, dtype=np.float32)
+        self.embedding_scale_ = np.ones(self.latent_dim_, dtype=np.float32)
         self.history_ = []
         return self
 
@@ -329,28 +329,30 @@ gradient_clip, device, precision
         """
         return log_likelihood(self, self._check(X), samples)
 
-    def build_module(self, seed: int) -> kinds.Autoencoder:
+    def build_module(self, seed: int) -> kinds.AutoencoderModule:
         """Return a new, untrained network for the data that ``fit`` saw."""
         return assemble(self, seed)
 
     def _initialize(
         self, X: Array, y: npt.ArrayLike | None, validation: Array | None
-    ) -> tuple[Array, Codes | None, Array | None, Training, Augment | None]:
+    ) -> tuple[Array, Codes | None, Array | None, TrainingConfig, Augment | None]:
         X = self._validate(X, reset=True)
         codes = self._classes_of(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         X, codes, validation = self._divide(X, codes, validation, seed)
-        how = choose_training(self, len(X), seed)
+        config = resolve_training_config(self, len(X), seed)
         augment = parse_augment(
             self.augment, self.shape_, sequences=self.network in networks.SEQUENCES
         )
         self.scaling_ = Scaling.fit(self._values(X), self.scaling)
-        self.module_: kinds.Autoencoder = self.build_module(seed)
+        self.module_: kinds.AutoencoderModule = self.build_module(seed)
         self.latent_dim_: int = self.module_.latent_dim
-        place(how.device, how.precision, how.batch_size, self.module_)  # refuses unknown devices
+        place(
+            config.device, config.precision, config.batch_size, self.module_
+        )  # refuses unknown devices
         self._n_features_out = self.latent_dim_
-        self.training_ = how
-        return X, codes, validation, how, augment
+        self.training_config_ = config
+        return X, codes, validation, config, augment
 
     def _classes_of(self, X: Array, y: npt.ArrayLike | None) -> Codes | None:
         self.classes_: Array = np.empty(0)
@@ -403,9 +405,9 @@ gradient_clip, device, precision
     def _examine(self, x: Tensor) -> None:
         x = x[:_EXAMINED_ROWS]
         codes = in_batches(len(x), lambda a, b: self.module_.encode(x[a:b]), (self.latent_dim_,))
-        self.codes_ = codes[: max(256, _DIAGNOSED_VALUES // self.latent_dim_)]
-        self.code_mean_ = codes.mean(axis=0)
-        self.code_scale_ = np.maximum(codes.std(axis=0), 1e-6)
+        self.embeddings_ = codes[: max(256, _DIAGNOSED_VALUES // self.latent_dim_)]
+        self.embedding_mean_ = codes.mean(axis=0)
+        self.embedding_scale_ = np.maximum(codes.std(axis=0), 1e-6)
         self.diagnosis_ = self.module_.diagnose(x[: max(256, _DIAGNOSED_VALUES // x[0].numel())])
         for finding in self.diagnosis_.findings:
             warnings.warn(finding, CuelloWarning, stacklevel=3)

@@ -70,7 +70,7 @@ def _filled(model: Autoencoder, X: npt.NDArray[Any], draws: int) -> Tensor:
     x = torch.from_numpy(model.scaling_.apply(X))
     hole = x.isnan()
     module = model.module_
-    mean = module.decode(torch.from_numpy(model.code_mean_)[None])
+    mean = module.decode(torch.from_numpy(model.embedding_mean_)[None])
 
     def keep(filling: Tensor) -> Tensor:
         return torch.where(hole, filling, x)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cuello.errors import InputError, unknown
-from cuello.estimators.sample import decode_codes
+from cuello.estimators.sample import decode_embeddings
 from cuello.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -26,18 +26,18 @@ _PARALLEL = 1e-4  # sine of the angle, below which two codes span no arc
 
 
 def interpolate(
-    model: Autoencoder, a: Array, b: Array, steps: int, how: str
+    model: Autoencoder, a: Array, b: Array, steps: int, method: str
 ) -> npt.NDArray[np.float32]:
     """Decode the way between two checked rows; see ``Autoencoder.interpolate``."""
-    if how not in WAYS:
-        raise unknown("how", how, WAYS)
+    if method not in WAYS:
+        raise unknown("how", method, WAYS)
     if steps < 2 or steps != int(steps):
         raise InputError(f"steps={steps!r} must be a whole number from 2 on: both ends count.")
-    if how == "auto":
-        how = "spherical" if KINDS[model.kind].normal_prior else "linear"
+    if method == "auto":
+        method = "spherical" if KINDS[model.kind].normal_prior else "linear"
     first, last = model.transform(np.stack([a, b]))
-    way = (linear if how == "linear" else spherical)(first, last, int(steps))
-    return decode_codes(model, way.astype(np.float32), None)
+    way = (linear if method == "linear" else spherical)(first, last, int(steps))
+    return decode_embeddings(model, way.astype(np.float32), None)
 
 
 def linear(a: Array, b: Array, steps: int) -> Array:

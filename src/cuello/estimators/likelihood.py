@@ -44,7 +44,7 @@ def log_likelihood(
         raise InputError(f"samples={samples!r} must be a whole number from 1 on; 200 is usual.")
     out = np.empty(len(X))
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(model.training_.seed)  # and no GPU's generator
+        torch.default_generator.manual_seed(model.training_config_.seed)  # and no GPU's generator
         for start in range(0, len(X), _ROWS):
             x = torch.from_numpy(model.scaling_.apply(X[start : start + _ROWS]))
             out[start : start + _ROWS] = module.log_likelihood(x, int(samples)).numpy()

@@ -12,7 +12,7 @@ import torch
 from cuello.errors import DivergedError
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.kinds import KINDS
-from cuello.train import Watcher
+from cuello.train import Callbacks
 from cuello.train.many import can_stack, train_many
 
 __all__ = ["fit_many", "groups_of"]
@@ -94,19 +94,19 @@ def fit_many(
     >>> models[2].transform(X).shape
     (40, 2)
     """
-    watcher = Watcher() if step is None else Watcher(step=step)
+    callbacks = Callbacks() if step is None else Callbacks(step=step)
     groups = groups_of(models)
     if len(groups) > 1:
         names = ", ".join(sorted(_what_differs([models[group[0]] for group in groups])))
-        how = "one by one" if len(groups) == len(models) else f"in {len(groups)} stacks"
-        say(f"{len(models)} networks are trained {how}: they differ in {names}.")
+        config = "one by one" if len(groups) == len(models) else f"in {len(groups)} stacks"
+        say(f"{len(models)} networks are trained {config}: they differ in {names}.")
     for group in groups:
         own = [models[place] for place in group]
         reason = "there is only one of its kind"
         if len(own) > 1:
             reason = "each holds out rows of its own"
             if validation is not None or own[0].validation_fraction == 0.0:
-                reason, errors = _together(own, X, y, validation, watcher)
+                reason, errors = _together(own, X, y, validation, callbacks)
                 yield from ((place, errors[i]) for i, place in enumerate(group) if not reason)
         if not reason:
             continue
@@ -115,7 +115,7 @@ def fit_many(
         for place, model in zip(group, own, strict=True):
             error = None
             try:
-                model.fit(X, y, validation=validation, watcher=watcher)
+                model.fit(X, y, validation=validation, callbacks=callbacks)
             except DivergedError as diverged:
                 error = diverged
             yield place, error
@@ -132,13 +132,13 @@ def _together(
     X: Array,
     y: npt.ArrayLike | None,
     validation: Array | None,
-    watcher: Watcher,
+    callbacks: Callbacks,
 ) -> tuple[str, list[DivergedError | None]]:
     """Train estimators as one; or return why that cannot be, and train none."""
     ready = [model._initialize(X, y, validation) for model in models]
     rows, codes, held_out, _, augment = ready[0]
-    modules, hows = [m.module_ for m in models], [r[3] for r in ready]
-    reason = can_stack(modules, hows)
+    modules, configs = [m.module_ for m in models], [r[3] for r in ready]
+    reason = can_stack(modules, configs)
     if reason:
         return reason, []
     first = models[0]
@@ -146,10 +146,10 @@ def _together(
         outcomes = train_many(
             modules,
             first._rows(rows, codes),
-            hows,
+            configs,
             validation=None if held_out is None else first._rows(held_out),
             augment=augment,
-            watcher=watcher,
+            callbacks=callbacks,
         )
     except (RuntimeError, NotImplementedError) as error:
         # What a kind computes may depend on values, which no batched computation can follow.

@@ -15,9 +15,9 @@ from cuello.data.scaling import Scaling
 from cuello.estimators.assemble import name_of_source, network_options
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.kinds import Diagnosis, options
-from cuello.train import Training
+from cuello.train import TrainingConfig
 
-__all__ = ["Record", "Weights", "autoencoder_of", "map_of", "record_autoencoder"]
+__all__ = ["Record", "Weights", "autoencoder_of", "projector_of", "record_autoencoder"]
 
 Record = dict[str, Any]
 Weights = Mapping[str, Tensor]
@@ -33,13 +33,13 @@ def record_autoencoder(model: Autoencoder) -> Record:
         "classes": model.classes_.tolist(),
         "shape": list(model.shape_),
         "scaling": model.scaling_.to_json(),
-        "training": asdict(model.training_),
+        "training": asdict(model.training_config_),
         "chosen": {
             "loss": model.module_.reconstruction.loss,
             "output_activation": model.module_.reconstruction.output,
             "scaling": model.scaling_.name,
-            "epochs": model.training_.epochs,
-            "batch_size": model.training_.batch_size,
+            "epochs": model.training_config_.epochs,
+            "batch_size": model.training_config_.batch_size,
             **network_options(model),
             "kind_options": {
                 name: parameter.default for name, parameter in options(model.kind).items()
@@ -47,8 +47,8 @@ def record_autoencoder(model: Autoencoder) -> Record:
             | dict(model.kind_options or {}),
         },
         "diagnosis": model.diagnosis_._asdict(),
-        "code_mean": model.code_mean_.tolist(),
-        "code_scale": model.code_scale_.tolist(),
+        "embedding_mean": model.embedding_mean_.tolist(),
+        "embedding_scale": model.embedding_scale_.tolist(),
     }
 
 
@@ -58,9 +58,9 @@ def autoencoder_of(record: Record, weights: Weights) -> Autoencoder:
     model.shape_ = tuple(record["shape"])
     model.n_features_in_ = model.shape_[0]
     model.scaling_ = Scaling.from_json(record["scaling"])
-    model.code_mean_ = np.asarray(record["code_mean"], dtype=np.float32)
-    model.code_scale_ = np.asarray(record["code_scale"], dtype=np.float32)
-    model.training_ = Training(**record["training"])
+    model.embedding_mean_ = np.asarray(record["embedding_mean"], dtype=np.float32)
+    model.embedding_scale_ = np.asarray(record["embedding_scale"], dtype=np.float32)
+    model.training_config_ = TrainingConfig(**record["training"])
     model.history_ = []
     model.classes_ = np.asarray(record["classes"])
     model.diagnosis_ = Diagnosis(**record["diagnosis"])
@@ -85,7 +85,7 @@ def _compare(module: nn.Module, weights: Weights) -> None:
         )
 
 
-def map_of(record: Record, weights: Weights, autoencoder: Autoencoder) -> Autoencoder:
+def projector_of(record: Record, weights: Weights, autoencoder: Autoencoder) -> Autoencoder:
     """Rebuild the map of an autoencoder's codes.
 
     Raises
@@ -95,7 +95,7 @@ def map_of(record: Record, weights: Weights, autoencoder: Autoencoder) -> Autoen
     """
     if any(record["params"][which] is not None for which in ("encoder", "decoder")):
         raise ValueError("the map of codes names networks of its own, which no map has")
-    code_map = autoencoder_of(record, weights)
-    if code_map.shape_ != (autoencoder.latent_dim_,) or code_map.latent_dim_ != 2:
+    projector = autoencoder_of(record, weights)
+    if projector.shape_ != (autoencoder.latent_dim_,) or projector.latent_dim_ != 2:
         raise ValueError("the map of codes is of another autoencoder")
-    return code_map
+    return projector

@@ -18,16 +18,23 @@ from cuello.kinds import KINDS
 if TYPE_CHECKING:
     from cuello.estimators.autoencoder import Autoencoder
 
-__all__ = ["HOW", "Known", "check_how", "decode_codes", "draw_codes", "sample"]
+__all__ = [
+    "SAMPLERS",
+    "ReferenceEmbeddings",
+    "resolve_sampler",
+    "decode_embeddings",
+    "draw_embeddings",
+    "sample",
+]
 
 Array = npt.NDArray[Any]
 
-HOW = ("auto", "prior", "mixture")
+SAMPLERS = ("auto", "prior", "mixture")
 """Where new codes come from."""
 
 
 @dataclass(frozen=True)
-class Known:
+class ReferenceEmbeddings:
     """Codes of real rows, and the class of each where known.
 
     Parameters
@@ -46,28 +53,30 @@ def sample(
     model: Autoencoder,
     n: int,
     *,
-    how: str,
+    sampler: str,
     classes: Sequence[Any] | None,
-    known: Known,
+    known: ReferenceEmbeddings,
     rng: np.random.RandomState,
 ) -> npt.NDArray[np.float32]:
     """Return n new rows; see ``Autoencoder.sample``."""
     if n < 1 or n != int(n):
         raise InputError(f"n={n!r} must be a whole number of rows from 1 on.")
-    how = check_how(model, how, known=known.codes is not None)
+    sampler = resolve_sampler(model, sampler, known=known.codes is not None)
     conditional = KINDS[model.kind].needs_labels
     if classes is None or conditional:
-        codes = draw_codes(model, int(n), how, known.codes, rng)
-        return decode_codes(model, codes, None if classes is None else _told(model, classes, n))
-    if how != "mixture":
+        codes = draw_embeddings(model, int(n), sampler, known.codes, rng)
+        return decode_embeddings(
+            model, codes, None if classes is None else _told(model, classes, n)
+        )
+    if sampler != "mixture":
         raise InputError(
             f"classes={list(classes)!r}: the prior of kind={model.kind!r} knows no classes; use "
             "how='mixture' with X and y, or fit kind='conditional'."
         )
-    return decode_codes(model, _of_classes(model, int(n), classes, known, rng), None)
+    return decode_embeddings(model, _of_classes(model, int(n), classes, known, rng), None)
 
 
-def check_how(model: Autoencoder, how: str, *, known: bool) -> str:
+def resolve_sampler(model: Autoencoder, sampler: str, *, known: bool) -> str:
     """Return ``prior`` or ``mixture``.
 
     ``auto`` is the mixture, which comes nearer to real rows whatever the kind (Ghosh et al., "From
@@ -79,24 +88,24 @@ def check_how(model: Autoencoder, how: str, *, known: bool) -> str:
     InputError
         If it is neither, or the kind has no prior.
     """
-    if how not in HOW:
-        raise unknown("how", how, HOW)
-    if how == "auto":
+    if sampler not in SAMPLERS:
+        raise unknown("how", sampler, SAMPLERS)
+    if sampler == "auto":
         return "prior" if not known and KINDS[model.kind].normal_prior else "mixture"
-    if how == "prior" and model.module_.prior(1) is None:
+    if sampler == "prior" and model.module_.prior(1) is None:
         raise InputError(
             f"how='prior': codes of kind={model.kind!r} follow no law that is known before the "
             "data; use how='mixture', which is fitted to codes."
         )
-    return how
+    return sampler
 
 
-def draw_codes(
-    model: Autoencoder, n: int, how: str, codes: Array | None, rng: np.random.RandomState
+def draw_embeddings(
+    model: Autoencoder, n: int, sampler: str, codes: Array | None, rng: np.random.RandomState
 ) -> npt.NDArray[np.float32]:
     """Draw codes (n, K) from the prior, or from a mixture that is fitted to ``codes``."""
     seed = int(rng.randint(2**31 - 1))
-    if how == "prior":
+    if sampler == "prior":
         drawn = model.module_.prior(n, torch.Generator().manual_seed(seed))
         assert drawn is not None
         return drawn.numpy()
@@ -112,7 +121,7 @@ def draw_codes(
 
 
 @torch.no_grad()
-def decode_codes(
+def decode_embeddings(
     model: Autoencoder, codes: npt.NDArray[np.float32], told: npt.NDArray[np.int64] | None
 ) -> npt.NDArray[np.float32]:
     """Decode codes that came from nowhere in the data, in the data's own units.
@@ -130,7 +139,7 @@ def decode_codes(
     module: Any = model.module_
 
     def decoded(start: int, stop: int) -> torch.Tensor:
-        z = module.nearest_code(torch.from_numpy(codes[start:stop]))
+        z = module.nearest_embedding(torch.from_numpy(codes[start:stop]))
         if told is None:
             rows: torch.Tensor = module.decode(z)
             return rows
@@ -152,7 +161,7 @@ def _of_classes(
     model: Autoencoder,
     n: int,
     classes: Sequence[Any],
-    known: Known,
+    known: ReferenceEmbeddings,
     rng: np.random.RandomState,
 ) -> npt.NDArray[np.float32]:
     """Draw each class from a mixture that is fitted to its own codes."""
@@ -167,7 +176,7 @@ def _of_classes(
         own = known.codes[known.labels == name]
         wanted = len(drawn[place :: len(classes)])
         if wanted:
-            drawn[place :: len(classes)] = draw_codes(model, wanted, "mixture", own, rng)
+            drawn[place :: len(classes)] = draw_embeddings(model, wanted, "mixture", own, rng)
     return drawn
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from cuello.errors import RunError
 from cuello.export.convert import Exported
 from cuello.kinds.description import describe
-from cuello.pipeline import Run
 from cuello.report import measures, method_name
+from cuello.run import Run
 
 __all__ = ["model_card"]
 
@@ -108,7 +108,7 @@ def _what(run: Run) -> str:
     kind, latents = describe(model.kind), model.latent_dim_
     told = {
         "classes": f"A classifier tells {len(run.classes)} classes apart: {_listed(run.classes)}.",
-        "several": f"A classifier says which of these hold: {_listed(run.properties)}.",
+        "multilabel": f"A classifier says which of these hold: {_listed(run.properties)}.",
         "number": "A regressor estimates a number.",
     }
     weights = sum(parameter.numel() for parameter in model.module_.parameters())
@@ -137,15 +137,15 @@ def _data(run: Run) -> str:
 
 
 def _training(run: Run, metrics: Mapping[str, Any]) -> str:
-    how, chosen = run.autoencoder.training_, run.config["autoencoder"]["chosen"]
+    how, chosen = run.autoencoder.training_config_, run.config["autoencoder"]["chosen"]
     lines = [
         f"The autoencoder: loss {chosen['loss']}, optimizer {how.optimizer}, learning rate "
         f"{how.learning_rate:g}, {how.batch_size} rows a step, {how.epochs} epochs at most."
     ]
     for row in _own_rows(metrics) if run.classifier is not None else []:
         assert run.classifier is not None
-        lines += [f"From {row['labels']} labels, mode {run.classifier.mode_}:", ""]
-        lines += [f"- {said}" for said in run.classifier.said_]
+        lines += [f"From {row['labels']} labels, method {run.classifier.method_}:", ""]
+        lines += [f"- {said}" for said in run.classifier.summary_]
     versions = run.config["versions"]
     made = ", ".join(f"{name} {versions[name]}" for name in _VERSIONS)
     return "\n".join([*lines, "", f"Made with {made}."])

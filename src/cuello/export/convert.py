@@ -18,7 +18,7 @@ from torch import nn
 import cuello
 from cuello.errors import InputError, RunError
 from cuello.export.modules import Answers, Decoder, Encoder, answers_name
-from cuello.pipeline import Run
+from cuello.run import Run
 
 __all__ = [
     "ROWS",
@@ -155,9 +155,9 @@ def sample_rows(run: Run) -> npt.NDArray[np.float32]:
     names = [f"{which}_original" for which in ("typical", "best", "worst")]
     shape = run.autoencoder.shape_
     found = [kept[n] for n in names if n in kept and kept[n].shape[1:] == shape and len(kept[n])]
-    codes = kept.get("map_codes", np.empty(0))[:ROWS]
+    codes = kept.get("project_embeddings", np.empty(0))[:ROWS]
     if codes.ndim != 2 or codes.shape[1] != run.autoencoder.latent_dim_ or not len(codes):
-        codes = run.autoencoder.code_mean_[None]
+        codes = run.autoencoder.embedding_mean_[None]
     decoded = run.autoencoder.inverse_transform(codes)
     rows = np.concatenate([*(rows.astype(np.float32) for rows in found), decoded])[:ROWS]
     return np.asarray(rows, dtype=np.float32)

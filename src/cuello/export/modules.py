@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from cuello.data.scaling import Scaling
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
-from cuello.few_label.modes.spread import NeighbourVote, Space
-from cuello.few_label.task import Classes, Number, Several, Task
+from cuello.few_label.methods.label_spreading import NeighbourVote, Space
+from cuello.few_label.task import Multiclass, Multilabel, Regression, Task
 
 __all__ = ["Answers", "Decoder", "Encoder", "answers_name"]
 
@@ -83,12 +83,12 @@ class Answers(nn.Module):
         """Return the answer to each row."""
         scores: Tensor = self.module(self.scale(rows)) / self.temperature
         task = self.task
-        if isinstance(task, Classes):
+        if isinstance(task, Multiclass):
             return scores.softmax(1)
-        if isinstance(task, Number):
+        if isinstance(task, Regression):
             return scores[:, 0] * task.scale + task.mean
         p = scores.sigmoid()
-        return p if isinstance(task, Several) else torch.cat([1.0 - p, p], 1)
+        return p if isinstance(task, Multilabel) else torch.cat([1.0 - p, p], 1)
 
     @torch.no_grad()
     def tied(self, rows: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ class Answers(nn.Module):
 
 def answers_name(task: Task) -> str:
     """Return what :class:`Answers` gives for a task: ``probabilities`` or ``numbers``."""
-    return "numbers" if isinstance(task, Number) else "probabilities"
+    return "numbers" if isinstance(task, Regression) else "probabilities"
 
 
 class _Scale(nn.Module):
@@ -154,8 +154,8 @@ class _Place(nn.Module):
         else:
             assert source is not None
             self.module = source.module_
-            self.register_buffer("mean", torch.from_numpy(source.code_mean_))
-            self.register_buffer("width", torch.from_numpy(source.code_scale_))
+            self.register_buffer("mean", torch.from_numpy(source.embedding_mean_))
+            self.register_buffer("width", torch.from_numpy(source.embedding_scale_))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, K)."""

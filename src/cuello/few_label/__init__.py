@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from cuello.few_label import modes as modes
-from cuello.few_label.base import MODES, Mode, Options, Problem, Solution, register
+from cuello.few_label import methods as methods
+from cuello.few_label.base import METHODS, Method, Options, Problem, Solution, register
 from cuello.few_label.estimator import FewLabelClassifier, FewLabelRegressor
-from cuello.few_label.task import HEAD_LOSSES, TASKS, Binary, Classes, Number, Several, Task
+from cuello.few_label.task import (
+    HEAD_LOSSES,
+    TASKS,
+    Binary,
+    Multiclass,
+    Multilabel,
+    Regression,
+    Task,
+)
 
 __all__ = [
     "HEAD_LOSSES",
-    "MODES",
+    "METHODS",
     "TASKS",
     "Binary",
-    "Classes",
+    "Multiclass",
     "FewLabelClassifier",
     "FewLabelRegressor",
-    "Mode",
-    "Number",
+    "Method",
+    "Regression",
     "Options",
     "Problem",
-    "Several",
+    "Multilabel",
     "Solution",
     "Task",
     "register",

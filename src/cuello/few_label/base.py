@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from cuello.data.augment import Augment
 from cuello.errors import InputError
 from cuello.estimators import Autoencoder
-from cuello.few_label.task import OneClass, Task
-from cuello.train import Rows, Training, Watcher
+from cuello.few_label.task import SingleLabel, Task
+from cuello.train import Callbacks, Rows, TrainingConfig
 
-__all__ = ["MODES", "Mode", "Options", "Problem", "Solution", "register"]
+__all__ = ["METHODS", "Method", "Options", "Problem", "Solution", "register"]
 
 Array = npt.NDArray[Any]
 
@@ -53,13 +53,13 @@ class Options:
     augment: str | None = "auto"
     device: str = "auto"
     precision: str = "auto"
-    mode_options: Mapping[str, Any] | None = None
+    method_options: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 < self.encoder_lr_factor <= 1.0:
             raise InputError(
                 f"encoder_lr_factor={self.encoder_lr_factor} must be above 0 and at most 1; "
-                "mode='frozen' keeps the encoder as it is."
+                "method='linear_probe' keeps the encoder as it is."
             )
         if not len(self.learning_rates):
             raise InputError("learning_rates is empty; give one rate or more, such as (0.01,).")
@@ -103,7 +103,7 @@ class Options:
             raise InputError(f"weight_decay={decay!r} must be a number from 0 on, or 'auto'.")
         return decay
 
-    def training(self, rate: float, rows: int, seed: int) -> Training:
+    def training(self, rate: float, rows: int, seed: int) -> TrainingConfig:
         """Return how to fine-tune on so many labelled rows.
 
         Examples
@@ -117,7 +117,7 @@ class Options:
             epochs = max(math.ceil(_STEPS / math.ceil(rows / max(batch_size, 1))), 20)
         if not isinstance(epochs, int | np.integer):
             raise InputError(f"epochs={epochs!r} must be a whole number from 1 on, or 'auto'.")
-        return Training(
+        return TrainingConfig(
             optimizer="adamw",
             learning_rate=rate,
             weight_decay=self.decay,
@@ -154,7 +154,7 @@ class Problem:
         Those of the estimator.
     seed : int
         New weights, folds, order of the rows and noise follow from it.
-    watcher : Watcher or None
+    callbacks : Callbacks or None
         Called while training.
     """
 
@@ -165,7 +165,7 @@ class Problem:
     autoencoder: Autoencoder | None
     options: Options = field(default_factory=Options)
     seed: int = 0
-    watcher: Watcher | None = None
+    callbacks: Callbacks | None = None
 
     def rows(self) -> Rows:
         """Return the labelled rows."""
@@ -183,14 +183,14 @@ class Problem:
         return replace(self, x=self.x[rows], y=self.y[rows], labelled=self.labelled[rows])
 
     @property
-    def one_class(self) -> OneClass:
-        """Return the task of a mode with ``only_classes``."""
-        assert isinstance(self.task, OneClass)
+    def single_label(self) -> SingleLabel:
+        """Return the task of a mode with ``single_label_only``."""
+        assert isinstance(self.task, SingleLabel)
         return self.task
 
     def option(self, name: str, default: Any) -> Any:
         """Return one of the mode's own options."""
-        return (self.options.mode_options or {}).get(name, default)
+        return (self.options.method_options or {}).get(name, default)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,10 +219,10 @@ class Solution:
     cv_scores: Mapping[Any, float]
     chosen: Any
     said: Sequence[str] = ()
-    mode: str = ""
+    method: str = ""
 
 
-class Mode(ABC):
+class Method(ABC):
     """A way to learn from few labels.
 
     Examples
@@ -236,7 +236,7 @@ class Mode(ABC):
     ...         self.scores = nn.Parameter(torch.zeros(outputs))
     ...     def forward(self, x):
     ...         return self.scores.expand(len(x), -1)
-    >>> class Majority(Mode):
+    >>> class Majority(Method):
     ...     name, summary, pretrained = "majority", "the most frequent class", False
     ...     def build(self, problem):
     ...         return Constant(problem.task.outputs)
@@ -247,10 +247,10 @@ class Mode(ABC):
     ...         none = np.full((problem.labelled.sum(), problem.task.outputs), np.nan)
     ...         return Solution(module=module, held_out=none, cv_scores={}, chosen=0.0)
     >>> _ = register(Majority())
-    >>> model = FewLabelClassifier(Autoencoder(latent_dim=2), mode="majority", task="classes")
+    >>> model = FewLabelClassifier(Autoencoder(latent_dim=2), method="majority", task="multiclass")
     >>> model.fit(np.eye(9, 6), [2, 1, 2, -1, -1, -1, 2, 1, 2]).predict(np.zeros((2, 6)))
     array([2, 2])
-    >>> del MODES["majority"]
+    >>> del METHODS["majority"]
     """
 
     name: str
@@ -260,8 +260,8 @@ class Mode(ABC):
     uses_unlabelled: bool = False
     """Whether it looks at rows without a label beside the autoencoder."""
     options: ClassVar[Mapping[str, str]] = {}
-    """Its own options (``mode_options``), each with what it is."""
-    only_classes: bool = False
+    """Its own options (``method_options``), each with what it is."""
+    single_label_only: bool = False
     """Whether it can learn nothing but one class a row."""
     one_length: bool = False
     """Whether it cannot read sequences of different lengths, which hold NaN after their end."""
@@ -279,7 +279,7 @@ class Mode(ABC):
         if self.one_length and rows.dtype.kind == "f" and np.isnan(rows).any():
             raise InputError(
                 f"mode={self.name!r} reads sequences of one length, and some of these end earlier "
-                "(NaN after their end); use mode='auto', or cut or fill them."
+                "(NaN after their end); use method='auto', or cut or fill them."
             )
 
     def check_task(self, task: str, *, classes: bool) -> None:
@@ -297,10 +297,10 @@ class Mode(ABC):
         InputError
             If it does not, and the mode learns nothing else.
         """
-        if self.only_classes and not classes:
+        if self.single_label_only and not classes:
             raise InputError(
                 f"mode={self.name!r} passes classes on from row to row, and task={task!r} has "
-                "none; use mode='slow'."
+                "none; use method='fine_tune_slow'."
             )
 
     def check(self, problem: Problem) -> None:  # noqa: B027
@@ -321,10 +321,10 @@ class Mode(ABC):
         """
 
 
-MODES: dict[str, Mode] = {}
+METHODS: dict[str, Method] = {}
 
 
-def register(mode: Mode) -> Mode:
-    """Enter a mode into ``MODES`` under its name."""
-    MODES[mode.name] = mode
-    return mode
+def register(method: Method) -> Method:
+    """Enter a mode into ``METHODS`` under its name."""
+    METHODS[method.name] = method
+    return method

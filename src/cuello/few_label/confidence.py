@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from cuello.errors import CuelloWarning
-from cuello.few_label.task import OneClass, Task
+from cuello.few_label.task import SingleLabel, Task
 from cuello.metrics import Interval, accuracy_interval, expected_calibration_error, temperature
 
 __all__ = ["TOO_WIDE", "WIDE", "Confidence", "judge", "tempered"]
@@ -71,14 +71,14 @@ def judge(task: Task, held_out: Array, y: Array, *, temper: bool) -> Confidence:
 
     Examples
     --------
-    >>> from cuello.few_label import Classes
+    >>> from cuello.few_label import Multiclass
     >>> scores = np.repeat([[4.0, 0.0]], 100, axis=0)  # 98 % sure
-    >>> found = judge(Classes(2), scores, np.arange(100) % 10 // 9, temper=True)
+    >>> found = judge(Multiclass(2), scores, np.arange(100) % 10 // 9, temper=True)
     >>> found.temperature > 1.5, [round(share, 2) for share in found.estimate]
     (True, [0.9, 0.83, 0.94])
     """
     known = np.isfinite(held_out).all(axis=1)
-    if not isinstance(task, OneClass) or not known.any():
+    if not isinstance(task, SingleLabel) or not known.any():
         return Confidence()
     scores, y = held_out[known], y[known]
     # Networks of folds learn from fewer labels, and some for fewer steps, so they are less sure
@@ -105,8 +105,8 @@ def tempered(task: Task, scores: Array, temperature: float) -> Array:
 
     Examples
     --------
-    >>> from cuello.few_label import Classes
-    >>> tempered(Classes(2), np.array([[0.0, 2.0]]), 2.0).round(3)
+    >>> from cuello.few_label import Multiclass
+    >>> tempered(Multiclass(2), np.array([[0.0, 2.0]]), 2.0).round(3)
     array([[0.269, 0.731]])
     """
     # In double precision, so that scores that differ still do.
@@ -114,7 +114,7 @@ def tempered(task: Task, scores: Array, temperature: float) -> Array:
     return task.link(wide)
 
 
-def _class_scores(task: OneClass, scores: Array) -> Array:
+def _class_scores(task: SingleLabel, scores: Array) -> Array:
     found: Array = task.to_classes(torch.from_numpy(scores)).numpy()
     return found
 

@@ -10,11 +10,11 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 
 from cuello.errors import InputError
-from cuello.few_label.base import MODES
+from cuello.few_label.base import METHODS
 from cuello.few_label.confidence import tempered
 from cuello.few_label.fitting import FewLabelEstimator
 from cuello.few_label.targets import Targets, read_classes, read_numbers
-from cuello.few_label.task import Several
+from cuello.few_label.task import Multilabel
 
 __all__ = ["FewLabelClassifier", "FewLabelRegressor"]
 
@@ -32,16 +32,16 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         in :class:`sklearn.frozen.FrozenEstimator` to use it as it is.
     mode : str
         ``auto``: what held-out labels speak for, of the modes below; says what and why in
-        ``said_``. ``spread``: labels flow to the nearest neighbours among all rows;
-        ``consistency``: a new network keeps what its average is sure of, when rows are changed;
+        ``summary_``. ``label_spreading``: labels flow to the nearest neighbours among all rows;
+        ``mean_teacher``: a new network keeps what its average is sure of, when rows are changed;
         ``ladder``: a ladder network; these look at rows without a label, for classes alone.
-        ``frozen``: the encoder stays as it is and a logistic regression is fitted to its codes (a
+        ``linear_probe``: the encoder stays as it is and a logistic regression is fitted to its codes (a
         head with a hidden layer, batch normalisation or dropout is trained on them);
-        ``slow``: the encoder learns at a share of the head's rate; ``full``: at the same rate;
-        ``scratch``: the same network, newly initialised (what pre-training is compared with), and
+        ``fine_tune_slow``: the encoder learns at a share of the head's rate; ``fine_tune``: at the same rate;
+        ``from_scratch``: the same network, newly initialised (what pre-training is compared with), and
         the autoencoder is not trained.
     task : str
-        ``classes``: one class of many, softmax; ``binary``: one of two, a sigmoid; ``several``:
+        ``multiclass``: one class of many, softmax; ``binary``: one of two, a sigmoid; ``multilabel``:
         any number of properties, a column of 0 and 1 each, and a sigmoid each; ``auto``: by ``y``.
     head_loss : str
         For numbers alone: see :class:`FewLabelRegressor`.
@@ -52,7 +52,7 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     dropout : float
         Rate in [0, 1) of what enters the head's last layer.
     encoder_lr_factor : float
-        That share for ``slow``, in (0, 1].
+        That share for ``fine_tune_slow``, in (0, 1].
     layer_decay : float
         Each block of the encoder learns at this share of the rate of the next one, in (0, 1]; the
         block at the code learns at the encoder's rate itself.
@@ -75,8 +75,8 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         What is done to images while they are learned; see :class:`cuello.data.augment.Augment`.
         ``auto`` changes them mildly if held-out labels speak for it; None leaves them as they are.
     device, precision : str
-        See :class:`cuello.train.Training`.
-    mode_options : dict or None
+        See :class:`cuello.train.TrainingConfig`.
+    method_options : dict or None
         The mode's own options.
     random_state : int, RandomState or None
         New weights, folds and order of the rows follow from it.
@@ -86,10 +86,10 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     autoencoder_ : Autoencoder
         The fitted autoencoder; untrained in a mode that does not start from it.
     classes_ : ndarray
-        Class labels, sorted; numbers of the columns of ``y`` for ``several``.
+        Class labels, sorted; numbers of the columns of ``y`` for ``multilabel``.
     task_ : Task
         What the labels say, and so how many scores the network gives.
-    mode_ : str
+    method_ : str
         The mode that made it.
     module_ : nn.Module
         The trained network: scores of scaled rows, before the link.
@@ -101,24 +101,24 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     temperature_ : float
         What scores are divided by before they become probabilities, from 1 on: by held-out labels
         the network is too sure of its answers without. It changes no answer. 1 where there were no
-        folds, and for ``frozen`` and ``spread``, which are rather too unsure than too sure.
+        folds, and for ``linear_probe`` and ``label_spreading``, which are rather too unsure than too sure.
     accuracy_estimate_ : Interval or None
         Accuracy by held-out labels, ``(estimate, low, high)`` with 95 % confidence; cautious, as
         networks of folds learn from fewer labels. None where there were no folds, and for
-        ``several``.
+        ``multilabel``.
     cv_scores_ : dict of float to float
         Accuracy on held-out folds for each candidate; empty where nothing could be compared.
     cv_score_, cv_accuracy_ : float
         That of the chosen candidate; NaN where there were no folds.
     chosen_ : float
-        The chosen learning rate, or inverse penalty for ``frozen``.
-    said_ : list of str
+        The chosen learning rate, or inverse penalty for ``linear_probe``.
+    summary_ : list of str
         What was chosen and why, in plain sentences.
 
     Notes
     -----
     Rows labelled -1 have no label (scikit-learn's convention for semi-supervised estimators); for
-    ``several``, rows of NaN. Accuracy in ``cv_scores_`` is the mean over columns there, whereas
+    ``multilabel``, rows of NaN. Accuracy in ``cv_scores_`` is the mean over columns there, whereas
     ``score`` counts the rows that are right in all of them, as scikit-learn does.
 
     Examples
@@ -130,7 +130,7 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     >>> y = np.full(1797, -1)
     >>> y[::18] = digits.target[::18]
     >>> autoencoder = Autoencoder(latent_dim=8, epochs=50, random_state=0)
-    >>> model = FewLabelClassifier(autoencoder, mode="slow", random_state=0)
+    >>> model = FewLabelClassifier(autoencoder, method="fine_tune_slow", random_state=0)
     >>> accuracy = model.fit(digits.images, y).score(digits.images, digits.target)
     >>> accuracy > 0.7
     True
@@ -139,16 +139,16 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     def predict_proba(self, X: Array) -> Array:
         """Return the probability of each class, shape (n, classes), rows summing to 1.
 
-        For ``several``: of each property, (n, outputs).
+        For ``multilabel``: of each property, (n, outputs).
         """
         scores = self.scores(X)  # refuses where nothing is fitted
         return tempered(self.task_, scores, self.temperature_)
 
     def predict(self, X: Array) -> Array:
-        """Return the most probable class of each row (n,); for ``several`` 0 or 1 (n, outputs)."""
+        """Return the most probable class of each row (n,); for ``multilabel`` 0 or 1 (n, outputs)."""
         scores = self.scores(X)  # refuses where nothing is fitted
         probabilities = self.task_.link(scores)
-        if isinstance(self.task_, Several):
+        if isinstance(self.task_, Multilabel):
             return (probabilities > 0.5).astype(np.int64)
         labels: Array = self.classes_[probabilities.argmax(axis=1)]
         return labels
@@ -170,8 +170,8 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        mode = MODES.get(self.mode)
-        tags.classifier_tags.multi_label = mode is None or not mode.only_classes
+        method = METHODS.get(self.method)
+        tags.classifier_tags.multi_label = method is None or not method.single_label_only
         return tags
 
 
@@ -184,22 +184,22 @@ class FewLabelRegressor(RegressorMixin, FewLabelEstimator):  # type: ignore[misc
     autoencoder : Autoencoder or None
         Cloned and trained on all rows, labelled or not.
     mode : str
-        As in :class:`FewLabelClassifier`; ``frozen`` is a ridge regression on codes.
+        As in :class:`FewLabelClassifier`; ``linear_probe`` is a ridge regression on codes.
     task : str
-        ``auto`` or ``number``.
+        ``auto`` or ``regression``.
     head_loss : str
         ``mse`` (``auto``), ``mae``, ``huber`` (quadratic up to one standard deviation of the
-        labels) or ``mape`` (relative to the label; none may be 0). ``frozen`` has an exact solver
+        labels) or ``mape`` (relative to the label; none may be 0). ``linear_probe`` has an exact solver
         for ``mse`` alone; for the others the head is trained.
     head_hidden, batch_norm, dropout, encoder_lr_factor, layer_decay, learning_rates, cv, epochs, \
-batch_size, weight_decay, augment, device, precision, mode_options, random_state
+batch_size, weight_decay, augment, device, precision, method_options, random_state
         As in :class:`FewLabelClassifier`.
 
     Attributes
     ----------
     cv_scores_, cv_score_ : dict of float to float, float
         R² over held-out folds for each candidate, and that of the chosen one.
-    autoencoder_, task_, mode_, module_, held_out_scores_, held_out_labels_, chosen_, said_
+    autoencoder_, task_, method_, module_, held_out_scores_, held_out_labels_, chosen_, summary_
         As in :class:`FewLabelClassifier`. Scores are standardised: ``task_.link`` brings them to
         the labels' own units.
 
@@ -215,7 +215,7 @@ batch_size, weight_decay, augment, device, precision, mode_options, random_state
     >>> X, y = load_diabetes(return_X_y=True)
     >>> few = np.where(np.arange(442) % 3 == 0, y, np.nan)
     >>> encoder = Autoencoder("plain", latent_dim=8, epochs=30)
-    >>> model = FewLabelRegressor(encoder, mode="frozen").fit(X, few)
+    >>> model = FewLabelRegressor(encoder, method="linear_probe").fit(X, few)
     >>> model.score(X[1::3], y[1::3]) > 0.25
     True
     """

@@ -20,11 +20,11 @@ from cuello.errors import InputError, unknown
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.estimators.batches import in_batches
 from cuello.estimators.inputs import check_rows, check_shape, parse_augment
-from cuello.few_label.base import MODES, Mode, Options, Problem
+from cuello.few_label.base import METHODS, Method, Options, Problem
 from cuello.few_label.confidence import judge
 from cuello.few_label.targets import Targets
-from cuello.few_label.task import OneClass, Task
-from cuello.train import Watcher
+from cuello.few_label.task import SingleLabel, Task
+from cuello.train import Callbacks
 
 __all__ = ["FewLabelEstimator"]
 
@@ -38,7 +38,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self,
         autoencoder: Autoencoder | None = None,
         *,
-        mode: str = "auto",
+        method: str = "auto",
         task: str = "auto",
         head_loss: str = "auto",
         head_hidden: int | None = None,
@@ -54,11 +54,11 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         augment: str | None = "auto",
         device: str = "auto",
         precision: str = "auto",
-        mode_options: Mapping[str, Any] | None = None,
+        method_options: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.autoencoder = autoencoder
-        self.mode = mode
+        self.method = method
         self.task = task
         self.head_loss = head_loss
         self.head_hidden = head_hidden
@@ -74,10 +74,10 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.augment = augment
         self.device = device
         self.precision = precision
-        self.mode_options = mode_options
+        self.method_options = method_options
         self.random_state = random_state
 
-    def fit(self, X: Array, y: npt.ArrayLike, *, watcher: Watcher | None = None) -> Self:
+    def fit(self, X: Array, y: npt.ArrayLike, *, callbacks: Callbacks | None = None) -> Self:
         """Train the autoencoder on all rows, then the head on the labelled ones.
 
         Parameters
@@ -86,7 +86,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             All rows.
         y : array-like of shape (n,) or (n, outputs)
             Labels. A row without one: -1 for classes, NaN for numbers and several columns.
-        watcher : Watcher or None
+        callbacks : Callbacks or None
             Called while training on labels.
 
         Raises
@@ -97,14 +97,14 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         wanted = Autoencoder() if self.autoencoder is None else self.autoencoder
         X = check_rows(self, X, reset=True, **_reading(wanted))
         found = self._read(X, y)
-        mode = self._mode()
+        method = self._method()
         if self.augment != "auto":
             sequences = wanted.network in networks.SEQUENCES
             parse_augment(self.augment, X.shape[1:], sequences=sequences)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.task_: Task = found.task
         self.autoencoder_ = clone(wanted)
-        self._check_mode(mode, X)
+        self._check_method(method, X)
         try:
             check_is_fitted(self.autoencoder_)
         except NotFittedError:
@@ -114,13 +114,13 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
                     f"kind={wanted.kind!r} learns from classes, and y holds none; choose another "
                     "kind of autoencoder."
                 ) from None
-            start = self.autoencoder_.fit if mode.pretrained else self.autoencoder_.initialize
+            start = self.autoencoder_.fit if method.pretrained else self.autoencoder_.initialize
             start(X, y if has_classes else None)
-        rows = slice(None) if mode.uses_unlabelled else found.labelled
+        rows = slice(None) if method.uses_unlabelled else found.labelled
         problem = self.problem(
-            X[rows], found.y[rows], found.labelled[rows], seed=seed, watcher=watcher
+            X[rows], found.y[rows], found.labelled[rows], seed=seed, callbacks=callbacks
         )
-        self._solve(mode, problem, found.said)
+        self._solve(method, problem, found.said)
         return self
 
     @abstractmethod
@@ -149,7 +149,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         labelled: npt.NDArray[np.bool_] | None = None,
         *,
         seed: int,
-        watcher: Watcher | None = None,
+        callbacks: Callbacks | None = None,
     ) -> Problem:
         """Return what a mode is given: these rows, or none, for a model that is stored."""
         source = self.autoencoder_
@@ -162,12 +162,12 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             autoencoder=source,
             options=self._options(),
             seed=seed,
-            watcher=watcher,
+            callbacks=callbacks,
         )
 
-    def _solve(self, mode: Mode, problem: Problem, said: str) -> None:
-        solution = mode.fit(problem)
-        self.mode_ = solution.mode or mode.name
+    def _solve(self, method: Method, problem: Problem, said: str) -> None:
+        solution = method.fit(problem)
+        self.method_ = solution.method or method.name
         self.module_ = solution.module
         self.held_out_scores_ = solution.held_out
         self.cv_scores_ = dict(solution.cv_scores)
@@ -175,29 +175,32 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.cv_score_: float = self.cv_scores_.get(self.chosen_, float("nan"))
         self.held_out_labels_ = problem.y[problem.labelled]
         found = judge(
-            self.task_, solution.held_out, self.held_out_labels_, temper=MODES[self.mode_].temper
+            self.task_,
+            solution.held_out,
+            self.held_out_labels_,
+            temper=METHODS[self.method_].temper,
         )
         self.temperature_ = found.temperature
         self.accuracy_estimate_ = found.estimate
-        self.said_ = [said, *solution.said, *found.said]
+        self.summary_ = [said, *solution.said, *found.said]
 
-    def _mode(self) -> Mode:
-        if self.mode not in MODES:
-            raise unknown("mode", self.mode, MODES)
-        mode = MODES[self.mode]
-        for name in self._options().mode_options or {}:
-            if name not in mode.options:
-                known = ", ".join(sorted(mode.options)) or "none"
+    def _method(self) -> Method:
+        if self.method not in METHODS:
+            raise unknown("method", self.method, METHODS)
+        method = METHODS[self.method]
+        for name in self._options().method_options or {}:
+            if name not in method.options:
+                known = ", ".join(sorted(method.options)) or "none"
                 raise InputError(
-                    f"mode_options={name!r} is not an option of mode={self.mode!r}; its options: "
+                    f"method_options={name!r} is not an option of method={self.method!r}; its options: "
                     f"{known}."
                 )
-        return mode
+        return method
 
-    def _check_mode(self, mode: Mode, X: Array) -> None:
-        mode.check_task(self.task_.name, classes=isinstance(self.task_, OneClass))
-        mode.check_rows(X)
-        mode.check(
+    def _check_method(self, method: Method, X: Array) -> None:
+        method.check_task(self.task_.name, classes=isinstance(self.task_, SingleLabel))
+        method.check_rows(X)
+        method.check(
             Problem(
                 x=torch.empty(0, *X.shape[1:]),
                 y=np.empty(0, dtype=np.int64),

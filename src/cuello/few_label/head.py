@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from cuello.few_label.task import Task
-from cuello.kinds import Autoencoder, Batch, Players
+from cuello.kinds import AutoencoderModule, Batch, ParameterGroups
 
 __all__ = ["EncoderWithHead"]
 
@@ -24,11 +24,11 @@ class EncoderWithHead(nn.Module):
 
     Parameters
     ----------
-    autoencoder : kinds.Autoencoder
+    autoencoder : kinds.AutoencoderModule
         Copied; its decoder is left out.
     task : Task
         What the scores are for: how many there are (C), and their loss.
-    code_mean, code_scale : ndarray of shape (K,)
+    embedding_mean, embedding_scale : ndarray of shape (K,)
         Codes are standardised before the head, so that one learning rate suits every encoder.
     encoder_lr_factor : float
         The encoder's learning rate as a share of the head's; 0 keeps it as it is.
@@ -44,16 +44,16 @@ class EncoderWithHead(nn.Module):
         Rate in [0, 1) of what enters the last layer.
     """
 
-    code_mean: Tensor
-    code_scale: Tensor
+    embedding_mean: Tensor
+    embedding_scale: Tensor
     progress = 1.0
 
     def __init__(
         self,
-        autoencoder: Autoencoder,
+        autoencoder: AutoencoderModule,
         task: Task,
-        code_mean: npt.NDArray[np.float32],
-        code_scale: npt.NDArray[np.float32],
+        embedding_mean: npt.NDArray[np.float32],
+        embedding_scale: npt.NDArray[np.float32],
         *,
         encoder_lr_factor: float = 1.0,
         layer_decay: float = 1.0,
@@ -65,9 +65,9 @@ class EncoderWithHead(nn.Module):
         self.body = copy.deepcopy(autoencoder)
         self.body.decoder = nn.Identity()  # not trained, not stored
         self.task = task
-        width = hidden or len(code_mean)
+        width = hidden or len(embedding_mean)
         layers = [
-            *([nn.Linear(len(code_mean), width)] if hidden else []),
+            *([nn.Linear(len(embedding_mean), width)] if hidden else []),
             *([nn.BatchNorm1d(width)] if batch_norm else []),
             *([nn.ReLU()] if hidden else []),
             *([nn.Dropout(dropout)] if dropout else []),
@@ -76,8 +76,8 @@ class EncoderWithHead(nn.Module):
         self.head = layers[0] if len(layers) == 1 else nn.Sequential(*layers)
         self.encoder_lr_factor = encoder_lr_factor
         self.layer_decay = layer_decay
-        self.register_buffer("code_mean", torch.as_tensor(code_mean))
-        self.register_buffer("code_scale", torch.as_tensor(code_scale))
+        self.register_buffer("embedding_mean", torch.as_tensor(embedding_mean))
+        self.register_buffer("embedding_scale", torch.as_tensor(embedding_scale))
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training; an encoder that is kept as it is stays in evaluation mode."""
@@ -88,14 +88,14 @@ class EncoderWithHead(nn.Module):
 
     def codes(self, x: Tensor) -> Tensor:
         """Return standardised codes (B, K)."""
-        return (self.body.features(x) - self.code_mean) / self.code_scale
+        return (self.body.features(x) - self.embedding_mean) / self.embedding_scale
 
     def forward(self, x: Tensor) -> Tensor:
         """Return scores before the link (B, C)."""
         scores: Tensor = self.head(self.codes(x))
         return scores
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the task's loss."""
         assert batch.y is not None
         return self.task.losses(self(batch.x), batch.y)
@@ -104,11 +104,11 @@ class EncoderWithHead(nn.Module):
         """Return the same on held-out rows."""
         return self.losses(batch, "classifier")
 
-    def active(self, progress: float) -> list[str]:
-        """Return the one player there is."""
+    def active_optimizers(self, progress: float) -> list[str]:
+        """Return the one optimizer there is."""
         return ["classifier"]
 
-    def players(self) -> Players:
+    def optimizers(self) -> ParameterGroups:
         """Return the head and, block by block at their own rates, the encoder."""
         groups: list[dict[str, Any]] = [{"params": list(self.head.parameters())}]
         rate = self.encoder_lr_factor

@@ -13,7 +13,7 @@ from cuello.errors import InputError
 from cuello.kinds import Parts, Reconstruction
 from cuello.kinds.ladder import Ladder
 from cuello.networks import dense
-from cuello.train import Rows, Training, Watcher, train
+from cuello.train import Callbacks, Rows, TrainingConfig, train
 
 __all__ = ["build_ladder", "fit_ladder"]
 
@@ -32,7 +32,7 @@ def fit_ladder(
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
-    watcher: Watcher | None = None,
+    callbacks: Callbacks | None = None,
 ) -> Ladder:
     """Train a ladder network on all rows and the labels of some.
 
@@ -62,8 +62,8 @@ def fit_ladder(
     learning_rate : float
         Of Adam.
     seed, device, precision
-        See :class:`cuello.train.Training`.
-    watcher : Watcher or None
+        See :class:`cuello.train.TrainingConfig`.
+    callbacks : Callbacks or None
         Called while training.
 
     Returns
@@ -93,7 +93,7 @@ def fit_ladder(
     tensor(True)
     """
     _check(x, y, classes, hidden, batch_size, labelled_batch_size)
-    how = Training(
+    config = TrainingConfig(
         optimizer="adam",
         learning_rate=learning_rate,
         schedule="constant_linear",
@@ -108,7 +108,7 @@ def fit_ladder(
     known = y != UNLABELLED
     few = Rows(x[known], y[known])
     rows = Rows(x, torch.full_like(y, UNLABELLED), labelled=few, draw=labelled_batch_size)
-    train(network, rows, how, watcher=watcher)
+    train(network, rows, config, callbacks=callbacks)
     network.estimate_statistics(x)
     return network
 
@@ -126,7 +126,7 @@ def build_ladder(
     *first, last = hidden
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoder, decoder = dense.build(shape, last, last, hidden=first, code_activation="relu")
+        encoder, decoder = dense.build(shape, last, last, hidden=first, latent_activation="relu")
         for layer in (*encoder.modules(), *decoder.modules()):
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=layer.in_features**-0.5)

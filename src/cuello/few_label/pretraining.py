@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from cuello.data.augment import Augment
 from cuello.few_label.base import Problem
 from cuello.few_label.students import Student, training_of
-from cuello.kinds import Batch, Players
+from cuello.kinds import Batch, ParameterGroups
 from cuello.train import Rows, train
 
 __all__ = ["contrast_views", "pretrain"]
@@ -44,11 +44,11 @@ def pretrain(student: Student, problem: Problem, steps: int, change: Augment) ->
     change : Augment
         What makes two images of one.
     """
-    how = training_of(problem, ROWS, steps, "adamw", LEARNING_RATE, warm_up=0.05)
+    config = training_of(problem, ROWS, steps, "adamw", LEARNING_RATE, warm_up=0.05)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(problem.seed)
         contrast = _Contrast(student.body, student.head.in_features, change)
-    train(contrast, Rows(problem.x), how, watcher=problem.watcher)
+    train(contrast, Rows(problem.x), config, callbacks=problem.callbacks)
     student.to("cpu").eval()
 
 
@@ -97,7 +97,7 @@ class _Contrast(nn.Module):
             nn.Linear(_HIDDEN, _COMPARED),
         )
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the loss of two changes of each row."""
         views = torch.cat([self.change(batch.x), self.change(batch.x)])
         return {"contrast": _similarity_loss(self.projection(self.body(views)))}
@@ -106,10 +106,10 @@ class _Contrast(nn.Module):
         """Return the same of held-out rows."""
         return self.losses(batch, "body")
 
-    def active(self, progress: float) -> list[str]:
-        """Return the one player there is."""
+    def active_optimizers(self, progress: float) -> list[str]:
+        """Return the one optimizer there is."""
         return ["body"]
 
-    def players(self) -> Players:
+    def optimizers(self) -> ParameterGroups:
         """Return all weights."""
         return {"body": [{"params": list(self.parameters())}]}

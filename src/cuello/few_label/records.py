@@ -11,9 +11,9 @@ from torch import Tensor
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.records import Record, Weights
-from cuello.few_label.base import MODES
+from cuello.few_label.base import METHODS
 from cuello.few_label.estimator import FewLabelClassifier, FewLabelRegressor
-from cuello.few_label.task import TASKS, Classes, Number
+from cuello.few_label.task import TASKS, Multiclass, Regression
 from cuello.metrics import Interval
 
 __all__ = ["classifier_of", "record_classifier"]
@@ -26,12 +26,12 @@ def record_classifier(model: FewLabelClassifier | FewLabelRegressor) -> Record:
     del params["autoencoder"]
     return {
         "params": params | {"learning_rates": list(params["learning_rates"])},
-        "mode": model.mode_,
+        "method": model.method_,
         "task": {"name": model.task_.name} | asdict(model.task_),
         "classes": model.classes_.tolist() if isinstance(model, FewLabelClassifier) else [],
         "chosen": model.chosen_,
         "cv_scores": list(model.cv_scores_.items()),
-        "said": list(model.said_),
+        "said": list(model.summary_),
         "temperature": model.temperature_,
         "accuracy_estimate": model.accuracy_estimate_ and list(model.accuracy_estimate_),
     }
@@ -49,19 +49,19 @@ def classifier_of(
     A record of before there were temperatures and labels of held-out rows has none.
     """
     # A folder of before there were tasks holds a softmax.
-    task = dict(record.get("task", {"name": Classes.name, "outputs": len(record["classes"])}))
-    kind = FewLabelRegressor if task["name"] == Number.name else FewLabelClassifier
+    task = dict(record.get("task", {"name": Multiclass.name, "outputs": len(record["classes"])}))
+    kind = FewLabelRegressor if task["name"] == Regression.name else FewLabelClassifier
     model: FewLabelClassifier | FewLabelRegressor = kind(**record["params"])
     if isinstance(model, FewLabelClassifier):
         model.classes_ = np.asarray(record["classes"])
     model.autoencoder_ = autoencoder
     model.n_features_in_ = autoencoder.n_features_in_
     model.task_ = TASKS[task.pop("name")](**task)
-    model.mode_ = record.get("mode", model.mode)
+    model.method_ = record.get("method", model.method)
     model.chosen_ = record["chosen"]
     model.cv_scores_ = dict(record["cv_scores"])
     model.cv_score_ = model.cv_scores_.get(model.chosen_, float("nan"))
-    model.said_ = record.get("said", [])
+    model.summary_ = record.get("said", [])
     model.temperature_ = float(record.get("temperature", 1.0))
     estimate = record.get("accuracy_estimate")
     model.accuracy_estimate_ = None if estimate is None else Interval(*estimate)
@@ -69,7 +69,7 @@ def classifier_of(
     model.held_out_scores_ = (no_scores if held_out is None else held_out).numpy()
     no_labels = torch.empty(0, dtype=torch.int64)
     model.held_out_labels_ = (no_labels if held_out_labels is None else held_out_labels).numpy()
-    module = MODES[model.mode_].build(model.problem(seed=0))
+    module = METHODS[model.method_].build(model.problem(seed=0))
     module.load_state_dict(dict(weights))
     model.module_ = module.eval()
     return model

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cuello.errors import InputError, unknown
 from cuello.few_label.base import Problem
 from cuello.networks import conv, dense, note_uses
-from cuello.train import Training
+from cuello.train import TrainingConfig
 
 __all__ = [
     "STUDENTS",
@@ -91,7 +91,7 @@ class Student(nn.Module):
 def _convolutions(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     if len(shape) not in (2, 3):
         raise InputError(
-            f"network='conv' cannot take rows of shape {shape}; use mode_options="
+            f"network='conv' cannot take rows of shape {shape}; use method_options="
             "{'network': 'dense'}."
         )
     stages = min(max(round(math.log2(min(shape[-2:]) / _SIDE)), 2), 4)
@@ -190,10 +190,10 @@ def build_student(problem: Problem) -> Student:
 
 def training_of(
     problem: Problem, rows: int, steps: int, optimizer: str, learning_rate: float, warm_up: float
-) -> Training:
+) -> TrainingConfig:
     """Return how a student learns from all rows: so many a step, about so many steps, in passes."""
     batch_size = min(rows, len(problem.x))
-    return Training(
+    return TrainingConfig(
         optimizer=optimizer,
         learning_rate=learning_rate,
         # As much a step for every optimizer: rates of Muon are higher by far.

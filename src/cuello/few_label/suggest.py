@@ -33,7 +33,7 @@ def suggest(
     n: int,
     *,
     labelled: npt.ArrayLike | None = None,
-    labelled_codes: Array | None = None,
+    labelled_embeddings: Array | None = None,
     seed: int = 0,
 ) -> Rows:
     """Return the rows whose labels would teach a classifier most.
@@ -49,7 +49,7 @@ def suggest(
         How many rows, 1 or more.
     labelled : array-like of bool, shape (N,), or None
         Rows that have a label, and are not suggested.
-    labelled_codes : ndarray of shape (M, K) or None
+    labelled_embeddings : ndarray of shape (M, K) or None
         Codes of further labelled rows, which are not among these.
     seed : int
         The same seed gives the same rows.
@@ -85,7 +85,7 @@ def suggest(
     >>> suggest(p, codes, 2, labelled=[True, False, False, False, False]).tolist()
     [4, 3]
     """
-    Z, weights, free = _checked(probabilities, codes, n, labelled, labelled_codes)
+    Z, weights, free = _checked(probabilities, codes, n, labelled, labelled_embeddings)
     rng = np.random.default_rng(seed)
     free = rng.permutation(free)  # rows of equal weight come in no order: data is often sorted
     share = 1.0 if probabilities is None else _POOL
@@ -121,7 +121,7 @@ def uncertainty(probabilities: Array) -> npt.NDArray[np.float64]:
     return np.clip(1.0 - (top[:, 1] - top[:, 0]), 0.0, 1.0)
 
 
-def distance_to_labelled(codes: Array, labelled_codes: Array) -> npt.NDArray[np.float64]:
+def distance_to_labelled(codes: Array, labelled_embeddings: Array) -> npt.NDArray[np.float64]:
     """Return how far each row is from the nearest labelled one, shape (N,).
 
     In standard deviations of the codes' columns; infinite where nothing is labelled.
@@ -129,14 +129,14 @@ def distance_to_labelled(codes: Array, labelled_codes: Array) -> npt.NDArray[np.
     Parameters
     ----------
     codes : ndarray of shape (N, K)
-    labelled_codes : ndarray of shape (M, K)
+    labelled_embeddings : ndarray of shape (M, K)
 
     Examples
     --------
     >>> distance_to_labelled(np.array([[0.0], [2.0]]), np.array([[0.0]]))
     array([0., 2.])
     """
-    Z, L = np.asarray(codes, dtype=np.float64), np.asarray(labelled_codes, dtype=np.float64)
+    Z, L = np.asarray(codes, dtype=np.float64), np.asarray(labelled_embeddings, dtype=np.float64)
     if not len(L):
         return np.full(len(Z), np.inf)
     scale = _scale(Z)
@@ -164,7 +164,7 @@ def _checked(
     codes: Array,
     n: int,
     labelled: npt.ArrayLike | None,
-    labelled_codes: Array | None,
+    labelled_embeddings: Array | None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], Rows]:
     """Return standardised codes, the weight of each row, and the rows without a label."""
     Z = np.asarray(codes, dtype=np.float64)
@@ -180,10 +180,14 @@ def _checked(
         )
     if known.all():
         raise InputError("every row has a label, so there is none to suggest; give further rows.")
-    further = np.empty((0, Z.shape[1])) if labelled_codes is None else np.asarray(labelled_codes)
+    further = (
+        np.empty((0, Z.shape[1]))
+        if labelled_embeddings is None
+        else np.asarray(labelled_embeddings)
+    )
     if further.ndim != 2 or further.shape[1] != Z.shape[1]:
         raise InputError(
-            f"labelled_codes have shape {further.shape}; give {Z.shape[1]} columns, as codes have."
+            f"labelled_embeddings have shape {further.shape}; give {Z.shape[1]} columns, as codes have."
         )
     doubt = np.ones(len(Z)) if probabilities is None else uncertainty(probabilities)
     if len(doubt) != len(Z):

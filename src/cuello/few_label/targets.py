@@ -16,7 +16,15 @@ from cuello.data.dataset import UNLABELLED
 from cuello.data.spelling import near_misses
 from cuello.errors import CuelloWarning, InputError, unknown
 from cuello.estimators.inputs import class_codes
-from cuello.few_label.task import HEAD_LOSSES, TASKS, Binary, Classes, Number, Several, Task
+from cuello.few_label.task import (
+    HEAD_LOSSES,
+    TASKS,
+    Binary,
+    Multiclass,
+    Multilabel,
+    Regression,
+    Task,
+)
 
 __all__ = ["CONSTANT", "Targets", "read_classes", "read_numbers"]
 
@@ -61,7 +69,7 @@ def read_classes(X: Array, y: npt.ArrayLike | None, task: str) -> Targets:
     y : array-like of shape (n,) or (n, outputs)
         Classes, -1 where a row has none; or 0 and 1, with rows of NaN where there is no label.
     task : str
-        ``auto``, ``classes``, ``binary`` or ``several``.
+        ``auto``, ``multiclass``, ``binary`` or ``multilabel``.
 
     Raises
     ------
@@ -76,13 +84,13 @@ def read_classes(X: Array, y: npt.ArrayLike | None, task: str) -> Targets:
     """
     _check_task(task)
     if task == "number":
-        raise InputError("task='number' is no task of a classifier; use FewLabelRegressor.")
+        raise InputError("task='regression' is no task of a classifier; use FewLabelRegressor.")
     shape = np.asarray(y).shape
     if len(shape) > 1 and shape[1] > 1:
         return _read_several(X, y, task)
-    if task == "several":
+    if task == "multilabel":
         raise InputError(
-            "task='several' needs y with a column for each property, 0 or 1 (a row of NaN where "
+            "task='multilabel' needs y with a column for each property, 0 or 1 (a row of NaN where "
             "there is no label); this y has one column; use task='auto'."
         )
     classes, codes = class_codes(X, y)
@@ -93,13 +101,13 @@ def read_classes(X: Array, y: npt.ArrayLike | None, task: str) -> Targets:
         )
     if task == "binary" and len(classes) > 2:
         raise InputError(
-            f"task='binary' is for two classes; y holds {len(classes)}; use task='classes'."
+            f"task='binary' is for two classes; y holds {len(classes)}; use task='multiclass'."
         )
     labelled = codes != UNLABELLED
     _warn_of_typing_errors(classes, codes[labelled])
     two = len(classes) == 2
     what = "the labels are two classes" if two else f"the labels are {len(classes)} classes"
-    chosen: Task = Binary() if two and task != "classes" else Classes(len(classes))
+    chosen: Task = Binary() if two and task != "multiclass" else Multiclass(len(classes))
     return Targets(
         task=chosen, y=codes, labelled=labelled, classes=classes, said=_say(chosen, task, what)
     )
@@ -120,7 +128,7 @@ def read_numbers(X: Array, y: npt.ArrayLike | None, task: str, loss: str) -> Tar
     (array([-1.,  1.,  0.], dtype=float32), array([ True,  True, False]))
     """
     _check_task(task)
-    if task not in ("auto", "number"):
+    if task not in ("auto", "regression"):
         raise InputError(f"task={task!r} is no task of a regressor; use FewLabelClassifier.")
     loss = "mse" if loss == "auto" else loss
     if loss not in HEAD_LOSSES:
@@ -151,11 +159,11 @@ def read_numbers(X: Array, y: npt.ArrayLike | None, task: str, loss: str) -> Tar
         )
     standard = np.where(labelled, (values - mean) / scale, 0.0).astype(np.float32)
     return Targets(
-        task=Number(mean=mean, scale=scale, loss=loss),
+        task=Regression(mean=mean, scale=scale, loss=loss),
         y=standard,
         labelled=labelled,
         classes=np.empty(0),
-        said=f"Task 'number': the labels are numbers, {mean:.4g} ± {scale:.4g}; loss {loss}.",
+        said=f"Task 'regression': the labels are numbers, {mean:.4g} ± {scale:.4g}; loss {loss}.",
     )
 
 
@@ -163,10 +171,10 @@ def _read_several(X: Array, y: Any, task: str) -> Targets:
     values = _as_floats(y)
     if values.ndim != 2:
         raise InputError(f"y has shape {values.shape}; give (n,) or (n, outputs).")
-    if task not in ("auto", "several"):
+    if task not in ("auto", "multilabel"):
         raise InputError(
             f"task={task!r} is for one label a row; y has {values.shape[1]} columns; use "
-            "task='several'."
+            "task='multilabel'."
         )
     check_consistent_length(X, values)
     empty = np.isnan(values)
@@ -195,7 +203,7 @@ def _read_several(X: Array, y: Any, task: str) -> Targets:
             CuelloWarning,
             stacklevel=4,
         )
-    chosen = Several(values.shape[1])
+    chosen = Multilabel(values.shape[1])
     what = f"the labels have {values.shape[1]} columns of 0 and 1"
     return Targets(
         task=chosen,

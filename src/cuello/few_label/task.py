@@ -24,12 +24,12 @@ __all__ = [
     "HEAD_LOSSES",
     "TASKS",
     "Binary",
-    "Classes",
+    "Multiclass",
     "Fold",
     "Linear",
-    "Number",
-    "OneClass",
-    "Several",
+    "Regression",
+    "SingleLabel",
+    "Multilabel",
     "Task",
 ]
 
@@ -83,7 +83,7 @@ class Task(ABC):
         return float(np.mean([self.score(scores, y) for scores, y in held_out]))
 
 
-class OneClass(Task):
+class SingleLabel(Task):
     """One class a row, in one score for each class or, for two, in the difference of both."""
 
     @property
@@ -102,16 +102,16 @@ class OneClass(Task):
 
 @final
 @dataclass(frozen=True)
-class Classes(OneClass):
+class Multiclass(SingleLabel):
     """One class of many: softmax and cross-entropy. ``y`` holds codes from 0 on, (n,).
 
     Examples
     --------
-    >>> Classes(2).link(np.zeros((1, 2), dtype=np.float32))
+    >>> Multiclass(2).link(np.zeros((1, 2), dtype=np.float32))
     array([[0.5, 0.5]])
     """
 
-    name: ClassVar[str] = "classes"
+    name: ClassVar[str] = "multiclass"
     summary: ClassVar[str] = "one class of many: softmax, cross-entropy"
 
     @property
@@ -157,7 +157,7 @@ class Classes(OneClass):
 
 @final
 @dataclass(frozen=True)
-class Binary(OneClass):
+class Binary(SingleLabel):
     """One of two classes: a single score, sigmoid and cross-entropy. ``y`` holds 0 or 1, (n,).
 
     Examples
@@ -208,16 +208,16 @@ class Binary(OneClass):
 
 @final
 @dataclass(frozen=True)
-class Several(Task):
+class Multilabel(Task):
     """Any number of properties at once: a sigmoid each. ``y`` holds 0 and 1 as float32, (n, C).
 
     Examples
     --------
-    >>> Several(3).link(np.zeros((1, 3), dtype=np.float32))
+    >>> Multilabel(3).link(np.zeros((1, 3), dtype=np.float32))
     array([[0.5, 0.5, 0.5]])
     """
 
-    name: ClassVar[str] = "several"
+    name: ClassVar[str] = "multilabel"
     summary: ClassVar[str] = "several properties at once: sigmoids, binary cross-entropy"
 
     def losses(self, scores: Tensor, y: Tensor) -> dict[str, Tensor]:
@@ -245,7 +245,7 @@ class Several(Task):
 
 @final
 @dataclass(frozen=True)
-class Number(Task):
+class Regression(Task):
     """A number: a linear output. ``y`` is standardised, float32, (n,).
 
     Parameters
@@ -258,11 +258,11 @@ class Number(Task):
 
     Examples
     --------
-    >>> Number(mean=10.0, scale=2.0).link(np.ones((1, 1), dtype=np.float32))
+    >>> Regression(mean=10.0, scale=2.0).link(np.ones((1, 1), dtype=np.float32))
     array([12.])
     """
 
-    name: ClassVar[str] = "number"
+    name: ClassVar[str] = "regression"
     summary: ClassVar[str] = "a number: linear, squared error or another"
     unit: ClassVar[str] = "R²"
 
@@ -312,7 +312,9 @@ _NUMBER_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 HEAD_LOSSES = (*_NUMBER_LOSSES, "mape")
 """What a head that gives numbers can be trained on."""
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Classes, Binary, Several, Number)}
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (Multiclass, Binary, Multilabel, Regression)
+}
 
 
 def _logistic(codes: Array, y: Array, inverse_penalty: float) -> Linear:

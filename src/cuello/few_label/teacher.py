@@ -26,7 +26,7 @@ from cuello.data.neighbours import neighbours
 from cuello.errors import InputError
 from cuello.few_label.base import Problem
 from cuello.few_label.students import is_image
-from cuello.kinds import Batch, Players
+from cuello.kinds import Batch, ParameterGroups
 
 __all__ = ["MeanTeacher", "check_teaching", "strong_augmentation"]
 
@@ -70,7 +70,7 @@ class MeanTeacher(nn.Module):
         self, problem: Problem, student: nn.Module, guesses: npt.NDArray[np.float64] | None = None
     ) -> None:
         super().__init__()
-        rows, self.task = problem.rows(), problem.one_class
+        rows, self.task = problem.rows(), problem.single_label
         assert rows.y is not None
         classes = self.task.classes
         self.student = copy.deepcopy(student)
@@ -88,7 +88,7 @@ class MeanTeacher(nn.Module):
         self.weak, self.strong = _changes(problem)
         self.radius = 0.0 if is_image(problem) else _radius(problem)
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the losses of labelled rows, of those it is sure and unsure of, and of guesses."""
         assert batch.y is not None
         self._follow()
@@ -118,11 +118,11 @@ class MeanTeacher(nn.Module):
         assert batch.y is not None
         return self.task.losses(self.teacher(batch.x), batch.y)
 
-    def active(self, progress: float) -> list[str]:
-        """Return the one player there is."""
+    def active_optimizers(self, progress: float) -> list[str]:
+        """Return the one optimizer there is."""
         return ["student"]
 
-    def players(self) -> Players:
+    def optimizers(self) -> ParameterGroups:
         """Return the student's weights."""
         return {"student": [{"params": list(self.student.parameters())}]}
 

@@ -15,7 +15,7 @@ from torch.nn.functional import softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
 from cuello.errors import InputError
-from cuello.kinds.base import Autoencoder, Batch, Diagnosis, Parts, Players, register
+from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, ParameterGroups, Parts, register
 from cuello.kinds.prior import compare, draw_like, wide
 
 __all__ = ["Adversarial", "frozen"]
@@ -55,12 +55,12 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 
 @register("adversarial")
-class Adversarial(Autoencoder):
+class Adversarial(AutoencoderModule):
     """Reconstruct, and make codes that a critic takes for draws from a normal law.
 
     Encoder and critic are trained in turn, each against the other. Draws from N(0, I) then decode
     to rows like those of the data. A critic learns where the two laws differ, instead of comparing
-    them by a fixed kernel as the Wasserstein autoencoder does; in exchange the two players have to
+    them by a fixed kernel as the Wasserstein autoencoder does; in exchange the two optimizers have to
     stay in balance.
 
     Parameters
@@ -117,7 +117,7 @@ class Adversarial(Autoencoder):
         z: Tensor = self.encoder(x)
         return z
 
-    def players(self) -> Players:
+    def optimizers(self) -> ParameterGroups:
         """Return the autoencoder and, at its own rate, the critic."""
         autoencoder = nn.ModuleList([self.encoder, self.decoder])  # counts tied weights once
         critic = {
@@ -129,9 +129,9 @@ class Adversarial(Autoencoder):
         }
         return {"autoencoder": [{"params": list(autoencoder.parameters())}], "critic": [critic]}
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
-        """Return the terms of one player; neither leaves a trace on the other."""
-        if player == "critic":
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
+        """Return the terms of one optimizer; neither leaves a trace on the other."""
+        if optimizer == "critic":
             with frozen(self.encoder):
                 z = self.encoder(batch.x)
             return {"critic": self._mistakes(wide(z))}

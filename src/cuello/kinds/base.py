@@ -23,17 +23,17 @@ from cuello.kinds.losses import Reconstruction
 
 __all__ = [
     "KINDS",
-    "Autoencoder",
+    "AutoencoderModule",
     "Batch",
     "Diagnosis",
     "Parts",
-    "Players",
+    "ParameterGroups",
     "build",
     "options",
     "register",
 ]
 
-Players = dict[str, list[dict[str, Any]]]
+ParameterGroups = dict[str, list[dict[str, Any]]]
 """Optimizer name -> parameter groups. ``lr_scale`` in a group multiplies its learning rate."""
 
 
@@ -85,7 +85,7 @@ class Parts:
     classes: int = 0
 
 
-class Autoencoder(nn.Module, ABC):
+class AutoencoderModule(nn.Module, ABC):
     """An encoder, a decoder, and a way to train them.
 
     Parameters
@@ -104,8 +104,8 @@ class Autoencoder(nn.Module, ABC):
     """What is minimised, in one line."""
     paper: ClassVar[str]
     """Where it comes from."""
-    code_activation: ClassVar[str] = "identity"
-    """What ``code_activation="auto"`` means for this kind."""
+    latent_activation: ClassVar[str] = "identity"
+    """What ``latent_activation="auto"`` means for this kind."""
     stacked_options: ClassVar[tuple[str, ...]] = ()
     """Options that may differ between networks trained as one stack: buffers hold them."""
     needs_labels: ClassVar[bool] = False
@@ -128,7 +128,7 @@ class Autoencoder(nn.Module, ABC):
         self.progress = 1.0
 
     @classmethod
-    def code_width(cls, latent_dim: int) -> int:
+    def encoder_width(cls, latent_dim: int) -> int:
         """How many numbers the encoder must give for ``latent_dim`` latents."""
         return latent_dim
 
@@ -154,8 +154,8 @@ class Autoencoder(nn.Module, ABC):
         return self.encode(x)
 
     @abstractmethod
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
-        """Return the named terms that this player minimises; the loop sums and logs them."""
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
+        """Return the named terms that this optimizer minimises; the loop sums and logs them."""
 
     def decode(self, z: Tensor) -> Tensor:
         """Return rows (B, ...) in the range of the scaled data."""
@@ -171,30 +171,30 @@ class Autoencoder(nn.Module, ABC):
             return None
         return torch.randn(rows, self.latent_dim, generator=generator)
 
-    def nearest_code(self, z: Tensor) -> Tensor:
+    def nearest_embedding(self, z: Tensor) -> Tensor:
         """Return codes that can be, nearest to these (B, K): they themselves, unless some cannot.
 
         For codes that came from nowhere in the data: drawn, or half-way between two.
         """
         return z
 
-    def players(self) -> Players:
-        """Return who is optimised: one player that owns every parameter, unless a kind has more."""
+    def optimizers(self) -> ParameterGroups:
+        """Return who is optimised: one optimizer that owns every parameter, unless a kind has more."""
         return {"autoencoder": [{"params": list(self.parameters())}]}
 
-    def active(self, progress: float) -> Sequence[str]:
-        """Return the players that move in an epoch, in order; asked when it begins.
+    def active_optimizers(self, progress: float) -> Sequence[str]:
+        """Return the optimizers that move in an epoch, in order; asked when it begins.
 
         The last epoch counts as progress 1, so those that held-out rows judge have moved. An epoch
         in which others move is never the best one, nor does early stopping count it.
         """
-        return list(self.players())
+        return list(self.optimizers())
 
     def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the terms whose sum on held-out rows decides which epoch was best."""
         terms: dict[str, Tensor] = {}
-        for player in self.active(1.0):
-            terms |= self.losses(batch, player)
+        for optimizer in self.active_optimizers(1.0):
+            terms |= self.losses(batch, optimizer)
         return terms
 
     def diagnose(self, x: Tensor) -> Diagnosis:
@@ -202,9 +202,9 @@ class Autoencoder(nn.Module, ABC):
         return Diagnosis({}, [])
 
 
-Kind = TypeVar("Kind", bound=type[Autoencoder])
+Kind = TypeVar("Kind", bound=type[AutoencoderModule])
 
-KINDS: dict[str, type[Autoencoder]] = {}
+KINDS: dict[str, type[AutoencoderModule]] = {}
 
 
 def register(name: str) -> Callable[[Kind], Kind]:
@@ -231,7 +231,7 @@ def options(kind: str) -> dict[str, inspect.Parameter]:
     return {n: p for n, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-def build(kind: str, parts: Parts, **chosen: Any) -> Autoencoder:
+def build(kind: str, parts: Parts, **chosen: Any) -> AutoencoderModule:
     """Build a kind from its parts; options that are not its own are refused."""
     own = options(kind)
     for name in chosen:

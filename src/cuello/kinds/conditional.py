@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cuello.errors import InputError
 from cuello.kinds import evidence
-from cuello.kinds.base import Autoencoder, Batch, Diagnosis, Parts, register
+from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, Parts, register
 from cuello.kinds.gaussians import Posterior, split
 from cuello.kinds.likelihoods import Likelihood
 
@@ -18,7 +18,7 @@ __all__ = ["Conditional"]
 
 
 @register("conditional")
-class Conditional(Autoencoder):
+class Conditional(AutoencoderModule):
     """Maximise a lower bound on the likelihood of the rows, given the class of each.
 
     The code need not hold what the class says already: it is left with what rows of a class differ
@@ -50,7 +50,7 @@ class Conditional(Autoencoder):
     >>> from sklearn.datasets import load_digits
     >>> import cuello
     >>> X, y = load_digits(return_X_y=True)
-    >>> model = cuello.Autoencoder("conditional", hidden=(64,), latent_dim=4, epochs=20)
+    >>> model = cuello.AutoencoderModule("conditional", hidden=(64,), latent_dim=4, epochs=20)
     >>> model = model.fit(X.reshape(-1, 8, 8), y)
     >>> model.module_.sample(10, torch.arange(10)).shape  # one new row of each class
     torch.Size([10, 8, 8])
@@ -87,7 +87,7 @@ class Conditional(Autoencoder):
         self.register_buffer("class_counts", torch.ones(parts.classes, dtype=torch.int64))
 
     @classmethod
-    def code_width(cls, latent_dim: int) -> int:
+    def encoder_width(cls, latent_dim: int) -> int:
         """Return 2K: a mean and a log-variance for each latent."""
         return 2 * latent_dim
 
@@ -129,7 +129,7 @@ class Conditional(Autoencoder):
         z = self.encode(x)
         return self.decode(z, self._known_or_nearest(x, z, y))
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the terms of the negative bound, in nats per row."""
         if self.training and batch.y is not None:
             # Not torch.bincount, for which a GPU has to wait.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cuello.errors import InputError
-from cuello.kinds.base import Autoencoder, Batch, Parts, register
+from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
 
 __all__ = ["Contractive"]
 
@@ -25,7 +25,7 @@ _SQUARED_SLOPES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
 
 
 @register("contractive")
-class Contractive(Autoencoder):
+class Contractive(AutoencoderModule):
     """Minimise the reconstruction loss plus the squared slope of the encoder.
 
     Every direction in which the code moves has its price, and only those in which rows really
@@ -64,16 +64,16 @@ class Contractive(Autoencoder):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from cuello import Autoencoder
+    >>> from cuello import AutoencoderModule
     >>> X = load_digits().images
-    >>> model = Autoencoder("contractive", hidden=(), latent_dim=16, epochs=2).fit(X)
+    >>> model = AutoencoderModule("contractive", hidden=(), latent_dim=16, epochs=2).fit(X)
     >>> sorted(model.history_[-1].train)
     ['contraction', 'reconstruction']
     """
 
     equation = "loss(x, decode(encode(x))) + weight * |d encode(x) / dx|^2"
     paper = "Rifai et al. 2011, ICML, 833-840"
-    code_activation = "sigmoid"
+    latent_activation = "sigmoid"
 
     def __init__(self, parts: Parts, *, weight: float = 0.001) -> None:
         super().__init__(parts)
@@ -87,7 +87,7 @@ class Contractive(Autoencoder):
         z: Tensor = self.encoder(x)
         return z
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the reconstruction loss and the weighted norm, also where gradients are off."""
         z, norm = self.encode_with_norm(batch.x)
         return {

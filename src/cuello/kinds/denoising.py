@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from cuello.data.noise import Noise
-from cuello.kinds.base import Autoencoder, Batch, Parts, register
+from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
 
 __all__ = ["Denoising"]
 
 
 @register("denoising")
-class Denoising(Autoencoder):
+class Denoising(AutoencoderModule):
     """Minimise the distance between x and decode(encode(damaged x)).
 
     Copying the input no longer pays, so the code has to hold what the elements of a row tell about
@@ -68,7 +68,7 @@ class Denoising(Autoencoder):
         z: Tensor = self.encoder(x)
         return z
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the loss of reconstructing the clean rows from damaged ones."""
         sums = self.decoder(self.encoder(self.noise(batch.x, level=self.level)))
         return {"reconstruction": self.reconstruction(sums, batch.x)}

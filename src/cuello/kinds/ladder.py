@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cuello.errors import InputError
-from cuello.kinds.base import Autoencoder, Batch, Parts, register
+from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
 from cuello.kinds.lateral import Combinator, Layer, Statistics, distance, normalise
+from cuello.networks.counting import evaluating
 from cuello.networks.dense import TiedLinear
-from cuello.networks.uses import evaluating
 
 __all__ = ["Ladder"]
 
@@ -25,7 +25,7 @@ _LEFT_OUT = (nn.Flatten, nn.Unflatten, nn.BatchNorm1d)
 
 
 @register("ladder")
-class Ladder(Autoencoder):
+class Ladder(AutoencoderModule):
     """Minimise the distance between every layer and what is made of its noisy version.
 
     Connections from each noisy layer of the encoder to the same layer of the decoder carry the
@@ -72,8 +72,8 @@ class Ladder(Autoencoder):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from cuello import Autoencoder
-    >>> model = Autoencoder("ladder", hidden=(32,), latent_dim=8, epochs=2)
+    >>> from cuello import AutoencoderModule
+    >>> model = AutoencoderModule("ladder", hidden=(32,), latent_dim=8, epochs=2)
     >>> list(model.fit(load_digits().images).history_[-1].train)
     ['layer 2', 'layer 1', 'input']
     """
@@ -147,7 +147,7 @@ class Ladder(Autoencoder):
         """Of the decoder, from the top down to the rows."""
         return [*([] if self.top is None else [self.top_combinator]), *self.decoder.combinators]
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the cross-entropy, if there are classes, and the weighted loss of each layer."""
         if self.projected and self.training:
             self._project()

@@ -43,15 +43,15 @@ def _mape(output: Tensor, target: Tensor, reduction: str) -> Tensor:
 # (output, target, reduction) -> scalar, or a number an element for "none"; bce takes sums before
 # the sigmoid. PyTorch's own reduction is one pass over the elements, reducing afterwards is three.
 LOSSES: dict[str, Callable[[Tensor, Tensor, str], Tensor]] = {
-    "mse": lambda output, target, how: F.mse_loss(output, target, reduction=how),
-    "mae": lambda output, target, how: F.l1_loss(output, target, reduction=how),
-    "gaussian": lambda output, target, how: F.gaussian_nll_loss(
-        output, target, torch.ones_like(output), full=True, reduction=how
+    "mse": lambda output, target, config: F.mse_loss(output, target, reduction=config),
+    "mae": lambda output, target, config: F.l1_loss(output, target, reduction=config),
+    "gaussian": lambda output, target, config: F.gaussian_nll_loss(
+        output, target, torch.ones_like(output), full=True, reduction=config
     ),
-    "huber": lambda output, target, how: F.huber_loss(output, target, reduction=how),
+    "huber": lambda output, target, config: F.huber_loss(output, target, reduction=config),
     "mape": _mape,
-    "bce": lambda sums, target, how: F.binary_cross_entropy_with_logits(
-        sums, target, reduction=how
+    "bce": lambda sums, target, config: F.binary_cross_entropy_with_logits(
+        sums, target, reduction=config
     ),
 }
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from cuello.errors import InputError
-from cuello.kinds.base import Autoencoder, Batch, Parts, register
+from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
 
 __all__ = ["Masked"]
 
 
 @register("masked")
-class Masked(Autoencoder):
+class Masked(AutoencoderModule):
     """Minimise the distance between the hidden part of x and decode(encode(visible part of x)).
 
     A hidden patch cannot be copied from its neighbors, as a hidden pixel can; so the code has to
@@ -56,8 +56,8 @@ class Masked(Autoencoder):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from cuello import Autoencoder
-    >>> model = Autoencoder("masked", kind_options={"patch": 2}, epochs=2)
+    >>> from cuello import AutoencoderModule
+    >>> model = AutoencoderModule("masked", kind_options={"patch": 2}, epochs=2)
     >>> model.fit(load_digits().images).module_.hide(torch.ones(1, 8, 8)).unique()
     tensor([0., 2.])
     """
@@ -99,7 +99,7 @@ class Masked(Autoencoder):
         z: Tensor = self.encoder(x)
         return z
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the loss on hidden elements, and on visible ones as far as they count."""
         hidden = self.draw(batch.x)
         sums = self.decoder(self.encoder(self._without(batch.x, hidden)))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cuello.data.edges import edge_histograms
 from cuello.errors import InputError, unknown
-from cuello.kinds.base import Autoencoder, Batch, Parts, register
+from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
 from cuello.kinds.prior import wide
 
 __all__ = ["Neighbour", "similarity_curve"]
@@ -28,7 +28,7 @@ _FLOOR = 1e-3  # squared distance: the repulsion of equal codes would have no en
 
 
 @register("neighbour")
-class Neighbour(Autoencoder):
+class Neighbour(AutoencoderModule):
     """Reconstruct, and let codes be near one another where rows are: maps of 2 latents.
 
     Each row comes with one of its nearest rows, whose code is pulled near; codes of other rows are
@@ -71,7 +71,7 @@ class Neighbour(Autoencoder):
     >>> from sklearn.datasets import load_digits
     >>> import cuello
     >>> X = load_digits().images
-    >>> model = cuello.Autoencoder("neighbour", latent_dim=2, hidden=(64,), epochs=5).fit(X)
+    >>> model = cuello.AutoencoderModule("neighbour", latent_dim=2, hidden=(64,), epochs=5).fit(X)
     >>> model.transform(X).shape, sorted(model.history_[-1].train)
     ((1797, 2), ['neighbours', 'reconstruction'])
     """
@@ -125,7 +125,7 @@ class Neighbour(Autoencoder):
             return super().compared(x)
         return torch.from_numpy(edge_histograms(x.numpy(force=True))).to(x.device)
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the reconstruction loss, and what neighbours and others are to one another."""
         assert batch.near is not None
         z = self.encoder(batch.x)

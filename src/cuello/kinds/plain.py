@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from cuello.kinds.base import Autoencoder, Batch, register
+from cuello.kinds.base import AutoencoderModule, Batch, register
 
 __all__ = ["Plain"]
 
 
 @register("plain")
-class Plain(Autoencoder):
+class Plain(AutoencoderModule):
     """Minimise the distance between x and decode(encode(x)).
 
     Source: Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural networks",
@@ -26,6 +26,6 @@ class Plain(Autoencoder):
         z: Tensor = self.encoder(x)
         return z
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the reconstruction loss."""
         return {"reconstruction": self.reconstruction(self.decoder(self.encoder(batch.x)), batch.x)}

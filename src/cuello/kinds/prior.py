@@ -40,7 +40,7 @@ def compare(z: Tensor, way_out: str) -> Diagnosis:
     Returns
     -------
     Diagnosis
-        ``code_mean`` and ``code_std``, one number a latent; a finding if a mean is more than 0.5
+        ``embedding_mean`` and ``code_std``, one number a latent; a finding if a mean is more than 0.5
         from 0 or a deviation is outside 0.5..1.5.
 
     Examples
@@ -61,4 +61,4 @@ train longer.
             f"{int(far.sum())} of {len(far)} latents are far from the prior N(0, 1), the worst has "
             f"mean {float(mean[worst]):.2g} and deviation {float(deviation[worst]):.2g}; {way_out}"
         )
-    return Diagnosis({"code_mean": mean.tolist(), "code_std": deviation.tolist()}, findings)
+    return Diagnosis({"embedding_mean": mean.tolist(), "code_std": deviation.tolist()}, findings)

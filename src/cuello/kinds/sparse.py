@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cuello.errors import InputError, unknown
-from cuello.kinds.base import Autoencoder, Batch, Diagnosis, Parts, register
+from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, Parts, register
 
 __all__ = ["PENALTIES", "Sparse"]
 
@@ -36,7 +36,7 @@ PENALTIES: dict[str, Callable[[Tensor, float], Tensor]] = {"l1": _l1, "kl": _kl}
 
 
 @register("sparse")
-class Sparse(Autoencoder):
+class Sparse(AutoencoderModule):
     """Minimise the reconstruction loss plus a price on activity in the code.
 
     Parameters
@@ -62,7 +62,7 @@ class Sparse(Autoencoder):
 
     Notes
     -----
-    The code is a sigmoid unless ``code_activation`` says otherwise. ``relu`` goes well with ``l1``
+    The code is a sigmoid unless ``latent_activation`` says otherwise. ``relu`` goes well with ``l1``
     and gives exact zeros.
 
     Source: Ng, "Sparse autoencoder", CS294A lecture notes (2011), for ``kl``; Olshausen and Field,
@@ -72,11 +72,11 @@ class Sparse(Autoencoder):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from cuello import Autoencoder
+    >>> from cuello import AutoencoderModule
     >>> X = load_digits().images
     >>> def mean_activation(weight):
     ...     options = {"weight": weight}
-    ...     model = Autoencoder("sparse", kind_options=options, hidden=(64,), latent_dim=16,
+    ...     model = AutoencoderModule("sparse", kind_options=options, hidden=(64,), latent_dim=16,
     ...                         learning_rate=0.003, epochs=60).fit(X)
     ...     return model.diagnosis_.statistics["mean_activation"]
     >>> mean_activation(0.02) < 0.8 * mean_activation(0.0)
@@ -85,7 +85,7 @@ class Sparse(Autoencoder):
 
     equation = "loss(x, decode(z)) + weight * (mean |z| or KL(rate || mean z)), z = encode(x)"
     paper = "Ng 2011, CS294A lecture notes; Olshausen and Field 1996, Nature 381, 607-609"
-    code_activation = "sigmoid"
+    latent_activation = "sigmoid"
 
     def __init__(
         self, parts: Parts, *, penalty: str = "l1", weight: float = 0.03, rate: float = 0.05
@@ -102,7 +102,7 @@ class Sparse(Autoencoder):
         if penalty == "kl" and not _stays_in_unit(parts.encoder, parts.shape):
             raise InputError(
                 "penalty='kl' needs a code in 0..1 but the encoder gives other values; use "
-                "code_activation='auto', end your own encoder with torch.nn.Sigmoid(), or use "
+                "latent_activation='auto', end your own encoder with torch.nn.Sigmoid(), or use "
                 "penalty='l1'."
             )
         self.penalty = PENALTIES[penalty]
@@ -115,7 +115,7 @@ class Sparse(Autoencoder):
         z: Tensor = self.encoder(x)
         return z
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the reconstruction loss and the weighted penalty."""
         z = self.encoder(batch.x)
         # Means of bfloat16 are rounded to 3 digits, too few for logarithms of rare activations.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cuello.errors import InputError
-from cuello.kinds.base import Autoencoder, Batch, Parts, Players, register
+from cuello.kinds.base import AutoencoderModule, Batch, ParameterGroups, Parts, register
 from cuello.kinds.losses import Reconstruction
 
 __all__ = ["Stacked"]
@@ -20,7 +20,7 @@ _TOGETHER = "together"
 
 
 @register("stacked")
-class Stacked(Autoencoder):
+class Stacked(AutoencoderModule):
     """Train each block of the encoder with its mirror image on what the blocks below give.
 
     A block learns from a target next to it, not from one at the far end of a deep network; the
@@ -42,7 +42,7 @@ class Stacked(Autoencoder):
 
     Notes
     -----
-    Stage i has the player "layer i" and a loss of the same name: the reconstruction loss of the
+    Stage i has the optimizer "layer i" and a loss of the same name: the reconstruction loss of the
     rows for the first, the squared error of the block's input for others. Blocks below rest: their
     weights, batch statistics and units stay, none is dropped. Losses of different stages are on
     different scales; the one on held-out rows is that of the whole stack all along.
@@ -57,8 +57,8 @@ class Stacked(Autoencoder):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from cuello import Autoencoder
-    >>> model = Autoencoder("stacked", hidden=(32,), latent_dim=8, epochs=4)
+    >>> from cuello import AutoencoderModule
+    >>> model = AutoencoderModule("stacked", hidden=(32,), latent_dim=8, epochs=4)
     >>> [list(epoch.train) for epoch in model.fit(load_digits().images).history_]
     [['layer 1'], ['layer 2'], ['reconstruction'], ['reconstruction']]
     """
@@ -84,8 +84,8 @@ class Stacked(Autoencoder):
         z: Tensor = self.encoder(x)
         return z
 
-    def players(self) -> Players:
-        """Return a player a block, which owns it and its mirror image, and one that owns all."""
+    def optimizers(self) -> ParameterGroups:
+        """Return a optimizer a block, which owns it and its mirror image, and one that owns all."""
         owned: dict[str, Sequence[nn.Module]] = {
             name: self._pair(stage) for name, stage in self.stages.items()
         }
@@ -96,24 +96,24 @@ class Stacked(Autoencoder):
             for name, modules in owned.items()
         }
 
-    def active(self, progress: float) -> Sequence[str]:
-        """Return the one player of an epoch that begins at this progress."""
+    def active_optimizers(self, progress: float) -> Sequence[str]:
+        """Return the one optimizer of an epoch that begins at this progress."""
         names = [*self.stages, _TOGETHER]
         if progress >= self.greedy_share:
             return [_TOGETHER]
         # An epoch that begins where a stage ends belongs to the next one, whatever is rounded.
         return [names[int(len(self.stages) * progress / self.greedy_share + 1e-9)]]
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the loss of one stage under its name, or that of the whole stack."""
-        if player == _TOGETHER:
+        if optimizer == _TOGETHER:
             sums = self.decoder(self.encoder(batch.x))
             return {"reconstruction": self.reconstruction(sums, batch.x)}
-        stage = self.stages[player]
+        stage = self.stages[optimizer]
         encode, decode = self._pair(stage)
         target = self._below(stage, batch.x)
         loss = self.block_reconstruction if stage else self.reconstruction
-        return {player: loss(decode(encode(target)), target)}
+        return {optimizer: loss(decode(encode(target)), target)}
 
     def _pair(self, stage: int) -> tuple[nn.Module, nn.Module]:
         return _blocks(self.encoder)[stage], _blocks(self.decoder)[-1 - stage]

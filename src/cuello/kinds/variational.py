@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cuello.kinds import evidence
-from cuello.kinds.base import Autoencoder, Batch, Diagnosis, Parts, register
+from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, Parts, register
 from cuello.kinds.gaussians import Posterior, split
 from cuello.kinds.likelihoods import Likelihood
 
@@ -17,7 +17,7 @@ __all__ = ["Variational"]
 
 
 @register("variational")
-class Variational(Autoencoder):
+class Variational(AutoencoderModule):
     """Maximise a lower bound on the likelihood of the rows under a model with Gaussian latents.
 
     z is drawn from N(0, I) and x from the likelihood around decode(z); the encoder gives mean and
@@ -63,7 +63,7 @@ class Variational(Autoencoder):
     >>> from sklearn.datasets import load_digits
     >>> import cuello
     >>> X = load_digits().images
-    >>> model = cuello.Autoencoder("variational", hidden=(64,), latent_dim=2, epochs=20).fit(X)
+    >>> model = cuello.AutoencoderModule("variational", hidden=(64,), latent_dim=2, epochs=20).fit(X)
     >>> sorted(model.history_[-1].train)
     ['kl', 'reconstruction']
     >>> model.diagnosis_.statistics["active_latents"], model.log_likelihood(X[:5]).shape
@@ -92,7 +92,7 @@ class Variational(Autoencoder):
         )
 
     @classmethod
-    def code_width(cls, latent_dim: int) -> int:
+    def encoder_width(cls, latent_dim: int) -> int:
         """Return 2K: a mean and a log-variance for each latent."""
         return 2 * latent_dim
 
@@ -104,7 +104,7 @@ class Variational(Autoencoder):
         """Return the mean of q(z | x), (B, K)."""
         return self.posterior(x).mean
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the terms of the negative bound, in nats per row."""
         log_density = self._log_density(batch.x)
         return self.bound.terms(self.posterior(batch.x), log_density, self.progress)

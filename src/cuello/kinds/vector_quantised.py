@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from cuello.errors import InputError
-from cuello.kinds.base import Autoencoder, Batch, Diagnosis, Parts, register
+from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, Parts, register
 from cuello.kinds.prior import wide
 
 __all__ = ["VectorQuantised"]
@@ -26,7 +26,7 @@ _HASTE = 9.0  # the first moving means are over a tenth of the batches so far
 
 
 @register("vector-quantised")
-class VectorQuantised(Autoencoder):
+class VectorQuantised(AutoencoderModule):
     """Replace each part of the code by the nearest vector of a learned codebook.
 
     A code is then a short word: with 8 groups of 256 vectors a row is kept in 8 bytes, and
@@ -137,11 +137,11 @@ class VectorQuantised(Autoencoder):
         chosen = self._smoothed().multinomial(rows, replacement=True, generator=generator)
         return self.codebook.gather(1, self._rows(chosen)).transpose(0, 1).flatten(1)
 
-    def nearest_code(self, z: Tensor) -> Tensor:
+    def nearest_embedding(self, z: Tensor) -> Tensor:
         """Return the vectors of the codebook that are nearest to these parts of codes (B, K)."""
         return self._nearest(wide(z))[1]
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return reconstruction and commitment; in training mode the codebook learns, too."""
         z = wide(self.encoder(batch.x))
         parts = self._cut(z.detach())

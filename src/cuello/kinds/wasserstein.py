@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cuello.errors import InputError, unknown
-from cuello.kinds.base import Autoencoder, Batch, Diagnosis, Parts, register
+from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, Parts, register
 from cuello.kinds.prior import compare, draw_like, wide
 
 __all__ = ["KERNELS", "Wasserstein", "mmd"]
@@ -79,7 +79,7 @@ def _similarity(squares: Tensor, latents: int, kernel: str) -> Tensor:
 
 
 @register("wasserstein")
-class Wasserstein(Autoencoder):
+class Wasserstein(AutoencoderModule):
     """Reconstruct, and let the codes of all rows together follow a normal law.
 
     Draws from N(0, I) then decode to rows like those of the data. Unlike a variational autoencoder
@@ -119,7 +119,7 @@ class Wasserstein(Autoencoder):
         z: Tensor = self.encoder(x)
         return z
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the reconstruction loss and the weighted distance of the codes from the prior."""
         z = self.encoder(batch.x)
         apart = mmd(z, draw_like(wide(z)), self.kernel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cuello.metrics.abstention import ABSTAINED, Decision, Threshold, decide, find_threshold
 from cuello.metrics.calibration import (
     Reliability,
     brier_score,
@@ -17,14 +18,13 @@ from cuello.metrics.interval import (
     mean_sd,
     stratified_interval,
 )
-from cuello.metrics.maps import MapQuality, map_quality
-from cuello.metrics.selective import NOT_SURE, Decision, Threshold, decide, find_threshold
+from cuello.metrics.projection import ProjectionQuality, projection_quality
 
 __all__ = [
-    "NOT_SURE",
+    "ABSTAINED",
     "Decision",
     "Interval",
-    "MapQuality",
+    "ProjectionQuality",
     "Reliability",
     "Threshold",
     "accuracy_interval",
@@ -34,7 +34,7 @@ __all__ = [
     "find_threshold",
     "frechet_distance",
     "lower_bound",
-    "map_quality",
+    "projection_quality",
     "mean_sd",
     "psnr",
     "reliability",

@@ -11,9 +11,9 @@ from torch import nn
 
 from cuello.errors import InputError, unknown
 from cuello.networks import conv, dense, sequence
+from cuello.networks.counting import multiplications, note_uses
 from cuello.networks.layers import ACTIVATIONS, INITIALIZERS
 from cuello.networks.summary import Layer, summarize, total
-from cuello.networks.uses import multiplications, note_uses
 
 __all__ = [
     "ACTIVATIONS",
@@ -41,7 +41,7 @@ NETWORKS: dict[str, Callable[..., tuple[nn.Module, nn.Module]]] = {
 SEQUENCES = frozenset({"sequence"})
 """Networks whose rows are sequences: (time, features), shorter ones filled up with NaN."""
 
-COMMON = ("hidden", "activation", "code_activation", "initializer", "batch_norm", "dropout")
+COMMON = ("hidden", "activation", "latent_activation", "initializer", "batch_norm", "dropout")
 """Options that every network has, under the same names."""
 
 

@@ -193,7 +193,7 @@ def build(
     *,
     hidden: Sequence[int] = (32, 64),
     activation: str = "relu",
-    code_activation: str = "identity",
+    latent_activation: str = "identity",
     initializer: str = "default",
     batch_norm: bool = False,
     dropout: float = 0.0,
@@ -216,7 +216,7 @@ def build(
         them, to the exact size there was. Empty: one linear layer each.
     activation : str
         After every layer but the last of each half.
-    code_activation : str
+    latent_activation : str
         After the last layer of the encoder.
     initializer : str
         See :data:`cuello.networks.layers.INITIALIZERS`.
@@ -301,7 +301,7 @@ def build(
         for a, b in itertools.pairwise(channels)
     ]
     to_code = initialize(nn.Linear(math.prod(smallest), outputs), initializer)
-    encoder.append(nn.Sequential(FlattenPixels(), to_code, activation_layer(code_activation)))
+    encoder.append(nn.Sequential(FlattenPixels(), to_code, activation_layer(latent_activation)))
     encoder[0].insert(0, ToImage())
 
     from_code = initialize(nn.Linear(inputs, math.prod(smallest)), initializer)

@@ -45,7 +45,7 @@ def build(
     *,
     hidden: Sequence[int] = (512, 256),
     activation: str = "relu",
-    code_activation: str = "identity",
+    latent_activation: str = "identity",
     initializer: str = "default",
     batch_norm: bool = False,
     dropout: float = 0.0,
@@ -65,7 +65,7 @@ def build(
         Widths from the input to the code; the decoder mirrors them. Empty: one linear layer each.
     activation : str
         After every layer but the last of each half.
-    code_activation : str
+    latent_activation : str
         After the last layer of the encoder.
     initializer : str
         See :data:`cuello.networks.layers.INITIALIZERS`.
@@ -116,7 +116,7 @@ def build(
     )
     *first, last = encoder_layers
     encoder = [block(layer, width) for layer, width in zip(first, hidden, strict=True)]
-    encoder.append(nn.Sequential(last, activation_layer(code_activation)))
+    encoder.append(nn.Sequential(last, activation_layer(latent_activation)))
     encoder[0].insert(0, nn.Flatten())
     *first_back, last_back = decoder_layers
     decoder = [

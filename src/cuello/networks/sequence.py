@@ -177,7 +177,7 @@ def build(
     *,
     hidden: Sequence[int] = (64,),
     activation: str = "relu",
-    code_activation: str = "identity",
+    latent_activation: str = "identity",
     initializer: str = "default",
     batch_norm: bool = False,
     dropout: float = 0.0,
@@ -198,7 +198,7 @@ def build(
         Units of the recurrent layers, one or more; the decoder's are in reverse order.
     activation : str
         Of the dense layer that receives the code; cells have their own.
-    code_activation : str
+    latent_activation : str
         After the last layer of the encoder.
     initializer : str
         See :data:`cuello.networks.layers.INITIALIZERS`; each gate's weights are filled by
@@ -245,7 +245,9 @@ def build(
         return initialize(nn.Linear(a, b), initializer)
 
     reading = recurrent([features, *hidden])
-    to_code = nn.Sequential(dense(reading[-1].outputs, outputs), activation_layer(code_activation))
+    to_code = nn.Sequential(
+        dense(reading[-1].outputs, outputs), activation_layer(latent_activation)
+    )
     held = hidden[-1]
     from_code = nn.Sequential(dense(inputs, held), activation_layer(activation))
     writing = recurrent([held + 1, *reversed(hidden)])

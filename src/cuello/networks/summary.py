@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cuello.networks.uses import evaluating
+from cuello.networks.counting import evaluating
 
 __all__ = ["Layer", "summarize", "total"]
 

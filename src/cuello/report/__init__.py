@@ -1,14 +1,14 @@
 """The report: one HTML file that shows a run and opens offline."""
 
 from cuello.report.build import gather, write_report
-from cuello.report.content import Gallery, LatentMap, ReportContent
+from cuello.report.content import Gallery, LatentProjection, ReportContent
 from cuello.report.few_labels import method_name
 from cuello.report.measures import Measure, has_spread, measures
 from cuello.report.page import render
 
 __all__ = [
     "Gallery",
-    "LatentMap",
+    "LatentProjection",
     "Measure",
     "ReportContent",
     "gather",

@@ -12,9 +12,9 @@ from sklearn.decomposition import PCA
 
 from cuello import atomic
 from cuello.networks import SEQUENCES
-from cuello.report.content import Gallery, LatentMap, ReportContent
+from cuello.report.content import Gallery, LatentProjection, ReportContent
 from cuello.report.page import render
-from cuello.store import RunFolder
+from cuello.run.folder import RunFolder
 
 __all__ = ["gather", "write_report"]
 
@@ -121,10 +121,10 @@ def _unit_range(arrays: Arrays) -> tuple[float, float]:
     return low, max(high - low, 1e-12)
 
 
-def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentMap | None:
-    if "map_codes" not in arrays:
+def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentProjection | None:
+    if "project_embeddings" not in arrays:
         return None
-    codes = arrays["map_codes"].astype(np.float64)
+    codes = arrays["project_embeddings"].astype(np.float64)
     if codes.shape[1] == 1:
         xy = np.column_stack([codes[:, 0], arrays["map_errors"]])
         axes = ("latent 1", "reconstruction error")
@@ -144,7 +144,7 @@ def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentMap | None:
         )
     labels = arrays.get("map_labels")
     numbers = labels is not None and _are_numbers(labels) and not np.isnan(labels).all()
-    return LatentMap(
+    return LatentProjection(
         xy=xy.astype(np.float32),
         axes=axes,
         label=labels if classes else None,
@@ -212,7 +212,7 @@ def _options(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     own_network = ("encoder", "decoder") if params["encoder"] else ("network", "network_options")
     model = (
         "kind", "kind_options", *own_network, "hidden", "latent_dim", "activation",
-        "code_activation", "initializer", "batch_norm", "dropout", "loss", "reduction",
+        "latent_activation", "initializer", "batch_norm", "dropout", "loss", "reduction",
         "output_activation", "scaling",
     )  # fmt: skip
     hidden = {"network", "network_options", "encoder", "decoder"}
@@ -243,12 +243,12 @@ def _options(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def _what_labels_say(data: Mapping[str, Any]) -> dict[str, str]:
-    task = data.get("task", "classes")
-    if task == "several":
+    task = data.get("task", "multiclass")
+    if task == "multilabel":
         return {"properties": ", ".join(data["properties"])}
     return {
         "classes": "none; labels are numbers"
-        if task == "number"
+        if task == "regression"
         else ", ".join(data["classes"]) or "none"
     }
 

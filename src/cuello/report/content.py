@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Gallery", "LatentMap", "ReportContent"]
+__all__ = ["Gallery", "LatentProjection", "ReportContent"]
 
 Array = npt.NDArray[Any]
 
@@ -49,7 +49,7 @@ class Gallery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatentMap:
+class LatentProjection:
     """Codes of test rows in a plane."""
 
     xy: npt.NDArray[np.float32]
@@ -86,7 +86,7 @@ class ReportContent:
     metrics: dict[str, Any]
     """The contents of metrics.json; whatever is missing is left out of the page."""
     classes: tuple[str, ...]
-    latent: LatentMap | None
+    latent: LatentProjection | None
     galleries: tuple[Gallery, ...] = ()
     uses: tuple[Gallery, ...] = ()
     """What the model is good for, shown on a few rows: anomalies, cleaned rows, new ones."""

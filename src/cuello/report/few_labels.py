@@ -28,18 +28,18 @@ METHODS = {
     "pca_logistic": "PCA + logistic regression",
     "pca_ridge": "PCA + ridge regression",
     "knn_pixels": "5-NN on pixels",
-    "scratch": "From scratch",
-    "frozen": "Encoder frozen",
-    "slow": "Encoder at a slower rate",
-    "full": "Fully fine-tuned",
-    "spread": "Label spreading",
-    "consistency": "Consistency training",
+    "from_scratch": "From scratch",
+    "linear_probe": "Encoder frozen",
+    "fine_tune_slow": "Encoder at a slower rate",
+    "fine_tune": "Fully fine-tuned",
+    "label_spreading": "Label spreading",
+    "mean_teacher": "Consistency training",
     "ladder": "Ladder network",
     "auto": "Automatic choice",
 }
 """Human names, in the order of the table; methods that are not listed follow."""
 
-BASELINES = ("pca_logistic", "pca_ridge", "knn_pixels", "scratch", "consistency", "ladder")
+BASELINES = ("pca_logistic", "pca_ridge", "knn_pixels", "from_scratch", "mean_teacher", "ladder")
 """What makes no use of the autoencoder."""
 
 
@@ -62,7 +62,10 @@ def few_labels_section(content: ReportContent) -> Section:
             "axis": _axis(content),
             "unit": main.unit,
         }
-    elif content.classes or mapping(metrics.get("data")).get("task") in ("number", "several"):
+    elif content.classes or mapping(metrics.get("data")).get("task") in (
+        "regression",
+        "multilabel",
+    ):
         parts.append(paragraph("No classifier was trained in this run.", "empty"))
     else:
         text = "The data has no classes, so there is nothing for a classifier to learn."
@@ -156,7 +159,7 @@ def _setting(content: ReportContent) -> str:
     main, second = measures(content.metrics)
     first = f"{main.name[:1].upper()}{main.name[1:]}"
     sentences = [f"{first} and {second.name} are measured on {_where(content)}."]
-    if mapping(content.metrics.get("data")).get("task") == "several":
+    if mapping(content.metrics.get("data")).get("task") == "multilabel":
         sentences.append("Both are means over the properties.")
     if main.key == "r2":
         sentences.append(
@@ -165,7 +168,7 @@ def _setting(content: ReportContent) -> str:
         )
     best = best_row(content)
     name = "" if best is None else method_name(best, content.metrics)
-    if best is not None and content.metrics.get("mode"):
+    if best is not None and content.metrics.get("method"):
         sentences.append(f"“{name}” is kept, as it was asked for.")
     elif best is not None and finite(best.get(f"cv_{main.key}_mean")) is not None:
         among = "" if best.get("method") in BASELINES else "Of the methods with the autoencoder, "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cuello.report.content import LatentMap, ReportContent
+from cuello.report.content import LatentProjection, ReportContent
 from cuello.report.fragments import (
     MISSING,
     Section,
@@ -123,7 +123,7 @@ def _class_names(classes: tuple[str, ...], codes: npt.NDArray[np.int64]) -> list
 
 
 def _sprite(
-    latent: LatentMap, keep: npt.NDArray[np.int64], max_bytes: int
+    latent: LatentProjection, keep: npt.NDArray[np.int64], max_bytes: int
 ) -> dict[str, Any] | None:
     assert latent.images is not None
     sheet = sprite(latent.images[keep], max_bytes=max_bytes)

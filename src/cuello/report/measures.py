@@ -86,12 +86,12 @@ def measures(metrics: Mapping[str, Any]) -> tuple[Measure, Measure]:
 
     Examples
     --------
-    >>> [measure.title for measure in measures({"data": {"task": "number"}})]
+    >>> [measure.title for measure in measures({"data": {"task": "regression"}})]
     ['R²', 'Mean absolute error']
     """
     data = metrics.get("data")
     task = data.get("task") if isinstance(data, dict) else None
-    return (R2, MAE) if task == "number" else (ACCURACY, MACRO_F1)
+    return (R2, MAE) if task == "regression" else (ACCURACY, MACRO_F1)
 
 
 def has_spread(row: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ from cuello.report.measures import measures
 __all__ = ["headline", "timing_section", "what_was_done"]
 
 TIMINGS = {
-    "train_seconds": "Training",
+    "train_seconds": "TrainingConfig",
     "epochs": "Epochs",
     "rows_per_second": "Rows per second while training",
     "few_label_seconds": "Few-label comparison",
@@ -38,7 +38,7 @@ def headline(content: ReportContent) -> str:
         name, main = method_name(best, content.metrics), measures(content.metrics)[0]
         what = f"{main.name[:1].upper()}{main.name[1:]} with {labels_text(best)}"
         figures.append((what, f"{main.text(best)} {main.unit}".rstrip(), name))
-        scratch = method_row(content, "scratch", best.get("labels"))
+        scratch = method_row(content, "from_scratch", best.get("labels"))
         if scratch is not None and scratch is not best:
             reached = f"{main.text(scratch)} {main.unit}".rstrip()
             figures.append(("The same network from scratch", reached, labels_text(scratch)))

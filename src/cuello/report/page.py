@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 
+from cuello.report.applications import uses_section
 from cuello.report.assets import digest, plotly, script_json, text_of, utf8
 from cuello.report.content import ReportContent
 from cuello.report.curves import curves_section
@@ -12,7 +13,6 @@ from cuello.report.fragments import Section, esc
 from cuello.report.latent import latent_section
 from cuello.report.overview import headline, timing_section, what_was_done
 from cuello.report.reconstruction import reconstruction_section
-from cuello.report.uses import uses_section
 
 __all__ = ["MAX_BYTES", "render"]
 

@@ -16,14 +16,14 @@ from starlette.types import ASGIApp
 import cuello
 from cuello.data.sequences import pad
 from cuello.errors import CuelloError, InputError
-from cuello.pipeline import Run
+from cuello.run import Run
+from cuello.run.folder import RunFolder
 from cuello.server import schemas as s
 from cuello.server.guard import Guard
 from cuello.server.history import read_history
 from cuello.server.labels import FILE
 from cuello.server.problems import Refused, refusals
 from cuello.server.session import Session
-from cuello.store import RunFolder
 from cuello.web import page_html
 
 __all__ = ["create_app", "new_app"]
@@ -131,7 +131,7 @@ def _add_looking(app: FastAPI, session: Session) -> None:
             columns=_columns(run),
             rows=session.size,
             labelable_rows=session.own,
-            classifier=None if model is None else model.mode_,
+            classifier=None if model is None else model.method_,
             refitted=refitted,
             limits=s.Limits(),
         )
@@ -176,7 +176,7 @@ def _add_models(app: FastAPI, session: Session) -> None:
             return s.Answers(
                 classes=[], labels=None, probabilities=None, numbers=found.astype(float).tolist()
             )
-        one_each = session.run.task == "classes"
+        one_each = session.run.task == "multiclass"
         return s.Answers(
             classes=list(classes),
             labels=[classes[k] for k in found.argmax(axis=1)] if one_each else None,
@@ -241,7 +241,7 @@ def _add_labels(app: FastAPI, session: Session) -> None:
 
     def refit(body: s.RefitWish) -> s.Refit:
         """Fit a classifier to the labels there are; one at a time."""
-        return session.refit(body.mode)
+        return session.refit(body.method)
 
     kind = s.labels_in(session.own, session.labels.classes)
     app.get("/api/labels", responses=refusals(409))(labels)

@@ -9,7 +9,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from cuello.errors import RunError
-from cuello.store import RunFolder
+from cuello.run.folder import RunFolder
 
 __all__ = ["read_history"]
 

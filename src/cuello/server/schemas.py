@@ -21,9 +21,9 @@ from pydantic import (
     create_model,
 )
 
-from cuello.few_label import MODES
+from cuello.few_label import METHODS
 from cuello.networks import SEQUENCES
-from cuello.pipeline import Run
+from cuello.run import Run
 
 __all__ = [
     "MAX_LABELS",
@@ -54,7 +54,11 @@ MAX_LABELS = 10_000
 _BEYOND = 1e6  # how far from the training rows a value may be, in units of their range
 _PRINTED = r"^[^\x00-\x20\x7f-\xa0]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0])?$"
 """Text without control characters, that neither begins nor ends with a space."""
-_REFITTED = tuple(name for name in ("frozen", "slow", "full", "spread") if name in MODES)
+_REFITTED = tuple(
+    name
+    for name in ("linear_probe", "fine_tune_slow", "fine_tune", "label_spreading")
+    if name in METHODS
+)
 
 
 class _Strict(BaseModel):
@@ -164,7 +168,7 @@ class Labels(BaseModel):
 class Refit(BaseModel):
     """A classifier on the labels there are."""
 
-    mode: str
+    method: str
     labels: int
     classes: list[str]
     accuracy: float | None
@@ -181,7 +185,7 @@ class Refit(BaseModel):
 class RefitWish(_Strict):
     """How to refit."""
 
-    mode: Literal[_REFITTED] = "frozen"  # type: ignore[valid-type]
+    method: Literal[_REFITTED] = "linear_probe"  # type: ignore[valid-type]
 
 
 class History(BaseModel):
@@ -207,7 +211,7 @@ def rows_in(run: Run) -> type[BaseModel]:
 def codes_in(run: Run) -> type[BaseModel]:
     """Return the type of a request that holds codes of this run."""
     model = run.autoencoder
-    number = _number(float((np.abs(model.code_mean_) + model.code_scale_).max()))
+    number = _number(float((np.abs(model.embedding_mean_) + model.embedding_scale_).max()))
     latents = model.latent_dim_
     return _many("CodesIn", "codes", conlist(number, min_length=latents, max_length=latents))
 

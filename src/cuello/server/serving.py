@@ -12,17 +12,17 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from cuello.errors import InputError
-from cuello.pipeline import Run, open_run
+from cuello.run import Run, open_run
+from cuello.run.folder import RunFolder
 from cuello.server.app import create_app
 from cuello.server.waiting import Waiting, status
-from cuello.store import RunFolder
 
 __all__ = ["Beside", "app_for", "listen", "serve"]
 
 _PATIENCE = 5.0  # seconds, for answers that are under way
 
 
-def app_for(path: Path, *, host: str = "127.0.0.1", trust: bool = False) -> ASGIApp:
+def app_for(path: Path, *, host: str = "127.0.0.1", trust_remote_code: bool = False) -> ASGIApp:
     """Return the application for a run folder, of a run that is finished or being trained.
 
     Raises
@@ -33,7 +33,7 @@ def app_for(path: Path, *, host: str = "127.0.0.1", trust: bool = False) -> ASGI
     folder = RunFolder(path)
 
     def open_it() -> Run:
-        return open_run(path, trust=trust)
+        return open_run(path, trust_remote_code=trust_remote_code)
 
     if status(folder) == "finished":
         return create_app(open_it(), host=host)
@@ -69,7 +69,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
-    trust: bool = False,
+    trust_remote_code: bool = False,
     say: Callable[[str], object] = print,
 ) -> None:
     """Serve a run until Ctrl-C.
@@ -92,7 +92,7 @@ def serve(
     CuelloError
         If the run cannot be opened, or host and port cannot be listened on.
     """
-    app = app_for(path, host=host, trust=trust)
+    app = app_for(path, host=host, trust_remote_code=trust_remote_code)
     listening = listen(host, port)
     say(_address(listening, host))
     try:
@@ -119,8 +119,8 @@ class Beside:
         If nothing can be listened on.
     """
 
-    def __init__(self, path: Path, *, trust: bool = False) -> None:
-        self._path, self._trust = path, trust
+    def __init__(self, path: Path, *, trust_remote_code: bool = False) -> None:
+        self._path, self._trust = path, trust_remote_code
         self._listening = listen("127.0.0.1", 0)
         self._server: uvicorn.Server | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -143,7 +143,7 @@ class Beside:
         CuelloError
             If it holds none, or a damaged one.
         """
-        self._server = _server(app_for(self._path, trust=self._trust))
+        self._server = _server(app_for(self._path, trust_remote_code=self._trust))
         self._thread.start()
 
     def wait(self) -> None:

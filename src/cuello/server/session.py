@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.frozen import FrozenEstimator
 
-from cuello.anomalies.detector import TOGETHER
+from cuello.anomalies.detector import COMBINED
 from cuello.data import Dataset
 from cuello.data.sequences import sequence_lengths
 from cuello.errors import CuelloError, RunError
-from cuello.few_label import MODES, FewLabelClassifier, FewLabelRegressor
+from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor
 from cuello.networks import SEQUENCES
-from cuello.pipeline import Run
-from cuello.pipeline.own_data import own_data, stored_codes
+from cuello.run import Run
+from cuello.run.training_data import read_training_data, stored_embeddings
 from cuello.server.labels import FILE, LabelFile
 from cuello.server.problems import Refused
 from cuello.server.schemas import Refit, Strange
@@ -57,7 +57,7 @@ class Session:
     def __init__(self, run: Run) -> None:
         self.run = run
         _try(run)
-        table, self.codes = stored_codes(run)
+        table, self.codes = stored_embeddings(run)
         self.size = len(self.codes)
         columns = {name: table[name].to_pylist() for name in table.column_names if name[:1] != "z"}
         starts = [i for i, row in enumerate(columns.get("row", ())) if row == 0]
@@ -78,14 +78,14 @@ class Session:
             learned={
                 i: label
                 for i, label in enumerate(self.given[: self.own])
-                if learned[i] and label is not None and run.task == "classes"
+                if learned[i] and label is not None and run.task == "multiclass"
             },
         )
         self.labels.read()  # a damaged file is refused now
         self.answerer = Answerer(run.classifier, self._classes_of_run())
         self._refitting = threading.Lock()
         self._reading = threading.Lock()
-        self._scaled = self.codes / run.autoencoder.code_scale_
+        self._scaled = self.codes / run.autoencoder.embedding_scale_
 
     def data(self) -> Dataset:
         """Return the run's data, read at the first call.
@@ -142,7 +142,7 @@ class Session:
         if detector is None:
             raise Refused(409, "this run holds no anomaly detector: no row was held out.")
         parts = {name: _finite(found) for name, found in detector.parts(rows).items()}
-        scores = parts.pop(TOGETHER)
+        scores = parts.pop(COMBINED)
         return Strange(
             scores=scores.tolist(),
             anomalies=(scores > detector.threshold_).tolist(),
@@ -163,7 +163,7 @@ class Session:
         nearest = np.argsort(distance, kind="stable")[: min(k, self.size - 1)]
         return [(int(i), float(distance[i])) for i in nearest]
 
-    def refit(self, mode: str) -> Refit:
+    def refit(self, method: str) -> Refit:
         """Fit a classifier to the labels there are, and use it from now on.
 
         Raises
@@ -176,7 +176,7 @@ class Session:
         if not self._refitting.acquire(blocking=False):
             raise Refused(409, "a classifier is being fitted; ask again when it is done.")
         try:
-            return self._refit(mode)
+            return self._refit(method)
         finally:
             self._refitting.release()
 
@@ -199,12 +199,14 @@ class Session:
     @cached_property
     def _data(self) -> Dataset:
         try:
-            return own_data(self.run)
+            return read_training_data(self.run)
         except CuelloError as error:
             raise Refused(409, str(error)) from error
 
     def _test_rows(self, data: Dataset) -> Array:
-        assert data.X_test is not None  # as many codes as rows: own_data has compared them
+        assert (
+            data.X_test is not None
+        )  # as many codes as rows: read_training_data has compared them
         return data.X_test
 
     def _fixed_classes(self) -> tuple[str, ...]:
@@ -212,31 +214,31 @@ class Session:
         job = self.run.config.get("job")
         labels = job.get("labels") if isinstance(job, dict) else None
         from_file = isinstance(labels, str) and labels != "all" and not labels.isdecimal()
-        return () if from_file or self.run.task != "classes" else self.run.classes
+        return () if from_file or self.run.task != "multiclass" else self.run.classes
 
     def _classes_of_run(self) -> tuple[str, ...]:
         model = self.run.classifier
-        if self.run.task == "several":
+        if self.run.task == "multilabel":
             return self.run.properties
         if not isinstance(model, FewLabelClassifier):
             return ()
         return tuple(self.run.classes[int(k)] for k in model.classes_)
 
-    def _refit(self, mode: str) -> Refit:
+    def _refit(self, method: str) -> Refit:
         data = self.data()
         try:
             y, classes = self.labels.codes()
             if len(np.unique(y[y >= 0])) < 2:
                 raise Refused(409, "label rows of two classes or more first (POST /api/labels).")
             rows = np.flatnonzero(y >= 0)
-            if MODES[mode].uses_unlabelled:
+            if METHODS[method].uses_unlabelled:
                 train = np.array([part == "train" for part in self.parts[: self.own]])
                 rows = np.flatnonzero(train | (y >= 0))
             model = FewLabelClassifier(
-                FrozenEstimator(self.run.autoencoder), mode=mode, cv=_FOLDS, task="classes"
+                FrozenEstimator(self.run.autoencoder), method=method, cv=_FOLDS, task="multiclass"
             )
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what they warn of is said in said_
+                warnings.simplefilter("ignore")  # what they warn of is said in summary_
                 model.fit(data.X[rows], y[rows])
             probabilities = model.predict_proba(data.X)
             if data.X_test is not None:
@@ -247,30 +249,30 @@ class Session:
         self.answerer = Answerer(model, columns, refitted=True)
         estimate = model.accuracy_estimate_
         return Refit(
-            mode=model.mode_,
+            method=model.method_,
             labels=int((y >= 0).sum()),
             classes=list(columns),
             accuracy=None if estimate is None else estimate.estimate,
             low=None if estimate is None else estimate.low,
             high=None if estimate is None else estimate.high,
             temperature=model.temperature_,
-            said=list(model.said_),
+            said=list(model.summary_),
             probabilities=np.round(_finite(probabilities), 4).tolist(),
         )
 
 
 def _try(run: Run) -> None:
     """Send one row through every network: files may fit one another, and still not work."""
-    model, answerer, code_map = run.autoencoder, run.classifier, run.code_map
+    model, answerer, projector = run.autoencoder, run.classifier, run.projector
     try:
         with np.errstate(all="ignore"):
-            rows = model.inverse_transform(model.code_mean_[None])
-            found = [rows, model.transform(rows), model.code_mean_ / model.code_scale_]
+            rows = model.inverse_transform(model.embedding_mean_[None])
+            found = [rows, model.transform(rows), model.embedding_mean_ / model.embedding_scale_]
             if answerer is not None:
                 found.append(answerer.predict(rows))
-            if code_map is not None:
-                places = code_map.transform(model.code_mean_[None])
-                found += [places, code_map.inverse_transform(places)]
+            if projector is not None:
+                places = projector.transform(model.embedding_mean_[None])
+                found += [places, projector.inverse_transform(places)]
         works = all(np.isfinite(np.asarray(one, dtype=np.float64)).all() for one in found)
         reason = "" if works else "a row becomes NaN or infinite"
     except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:

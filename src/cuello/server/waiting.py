@@ -12,13 +12,13 @@ from fastapi.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cuello.errors import CuelloError, RunError
-from cuello.pipeline import Run
+from cuello.run import Run
+from cuello.run.folder import RunFolder
 from cuello.server import schemas as s
 from cuello.server.app import create_app, new_app
 from cuello.server.guard import Guard
 from cuello.server.history import read_history
 from cuello.server.problems import Refused, refusals
-from cuello.store import RunFolder
 
 __all__ = ["Waiting"]
 
@@ -92,7 +92,7 @@ def _watching(folder: RunFolder, state: Callable[[], str]) -> FastAPI:
             network=str(job.get("model", {}).get("network", "")),
             shape=data.get("shape", []),
             latent_dim=None,
-            task=str(data.get("task", "classes")),
+            task=str(data.get("task", "multiclass")),
             classes=data.get("classes", []),
             properties=data.get("properties", []),
             columns=[],

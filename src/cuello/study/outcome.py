@@ -25,7 +25,7 @@ from cuello.study.trials import Record, run_trials
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cuello.store import RunFolder
+    from cuello.run.folder import RunFolder
 
 __all__ = ["Row", "best_of", "check_choice", "option_text", "refit", "run_study"]
 
@@ -147,7 +147,7 @@ def check_choice(study: Study) -> None:
 
 def refit(study: Study, row: Row, out: Path, *, overwrite: bool = False) -> RunFolder:
     """Train with the options of a row as a normal run, on the same split of the data."""
-    from cuello.pipeline import Job, start
+    from cuello.run import Job, start
 
     job = Job.of(
         data=study.data,

@@ -21,11 +21,11 @@ import numpy as np
 from cuello.errors import DivergedError, InputError, RunError
 from cuello.estimators import Autoencoder
 from cuello.metrics import row_errors
-from cuello.pipeline.prepare import Prepared
-from cuello.pipeline.results import unit_width
+from cuello.run.prepare import Prepared
+from cuello.run.results import unit_width
 from cuello.study.study import Study, estimator_options, measure
 from cuello.study.trials import Record
-from cuello.train import Epoch, Watcher
+from cuello.train import Callbacks, Epoch
 
 __all__ = ["run_search"]
 
@@ -144,13 +144,13 @@ def _try(optuna: Any, trial: Any, study: Study, prepared: Prepared) -> float:
         model = Autoencoder(**options, random_state=seed)
         # Only the first seed is compared on the way: later ones have no others at their epoch.
         epoch = _judge(optuna, trial, model, prepared, study) if seed == 0 else None
-        watcher = Watcher(epoch=epoch) if epoch else Watcher()
+        callbacks = Callbacks(epoch=epoch) if epoch else Callbacks()
         try:
             model.fit(
                 prepared.train,
                 prepared.known_labels,
                 validation=prepared.validation,
-                watcher=watcher,
+                callbacks=callbacks,
             )
         except DivergedError as error:
             trial.set_user_attr("diverged", str(error))

@@ -18,10 +18,10 @@ from cuello.errors import InputError, unknown
 from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many
 from cuello.metrics import row_errors
-from cuello.pipeline import Job
-from cuello.pipeline.model import check_labels
-from cuello.pipeline.prepare import Prepared, prepare
-from cuello.pipeline.results import unit_width
+from cuello.run import Job
+from cuello.run.options import check_labels
+from cuello.run.prepare import Prepared, prepare
+from cuello.run.results import unit_width
 from cuello.study.space import Range
 from cuello.study.trials import Ran, Trial, over
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from cuello.train.config import OPTIMIZERS, PRECISIONS, SCHEDULES, TrainingConfig
 from cuello.train.history import Epoch
-from cuello.train.loop import Trainable, Watcher, train
+from cuello.train.loop import Callbacks, Trainable, train
 from cuello.train.placement import Placement, place
 from cuello.train.rows import Rows
-from cuello.train.settings import OPTIMIZERS, PRECISIONS, SCHEDULES, Training
 
 __all__ = [
     "OPTIMIZERS",
@@ -16,8 +16,8 @@ __all__ = [
     "Placement",
     "Rows",
     "Trainable",
-    "Training",
-    "Watcher",
+    "TrainingConfig",
+    "Callbacks",
     "place",
     "train",
 ]

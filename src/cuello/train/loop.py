@@ -21,15 +21,15 @@ import torch
 from torch import Tensor, nn
 
 from cuello.errors import DivergedError
-from cuello.kinds.base import Batch, Players
-from cuello.train.doctor import explain_divergence
+from cuello.kinds.base import Batch, ParameterGroups
+from cuello.train.config import OPTIMIZERS, RUN, TrainingConfig, adapted_rate
+from cuello.train.divergence import explain_divergence
 from cuello.train.history import Epoch
 from cuello.train.placement import Placement, place
 from cuello.train.rows import Rows, batch_bounds
-from cuello.train.settings import OPTIMIZERS, RUN, Training, adapted_rate
-from cuello.train.state import Keeper, State
+from cuello.train.state import Checkpointer, State
 
-__all__ = ["Trainable", "Watcher", "train"]
+__all__ = ["Trainable", "Callbacks", "train"]
 
 _SYNC_EVERY = 100
 _VALIDATION_BATCH = 1024
@@ -40,21 +40,21 @@ class Trainable(Protocol):
 
     progress: float
 
-    def losses(self, batch: Batch, player: str) -> dict[str, Tensor]:
-        """Return the named terms that this player minimises."""
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
+        """Return the named terms that this optimizer minimises."""
 
-    def players(self) -> Players:
+    def optimizers(self) -> ParameterGroups:
         """Return the parameter groups of each optimizer."""
 
-    def active(self, progress: float) -> Sequence[str]:
-        """Return the players that move in an epoch."""
+    def active_optimizers(self, progress: float) -> Sequence[str]:
+        """Return the optimizers that move in an epoch."""
 
     def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the terms that decide which epoch was best."""
 
 
 @dataclass(frozen=True)
-class Watcher:
+class Callbacks:
     """What to call while training.
 
     ``step(done, total)`` after every few steps, ``epoch(record)`` after every epoch.
@@ -67,13 +67,13 @@ class Watcher:
 def train(
     model: nn.Module,
     rows: Rows,
-    how: Training,
+    config: TrainingConfig,
     *,
     validation: Rows | None = None,
     augment: Callable[[Tensor], Tensor] | None = None,
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 10.0,
-    watcher: Watcher | None = None,
+    callbacks: Callbacks | None = None,
 ) -> list[Epoch]:
     """Train a model in place and leave its best weights in it.
 
@@ -92,7 +92,7 @@ def train(
     checkpoint : Path or None
         Continue from this file if it exists; write it at most every ``checkpoint_seconds``,
         at the end, and when interrupted.
-    watcher : Watcher or None
+    callbacks : Callbacks or None
         Called while training.
 
     Returns
@@ -110,32 +110,36 @@ def train(
     Training interrupted after any epoch and continued from its checkpoint gives, on the CPU with
     the same number of threads, the same weights to the bit.
     """
-    watcher = watcher or Watcher()
-    placement = place(how.device, how.precision, how.batch_size, model)
+    callbacks = callbacks or Callbacks()
+    placement = place(config.device, config.precision, config.batch_size, model)
     model.to(placement.device)
     rows = rows.to(placement.device)
     held_out = None if validation is None else validation.to(placement.device)
-    state = State(model, _optimizers(model, how))
+    state = State(model, _optimizers(model, config))
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint)
-    keeper = None if checkpoint is None else Keeper(state, checkpoint, checkpoint_seconds)
+    checkpointer = (
+        None if checkpoint is None else Checkpointer(state, checkpoint, checkpoint_seconds)
+    )
     gpus = [placement.device] if placement.device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices=gpus), placement.limit_threads():
-            while state.epoch < how.epochs and not _is_stale(state, how):
-                settled = _players(state, how) == list(_trainable(model).active(1.0))
-                epoch = _run_epoch(state, rows, held_out, how, placement, augment, watcher)
-                state.record(epoch, settled=settled)
-                watcher.epoch(state.history[-1])
-                if keeper is not None:
-                    keeper.after_epoch()
+            while state.epoch < config.epochs and not _is_stale(state, config):
+                comparable = _active_optimizers(state, config) == list(
+                    _trainable(model).active_optimizers(1.0)
+                )
+                epoch = _run_epoch(state, rows, held_out, config, placement, augment, callbacks)
+                state.record(epoch, comparable=comparable)
+                callbacks.epoch(state.history[-1])
+                if checkpointer is not None:
+                    checkpointer.after_epoch()
     except DivergedError:
         state.restore_best()
         raise
     finally:
         # Also when interrupted: what is written is the last whole epoch, never half of one.
-        if keeper is not None:
-            keeper.flush()
+        if checkpointer is not None:
+            checkpointer.flush()
         model.to("cpu").eval()
         _trainable(model).progress = 1.0
     if held_out is not None:
@@ -147,99 +151,101 @@ def _run_epoch(
     state: State,
     rows: Rows,
     held_out: Rows | None,
-    how: Training,
+    config: TrainingConfig,
     placement: Placement,
     augment: Callable[[Tensor], Tensor] | None,
-    watcher: Watcher,
+    callbacks: Callbacks,
 ) -> Epoch:
     started = time.perf_counter()
     state.model.train()
-    order = row_order(how, state.epoch, len(rows)).to(placement.device)
-    highest = epoch_rate(how, state.history)
-    bounds = batch_bounds(len(rows), how.batch_size)
-    first_step, all_steps = state.epoch * len(bounds), how.epochs * len(bounds)
+    order = row_order(config, state.epoch, len(rows)).to(placement.device)
+    highest = epoch_rate(config, state.history)
+    bounds = batch_bounds(len(rows), config.batch_size)
+    first_step, all_steps = state.epoch * len(bounds), config.epochs * len(bounds)
     model = _trainable(state.model)
-    players = _players(state, how)
+    active = _active_optimizers(state, config)
     sums: dict[str, float] = {}
     pending: list[dict[str, Tensor]] = []
     rate = 0.0
     for step, (start, stop) in enumerate(bounds):
         model.progress = (first_step + step) / all_steps
-        rate = highest * how.rate_factor(model.progress)
+        rate = highest * config.rate_factor(model.progress)
         batch = rows.take(order[start:stop], model.progress)
         if augment is not None:
             near = None if batch.near is None else augment(batch.near)
             batch = batch._replace(x=augment(batch.x), near=near)
-        pending.append(train_step(state, batch, players, rate, how, placement))
+        pending.append(train_step(state, batch, active, rate, config, placement))
         if len(pending) == _SYNC_EVERY or stop == len(rows):
             done = first_step + step + 1
             losses = _to_host(pending)  # CPU-GPU sync point
-            _check_finite(losses, done - len(pending), how, rows)
+            _check_finite(losses, done - len(pending), config, rows)
             weights = [b - a for a, b in bounds[step + 1 - len(pending) : step + 1]]
             for name, values in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(np.dot(values, weights))
             pending = []
-            watcher.step(done, all_steps)
+            callbacks.step(done, all_steps)
     return Epoch(
         epoch=state.epoch,
         train={name: total / len(rows) for name, total in sums.items()},
-        validation=None if held_out is None else evaluate(state, held_out, how, placement),
+        validation=None if held_out is None else evaluate(state, held_out, config, placement),
         learning_rate=rate,
         seconds=time.perf_counter() - started,
     )
 
 
-def row_order(how: Training, epoch: int, rows: int) -> Tensor:
+def row_order(config: TrainingConfig, epoch: int, rows: int) -> Tensor:
     """Seed the random numbers of an epoch and return the order of its rows, (rows,)."""
-    torch.manual_seed(_seed(how.seed, epoch))
-    if how.shuffle == "always":
+    torch.manual_seed(_seed(config.seed, epoch))
+    if config.shuffle == "always":
         return torch.randperm(rows)
-    if how.shuffle == "never":
+    if config.shuffle == "never":
         return torch.arange(rows)
-    return torch.randperm(rows, generator=torch.Generator().manual_seed(_seed(how.seed, 0)))
+    return torch.randperm(rows, generator=torch.Generator().manual_seed(_seed(config.seed, 0)))
 
 
-def epoch_rate(how: Training, history: Sequence[Epoch]) -> float:
+def epoch_rate(config: TrainingConfig, history: Sequence[Epoch]) -> float:
     """Return the learning rate of the next epoch, before its schedule's factor."""
-    if how.schedule != "adaptive" or not history:
-        return how.learning_rate
+    if config.schedule != "adaptive" or not history:
+        return config.learning_rate
     losses = [sum(epoch.train.values()) for epoch in history[-RUN - 1 :]]
-    return float(adapted_rate(history[-1].learning_rate, how.learning_rate, losses))
+    return float(adapted_rate(history[-1].learning_rate, config.learning_rate, losses))
 
 
 def train_step(
     state: State,
     batch: Batch,
-    players: Sequence[str],
+    active: Sequence[str],
     rate: float,
-    how: Training,
+    config: TrainingConfig,
     placement: Placement,
 ) -> dict[str, Tensor]:
-    """Let each of these players take one step; return the terms, still on the device."""
+    """Let each of these optimizers take one step; return the terms, still on the device."""
     logged: dict[str, Tensor] = {}
-    for player in players:
-        optimizer = state.optimizers[player]
+    for name in active:
+        optimizer = state.optimizers[name]
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("lr_scale", 1.0)
         optimizer.zero_grad(set_to_none=True)
         with placement.autocast():
-            terms = _trainable(state.model).losses(batch, player)
+            terms = _trainable(state.model).losses(batch, name)
         functools.reduce(torch.add, terms.values()).backward()  # type: ignore[no-untyped-call]
-        if how.gradient_clip is not None:
+        if config.gradient_clip is not None:
             owned = [p for group in optimizer.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(owned, how.gradient_clip)
+            nn.utils.clip_grad_norm_(owned, config.gradient_clip)
         optimizer.step()
         logged |= {name: term.detach() for name, term in terms.items()}
     return logged
 
 
 @torch.no_grad()
-def evaluate(state: State, rows: Rows, how: Training, placement: Placement) -> dict[str, float]:
+def evaluate(
+    state: State, rows: Rows, config: TrainingConfig, placement: Placement
+) -> dict[str, float]:
     """Return the mean of each term over held-out rows, with the same noise in every epoch."""
     state.model.eval()
     model = _trainable(state.model)
     model.progress = 1.0
-    torch.manual_seed(_seed(how.seed))
+    torch.manual_seed(_seed(config.seed))
     sums: dict[str, float] = {}
     for start, stop in batch_bounds(len(rows), _VALIDATION_BATCH):
         batch = rows.take(slice(start, stop))
@@ -257,7 +263,7 @@ def _to_host(pending: list[dict[str, Tensor]]) -> dict[str, npt.NDArray[np.float
 
 
 def _check_finite(
-    losses: dict[str, npt.NDArray[np.float64]], first_step: int, how: Training, rows: Rows
+    losses: dict[str, npt.NDArray[np.float64]], first_step: int, config: TrainingConfig, rows: Rows
 ) -> None:
     total = np.sum(list(losses.values()), axis=0)
     if np.isfinite(total).all():
@@ -267,7 +273,7 @@ def _check_finite(
     value = float(losses[term][bad]) if term in losses else float(total[bad])
     largest = float(rows.x.nan_to_num().abs().max())
     raise DivergedError(
-        explain_divergence(first_step + bad, term, value, total[:bad].tolist(), how, largest)
+        explain_divergence(first_step + bad, term, value, total[:bad].tolist(), config, largest)
     )
 
 
@@ -275,19 +281,23 @@ def _trainable(model: nn.Module) -> Trainable:
     return cast("Trainable", model)
 
 
-def _optimizers(model: nn.Module, how: Training) -> dict[str, torch.optim.Optimizer]:
-    players = _trainable(model).players()
-    return {name: OPTIMIZERS[how.optimizer](groups, how) for name, groups in players.items()}
+def _optimizers(model: nn.Module, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
+    return {
+        name: OPTIMIZERS[config.optimizer](groups, config)
+        for name, groups in _trainable(model).optimizers().items()
+    }
 
 
-def _players(state: State, how: Training) -> list[str]:
+def _active_optimizers(state: State, config: TrainingConfig) -> list[str]:
     """Return who moves in the next epoch; the last one counts as the end, however few there are."""
-    last = state.epoch + 1 == how.epochs
-    return list(_trainable(state.model).active(1.0 if last else state.epoch / how.epochs))
+    last = state.epoch + 1 == config.epochs
+    return list(
+        _trainable(state.model).active_optimizers(1.0 if last else state.epoch / config.epochs)
+    )
 
 
-def _is_stale(state: State, how: Training) -> bool:
-    return how.patience is not None and state.epoch - 1 - state.best_epoch >= how.patience
+def _is_stale(state: State, config: TrainingConfig) -> bool:
+    return config.patience is not None and state.epoch - 1 - state.best_epoch >= config.patience
 
 
 def _seed(*parts: int) -> int:

@@ -9,25 +9,25 @@ draws of the same distribution.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, cast
+from importlib.metadata import entry_points
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
 from cuello.errors import DivergedError
 from cuello.networks import multiplications
-from cuello.train import compiled
-from cuello.train.doctor import explain_divergence
+from cuello.train.config import TrainingConfig
+from cuello.train.divergence import explain_divergence
 from cuello.train.history import Epoch, Histories, History
-from cuello.train.loop import Trainable, Watcher
+from cuello.train.loop import Callbacks, Trainable
 from cuello.train.placement import place
-from cuello.train.plain_dense import Layers, layers_of, train_plain_dense
 from cuello.train.rows import Rows, batch_bounds
-from cuello.train.settings import Training
-from cuello.train.stack import Stack, fill, flat
+from cuello.train.stack import Stack
 from cuello.train.stepper import STACKED_OPTIMIZERS
 
 __all__ = ["Outcome", "can_stack", "train_many", "way"]
@@ -58,58 +58,84 @@ class Outcome:
     error: DivergedError | None = None
 
 
-def can_stack(models: Sequence[nn.Module], hows: Sequence[Training]) -> str:
+class CompiledBackend(Protocol):
+    """A module that trains some stacks of networks by compiled steps."""
+
+    def available(self) -> bool:
+        """Return whether what it compiles with is installed."""
+
+    def train(
+        self,
+        models: Sequence[nn.Module],
+        rows: Rows,
+        configs: Sequence[TrainingConfig],
+        callbacks: Callbacks,
+    ) -> Histories | None:
+        """Train networks in place; None, and nothing changed, if it cannot train such networks."""
+
+
+@functools.cache
+def compiled_backend() -> CompiledBackend | None:
+    """Return the module behind the entry point ``cuello.compiled_training``, if it can be used."""
+    for entry in entry_points(group="cuello.compiled_training"):
+        backend: CompiledBackend = entry.load()
+        if backend.available():
+            return backend
+    return None
+
+
+def can_stack(models: Sequence[nn.Module], configs: Sequence[TrainingConfig]) -> str:
     """Say why these networks cannot be trained as one; empty if they can.
 
     They must have the same layers and one optimizer each, be small enough to leave a processor
     idle when trained alone, and be told the same but for learning rate, momentum, weight decay and
     seed. That their losses compute the same is for the caller to know.
     """
-    first, how = models[0], hows[0]
+    first, config = models[0], configs[0]
     shapes = _shapes(first)
     if any(_shapes(model) != shapes for model in models[1:]):
         return "the networks differ in their layers"
-    common = _common(how)
-    different = {k for other in hows[1:] for k, v in _common(other).items() if v != common[k]}
+    common = _common(config)
+    different = {k for other in configs[1:] for k, v in _common(other).items() if v != common[k]}
     if different:
         return f"the trainings differ in {', '.join(sorted(different))}"
     if getattr(first, "neighbours", 0):
         return "each draws neighbours of its rows"
-    if how.patience is not None:
+    if config.patience is not None:
         return "patience stops each network at its own time"
-    players = cast("Trainable", first).players()
-    groups = [group for own in players.values() for group in own]
+    optimizers = cast("Trainable", first).optimizers()
+    groups = [group for own in optimizers.values() for group in own]
     if len(groups) != 1 or "lr_scale" in groups[0] or len(groups[0]["params"]) != len(shapes):
         return "more than one optimizer, or several rates"
-    if how.optimizer not in STACKED_OPTIMIZERS:
-        return f"there are no stacked steps of optimizer={how.optimizer!r}"
-    placement = place(how.device, how.precision, how.batch_size, first)
-    if how.device != "auto" and placement.device.type != "cpu":
-        return f"stacks are trained on the processor, and device={how.device!r} was asked for"
-    if placement.threads > 1 or placement.bf16 or way(first, how) == "one by one":
+    if config.optimizer not in STACKED_OPTIMIZERS:
+        return f"there are no stacked steps of optimizer={config.optimizer!r}"
+    placement = place(config.device, config.precision, config.batch_size, first)
+    if config.device != "auto" and placement.device.type != "cpu":
+        return f"stacks are trained on the processor, and device={config.device!r} was asked for"
+    if placement.threads > 1 or placement.bf16 or way(first, config) == "one by one":
         return "one of these networks is work enough for the machine"
     return ""
 
 
-def way(model: nn.Module, how: Training) -> str:
+def way(model: nn.Module, config: TrainingConfig) -> str:
     """Return how many networks like this one are trained soonest, by the work of a step.
 
     ``compiled``, where steps can be, ``stacked`` or ``one by one``.
     """
-    work = multiplications(model) * how.batch_size
+    work = multiplications(model) * config.batch_size
     if work > _STACKED_WORK:
         return "one by one"
-    return "compiled" if work <= _COMPILED_WORK and compiled.available() else "stacked"
+    return "compiled" if work <= _COMPILED_WORK and compiled_backend() else "stacked"
 
 
 def train_many(
     models: Sequence[nn.Module],
     rows: Rows,
-    hows: Sequence[Training],
+    configs: Sequence[TrainingConfig],
     *,
     validation: Rows | None = None,
     augment: Callable[[Tensor], Tensor] | None = None,
-    watcher: Watcher | None = None,
+    callbacks: Callbacks | None = None,
 ) -> list[Outcome]:
     """Train networks for which :func:`can_stack` has nothing to say, in place.
 
@@ -121,7 +147,7 @@ def train_many(
         As for :func:`cuello.train.train`; all networks see the same rows, each in its own order.
     hows : sequence of Training
         One a network.
-    watcher : Watcher or None
+    callbacks : Callbacks or None
         ``step(done, total)`` counts the steps of all stacks; ``epoch`` is not called.
 
     Returns
@@ -129,79 +155,66 @@ def train_many(
     list of Outcome
         One a network, in their order.
     """
-    watcher = watcher or Watcher()
-    layers = layers_of(models[0]) if way(models[0], hows[0]) == "compiled" else None
-    if layers and validation is None and augment is None and hows[0].gradient_clip is None:
-        histories = _train_compiled(layers, models, rows, hows, watcher)
-        return _outcomes(histories, hows, rows)
-    size = max(1, _BYTES // _bytes_each(models[0], rows, hows[0]))
+    callbacks = callbacks or Callbacks()
+    backend = compiled_backend() if way(models[0], configs[0]) == "compiled" else None
+    if backend and validation is None and augment is None and configs[0].gradient_clip is None:
+        histories = backend.train(models, rows, configs, callbacks)
+        if histories is not None:
+            return _outcomes(histories, configs, rows)
+    size = max(1, _BYTES // _bytes_each(models[0], rows, configs[0]))
     parts = [slice(start, start + size) for start in range(0, len(models), size)]
-    steps = hows[0].epochs * len(batch_bounds(len(rows), hows[0].batch_size))
-    alone = place(hows[0].device, hows[0].precision, hows[0].batch_size, models[0])
+    steps = configs[0].epochs * len(batch_bounds(len(rows), configs[0].batch_size))
+    alone = place(configs[0].device, configs[0].precision, configs[0].batch_size, models[0])
     outcomes: list[Outcome] = []
     for i, part in enumerate(parts):
-        told = _shifted(watcher, i * steps, len(parts) * steps)
-        stack = Stack(models[part], hows[part], rows, validation, augment, told)
+        told = _shifted(callbacks, i * steps, len(parts) * steps)
+        stack = Stack(models[part], configs[part], rows, validation, augment, told)
         # One thread: two were no faster on small matrices, and wait for one another on a machine
         # that has other work (`python -m benchmarks many`).
         with torch.random.fork_rng(devices=[]), alone.limit_threads():
-            outcomes += _outcomes(stack.train(), hows[part], rows)
+            outcomes += _outcomes(stack.train(), configs[part], rows)
     return outcomes
 
 
-def _train_compiled(
-    layers: Layers,
-    models: Sequence[nn.Module],
-    rows: Rows,
-    hows: Sequence[Training],
-    watcher: Watcher,
-) -> Histories:
-    weights = torch.stack([flat(model.parameters()) for model in models])
-    with torch.random.fork_rng(devices=[]):
-        histories = train_plain_dense(layers, weights.numpy(), rows, hows, watcher)
-    for model, own in zip(models, weights, strict=True):
-        fill(model, own)
-        model.eval()
-    return histories
-
-
-def _outcomes(histories: Histories, hows: Sequence[Training], rows: Rows) -> list[Outcome]:
+def _outcomes(histories: Histories, configs: Sequence[TrainingConfig], rows: Rows) -> list[Outcome]:
     outcomes = []
-    for i, how in enumerate(hows):
+    for i, config in enumerate(configs):
         epochs = histories.finite_epochs(i)
         diverged = epochs < histories.total.shape[1]
-        error = _explain(histories, i, epochs, how, rows) if diverged else None
+        error = _explain(histories, i, epochs, config, rows) if diverged else None
         outcomes.append(Outcome(History(histories, i, epochs), error))
     return outcomes
 
 
-def _explain(histories: Histories, i: int, epoch: int, how: Training, rows: Rows) -> DivergedError:
+def _explain(
+    histories: Histories, i: int, epoch: int, config: TrainingConfig, rows: Rows
+) -> DivergedError:
     values = {name: float(term[i, epoch]) for name, term in histories.train.items()}
     term = next((name for name, value in values.items() if not math.isfinite(value)), "total")
     largest = float(rows.x.nan_to_num().abs().max())
-    steps = len(batch_bounds(len(rows), how.batch_size))
+    steps = len(batch_bounds(len(rows), config.batch_size))
     last = (epoch + 1) * steps - 1  # or an earlier one of that epoch
     losses = histories.total[i, :epoch].tolist()
     value = values.get(term, math.nan)
-    return DivergedError(explain_divergence(last, term, value, losses, how, largest))
+    return DivergedError(explain_divergence(last, term, value, losses, config, largest))
 
 
 def _shapes(model: nn.Module) -> tuple[tuple[str, tuple[int, ...]], ...]:
     return tuple((name, tuple(weight.shape)) for name, weight in model.named_parameters())
 
 
-def _common(how: Training) -> dict[str, Any]:
-    return {f.name: getattr(how, f.name) for f in fields(how) if f.name not in _OWN}
+def _common(config: TrainingConfig) -> dict[str, Any]:
+    return {f.name: getattr(config, f.name) for f in fields(config) if f.name not in _OWN}
 
 
-def _bytes_each(model: nn.Module, rows: Rows, how: Training) -> int:
+def _bytes_each(model: nn.Module, rows: Rows, config: TrainingConfig) -> int:
     """Estimate the memory of one network: weights, gradients, moments, and stages of a batch."""
     weights = sum(weight.numel() for weight in model.parameters())
     widths = sum(weight.shape[0] for weight in model.parameters() if weight.ndim > 1)
-    batch = min(how.batch_size, len(rows))
+    batch = min(config.batch_size, len(rows))
     stages = batch * (4 * widths + 2 * rows.x[0].numel())
     return 4 * (6 * weights + stages)
 
 
-def _shifted(watcher: Watcher, before: int, total: int) -> Watcher:
-    return Watcher(step=lambda done, _: watcher.step(before + done, total))
+def _shifted(callbacks: Callbacks, before: int, total: int) -> Callbacks:
+    return Callbacks(step=lambda done, _: callbacks.step(before + done, total))

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from cuello.kinds.base import Batch
+from cuello.train.config import RUN, TrainingConfig, adapted_rate
 from cuello.train.history import Histories
-from cuello.train.loop import Trainable, Watcher, row_order
+from cuello.train.loop import Callbacks, Trainable, row_order
 from cuello.train.rows import Rows, batch_bounds
-from cuello.train.settings import RUN, Training, adapted_rate
 from cuello.train.stepper import Stepper
 
 __all__ = ["Stack", "fill", "flat"]
@@ -29,15 +29,15 @@ _LOOK_EVERY = 100  # steps, after which losses are looked at and the weights so 
 class _Losses(nn.Module):
     """Gives ``losses`` as a call, which is what ``functional_call`` makes."""
 
-    def __init__(self, model: nn.Module, player: str) -> None:
+    def __init__(self, model: nn.Module, optimizer: str) -> None:
         super().__init__()
-        self.model, self.player = model, player
+        self.model, self.optimizer = model, optimizer
 
     def forward(self, x: Tensor, y: Tensor | None) -> dict[str, Tensor]:
         model = cast("Trainable", self.model)
         if not self.training:
             return model.held_out_losses(Batch(x, y))
-        return model.losses(Batch(x, y), self.player)
+        return model.losses(Batch(x, y), self.optimizer)
 
 
 @dataclass
@@ -45,33 +45,33 @@ class Stack:
     """N networks whose weights are the rows of one (N, P) tensor."""
 
     models: Sequence[nn.Module]
-    hows: Sequence[Training]
+    configs: Sequence[TrainingConfig]
     rows: Rows
     validation: Rows | None
     augment: Callable[[Tensor], Tensor] | None
-    watcher: Watcher
+    callbacks: Callbacks
     epochs: list[_Means] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         first = self.models[0]
-        (player,) = cast("Trainable", first).players()
-        self.losses = _Losses(first, player)
+        (optimizer,) = cast("Trainable", first).optimizers()
+        self.losses = _Losses(first, optimizer)
         named = [dict(model.named_parameters()) for model in self.models]
         self.flat = torch.stack([flat(weights.values()) for weights in named])
         self.weights = _views(self.flat, named[0])
         buffers = [dict(model.named_buffers()) for model in self.models]
         self.buffers = {k: torch.stack([b[k] for b in buffers]) for k in buffers[0]}
-        self.stepper = Stepper(self.hows, self.flat)
+        self.stepper = Stepper(self.configs, self.flat)
         self.gradient = torch.empty_like(self.flat)
-        self.bounds = batch_bounds(len(self.rows), self.hows[0].batch_size)
-        self.rates = np.array([how.learning_rate for how in self.hows])
+        self.bounds = batch_bounds(len(self.rows), self.configs[0].batch_size)
+        self.rates = np.array([config.learning_rate for config in self.configs])
 
     def train(self) -> Histories:
         """Train all networks, and put weights back into each."""
         kept = _Kept(self._state())
         best = np.full(len(self.models), np.inf)
         steps = 0
-        for epoch in range(self.hows[0].epochs):
+        for epoch in range(self.configs[0].epochs):
             self.epochs.append(self._run_epoch(epoch))
             steps += len(self.bounds)
             held_out = self.epochs[-1].validation
@@ -79,8 +79,8 @@ class Stack:
                 total = np.sum(list(held_out.values()), axis=0)
                 kept.update(self._state(), total < best)
                 best = np.fmin(best, total)
-            if steps % _LOOK_EVERY < len(self.bounds) or epoch + 1 == self.hows[0].epochs:
-                self.watcher.step(steps, self.hows[0].epochs * len(self.bounds))
+            if steps % _LOOK_EVERY < len(self.bounds) or epoch + 1 == self.configs[0].epochs:
+                self.callbacks.step(steps, self.configs[0].epochs * len(self.bounds))
                 if held_out is None:
                     kept.update(self._state(), self.flat.isfinite().all(1).numpy())
         for i, model in enumerate(self.models):
@@ -90,19 +90,19 @@ class Stack:
     def _run_epoch(self, epoch: int) -> _Means:
         started = time.perf_counter()
         self.losses.train()
-        how, count = self.hows[0], len(self.bounds)
+        config, count = self.configs[0], len(self.bounds)
         if len(self.bounds) > 1:
-            orders = torch.stack([row_order(own, epoch, len(self.rows)) for own in self.hows])
-        torch.manual_seed(sum(own.seed for own in self.hows) + epoch)
-        if how.schedule == "adaptive" and epoch:
+            orders = torch.stack([row_order(own, epoch, len(self.rows)) for own in self.configs])
+        torch.manual_seed(sum(own.seed for own in self.configs) + epoch)
+        if config.schedule == "adaptive" and epoch:
             losses = [means.total for means in self.epochs[-RUN - 1 :]]
-            first = [own.learning_rate for own in self.hows]
+            first = [own.learning_rate for own in self.configs]
             self.rates = adapted_rate(self.rates, first, losses)
         sums: dict[str, Tensor] = {}
         factor = 1.0
         for step, (start, stop) in enumerate(self.bounds):
-            progress = (epoch * count + step) / (how.epochs * count)
-            factor = how.rate_factor(progress)
+            progress = (epoch * count + step) / (config.epochs * count)
+            factor = config.rate_factor(progress)
             cast("Trainable", self.losses.model).progress = progress
             # All rows at once have no order, so they are not copied for each network either.
             index = None if count == 1 else orders[:, start:stop]
@@ -160,7 +160,7 @@ class Stack:
     def _evaluate(self, rows: Rows) -> dict[str, npt.NDArray[np.float64]]:
         self.losses.eval()
         cast("Trainable", self.losses.model).progress = 1.0
-        torch.manual_seed(sum(how.seed for how in self.hows))
+        torch.manual_seed(sum(config.seed for config in self.configs))
         terms = self._terms(Batch(rows.x, rows.y), shared=True)
         return {name: term.double().numpy() for name, term in terms.items()}
 

@@ -21,7 +21,7 @@ from cuello import atomic
 from cuello.errors import RunError
 from cuello.train.history import Epoch
 
-__all__ = ["Keeper", "Snapshot", "State"]
+__all__ = ["Checkpointer", "Snapshot", "State"]
 
 Optimizers = dict[str, torch.optim.Optimizer]
 
@@ -59,15 +59,15 @@ class State:
         """How many epochs are finished."""
         return len(self.history)
 
-    def record(self, epoch: Epoch, *, settled: bool = True) -> None:
+    def record(self, epoch: Epoch, *, comparable: bool = True) -> None:
         """Append a finished epoch, and keep the weights if they are the best so far.
 
-        Before the training has settled on those who move at its end, losses cannot be compared with
-        later ones: the last weights count as the best, and any settled epoch as better.
+        Before the training has comparable on those who move at its end, losses cannot be compared with
+        later ones: the last weights count as the best, and any comparable epoch as better.
         """
         self.history.append(epoch)
-        if not settled or epoch.loss < self.best_loss:
-            self.best_loss = epoch.loss if settled else float("inf")
+        if not comparable or epoch.loss < self.best_loss:
+            self.best_loss = epoch.loss if comparable else float("inf")
             self.best_epoch = epoch.epoch
             self.best_weights = self._copy_weights()
 
@@ -82,11 +82,11 @@ class State:
         """Copy everything that :meth:`load` needs; later steps do not change the copy."""
         tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"best/{k}": v for k, v in self.best_weights.items()}
-        for player, optimizer in self.optimizers.items():
+        for name, optimizer in self.optimizers.items():
             for index, slots in optimizer.state_dict()["state"].items():
                 for slot, value in slots.items():
                     if isinstance(value, Tensor):  # some optimizers keep empty slots as None
-                        tensors[f"optimizer/{player}/{index}/{slot}"] = value
+                        tensors[f"optimizer/{name}/{index}/{slot}"] = value
         record = {
             "history": [epoch.to_json() for epoch in self.history],
             "best_loss": self.best_loss,
@@ -109,10 +109,10 @@ class State:
                 record = json.loads(f.metadata()["state"])
             self.model.load_state_dict(_below("model", tensors))
             self.best_weights = _below("best", tensors)
-            for player, optimizer in self.optimizers.items():
+            for name, optimizer in self.optimizers.items():
                 slots: dict[int, dict[str, Any]] = {}
-                for name, value in _below(f"optimizer/{player}", tensors).items():
-                    index, slot = name.split("/")
+                for key, value in _below(f"optimizer/{name}", tensors).items():
+                    index, slot = key.split("/")
                     slots.setdefault(int(index), {})[slot] = value
                 groups = optimizer.state_dict()["param_groups"]
                 optimizer.load_state_dict({"state": slots, "param_groups": groups})
@@ -127,7 +127,7 @@ class State:
 
 
 @dataclass
-class Keeper:
+class Checkpointer:
     """Writes checkpoints: seldom while training goes on, and for certain at its end.
 
     Copying a state costs milliseconds; writing it to disk can cost more than a short epoch.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from cuello.train.settings import Training
+from cuello.train.config import TrainingConfig
 
 __all__ = ["STACKED_OPTIMIZERS", "Stepper"]
 
@@ -26,13 +26,13 @@ class Stepper:
         (N, P), changed in place by :meth:`step`.
     """
 
-    def __init__(self, hows: Sequence[Training], weights: Tensor) -> None:
+    def __init__(self, configs: Sequence[TrainingConfig], weights: Tensor) -> None:
         self.weights = weights
-        self.update = STACKED_OPTIMIZERS[hows[0].optimizer]
-        self.clip = hows[0].gradient_clip
-        self.decay = _column([how.weight_decay for how in hows])
+        self.update = STACKED_OPTIMIZERS[configs[0].optimizer]
+        self.clip = configs[0].gradient_clip
+        self.decay = _column([config.weight_decay for config in configs])
         self.decays = bool(self.decay.any())
-        self.momentum = _column([how.momentum for how in hows])
+        self.momentum = _column([config.momentum for config in configs])
         self.first = torch.zeros_like(weights)
         """Running mean of gradients, or velocity."""
         self.second = torch.zeros_like(weights)

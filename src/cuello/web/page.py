@@ -14,12 +14,12 @@ import numpy as np
 
 from cuello.errors import CuelloError, InputError
 from cuello.networks import SEQUENCES
-from cuello.pipeline import Run
 from cuello.report import gather
 from cuello.report.assets import digest, packed, plotly, script_json, text_of, utf8
 from cuello.report.curves import curves_section
 from cuello.report.few_labels import few_labels_section
 from cuello.report.fragments import Section, esc
+from cuello.run import Run
 from cuello.web.packing import Packs, store_rows
 from cuello.web.plane import Layer, planes
 from cuello.web.points import Points, gather_points
@@ -199,7 +199,7 @@ def _planes(run: Run, points: Points, packs: Packs) -> list[dict[str, Any]]:
             if len(plane.inward) > 1
             else None,
         }
-        for plane in planes(points.codes, run.code_map)
+        for plane in planes(points.codes, run.projector)
     ]
 
 
@@ -207,7 +207,7 @@ def _answers(run: Run) -> list[str]:
     """Return what the probabilities of the classifier are of, in order."""
     if run.classifier is None or run.task == "number":
         return []
-    if run.task == "several":
+    if run.task == "multilabel":
         return list(run.properties)
     return [run.classes[int(k)] for k in run.classifier.classes_]
 

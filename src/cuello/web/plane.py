@@ -50,7 +50,7 @@ class Plane:
         return _through(self.outward, places)
 
 
-def planes(codes: npt.NDArray[np.float32], code_map: Autoencoder | None = None) -> list[Plane]:
+def planes(codes: npt.NDArray[np.float32], projector: Autoencoder | None = None) -> list[Plane]:
     """Return the planes in which codes can be shown, the best one first.
 
     One latent makes a strip and two are shown as they are. Of more there is the learned map, if the
@@ -61,8 +61,8 @@ def planes(codes: npt.NDArray[np.float32], code_map: Autoencoder | None = None) 
     ----------
     codes : ndarray of shape (n, latents)
         One row or more.
-    code_map : Autoencoder or None
-        From :func:`cuello.estimators.reduce.fit_map`.
+    projector : Autoencoder or None
+        From :func:`cuello.estimators.projection.fit_projector`.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def planes(codes: npt.NDArray[np.float32], code_map: Autoencoder | None = None) 
     """
     latents = codes.shape[1]
     if latents > 2:
-        return [*([] if code_map is None else [_learned(code_map)]), _principal(codes)]
+        return [*([] if projector is None else [_learned(projector)]), _principal(codes)]
     same = (Layer(np.eye(latents), np.zeros(latents)),)
     titles = tuple(f"latent {k + 1}" for k in range(latents))
     return [Plane(name="latents", titles=titles, meaning="", inward=same, outward=same)]
@@ -103,11 +103,11 @@ def _principal(codes: npt.NDArray[np.float32]) -> Plane:
     )
 
 
-def _learned(code_map: Autoencoder) -> Plane:
-    scaling = code_map.scaling_
+def _learned(projector: Autoencoder) -> Plane:
+    scaling = projector.scaling_
     offset, width = np.asarray(scaling.offset), np.asarray(scaling.width)
-    first, *rest = _layers(code_map.module_.encoder)
-    *begin, last = _layers(code_map.module_.decoder)
+    first, *rest = _layers(projector.module_.encoder)
+    *begin, last = _layers(projector.module_.decoder)
     return Plane(
         name="learned map",
         titles=("learned map of the codes", ""),

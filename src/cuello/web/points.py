@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from cuello.errors import RunError
 from cuello.networks import SEQUENCES
-from cuello.pipeline import Run
-from cuello.pipeline.own_data import own_data, stored_codes
+from cuello.run import Run
+from cuello.run.training_data import read_training_data, stored_embeddings
 
 __all__ = ["MOST_POINTS", "Colouring", "Points", "gather_points"]
 
@@ -96,7 +96,7 @@ def gather_points(run: Run, most: int = MOST_POINTS) -> Points:
 
 def _embedded(run: Run) -> tuple[Points, Array]:
     """Return the points without their rows, and the part that each belongs to."""
-    table, codes = stored_codes(run)
+    table, codes = stored_embeddings(run)
     columns = table.column_names
     try:
         row = table["row"].to_numpy()
@@ -165,7 +165,7 @@ def _with_rows(run: Run, points: Points) -> Points:
     RunError
         If the data cannot be read again, or is not the same.
     """
-    data = own_data(run)
+    data = read_training_data(run)
     X = data.X if data.X_test is None else np.concatenate([data.X, data.X_test])
     return replace(points, values=X, error=-run.autoencoder.score_samples(X))
 

@@ -93,7 +93,7 @@ def as_numbers(y: Array, n: int, what: str) -> npt.NDArray[np.float64]:
         except (TypeError, ValueError):
             raise DataError(
                 f"{what} holds {text!r} in row {row} (from 0), which is no number; correct it, "
-                "leave it empty, or pass task='classes' (--task)."
+                "leave it empty, or pass task='multiclass' (--task)."
             ) from None
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
@@ -166,7 +166,7 @@ def _values(y: npt.NDArray[Any], n: int, what: str) -> tuple[npt.NDArray[Any], n
         raise DataError(
             f"{what} looks like a number to predict, not a class (for example "
             f"{numbers[~np.isnan(numbers) & (numbers != np.trunc(numbers))][:1]}); pass "
-            "task='number' (--task) to learn numbers, or save class names."
+            "task='regression' (--task) to learn numbers, or save class names."
         )
     labelled = ~np.isnan(numbers) & (numbers != UNLABELLED)
     whole = y if y.dtype.kind in "iu" else np.where(labelled, numbers, 0)
@@ -178,7 +178,7 @@ def _check_shape(y: Array, n: int, what: str) -> None:
         raise DataError(
             f"{what} has shape {y.shape}, but labels are one value a row: shape ({n},); "
             "save y.ravel(), or y.argmax(axis=1) if it is one-hot; for several properties of 0 and "
-            "1 pass task='several' (--task)."
+            "1 pass task='multilabel' (--task)."
         )
     if len(y) != n:
         raise DataError(f"{what} has {len(y)} labels for {n} examples; save one label an example.")

@@ -75,22 +75,22 @@ def _check_asked(name: str, columns: Mapping[str, Column], path: Path) -> None:
 def _check_number_of(wanted: tuple[str, ...], asked: str, task: str | None) -> None:
     if len(set(wanted)) < len(wanted):
         raise InputError(f"label_column={asked!r} names a column twice; name each once.")
-    if len(wanted) > 1 and task not in ("auto", "several"):
+    if len(wanted) > 1 and task not in ("auto", "multilabel"):
         raise InputError(
             f"label_column={asked!r} names {len(wanted)} columns, and task={task!r} learns one; "
-            "name one, or use task='several' for columns of 0 and 1."
+            "name one, or use task='multilabel' for columns of 0 and 1."
         )
-    if len(wanted) == 1 and task == "several":
+    if len(wanted) == 1 and task == "multilabel":
         raise InputError(
-            f"task='several' needs two columns of 0 and 1 or more, and label_column={asked!r} is "
+            f"task='multilabel' needs two columns of 0 and 1 or more, and label_column={asked!r} is "
             "one; name them with commas between them, or use task='auto'."
         )
 
 
 def _can_label(column: Column, task: str | None) -> bool:
-    if task == "several":
+    if task == "multilabel":
         return False
-    whole = column.kind == "number" and (task == "number" or is_integral(column.values))
+    whole = column.kind == "regression" and (task == "regression" or is_integral(column.values))
     return column.kind == "category" or whole
 
 

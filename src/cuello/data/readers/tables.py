@@ -196,7 +196,9 @@ def _labels(columns: list[Column], rows: int, path: Path, task: str | None) -> L
         [c.values if c.kind == "number" else np.full(rows, np.nan) for c in columns], axis=1
     )
     y = as_properties(values, rows, str(path), names)
-    said = f"{len(names)} columns of 0 and 1 were taken as labels: the task is 'several' (--task)"
+    said = (
+        f"{len(names)} columns of 0 and 1 were taken as labels: the task is 'multilabel' (--task)"
+    )
     return Labels(y=y, properties=names, notes=(said,) if task == "auto" else ())
 
 

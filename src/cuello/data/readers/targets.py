@@ -47,7 +47,7 @@ def read_labels(
     Parameters
     ----------
     y, y_test : ndarray or None
-        Names, numbers, or for ``several`` 0 and 1, (n, properties).
+        Names, numbers, or for ``multilabel`` 0 and 1, (n, properties).
     rows : (int, int)
         How many examples the two parts have.
     where : str
@@ -60,12 +60,12 @@ def read_labels(
     --------
     >>> found = read_labels(np.array([2.5, 0.25]), rows=(2, 0), where="a.npz")
     >>> found.y, found.notes[0]
-    (array([2.5 , 0.25]), "a.npz: labels are amounts, no classes: the task is 'number' (--task)")
+    (array([2.5 , 0.25]), "a.npz: labels are amounts, no classes: the task is 'regression' (--task)")
     """
     parts = [part for part in (y, y_test) if part is not None]
     if task is None or not parts:
         return Labels()
-    if task == "several":
+    if task == "multilabel":
         width = parts[0].shape[1] if parts[0].ndim == 2 else 1
         names = tuple(str(i) for i in range(width))
         tables = _each(as_properties, y, y_test, rows, where, names)
@@ -73,10 +73,10 @@ def read_labels(
     amounts = all(part.ndim == 1 and part.dtype.kind == "f" for part in parts) and are_amounts(
         np.concatenate(parts)
     )
-    if task == "number" or (task == "auto" and amounts):
+    if task == "regression" or (task == "auto" and amounts):
         values = _each(as_numbers, y, y_test, rows, where)
-        said = f"{where}: labels are amounts, no classes: the task is 'number' (--task)"
-        return Labels(y=values[0], y_test=values[1], notes=() if task == "number" else (said,))
+        said = f"{where}: labels are amounts, no classes: the task is 'regression' (--task)"
+        return Labels(y=values[0], y_test=values[1], notes=() if task == "regression" else (said,))
     codes, codes_test, classes = as_codes(y, y_test, rows=rows, where=where)
     notes = () if task != "auto" or not _many_whole(parts) else (_many(where, len(classes)),)
     return Labels(y=codes, y_test=codes_test, classes=classes, notes=notes)
@@ -117,7 +117,7 @@ def _many_whole(parts: list[Array]) -> bool:
 def _many(where: str, different: int) -> str:
     return (
         f"{where}: {different} different whole numbers were read as classes; if they are amounts, "
-        "give task='number' (--task number)"
+        "give task='regression' (--task regression)"
     )
 
 

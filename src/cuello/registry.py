@@ -1,0 +1,301 @@
+"""Registries: what can be chosen by name, and everything others must know of it.
+
+An entry registers itself, in its own file; command line, reports, pages, server and docs read the
+registry, so that nobody keeps a list by hand.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+from cuello.errors import InputError, unknown
+
+__all__ = ["Alias", "Option", "Range", "Registry", "describe", "read_options"]
+
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that an option may take, as in ``Annotated[float, Range(0.0, 1.0)]``.
+
+    Parameters
+    ----------
+    low, high : float or None
+        Bounds; None is no bound.
+    open_low, open_high : bool
+        Whether the bound itself is outside.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        above = self.low is None or (value > self.low if self.open_low else value >= self.low)
+        below = self.high is None or (value < self.high if self.open_high else value <= self.high)
+        return above and below
+
+    def __str__(self) -> str:
+        """Write the range in words.
+
+        Examples
+        --------
+        >>> str(Range(0.0, 1.0, open_high=True)), str(Range(1))
+        ('0 or more and below 1', '1 or more')
+        """
+        low = (
+            ""
+            if self.low is None
+            else (f"above {self.low:g}" if self.open_low else f"{self.low:g} or more")
+        )
+        high = (
+            ""
+            if self.high is None
+            else (f"below {self.high:g}" if self.open_high else f"at most {self.high:g}")
+        )
+        return " and ".join(bound for bound in (low, high) if bound)
+
+    def check(self, name: str, value: float) -> None:
+        """Refuse a value outside the range.
+
+        Raises
+        ------
+        InputError
+            If it is outside, or NaN.
+        """
+        if value not in self:
+            raise InputError(argument=name, value=value, allowed=str(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """An option: one definition for signature, command line, docs and checks.
+
+    Parameters
+    ----------
+    name : str
+        As in the signature.
+    type : str
+        The annotation, ``int`` or ``int | str`` for example.
+    default : object
+        Its default.
+    help : str
+        What the docstring says of it.
+    range : Range or None
+        Allowed numbers.
+    choices : tuple of str
+        Allowed names, where they are a fixed set.
+    """
+
+    name: str
+    type: str
+    default: Any
+    help: str
+    range: Range | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Another name of an entry, and the options that it implies."""
+
+    name: str
+    options: Mapping[str, Any]
+
+
+class Registry(Mapping[str, Entry], Generic[Entry]):
+    """Entries by name, in the order in which they were registered.
+
+    Aliases are found like names, and are not iterated over.
+
+    Parameters
+    ----------
+    argument : str
+        The argument that chooses an entry, for errors: ``kind``.
+
+    Examples
+    --------
+    >>> shapes = Registry("shape")
+    >>> @shapes.register("round", aliases=("circle",))
+    ... class Round: ...
+    >>> list(shapes), shapes.resolve("circle"), "circle" in shapes
+    (['round'], 'round', True)
+    """
+
+    def __init__(self, argument: str) -> None:
+        self.argument = argument
+        self._entries: dict[str, Entry] = {}
+        self._aliases: dict[str, Alias] = {}
+
+    def register(
+        self, name: str, *, aliases: Mapping[str, Mapping[str, Any]] | tuple[str, ...] = ()
+    ) -> Callable[[Entry], Entry]:
+        """Return a decorator that enters what it decorates under a name.
+
+        Parameters
+        ----------
+        name : str
+            The name.
+        aliases : tuple of str, or mapping of str to mapping
+            Other names; a mapping gives the options that each implies.
+        """
+
+        def enter(entry: Any) -> Any:
+            self.add(name, entry, aliases=aliases)
+            return entry
+
+        return enter
+
+    def add(
+        self,
+        name: str,
+        entry: Entry,
+        *,
+        aliases: Mapping[str, Mapping[str, Any]] | tuple[str, ...] = (),
+    ) -> None:
+        """Enter an entry under a name, and further names."""
+        self._entries[name] = entry
+        implied = aliases if isinstance(aliases, Mapping) else {alias: {} for alias in aliases}
+        for alias, options in implied.items():
+            self._aliases[alias] = Alias(name, dict(options))
+
+    def remove(self, name: str) -> None:
+        """Take an entry and its aliases out."""
+        del self._entries[name]
+        self._aliases = {k: v for k, v in self._aliases.items() if v.name != name}
+
+    def resolve(self, name: str) -> str:
+        """Return the name of an entry for its name or alias.
+
+        Raises
+        ------
+        InputError
+            If nothing is registered under it; names the nearest.
+        """
+        if name in self._entries:
+            return name
+        if name in self._aliases:
+            return self._aliases[name].name
+        raise unknown(self.argument, name, [*self._entries, *self._aliases])
+
+    def implied(self, name: str) -> dict[str, Any]:
+        """Return the options that a name implies: none, unless it is an alias with some."""
+        return dict(self._aliases[name].options) if name in self._aliases else {}
+
+    def aliases(self, name: str) -> tuple[str, ...]:
+        """Return the further names of an entry."""
+        return tuple(alias for alias, found in self._aliases.items() if found.name == name)
+
+    def __getitem__(self, name: str) -> Entry:
+        if name in self._aliases and name not in self._entries:
+            name = self._aliases[name].name
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries or name in self._aliases
+
+
+def read_options(made: Callable[..., Any], *, skip: tuple[str, ...] = ()) -> dict[str, Option]:
+    """Return the keyword-only options of a class or function, from its signature and docstring.
+
+    Parameters
+    ----------
+    made : callable
+        Numpydoc describes its parameters; ``Annotated`` may give a :class:`Range`, or a mapping of
+        the allowed names.
+    skip : tuple of str
+        Options that are left out.
+
+    Examples
+    --------
+    >>> def noisy(x, *, level: Annotated[float, Range(0.0)] = 0.3):
+    ...     '''Add noise.
+    ...
+    ...     Parameters
+    ...     ----------
+    ...     level : float
+    ...         Standard deviation.
+    ...     '''
+    >>> read_options(noisy)["level"].help
+    'Standard deviation.'
+    """
+    helps = describe(made).parameters
+    target = made.__init__ if inspect.isclass(made) else made
+    try:
+        hints = get_type_hints(target, include_extras=True)
+    except NameError:  # names that only a type checker sees: no ranges are given there
+        hints = {}
+    found = {}
+    for name, parameter in inspect.signature(made).parameters.items():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or name in skip:
+            continue
+        hint = hints.get(name)
+        extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        written = str(parameter.annotation)
+        found[name] = Option(
+            name=name,
+            type=re.sub(r"Annotated\[([^,]+),.*\]", r"\1", written),
+            default=parameter.default,
+            help=helps.get(name, ""),
+            range=next((extra for extra in extras if isinstance(extra, Range)), None),
+            choices=next((tuple(e) for e in extras if isinstance(e, Mapping | tuple)), ()),
+        )
+    return found
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a docstring says.
+
+    Parameters
+    ----------
+    summary : str
+        Its first line.
+    text : str
+        The paragraphs between that line and the list of parameters.
+    parameters : dict of str to str
+        What it says of each parameter.
+    """
+
+    summary: str
+    text: str
+    parameters: Mapping[str, str]
+
+
+def describe(made: object) -> Description:
+    """Read the numpydoc of a class or function, without the marks that only built docs need."""
+    before, _, parameters = (inspect.getdoc(made) or "").partition("\nParameters\n")
+    summary, _, text = before.partition("\n\n")
+    helps = {name: _plain(text) for name, text in _parameters(parameters).items()}
+    return Description(_plain(" ".join(summary.split())), _plain(text.strip()), helps)
+
+
+def _parameters(section: str) -> dict[str, str]:
+    """Read ``name : type`` followed by indented lines; several names may share their lines."""
+    found: dict[str, str] = {}
+    names: list[str] = []
+    lines: list[str] = []
+    for line in [*section.splitlines(), "end : of section"]:
+        head = re.fullmatch(r"(\w[\w, ]*?)(?: : .*)?", line)
+        if head and not line.startswith(" "):
+            found |= {name: " ".join(" ".join(lines).split()) for name in names}
+            names, lines = [name.strip() for name in head[1].split(",")], []
+        else:
+            lines.append(line)
+    return found
+
+
+def _plain(text: str) -> str:
+    return re.sub(r":\w+:`~?([^`]*)`", r"\1", text).replace("``", "")

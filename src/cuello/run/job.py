@@ -1,0 +1,120 @@
+"""What the main job is asked to do, as one record that a run folder can keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Protocol
+
+from cuello.data.dataset import TASKS
+from cuello.errors import InputError, unknown
+
+__all__ = ["TASKS", "Job", "Progress", "Silent"]
+
+_LARGEST_SEED = 2**31 - 1  # NumPy's legacy generators end at 2**32 - 1, and each draw adds to it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Options of the main job.
+
+    Parameters
+    ----------
+    data : str
+        A named set or a path; see :func:`cuello.load`.
+    labels : str or None
+        How many labels to keep (``"300"``), ``"all"``, or a CSV of ``file-or-row,label`` (see
+        :func:`cuello.data.labels.labelled`). None: all labels where only some rows have one,
+        otherwise no classifier.
+    repeats : int
+        Label draws, at least 1.
+    task : str
+        What labels say: ``multiclass`` or ``binary``, ``multilabel`` properties of 0 and 1, ``regression``,
+        or ``auto``, what they leave no doubt of (see :func:`cuello.load`).
+    method : str or None
+        A method of :class:`cuello.FewLabelClassifier`, or :class:`cuello.FewLabelRegressor`, that is
+        fitted as well, and kept. None: of those that are quick the best is kept.
+    encoder_lr_factor : float
+        The encoder's learning rate as a share of the head's, for the ``fine_tune_slow`` method.
+    validation, test : float
+        Shares of the rows; ``test`` only where the set has no official test part.
+    image_size : tuple of int or None
+        (height, width) that image files are resized to.
+    label_column : str or None
+        The column of a table that holds the labels, or several with commas between them.
+    skip_bad : bool
+        Leave unreadable images or lines out and list them, instead of stopping.
+    keep_constant : bool
+        Keep columns of a table that hold one value only.
+    seed : int
+        Split, weights, order, noise and label draws follow from it.
+    model : mapping
+        Options of :class:`cuello.Autoencoder`.
+    """
+
+    data: str
+    labels: str | None = None
+    repeats: int = 5
+    task: str = "auto"
+    method: str | None = None
+    encoder_lr_factor: float = 0.1
+    validation: float = 0.1
+    test: float = 0.2
+    image_size: tuple[int, int] | None = None
+    label_column: str | None = None
+    skip_bad: bool = False
+    keep_constant: bool = False
+    seed: int = 0
+    model: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise InputError(f"repeats={self.repeats} must be at least 1.")
+        if not 0 <= self.seed <= _LARGEST_SEED:
+            raise InputError(f"seed={self.seed} must be a whole number from 0 to {_LARGEST_SEED}.")
+        if self.task not in TASKS:
+            raise unknown("task", self.task, TASKS)
+        if not 0.0 < self.encoder_lr_factor <= 1.0:
+            raise InputError(
+                f"encoder_lr_factor={self.encoder_lr_factor} must be above 0 and at most 1; 0.1 is "
+                "the usual share."
+            )
+
+    @classmethod
+    def of(cls, **options: Any) -> Job:
+        """Build a job of its own options and those of the model, given side by side."""
+        own = {field.name for field in fields(cls)} - {"model"}
+        return cls(
+            **{name: value for name, value in options.items() if name in own},
+            model={name: value for name, value in options.items() if name not in own},
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain numbers and texts."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Job:
+        """Rebuild what :meth:`to_json` gave."""
+        size = record["image_size"]
+        return cls(**{**record, "image_size": None if size is None else tuple(size)})
+
+
+class Progress(Protocol):
+    """Who is told how far the job is."""
+
+    def update(self, stage: str, done: int, total: int) -> None:
+        """So many of a stage's steps are done."""
+
+    def say(self, text: str) -> None:
+        """Tell the user something worth reading."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def update(self, stage: str, done: int, total: int) -> None:
+        """Do nothing."""
+
+    def say(self, text: str) -> None:
+        """Do nothing."""

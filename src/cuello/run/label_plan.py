@@ -1,0 +1,272 @@
+"""Whose labels are known in each repeat, and what is measured on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import train_test_split
+
+from cuello.data import Dataset, labels
+from cuello.data.dataset import labelled_rows
+from cuello.data.readers.targets import MOST_CLASSES
+from cuello.data.spelling import whole
+from cuello.data.splits import Split, part
+from cuello.errors import CuelloWarning, InputError
+from cuello.run.job import Job
+
+__all__ = ["LabelPlan", "plan_labels"]
+
+Array = npt.NDArray[Any]
+Codes = npt.NDArray[np.int64]
+
+_HELD_OUT = 1 / 3  # of given labels, in each repeat, where no test labels exist
+_FEWEST = 4  # labels that can be divided into folds, where they are no classes
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelPlan:
+    """Which rows are labelled in each repeat, and what accuracy is measured on."""
+
+    draws: tuple[Codes, ...]
+    """Rows of ``Dataset.X`` that a classifier may see, one array a repeat."""
+    held_out: tuple[Codes, ...] | None
+    """Labelled rows kept for measuring, one array a repeat; None: the test part."""
+    evaluated_on: str
+    final: Codes
+    """Rows that the classifier in the run folder learns from."""
+
+
+def plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPlan | None:
+    """Choose them; None where no labels are to be learned from.
+
+    Parameters
+    ----------
+    job : Job
+    data : Dataset
+    rows : Split
+    given : bool
+        Whether the labels came as a file of their own.
+
+    Raises
+    ------
+    InputError
+        If there are too few labels, or they say nothing that could be learned.
+    """
+    known = data.labelled
+    partly = data.y is not None and not known.all()
+    if job.labels is None and not partly:
+        _refuse_without_labels(job, data)
+        return None
+    if not known.any():
+        raise InputError(
+            f"labels={job.labels}: {data.source} holds no labels; pass a CSV of file-or-row,label "
+            "with --labels, or name the label column of a table with --label-column."
+        )
+    check = {"classes": _check_classes, "multilabel": _check_several, "number": _check_number}
+    check[data.task](job, data)
+    if job.labels is not None and job.labels.isdecimal():
+        plan = _draw(job, data, rows)
+    elif given or partly:
+        plan = _use_given(job, data)
+    else:
+        labelled = rows.train[known[rows.train]]
+        plan = _on_test_part(data, rows, (labelled,) * job.repeats)
+    if data.task != "classes":
+        _check_plan(data, rows, plan)
+    return plan
+
+
+def _refuse_without_labels(job: Job, data: Dataset) -> None:
+    if job.method is not None:
+        asked = f"method={job.method!r}"
+    elif job.task in ("regression", "multilabel"):
+        asked = f"task={job.task!r}"
+    else:
+        return
+    raise InputError(
+        f"{asked} learns from labels, and none are kept; pass labels=300 (as many as there are to "
+        "be), labels=all, or a CSV of file-or-row,label."
+    )
+
+
+def _check_classes(job: Job, data: Dataset) -> None:
+    if len(data.classes) < 2:
+        raise InputError(
+            f"{data.source}: a classifier needs at least 2 classes; the labels name only "
+            f"{data.classes[0]!r}."
+        )
+    if job.task == "binary" and len(data.classes) > 2:
+        raise InputError(
+            f"task='binary' is for two classes; {data.source} has {len(data.classes)}; use "
+            "task='multiclass'."
+        )
+
+
+def _check_several(job: Job, data: Dataset) -> None:
+    values = _known(data, data.labelled)
+    for name, low, high in zip(
+        data.properties, values.min(axis=0), values.max(axis=0), strict=True
+    ):
+        if low == high:
+            raise InputError(
+                f"{data.source}: property {name!r} is {low:g} in every labelled row, so there is "
+                "nothing to learn of it; leave it out, or label rows with it and without."
+            )
+
+
+def _check_number(job: Job, data: Dataset) -> None:
+    values = np.unique(_known(data, data.labelled))
+    if len(values) < 2:
+        raise InputError(
+            f"{data.source}: every label is the number {values[0]:g}; there is nothing to learn."
+        )
+
+
+def _check_plan(data: Dataset, rows: Split, plan: LabelPlan) -> None:
+    """Refuse repeats whose labels are all alike, before anything is trained."""
+    for draw, known in enumerate(plan.draws):
+        y = _known(data, known)
+        test = _known(data, plan.held_out[draw]) if plan.held_out else _test_labels(data, rows)
+        if not len(test):
+            raise InputError(
+                f"{data.source}: no row of the test part has a label to measure on; label some, or "
+                "give labels as a CSV of file-or-row,label."
+            )
+        if data.task == "multilabel":
+            _warn_of_constant(data, y, draw)
+            continue
+        for what, values in (("learn from", y), ("measure on", test)):
+            if len(np.unique(values)) < 2:
+                raise InputError(
+                    f"{data.source}: all {len(values)} labels to {what} in repeat {draw + 1} are "
+                    f"the number {values[0]:g}; keep more labels."
+                )
+
+
+def _warn_of_constant(data: Dataset, y: Array, draw: int) -> None:
+    same = np.flatnonzero(y.min(axis=0) == y.max(axis=0))
+    if len(same):
+        warnings.warn(
+            f"in repeat {draw + 1} property {', '.join(repr(data.properties[k]) for k in same)} is "
+            f"the same in all {len(y)} labelled rows, so nothing is learned of it there; keep more "
+            "labels.",
+            CuelloWarning,
+            stacklevel=2,
+        )
+
+
+def _known(data: Dataset, rows: Array) -> Array:
+    assert data.y is not None
+    return np.asarray(data.y[rows])
+
+
+def _test_labels(data: Dataset, rows: Split) -> Array:
+    y = part(data, rows.test)[1]
+    return np.empty(0) if y is None else np.asarray(y[labelled_rows(y)])
+
+
+def _draw(job: Job, data: Dataset, rows: Split) -> LabelPlan:
+    assert job.labels is not None
+    assert data.y is not None
+    y, count = data.y[rows.train], int(job.labels)
+    draws = []
+    for i in range(job.repeats):
+        rng = np.random.default_rng([job.seed, i])
+        if data.task == "classes":
+            with _hint_at_amounts(data):
+                chosen = labels.draw(y, count, rng, data.classes)
+        else:
+            chosen = labels.draw_any(y, count, rng, fewest=_FEWEST)
+        draws.append(rows.train[chosen])
+    return _on_test_part(data, rows, tuple(draws))
+
+
+@contextmanager
+def _hint_at_amounts(data: Dataset) -> Iterator[None]:
+    """Say what else whole numbers could be, where there are too many to be classes."""
+    try:
+        yield
+    except InputError as error:
+        if len(data.classes) > MOST_CLASSES and all(
+            whole(name) is not None for name in data.classes
+        ):
+            raise InputError(f"{error} If the labels are amounts, use task='regression'.") from None
+        raise
+
+
+def _on_test_part(data: Dataset, rows: Split, draws: tuple[Codes, ...]) -> LabelPlan:
+    size = len(part(data, rows.test)[0])
+    where = f"{'official test' if rows.test is None else 'test'} part ({size:,} rows)"
+    return LabelPlan(draws=draws, held_out=None, evaluated_on=where, final=draws[0])
+
+
+def _use_given(job: Job, data: Dataset) -> LabelPlan:
+    known = np.flatnonzero(data.labelled)
+    classes = data.task == "multiclass"
+    if classes:
+        _refuse_missing_class(data, known)
+    if data.y_test is not None and labelled_rows(data.y_test).any():
+        return LabelPlan(
+            draws=(known,) * job.repeats,
+            held_out=None,
+            evaluated_on=f"official test part ({len(data.y_test):,} rows)",
+            final=known,
+        )
+    always, spare, held = (_spare_classes if classes else _spare_any)(data, known)
+    parts = [
+        train_test_split(
+            spare,
+            test_size=held,
+            stratify=_known(data, spare) if classes else None,
+            random_state=job.seed + i,
+        )
+        for i in range(job.repeats)
+    ]
+    return LabelPlan(
+        draws=tuple(np.sort(np.concatenate([always, train])) for train, _ in parts),
+        held_out=tuple(np.sort(test) for _, test in parts),
+        evaluated_on=f"held-out third of the {len(known):,} labelled rows",
+        final=known,
+    )
+
+
+def _refuse_missing_class(data: Dataset, known: Codes) -> None:
+    counts = np.bincount(_known(data, known), minlength=len(data.classes))
+    if counts.min() == 0:
+        missing = [name for name, n in zip(data.classes, counts, strict=True) if n == 0]
+        raise InputError(
+            f"{data.source}: no row is labelled {', '.join(map(repr, missing))}; label at least "
+            "one row of every class."
+        )
+
+
+def _spare_classes(data: Dataset, known: Codes) -> tuple[Codes, Codes, int]:
+    """Return rows that are always learned from, those that may be held out, and how many are."""
+    y = _known(data, known)
+    counts = np.bincount(y, minlength=len(data.classes))
+    # A class with one or two labels cannot spare any: it is learned from, but not measured on.
+    scarce = np.isin(y, np.flatnonzero(counts < 3))
+    if scarce.all():
+        raise InputError(
+            f"{data.source}: no class has 3 labelled rows, so none can be held out to measure the "
+            "accuracy on; label more rows."
+        )
+    spare = known[~scarce]
+    held = max(round(len(spare) * _HELD_OUT), int((counts >= 3).sum()))
+    return known[scarce], spare, held
+
+
+def _spare_any(data: Dataset, known: Codes) -> tuple[Codes, Codes, int]:
+    held = round(len(known) * _HELD_OUT)
+    if len(known) - held < _FEWEST:
+        raise InputError(
+            f"{data.source}: {len(known)} labelled rows are too few to hold a third of them out "
+            "and learn from the others; label 6 rows or more."
+        )
+    return known[:0], known, held

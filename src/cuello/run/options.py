@@ -1,0 +1,62 @@
+"""The autoencoder that a job asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import fields
+
+from cuello.data.augment import Augment
+from cuello.data.scaling import SCALINGS
+from cuello.errors import InputError, unknown
+from cuello.estimators import Autoencoder
+from cuello.few_label import METHODS
+from cuello.kinds import KINDS, LOSS_NAMES, OUTPUTS
+from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
+from cuello.run.job import Job
+from cuello.train import TrainingConfig
+
+__all__ = ["check_labels", "check_options", "estimator"]
+
+
+def estimator(job: Job) -> Autoencoder:
+    """Return it, not fitted."""
+    return Autoencoder(**{"random_state": job.seed, **job.model})
+
+
+def check_options(job: Job) -> None:
+    """Refuse what no data could make right, before a folder is looked at or data is read."""
+    model = estimator(job)
+    names: dict[str, Collection[str]] = {
+        "kind": KINDS,
+        "network": NETWORKS,
+        "activation": ACTIVATIONS,
+        "initializer": ("auto", *INITIALIZERS),
+        "loss": LOSS_NAMES,
+        "output_activation": ("auto", *OUTPUTS),
+        "scaling": SCALINGS,
+    }
+    for name, known in names.items():
+        if getattr(model, name) not in known:
+            raise unknown(name, getattr(model, name), known)
+    if job.method is not None and job.method not in METHODS:
+        raise unknown("method", job.method, METHODS)
+    if model.augment is not None:
+        Augment.parse(model.augment)
+    given = model.get_params(deep=False).items()
+    numbers = {field.name for field in fields(TrainingConfig)}
+    TrainingConfig(**{name: value for name, value in given if name in numbers and value != "auto"})
+
+
+def check_labels(kind: str, known: object | None, task: str = "multiclass") -> None:
+    """Refuse a kind that needs classes where none is known."""
+    if not KINDS[kind].needs_labels or known is not None:
+        return
+    if task != "classes":
+        raise InputError(
+            f"kind={kind!r} learns from classes, and labels of task={task!r} hold none; choose "
+            "another kind of autoencoder."
+        )
+    raise InputError(
+        f"kind={kind!r} needs classes and no label is kept; pass labels=300 (as many as there "
+        "are to be), labels=all, or a CSV of file-or-row,label."
+    )

@@ -1,0 +1,160 @@
+"""From a job to arrays: read, split, fill, check, and choose whose labels are known.
+
+Everything that can be refused is refused here, before any training.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cuello.data import Dataset, constant_columns, labels, load
+from cuello.data.dataset import keep_labels
+from cuello.data.splits import Split, part, split
+from cuello.errors import DataError, InputError
+from cuello.run.job import Job
+from cuello.run.label_plan import LabelPlan, plan_labels
+
+__all__ = ["Prepared", "explain_empty_text", "prepare"]
+
+Array = npt.NDArray[Any]
+Codes = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Data of a run, ready to be trained on."""
+
+    data: Dataset
+    rows: Split
+    plan: LabelPlan | None
+    fingerprint: str
+
+    @property
+    def train(self) -> Array:
+        """Training rows."""
+        return self.data.X[self.rows.train]
+
+    @property
+    def known_labels(self) -> Codes | None:
+        """Class of each training row that the classifier in the run folder may see; others -1.
+
+        None where no label is kept, or labels say no classes.
+        """
+        if self.plan is None or self.data.y is None or self.data.task != "classes":
+            return None
+        visible = np.isin(self.rows.train, self.plan.final)
+        return keep_labels(self.data.y[self.rows.train], visible)
+
+    @property
+    def validation(self) -> Array:
+        """Validation rows."""
+        return self.data.X[self.rows.validation]
+
+    @property
+    def test(self) -> tuple[Array, Array | None]:
+        """Test rows and their labels."""
+        return part(self.data, self.rows.test)
+
+
+def prepare(job: Job) -> Prepared:
+    """Read and divide the data of a job.
+
+    Raises
+    ------
+    InputError, DataError
+        If the data, or the labels asked for, cannot be used.
+    """
+    given = job.labels is not None and job.labels != "all" and not job.labels.isdecimal()
+    data = load(
+        job.data,
+        image_size=job.image_size,
+        label_column=job.label_column,
+        task="auto" if given else job.task,  # the task is that of the labels given beside the data
+        skip_bad=job.skip_bad,
+    )
+    data = explain_empty_text(data)
+    if given:
+        assert job.labels is not None
+        data = labels.labelled(_existing_labels(job.labels), data, job.task)
+    rows = split(data, validation=job.validation, test=job.test, random_state=job.seed)
+    data = data.filled(rows.train)
+    _refuse_constant(data, rows, job)
+    return Prepared(
+        data=data,
+        rows=rows,
+        plan=plan_labels(job, data, rows, given=given),
+        fingerprint=_fingerprint(data),
+    )
+
+
+def explain_empty_text(data: Dataset) -> Dataset:
+    """Add to the notes of a table what became of cells that hold none of the categories."""
+    without, start = [], 0
+    for column in data.encoding.get("columns", ()):
+        is_category = column["kind"] == "category"
+        width = len(column["categories"]) if is_category else 1
+        if is_category and not data.X[:, start : start + width].any(axis=1).all():
+            without.append(repr(column["name"]))
+        start += width
+    if not without:
+        return data
+    note = f"empty or unknown categories became 0 in all 0/1 columns of {', '.join(without)}"
+    return replace(data, notes=(*data.notes, note))
+
+
+def _existing_labels(text: str) -> Path:
+    path = Path(os.path.expanduser(text))
+    if path.exists():
+        return path
+    beside = os.listdir(path.parent) if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, ["all", *beside], n=1)
+    hint = f"; did you mean {near[0]}?" if near else "."
+    raise InputError(
+        f"labels={text}: give how many labels to keep (1 or more), 'all', or a CSV of "
+        f"file-or-row,label; there is no file of that name{hint}"
+    )
+
+
+def _refuse_constant(data: Dataset, rows: Split, job: Job) -> None:
+    train = data.X[rows.train]
+    if np.nanmin(train) == np.nanmax(train):
+        raise DataError(
+            f"{data.source}: every value of the {len(train)} training rows is {train.flat[0]!s}; "
+            "there is nothing to learn from."
+        )
+    if data.is_image or data.X.dtype == np.uint8 or job.keep_constant:
+        return  # pixels at an image's border often never change
+    # A category that only validation or test rows have is no fault of the data.
+    rare = {
+        f"{column['name']}={value}"
+        for column in data.encoding.get("columns", ())
+        if column["kind"] == "category" and len(column["categories"]) > 1
+        for value in column["categories"]
+    }
+    found = constant_columns(replace(data, X=train, y=None, row_names=None))
+    constant = [name for name in found if name not in rare]
+    if constant:
+        shown = ", ".join(str(name) for name in constant[:10])
+        more = f" and {len(constant) - 10} more" if len(constant) > 10 else ""
+        raise DataError(
+            f"{data.source}: these columns hold a single value in all training rows: {shown}"
+            f"{more}; remove them, or pass --keep-constant to keep them (they are scaled to zero)."
+        )
+
+
+def _fingerprint(data: Dataset) -> str:
+    digest = hashlib.sha256(repr((data.X.shape, data.X.dtype.str, data.classes)).encode())
+    if data.properties:
+        digest.update(repr(data.properties).encode())
+    for array in (data.X, data.y, data.X_test, data.y_test):
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -1,0 +1,175 @@
+"""What the main job does in its own way for classes, several properties, and numbers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.decomposition import PCA
+from sklearn.metrics import confusion_matrix, f1_score, multilabel_confusion_matrix
+
+from cuello.data import Dataset
+from cuello.estimators.baselines import fit_knn_pixels, fit_pca_logistic, flat
+from cuello.few_label import FewLabelClassifier, FewLabelRegressor
+from cuello.few_label import task as few_label
+from cuello.few_label.targets import read_classes, read_numbers
+from cuello.run.baselines import Predict, fit_knn, fit_pca_linear
+
+__all__ = ["NETWORKS", "JobTask", "job_task"]
+
+Array = npt.NDArray[Any]
+Record = dict[str, Any]
+
+NETWORKS = ("from_scratch", "linear_probe", "fine_tune_slow", "fine_tune")
+"""Modes that are compared unasked: all are quick."""
+SHOWN = 300
+"""Rows of each draw whose numbers are kept to be drawn beside the true ones."""
+
+
+class JobTask(ABC):
+    """What labels say, and what follows for baselines, scores and figures.
+
+    Records of a method have ``main`` and ``second`` as keys, and ``cv_`` and ``main`` for what was
+    measured inside the labelled rows.
+    """
+
+    linear: ClassVar[str] = "pca_logistic"
+    main: ClassVar[str] = "accuracy"
+    second: ClassVar[str] = "macro_f1"
+    estimator: ClassVar[type[FewLabelClassifier] | type[FewLabelRegressor]] = FewLabelClassifier
+    single_label: ClassVar[bool] = False
+    """Whether a row has one class, which modes can pass on from row to row."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What is compared unasked. A mode that is asked for comes last."""
+        return (self.linear, "knn_pixels", *NETWORKS)
+
+    @abstractmethod
+    def baseline(
+        self, method: str, pca: PCA, rows: Array, y: Array, *, cv: int, seed: int
+    ) -> tuple[Predict, float]:
+        """Fit a method that needs no network to scaled rows; also return its score on folds."""
+
+    @abstractmethod
+    def score(self, y: Array, predicted: Array, data: Dataset) -> Record:
+        """Return how good predictions are, and what figures need of them."""
+
+    @abstractmethod
+    def figures(self, method: str, records: list[Record], data: Dataset) -> Record:
+        """Return what the report shows of the records of one method."""
+
+
+@final
+class _Multiclass(JobTask):
+    """One class a row."""
+
+    single_label = True
+
+    def baseline(
+        self, method: str, pca: PCA, rows: Array, y: Array, *, cv: int, seed: int
+    ) -> tuple[Predict, float]:
+        if method == self.linear:
+            model, inside = fit_pca_logistic(pca, rows, y, cv=cv, seed=seed)
+        else:
+            model, inside = fit_knn_pixels(rows, y, cv=cv, seed=seed)
+        return lambda some: np.asarray(model.predict(flat(some))), inside
+
+    def score(self, y: Array, predicted: Array, data: Dataset) -> Record:
+        every = list(range(len(data.classes)))
+        f1 = f1_score(y, predicted, labels=every, average="macro", zero_division=0.0)
+        return {
+            "accuracy": float((y == predicted).mean()),
+            "macro_f1": float(f1),
+            "confusion": confusion_matrix(y, predicted, labels=every).tolist(),
+        }
+
+    def figures(self, method: str, records: list[Record], data: Dataset) -> Record:
+        matrix = np.sum([r["confusion"] for r in records], axis=0).tolist()
+        return {
+            "confusion": {"method": method, "matrix": matrix, "classes": list(data.classes)},
+        }
+
+
+@final
+class _Multilabel(JobTask):
+    """Properties, 0 or 1 each. Accuracy is the mean over them, and so is F1."""
+
+    def baseline(
+        self, method: str, pca: PCA, rows: Array, y: Array, *, cv: int, seed: int
+    ) -> tuple[Predict, float]:
+        targets = read_classes(rows, y, "multilabel")
+        if method == self.linear:
+            scores, inside = fit_pca_linear(targets, pca, rows, cv=cv, seed=seed)
+        else:
+            scores, inside = fit_knn(targets, rows, cv=cv, seed=seed)
+        return lambda some: (scores(some) > 0).astype(np.int64), inside
+
+    def score(self, y: Array, predicted: Array, data: Dataset) -> Record:
+        y = y.astype(np.int64)
+        return {
+            "accuracy": float((y == predicted).mean()),
+            "macro_f1": float(f1_score(y, predicted, average="macro", zero_division=0.0)),
+            "counts": multilabel_confusion_matrix(y, predicted).tolist(),
+        }
+
+    def figures(self, method: str, records: list[Record], data: Dataset) -> Record:
+        counts = np.sum([r["counts"] for r in records], axis=0).tolist()
+        return {
+            "properties": {"method": method, "names": list(data.properties), "counts": counts},
+        }
+
+
+@final
+class _Regression(JobTask):
+    """A number: R², and the mean absolute error in its own units."""
+
+    linear = "pca_ridge"
+    main = "r2"
+    second = "mae"
+    estimator = FewLabelRegressor
+
+    def baseline(
+        self, method: str, pca: PCA, rows: Array, y: Array, *, cv: int, seed: int
+    ) -> tuple[Predict, float]:
+        targets = read_numbers(rows, y, "number", "mse")
+        if method == self.linear:
+            scores, inside = fit_pca_linear(targets, pca, rows, cv=cv, seed=seed)
+        else:
+            scores, inside = fit_knn(targets, rows, cv=cv, seed=seed)
+        return lambda some: targets.task.link(scores(some)), inside
+
+    def score(self, y: Array, predicted: Array, data: Dataset) -> Record:
+        shown = np.unique(np.linspace(0, len(y) - 1, SHOWN).astype(np.int64))
+        return {
+            "r2": few_label.Regression().score(predicted[:, None], y),
+            "mae": float(np.abs(y - predicted).mean()),
+            "true": y[shown].tolist(),
+            "predicted": predicted[shown].tolist(),
+        }
+
+    def figures(self, method: str, records: list[Record], data: Dataset) -> Record:
+        pairs = {key: [v for r in records for v in r[key]] for key in ("true", "predicted")}
+        name = data.encoding.get("label_column") or "number"
+        return {"scatter": {"method": method, "name": name, **pairs}}
+
+
+_JOB_TASKS: dict[str, JobTask] = {
+    "classes": _Multiclass(),
+    "multilabel": _Multilabel(),
+    "number": _Regression(),
+}
+
+
+def job_task(data: Dataset) -> JobTask:
+    """Return what the labels of a data set are learned by.
+
+    Examples
+    --------
+    >>> prices = Dataset(X=np.zeros((2, 3)), y=np.array([2.5, 9.0]), name="demo", source="here")
+    >>> job_task(prices).methods
+    ('pca_ridge', 'knn_pixels', 'from_scratch', 'linear_probe', 'fine_tune_slow', 'fine_tune')
+    """
+    return _JOB_TASKS[data.task]

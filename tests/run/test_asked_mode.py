@@ -1,0 +1,160 @@
+"""A mode that is asked for is fitted beside the others, and kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.frozen import FrozenEstimator
+
+import cuello
+from cuello.data import UNLABELLED, load
+from cuello.errors import InputError
+from cuello.few_label import METHODS, FewLabelClassifier
+from cuello.few_label.methods import mean_teacher as consistency
+from cuello.report.few_labels import METHODS as NAMES
+from cuello.run import Job, few_labels, start
+from cuello.run.few_labels import COMPARED_METHODS, CV, rows_for
+from cuello.run.prepare import prepare
+
+QUICK = {"hidden": (16,), "latent_dim": 4, "epochs": 3}
+
+
+@pytest.fixture(autouse=True)
+def _short_fine_tuning(monkeypatch):
+    monkeypatch.setitem(FewLabelClassifier.__init__.__kwdefaults__, "epochs", 2)
+
+
+class Told:
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.stages = {}
+
+    def update(self, stage, done, total):
+        self.stages[stage] = (done, total)
+
+    def say(self, text):
+        pass
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("digits")
+
+
+def test_it_is_measured_on_every_draw_and_kept(digits, tmp_path):
+    folder = cuello.fit(
+        "digits", labels=60, repeats=2, method="label_spreading", out=tmp_path / "r", **QUICK
+    )
+    metrics = folder.read_json("metrics.json")
+    assert [row["method"] for row in metrics["few_labels"]] == [
+        *COMPARED_METHODS,
+        "label_spreading",
+    ]
+    row = metrics["few_labels"][-1]
+    assert row["repeats"] == 2
+    assert (
+        metrics["best_method"]
+        == metrics["method"]
+        == metrics["confusion"]["method"]
+        == "label_spreading"
+    )
+    run = cuello.open_run(folder.path)
+    assert run.classifier.method_ == "label_spreading"
+    assert run.classifier.summary_ == metrics["said"]
+    assert metrics["accuracy_estimate"] == list(run.classifier.accuracy_estimate_)
+    assert metrics["temperature"] == 1.0
+    # An own fit, on the labelled rows of a draw and all other training rows.
+    prepared = prepare(Job(data="digits", labels="60", repeats=2))
+    test = prepared.rows.test
+    for draw, known in enumerate(prepared.plan.draws):
+        y = np.full(len(digits), UNLABELLED)
+        y[known] = digits.y[known]
+        train = prepared.rows.train
+        model = FewLabelClassifier(
+            FrozenEstimator(run.autoencoder), method="label_spreading", cv=CV, random_state=draw
+        ).fit(digits.X[train], y[train])
+        assert model.score(digits.X[test], digits.y[test]) == row["accuracy"][draw]
+    page = folder.report.read_text(encoding="utf-8")
+    assert "“Label spreading” is kept, as it was asked for." in page
+    assert "Accuracy: about" in page
+    assert "was chosen by cross-validation" not in page
+
+
+def test_one_of_the_compared_modes_is_kept_without_another_fit(tmp_path):
+    folder = cuello.fit(
+        "digits", labels=60, repeats=1, method="from_scratch", out=tmp_path / "r", **QUICK
+    )
+    metrics = folder.read_json("metrics.json")
+    assert [row["method"] for row in metrics["few_labels"]] == list(COMPARED_METHODS)
+    assert metrics["best_method"] == "from_scratch"
+    assert cuello.open_run(folder.path).classifier.method_ == "from_scratch"
+
+
+@pytest.fixture
+def partly(tmp_path):
+    """Rows of two classes, of which 30 have a label; none of them in the training part alone."""
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 2
+    X = (rng.normal(size=(120, 5)) + 3 * y[:, None]).astype(np.float32)
+    y[rng.permutation(120)[30:]] = UNLABELLED
+    np.savez(tmp_path / "rows.npz", X=X, y=y)
+    return tmp_path / "rows.npz"
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_mode_is_given_what_it_may_see(partly, method):
+    prepared = prepare(Job(data=str(partly), repeats=2))
+    data, known, held = prepared.data, prepared.plan.draws[1], prepared.plan.held_out[1]
+    X, y = rows_for(method, prepared, known, held)
+    place = {row.tobytes(): i for i, row in enumerate(data.X)}
+    rows = np.array([place[row.tobytes()] for row in X])
+    labelled = y != UNLABELLED
+    assert sorted(rows[labelled]) == sorted(known)
+    assert np.array_equal(y[labelled], data.y[rows[labelled]])
+    others = rows[~labelled]
+    if METHODS[method].uses_unlabelled:
+        assert sorted(others) == sorted({*prepared.rows.train} - {*known} - {*held})
+        assert set(held) & set(prepared.rows.train)  # or there was nothing to leave out
+    else:
+        assert not len(others)
+
+
+def test_progress_of_a_long_mode_is_told(partly, tmp_path, monkeypatch):
+    monkeypatch.setattr(consistency, "MOST_STEPS", 4)
+    told = Told()
+    job = Job.of(data=str(partly), repeats=1, method="mean_teacher", **QUICK)
+    start(job, tmp_path / "run", progress=told)
+    done, total = told.stages["mode consistency"]
+    assert done == total > 0
+    assert told.stages["few labels"] == (len(COMPARED_METHODS) + 1, len(COMPARED_METHODS) + 1)
+    assert not any(f"method {name}" in told.stages for name in COMPARED_METHODS)
+
+
+def test_only_the_kept_classifier_warns_of_a_wide_interval(tmp_path):
+    folder = cuello.fit("digits", labels=20, repeats=2, out=tmp_path / "run", **QUICK)
+    notes = folder.read_json("config.json")["notes"]
+    low, _ = folder.read_json("metrics.json")["accuracy_estimate"][1:]
+    about = [note for note in notes if note.startswith("the accuracy is only known")]
+    assert len(about) == 1
+    assert f"{100 * low:.1f} %" in about[0]
+
+
+def test_refused_before_anything_is_trained(partly, tmp_path, monkeypatch):
+    monkeypatch.setattr(cuello.Autoencoder, "fit", lambda *_: pytest.fail("trained"))
+    with pytest.raises(InputError, match=r"method='laddr' is not known; did you mean 'ladder'"):
+        cuello.fit(partly, method="laddr", out=tmp_path / "run", **QUICK)
+    with pytest.raises(InputError, match=r"method='auto' learns from labels, and none are kept"):
+        cuello.fit("digits", method="auto", out=tmp_path / "run", **QUICK)
+    X = np.zeros((20, 6, 1), dtype=np.float32)
+    X[:, 1], X[::2, 4:] = 1.0, np.nan
+    np.savez(tmp_path / "waves.npz", X=X, y=np.arange(20) % 2)
+    options = {"network": "sequence", "labels": 6, "method": "ladder", "out": tmp_path / "run"}
+    with pytest.raises(InputError, match=r"method='ladder' reads sequences of one length"):
+        cuello.fit(tmp_path / "waves.npz", **options, **QUICK)
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_mode_has_a_name_for_people():
+    assert set(NAMES) >= {*METHODS, *few_labels.COMPARED_METHODS}
+    assert all(len(name) <= 26 for name in NAMES.values())  # what the terminal's table has room for
