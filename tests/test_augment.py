@@ -388,9 +388,9 @@ def test_text_and_back(augment):
     [
         (
             "rotat=1",
-            r"augmentation='rotat' is not known; did you mean 'rotate'\? Known: brightness",
+            r"augmentation='rotat' is not known; did you mean 'rotate'\? Allowed: brightness",
         ),
-        ("", r"augmentation='' is not known. Known: brightness"),
+        ("", r"augmentation='' is not known. Allowed: brightness"),
         ("mild=2", r"augmentation='mild' is not known"),
         ("shift=a lot", r"shift='a lot' is not a number; write for example shift=0\.1"),
         ("shift=", r"shift='' is not a number"),
@@ -399,7 +399,7 @@ def test_text_and_back(augment):
         ("shift,none", r"contradicts itself at 'none'"),
         ("flip=maybe", r"flip='maybe' must be True or False"),
         ("padding", r"padding needs a value: padding=border or padding=zeros"),
-        ("padding=reflect", r"padding='reflect' is not known.* Known: border, zeros"),
+        ("padding=reflect", r"padding='reflect' is not known.* Allowed: border, zeros"),
         ("shift=1.5", r"shift=1\.5 must be a number in 0\.\.1 \(fraction.*try shift=0\.08, or 0"),
         ("rotate=-1", r"rotate=-1\.0 must be a number in 0\.\.180 \(degrees\)"),
         ("elastic=inf", r"elastic=inf must be a number 0 or more \(pixels\)"),

@@ -19,7 +19,7 @@ def some(shape, seed=0, n=3):
 def slow_count(image):
     """Shares of directions by cell, (DIRECTIONS, cells, cells), of one image (H, W)."""
     height, width = image.shape
-    framed = np.pad(image, 1, method="edge")
+    framed = np.pad(image, 1, mode="edge")
     by_pixel = np.zeros((DIRECTIONS, height, width))
     for i in range(height):
         for j in range(width):

@@ -47,7 +47,7 @@ def write(path, text):
 def test_numbers_are_read_as_written(tmp_path, values, header, mark):
     lines = [f"{i}{mark}{v!r}" for i, v in enumerate(values) if v is not None]
     text = "\n".join([f"row{mark}price"] * header + lines[::-1])
-    found = labelled(tmp_path, text, rows(len(values)), "number")
+    found = labelled(tmp_path, text, rows(len(values)), "regression")
     expected = np.array([np.nan if v is None else v for v in values])
     assert found.task == "regression"
     assert found.y.dtype == np.float64
@@ -94,7 +94,7 @@ def test_auto_takes_amounts_alone_for_numbers(tmp_path):
     found = labelled(tmp_path, grades, rows(30))
     assert (found.task, len(found.classes)) == ("multiclass", 5)
     assert labelled(tmp_path, grades, rows(30), "regression").task == "regression"
-    assert len(labelled(tmp_path, prices, rows(30), "classes").classes) == 30
+    assert len(labelled(tmp_path, prices, rows(30), "multiclass").classes) == 30
     # Data with classes of its own says what labels are.
     text = "\n".join(f"{i},{name}" for i, name in enumerate("abab"))
     assert labelled(tmp_path, text, rows(4, classes=("a", "b"))).classes == ("a", "b")
@@ -113,42 +113,42 @@ def test_what_can_only_be_amounts():
 
 
 def test_minus_one_is_a_number(tmp_path):
-    found = labelled(tmp_path, "0,-1\n1,2.5\n", rows(3), "number")
+    found = labelled(tmp_path, "0,-1\n1,2.5\n", rows(3), "regression")
     np.testing.assert_array_equal(found.y, [-1.0, 2.5, np.nan])
 
 
 def test_labels_of_a_test_part_stay_where_they_say_the_same(tmp_path):
     test = {"X_test": np.zeros((2, 2)), "y_test": np.array([0, 1])}
-    found = labelled(tmp_path, "0,2.5\n1,3.5\n", rows(3, classes=("a", "b"), **test), "number")
+    found = labelled(tmp_path, "0,2.5\n1,3.5\n", rows(3, classes=("a", "b"), **test), "regression")
     assert found.y_test is None
     numbers = test | {"y_test": np.array([0.5, 1.5])}
-    assert labelled(tmp_path, "0,2.5\n1,3\n", rows(3, **numbers), "number").y_test is not None
+    assert labelled(tmp_path, "0,2.5\n1,3\n", rows(3, **numbers), "regression").y_test is not None
     assert labelled(tmp_path, "0,u\n1,v\n", rows(3, **numbers)).y_test is None
 
 
-NUMBER, SEVERAL = "number", "multilabel"
+REGRESSION, MULTILABEL = "regression", "multilabel"
 
 
 @pytest.mark.parametrize(
     ("text", "task", "message"),
     [
-        ("0,1.5\n1,cheap\n", NUMBER, "line 2: 'cheap' is no number"),
-        ("0,1.5\n1,nan\n", NUMBER, "line 2: 'nan' is no number"),
-        ("0,1.5\n1,inf\n", NUMBER, "line 2: 'inf' is no number"),
-        ("0,1.5\n1,1e999\n", NUMBER, "line 2: '1e999' is no number"),
-        ("row;price\n0;1,5\n1;2,5\n", NUMBER, "line 2: '1,5' is no number, such as 12.5"),
-        ("0,1.5\n1,\n", NUMBER, "line 2: the label of '1' is empty"),
-        ("0,1.5\n0,2.5\n", NUMBER, "line 2: row '0' is '2.5' here and '1.5' in line 1"),
-        ("0,1.5\n9,2.5\n", NUMBER, "line 2: row 9 does not exist"),
-        ("row,a,b\n0,1.5,2\n", NUMBER, "line 2: 3 cells, but a line is row,label"),
-        ("row,a,b\n0,1,0\n1,2,0\n", SEVERAL, "line 3: 'a' is '2', but a property is 0 or 1"),
+        ("0,1.5\n1,cheap\n", REGRESSION, "line 2: 'cheap' is no number"),
+        ("0,1.5\n1,nan\n", REGRESSION, "line 2: 'nan' is no number"),
+        ("0,1.5\n1,inf\n", REGRESSION, "line 2: 'inf' is no number"),
+        ("0,1.5\n1,1e999\n", REGRESSION, "line 2: '1e999' is no number"),
+        ("row;price\n0;1,5\n1;2,5\n", REGRESSION, "line 2: '1,5' is no number, such as 12.5"),
+        ("0,1.5\n1,\n", REGRESSION, "line 2: the label of '1' is empty"),
+        ("0,1.5\n0,2.5\n", REGRESSION, "line 2: row '0' is '2.5' here and '1.5' in line 1"),
+        ("0,1.5\n9,2.5\n", REGRESSION, "line 2: row 9 does not exist"),
+        ("row,a,b\n0,1.5,2\n", REGRESSION, "line 2: 3 cells, but a line is row,label"),
+        ("row,a,b\n0,1,0\n1,2,0\n", MULTILABEL, "line 3: 'a' is '2', but a property is 0 or 1"),
         ("row,a,b\n0,1,0\n1,0,yes\n", "auto", "line 3: 'b' is 'yes'.*file of row,label"),
-        ("row,a,b\n0,1,0\n1,0,\n", SEVERAL, "line 3: the label of '1' is empty"),
-        ("row,a,b\n0,1,0\n1,0\n", SEVERAL, "line 3: 2 cells, but a line is a row and 2 prop"),
-        ("row,a,a\n0,1,0\n", SEVERAL, "give each property a name of its own"),
+        ("row,a,b\n0,1,0\n1,0,\n", MULTILABEL, "line 3: the label of '1' is empty"),
+        ("row,a,b\n0,1,0\n1,0\n", MULTILABEL, "line 3: 2 cells, but a line is a row and 2 prop"),
+        ("row,a,a\n0,1,0\n", MULTILABEL, "give each property a name of its own"),
         ("row,a,\n0,1,0\n", "auto", "give each property a name of its own"),
-        ("row,a\n0,1\n", SEVERAL, "names two properties or more"),
-        ("0,1,0\n1,0,1\n", SEVERAL, "names two properties or more"),
+        ("row,a\n0,1\n", MULTILABEL, "names two properties or more"),
+        ("0,1,0\n1,0,1\n", MULTILABEL, "names two properties or more"),
         ("0,1,0\n1,0,1\n", "auto", "line 1: 3 cells, but a line is row,label"),
     ],
 )
@@ -202,10 +202,10 @@ def test_columns_of_properties(tmp_path):
 @pytest.mark.parametrize(
     ("text", "column", "task", "message"),
     [
-        ("a,p\n1,2.5\n2,cheap\n3,4\n", "p", "number", "'p' holds numbers, but row 1 .*'cheap'"),
-        ("a,p\n1,u\n2,v\n3,u\n", "p", "number", "'p' holds numbers, but row 0 .*'u'"),
-        ("a,p\n1,2.5\n2,inf\n3,4\n", "p", "number", "'p': y is infinite in row 1"),
-        ("a,p\n1,2.5\n2,3\n", "price", "number", "label_column='price' is no column"),
+        ("a,p\n1,2.5\n2,cheap\n3,4\n", "p", "regression", "'p' holds numbers, but row 1 .*'cheap'"),
+        ("a,p\n1,u\n2,v\n3,u\n", "p", "regression", "'p' holds numbers, but row 0 .*'u'"),
+        ("a,p\n1,2.5\n2,inf\n3,4\n", "p", "regression", "'p': y is infinite in row 1"),
+        ("a,p\n1,2.5\n2,3\n", "price", "regression", "label_column='price' is no column"),
         ("a,p,q\n1,1,0\n2,2,1\n", "p,q", "auto", "property 'p' is 2 in row 1"),
         ("a,p,q\n1,1,0\n2,,1\n", "p,q", "auto", "property 'p' is empty in row 1"),
         ("a,p,q\n1,1,u\n2,0,v\n", "p,q", "multilabel", "column 'q' holds 'u' in row 0"),
@@ -261,8 +261,8 @@ def test_classes_that_are_numbers_can_be_learned_as_numbers():
         load("font", task="regression")
     with pytest.raises(DataError, match=r"has one label a row; task='multilabel'"):
         load("digits", task="multilabel")
-    with pytest.raises(InputError, match=r"task='numbr' is not known; did you mean 'regression'"):
-        load("digits", task="numbr")
+    with pytest.raises(InputError, match=r"task='regresion' is not known; did you mean 'regression'"):
+        load("digits", task="regresion")
 
 
 def test_many_whole_numbers_are_said_to_be_classes():

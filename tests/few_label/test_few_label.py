@@ -209,7 +209,7 @@ def test_a_record_rebuilds_the_classifier(trained, task, method):
         assert getattr(back, name) == getattr(model, name), name
     assert np.array_equal(back.held_out_scores_, model.held_out_scores_)
     assert np.array_equal(back.held_out_labels_, model.held_out_labels_)
-    if task == "classes":  # the one task there was when records did not name it
+    if task == "multiclass":  # the one task there was when records did not name it
         newer = ("task", "method", "said", "temperature", "accuracy_estimate")
         older = {k: v for k, v in record.items() if k not in newer}
         back = classifier_of(older, model.module_.state_dict(), trained)

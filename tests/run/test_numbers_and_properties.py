@@ -118,7 +118,7 @@ def test_baselines_are_those_of_scikit_learn(several_):
             return np.mean([((scores > 0) == (y > 0.5)).mean() for scores, y in held])
     else:
         y = truth[:, 0]
-        targets = read_numbers(X, y, "number", "mse")
+        targets = read_numbers(X, y, "regression", "mse")
 
         def linear(C, Z, y):
             model = Ridge(alpha=1 / C).fit(Z, y)
@@ -152,7 +152,7 @@ def test_baselines_are_those_of_scikit_learn(several_):
 
 def test_baselines_without_folds():
     X, y = np.arange(9.0).reshape(3, 3), np.array([1.0, 2.0, 4.0])
-    targets = read_numbers(X, y, "number", "mse")
+    targets = read_numbers(X, y, "regression", "mse")
     pca = fit_pca(X, 1, seed=0)
     for fit in (fit_knn, functools.partial(fit_pca_linear, pca=pca)):
         with pytest.warns(cuello.CuelloWarning, match="too few to hold some out"):

@@ -89,11 +89,11 @@ class Dataset:
 
     @property
     def task(self) -> str:
-        """What labels say: ``multiclass`` (also where there are none), ``multilabel`` or ``regression``."""
+        """Task of the labels: ``multiclass`` (also where there are none), ``multilabel`` or ``regression``."""
         y = self.y_test if self.y is None else self.y
         if y is None or y.dtype.kind != "f":
-            return "classes"
-        return "number" if y.ndim == 1 else "multilabel"
+            return "multiclass"
+        return "regression" if y.ndim == 1 else "multilabel"
 
     @property
     def labelled(self) -> npt.NDArray[np.bool_]:

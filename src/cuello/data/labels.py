@@ -80,7 +80,7 @@ def labelled(path: str | Path, dataset: Dataset, task: str = "auto") -> Dataset:
         y = np.full(len(dataset), np.nan)
         for line in _unique(lines, path, dataset):
             y[line.row] = _number(line, path)
-        keep = same == "number"
+        keep = same == "regression"
         said = f"{path}: labels are amounts, no classes: the task is 'regression' (--task)"
         found = replace(dataset, y=y, classes=(), properties=())
     else:

@@ -89,7 +89,7 @@ def _hub_task(run: Run) -> str:
     image = run.config["data"].get("encoding", {}).get("type") == "images"
     if run.classifier is None:
         return "image-feature-extraction" if image else "feature-extraction"
-    if run.task == "number":
+    if run.task == "regression":
         return "tabular-regression"
     return "image-classification" if image else "tabular-classification"
 
@@ -107,9 +107,9 @@ def _what(run: Run) -> str:
     model = run.autoencoder
     kind, latents = describe(model.kind), model.latent_dim_
     told = {
-        "classes": f"A classifier tells {len(run.classes)} classes apart: {_listed(run.classes)}.",
+        "multiclass": f"A classifier tells {len(run.classes)} classes apart: {_listed(run.classes)}.",
         "multilabel": f"A classifier says which of these hold: {_listed(run.properties)}.",
-        "number": "A regressor estimates a number.",
+        "regression": "A regressor estimates a number.",
     }
     weights = sum(parameter.numel() for parameter in model.module_.parameters())
     lines = [
@@ -228,7 +228,7 @@ def _limits(run: Run) -> str:
         "as well, and neither says that the row is strange: compare it with its reconstruction.",
         "- The figures are of the test part of the same data; other data may fare worse.",
     ]
-    if run.classifier is not None and run.task == "classes":
+    if run.classifier is not None and run.task == "multiclass":
         lines.append("- A row of a class that is not in the list is given one that is.")
     return "\n".join(lines)
 

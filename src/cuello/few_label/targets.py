@@ -83,7 +83,7 @@ def read_classes(X: Array, y: npt.ArrayLike | None, task: str) -> Targets:
     (array([ 0,  1, -1,  1]), "Task 'binary': the labels are two classes.")
     """
     _check_task(task)
-    if task == "number":
+    if task == "regression":
         raise InputError("task='regression' is no task of a classifier; use FewLabelRegressor.")
     shape = np.asarray(y).shape
     if len(shape) > 1 and shape[1] > 1:

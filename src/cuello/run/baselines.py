@@ -52,7 +52,7 @@ def fit_pca_linear(
     --------
     >>> from cuello.few_label.targets import read_numbers
     >>> X = np.random.default_rng(0).normal(size=(40, 3))
-    >>> found = read_numbers(X, X @ [1.0, -2.0, 3.0], "number", "mse")
+    >>> found = read_numbers(X, X @ [1.0, -2.0, 3.0], "regression", "mse")
     >>> _, inside = fit_pca_linear(found, PCA(3).fit(X), X, cv=3, seed=0)
     >>> inside > 0.99
     True

@@ -156,7 +156,7 @@ def _label_cells(data: Dataset) -> list[str]:
     """Return the label of each row as it was; nothing where there is none, or more than one."""
     if data.y is None or data.X_test is not None or data.y.ndim > 1:
         return []
-    if data.task == "number":
+    if data.task == "regression":
         return ["" if np.isnan(value) else number(value) for value in data.y]
     return [data.classes[code] if code >= 0 else "" for code in data.y]
 

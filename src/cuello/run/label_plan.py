@@ -68,7 +68,11 @@ def plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPl
             f"labels={job.labels}: {data.source} holds no labels; pass a CSV of file-or-row,label "
             "with --labels, or name the label column of a table with --label-column."
         )
-    check = {"classes": _check_classes, "multilabel": _check_several, "number": _check_number}
+    check = {
+        "multiclass": _check_classes,
+        "multilabel": _check_several,
+        "regression": _check_number,
+    }
     check[data.task](job, data)
     if job.labels is not None and job.labels.isdecimal():
         plan = _draw(job, data, rows)
@@ -77,7 +81,7 @@ def plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPl
     else:
         labelled = rows.train[known[rows.train]]
         plan = _on_test_part(data, rows, (labelled,) * job.repeats)
-    if data.task != "classes":
+    if data.task != "multiclass":
         _check_plan(data, rows, plan)
     return plan
 
@@ -178,7 +182,7 @@ def _draw(job: Job, data: Dataset, rows: Split) -> LabelPlan:
     draws = []
     for i in range(job.repeats):
         rng = np.random.default_rng([job.seed, i])
-        if data.task == "classes":
+        if data.task == "multiclass":
             with _hint_at_amounts(data):
                 chosen = labels.draw(y, count, rng, data.classes)
         else:

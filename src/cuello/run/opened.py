@@ -162,7 +162,7 @@ class Run:
             If the run had no labels.
         """
         model, rows = self.classifier_or_refuse(), all_rows(data)
-        if self.task == "classes":
+        if self.task == "multiclass":
             assert isinstance(model, FewLabelClassifier)
             head, cells, found = self._classes(model, rows, 0.95 if sure is None else sure)
         else:

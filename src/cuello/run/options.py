@@ -51,7 +51,7 @@ def check_labels(kind: str, known: object | None, task: str = "multiclass") -> N
     """Refuse a kind that needs classes where none is known."""
     if not KINDS[kind].needs_labels or known is not None:
         return
-    if task != "classes":
+    if task != "multiclass":
         raise InputError(
             f"kind={kind!r} learns from classes, and labels of task={task!r} hold none; choose "
             "another kind of autoencoder."

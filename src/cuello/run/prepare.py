@@ -48,7 +48,7 @@ class Prepared:
 
         None where no label is kept, or labels say no classes.
         """
-        if self.plan is None or self.data.y is None or self.data.task != "classes":
+        if self.plan is None or self.data.y is None or self.data.task != "multiclass":
             return None
         visible = np.isin(self.rows.train, self.plan.final)
         return keep_labels(self.data.y[self.rows.train], visible)

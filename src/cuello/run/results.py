@@ -128,7 +128,7 @@ def _embedding_table(
         columns["name"] = pa.array(names)
     if y is not None and data.classes:
         columns["label"] = pa.array([data.classes[i] if i >= 0 else None for i in y])
-    elif y is not None and data.task == "number":
+    elif y is not None and data.task == "regression":
         columns["label"] = pa.array(y, from_pandas=True)  # NaN becomes null
     elif y is not None:
         for k, name in enumerate(data.properties):

@@ -134,7 +134,7 @@ class _Regression(JobTask):
     def baseline(
         self, method: str, pca: PCA, rows: Array, y: Array, *, cv: int, seed: int
     ) -> tuple[Predict, float]:
-        targets = read_numbers(rows, y, "number", "mse")
+        targets = read_numbers(rows, y, "regression", "mse")
         if method == self.linear:
             scores, inside = fit_pca_linear(targets, pca, rows, cv=cv, seed=seed)
         else:
@@ -157,9 +157,9 @@ class _Regression(JobTask):
 
 
 _JOB_TASKS: dict[str, JobTask] = {
-    "classes": _Multiclass(),
+    "multiclass": _Multiclass(),
     "multilabel": _Multilabel(),
-    "number": _Regression(),
+    "regression": _Regression(),
 }
 
 

@@ -234,7 +234,7 @@ def _add_labels(app: FastAPI, session: Session) -> None:
 
     def label(body: Any) -> s.Labels:
         """Give rows a class, or take it away, and save all labels."""
-        if session.run.task != "classes":
+        if session.run.task != "multiclass":
             raise Refused(409, f"labels of task {session.run.task!r} are no classes to give here.")
         changes = [(one.row, one.label) for one in body.labels]
         return s.Labels(labels=session.labels.change(changes), file=FILE)

@@ -171,7 +171,7 @@ class Session:
         Refused
             If another one is being fitted, labels are too few, or the data cannot be read.
         """
-        if self.run.task != "classes":
+        if self.run.task != "multiclass":
             raise Refused(409, f"labels of task {self.run.task!r} cannot be refitted here.")
         if not self._refitting.acquire(blocking=False):
             raise Refused(409, "a classifier is being fitted; ask again when it is done.")

@@ -205,7 +205,7 @@ def _planes(run: Run, points: Points, packs: Packs) -> list[dict[str, Any]]:
 
 def _answers(run: Run) -> list[str]:
     """Return what the probabilities of the classifier are of, in order."""
-    if run.classifier is None or run.task == "number":
+    if run.classifier is None or run.task == "regression":
         return []
     if run.task == "multilabel":
         return list(run.properties)

@@ -90,7 +90,7 @@ def _check_number_of(wanted: tuple[str, ...], asked: str, task: str | None) -> N
 def _can_label(column: Column, task: str | None) -> bool:
     if task == "multilabel":
         return False
-    whole = column.kind == "regression" and (task == "regression" or is_integral(column.values))
+    whole = column.kind == "number" and (task == "regression" or is_integral(column.values))
     return column.kind == "category" or whole
 
 

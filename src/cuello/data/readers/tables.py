@@ -127,7 +127,7 @@ def _broken_cells(
     bad = np.zeros(rows, dtype=bool)
     kinds = {spec["name"]: spec["kind"] for spec in specs or ()}
     labels = wanted_labels(options, columns)
-    if options.task == "number":
+    if options.task == "regression":
         kinds |= dict.fromkeys(labels, "number")
     for name, column in columns.items():
         is_label = name in labels and name not in kinds
