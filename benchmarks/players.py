@@ -1,4 +1,4 @@
-"""What the general step over optimizers costs a kind that has only one, and what a second one costs.
+"""Measure the general step over optimizers: its cost for a kind that has one, and for a second.
 
 Owed: the step of the loop takes under 5 % longer than the same step written out by hand.
 """

@@ -1,4 +1,4 @@
-"""Published experiments with autoencoders, each in one file: its protocol, published figures, ours."""
+"""Published experiments with autoencoders, one file each: protocol, published figures, ours."""
 
 from __future__ import annotations
 

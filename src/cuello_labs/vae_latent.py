@@ -186,9 +186,9 @@ def aggregate(mean: Array, log_variance: Array, draws: int = POINTS) -> dict[str
     Returns
     -------
     dict
-        ``embedding_mean``, ``code_sd`` : lists of K, of the mixture. ``kl_aggregate``: KL(q(z) || N(0,
-        I)) in nats. ``information``: what a code tells of its row, KL(q(z | x) || N(0, I)) less
-        that (Hoffman and Johnson, "ELBO surgery", 2016), in nats.
+        ``embedding_mean``, ``code_sd`` : lists of K, of the mixture. ``kl_aggregate``: KL(q(z) ||
+        N(0, I)) in nats. ``information``: what a code tells of its row, KL(q(z | x) || N(0, I))
+        less that (Hoffman and Johnson, "ELBO surgery", 2016), in nats.
     """
     variance = np.exp(log_variance)
     middle = mean.mean(axis=0)

@@ -261,7 +261,7 @@ def test_classes_that_are_numbers_can_be_learned_as_numbers():
         load("font", task="regression")
     with pytest.raises(DataError, match=r"has one label a row; task='multilabel'"):
         load("digits", task="multilabel")
-    with pytest.raises(InputError, match=r"task='regresion' is not known; did you mean 'regression'"):
+    with pytest.raises(InputError, match=r"task='regresion' is not known; did you mean 'reg"):
         load("digits", task="regresion")
 
 

@@ -15,8 +15,8 @@ from cuello.metrics import projection_quality
 
 @pytest.fixture
 def _whole_maps(monkeypatch):
-    monkeypatch.setattr(reduce, "STEPS", 600)
-    monkeypatch.setattr(reduce, "EPOCHS", 15)
+    monkeypatch.setattr(projection, "STEPS", 600)
+    monkeypatch.setattr(projection, "EPOCHS", 15)
 
 
 def fitted(X, **options):
@@ -38,7 +38,7 @@ def test_a_map_keeps_more_than_the_principal_components():
 def test_the_way_back_leads_near_the_code():
     X = load_digits().data
     codes = fitted(X, latent_dim=6).transform(X)
-    projector = reduce.fit_projector(codes, seed=0)
+    projector = projection.fit_projector(codes, seed=0)
     back = projector.inverse_transform(projector.transform(codes))
     pca = fit_pca(codes, 2, 0)
     flat = pca.inverse_transform(pca.transform(codes))
@@ -82,7 +82,7 @@ def test_any_codes_have_places(codes):
         "huge": 1e6 * rng.normal(size=(60, 4)),
         "tiny": 1e-9 * rng.normal(size=(60, 4)),
     }[codes].astype(np.float32)
-    projector = reduce.fit_projector(found, seed=0)
+    projector = projection.fit_projector(found, seed=0)
     places = projector.transform(found)
     assert np.isfinite(places).all()
     assert np.isfinite(projector.inverse_transform(places)).all()

@@ -22,7 +22,8 @@ CHOICES = {
         "auto", "mse", "l2", "mae", "l1", "huber", "mape", "bce", "bernoulli", "gaussian",
     ),
     "method": (
-        "auto", "mean_teacher", "linear_probe", "fine_tune", "ladder", "from_scratch", "fine_tune_slow", "label_spreading",
+        *("auto", "mean_teacher", "linear_probe", "fine_tune", "ladder", "from_scratch"),
+        *("fine_tune_slow", "label_spreading"),
     ),
     "optimizer": ("adam", "adamw", "muon", "rmsprop", "sgd"),
     "output_activation": ("auto", "identity", "sigmoid", "tanh", "relu", "softplus"),

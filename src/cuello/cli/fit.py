@@ -51,8 +51,8 @@ def fit(
         str | None,
         _option(
             "--method",
-            help=f"Fit this mode as well, on all rows, and keep it: {listed('method')}; spread takes "
-            "about a minute for each draw of 60,000 rows.",
+            help=f"Fit this method as well, on all rows, and keep it: {listed('method')}; "
+            "label_spreading takes about a minute for each draw of 60,000 rows.",
             panel=_DATA,
             show_default="the best of scratch, frozen, slow and full",
         ),

@@ -39,10 +39,10 @@ class Dataset:
         The examples. Images keep their stored type (``uint8`` in 0..255); tables are ``float32``
         and may hold NaN where a cell was empty (see :meth:`filled`).
     y : ndarray or None
-        Labels, of one of three kinds (see :attr:`task`). Classes: (n,), int64, codes into
-        ``multiclass``, ``UNLABELLED`` (-1) where a row has no label. Numbers: (n,), float64, NaN where
-        a row has none. Several properties: (n, properties), float64 of 0 and 1, a row of NaN where
-        there is no label. None: there are no labels at all.
+        Labels, by :attr:`task`. Multiclass: (n,), int64, codes into ``classes``, ``UNLABELLED``
+        (-1) for a sample without a label. Regression: (n,), float64, NaN without a label.
+        Multilabel: (n, properties), float64 of 0 and 1, a row of NaN without a label. None: there
+        are no labels at all.
     classes : tuple of str
         Names of the classes; ``y == i`` means ``classes[i]``.
     properties : tuple of str
@@ -89,7 +89,7 @@ class Dataset:
 
     @property
     def task(self) -> str:
-        """Task of the labels: ``multiclass`` (also where there are none), ``multilabel`` or ``regression``."""
+        """Task of the labels: ``multiclass`` (also without labels), multilabel or regression."""
         y = self.y_test if self.y is None else self.y
         if y is None or y.dtype.kind != "f":
             return "multiclass"

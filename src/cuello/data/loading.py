@@ -47,10 +47,10 @@ def load(
         Column of a table that holds the labels, or several columns of 0 and 1 with commas between
         them. Default: one named label, class, target or y. ``""``: no column does.
     task : str or None, default "auto"
-        What labels say: ``multiclass`` or ``binary``, ``regression``, or ``multilabel`` properties of 0 and
-        1. ``auto``: several for several columns; numbers where one in ten or more is not whole, and
-        there are more than 50 different values, or fewer than three rows for each; otherwise
-        classes. None: labels are not read.
+        Task of the labels: ``multiclass`` or ``binary``, ``regression``, or ``multilabel``,
+        columns of 0 and 1. ``auto``: multilabel for several columns; regression if one number in
+        ten or more is not whole, and there are more than 50 different values, or fewer than three
+        rows for each; otherwise multiclass. None: labels are not read.
     skip_bad : bool, default False
         Leave out image files and table rows that cannot be read, and say so in the notes.
     encoding : mapping, optional
@@ -107,8 +107,8 @@ def _as_task(data: Dataset, task: str | None) -> Dataset:
         return data
     if task == "multilabel":
         raise DataError(
-            f"{data.source} has one label a row; task='multilabel' (--task) needs columns of 0 and 1, "
-            "one a property."
+            f"{data.source} has one label a row; task='multilabel' (--task) needs columns of "
+            "0 and 1, one a property."
         )
     try:
         values = np.array([float(name) for name in data.classes])

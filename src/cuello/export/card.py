@@ -107,7 +107,7 @@ def _what(run: Run) -> str:
     model = run.autoencoder
     kind, latents = describe(model.kind), model.latent_dim_
     told = {
-        "multiclass": f"A classifier tells {len(run.classes)} classes apart: {_listed(run.classes)}.",
+        "multiclass": f"A classifier of {len(run.classes)} classes: {_listed(run.classes)}.",
         "multilabel": f"A classifier says which of these hold: {_listed(run.properties)}.",
         "regression": "A regressor estimates a number.",
     }

@@ -35,14 +35,15 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         ``summary_``. ``label_spreading``: labels flow to the nearest neighbours among all rows;
         ``mean_teacher``: a new network keeps what its average is sure of, when rows are changed;
         ``ladder``: a ladder network; these look at rows without a label, for classes alone.
-        ``linear_probe``: the encoder stays as it is and a logistic regression is fitted to its codes (a
-        head with a hidden layer, batch normalisation or dropout is trained on them);
-        ``fine_tune_slow``: the encoder learns at a share of the head's rate; ``fine_tune``: at the same rate;
-        ``from_scratch``: the same network, newly initialised (what pre-training is compared with), and
-        the autoencoder is not trained.
+        ``linear_probe``: the encoder stays as it is and a logistic regression is fitted to its
+        codes (a head with a hidden layer, batch normalisation or dropout is trained on them);
+        ``fine_tune_slow``: the encoder learns at a share of the head's rate; ``fine_tune``: at the
+        same rate; ``from_scratch``: the same network, newly initialised (what pre-training is
+        compared with), and the autoencoder is not trained.
     task : str
-        ``multiclass``: one class of many, softmax; ``binary``: one of two, a sigmoid; ``multilabel``:
-        any number of properties, a column of 0 and 1 each, and a sigmoid each; ``auto``: by ``y``.
+        ``multiclass``: one class of many, softmax; ``binary``: one of two, a sigmoid;
+        ``multilabel``: any number of properties, a column of 0 and 1 each, and a
+        sigmoid each; ``auto``: by ``y``.
     head_loss : str
         For numbers alone: see :class:`FewLabelRegressor`.
     head_hidden : int or None
@@ -101,7 +102,7 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     temperature_ : float
         What scores are divided by before they become probabilities, from 1 on: by held-out labels
         the network is too sure of its answers without. It changes no answer. 1 where there were no
-        folds, and for ``linear_probe`` and ``label_spreading``, which are rather too unsure than too sure.
+        folds, and for ``linear_probe`` and ``label_spreading``, which are rather too unsure.
     accuracy_estimate_ : Interval or None
         Accuracy by held-out labels, ``(estimate, low, high)`` with 95 % confidence; cautious, as
         networks of folds learn from fewer labels. None where there were no folds, and for
@@ -145,7 +146,7 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         return tempered(self.task_, scores, self.temperature_)
 
     def predict(self, X: Array) -> Array:
-        """Return the most probable class of each row (n,); for ``multilabel`` 0 or 1 (n, outputs)."""
+        """Return the most probable class of each row (n,); for ``multilabel`` 0 or 1 (n, k)."""
         scores = self.scores(X)  # refuses where nothing is fitted
         probabilities = self.task_.link(scores)
         if isinstance(self.task_, Multilabel):
@@ -189,8 +190,8 @@ class FewLabelRegressor(RegressorMixin, FewLabelEstimator):  # type: ignore[misc
         ``auto`` or ``regression``.
     head_loss : str
         ``mse`` (``auto``), ``mae``, ``huber`` (quadratic up to one standard deviation of the
-        labels) or ``mape`` (relative to the label; none may be 0). ``linear_probe`` has an exact solver
-        for ``mse`` alone; for the others the head is trained.
+        labels) or ``mape`` (relative to the label; none may be 0). ``linear_probe`` has an exact
+        solver for ``mse`` alone; for the others the head is trained.
     head_hidden, batch_norm, dropout, encoder_lr_factor, layer_decay, learning_rates, cv, epochs, \
 batch_size, weight_decay, augment, device, precision, method_options, random_state
         As in :class:`FewLabelClassifier`.

@@ -192,8 +192,8 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             if name not in method.options:
                 known = ", ".join(sorted(method.options)) or "none"
                 raise InputError(
-                    f"method_options={name!r} is not an option of method={self.method!r}; its options: "
-                    f"{known}."
+                    f"method_options={name!r} is not an option of method={self.method!r}; its "
+                    f"options: {known}."
                 )
         return method
 

@@ -187,7 +187,8 @@ def _checked(
     )
     if further.ndim != 2 or further.shape[1] != Z.shape[1]:
         raise InputError(
-            f"labelled_embeddings have shape {further.shape}; give {Z.shape[1]} columns, as codes have."
+            f"labelled_embeddings have shape {further.shape}; give {Z.shape[1]} columns, as codes "
+            "have."
         )
     doubt = np.ones(len(Z)) if probabilities is None else uncertainty(probabilities)
     if len(doubt) != len(Z):

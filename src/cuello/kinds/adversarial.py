@@ -60,8 +60,8 @@ class Adversarial(AutoencoderModule):
 
     Encoder and critic are trained in turn, each against the other. Draws from N(0, I) then decode
     to rows like those of the data. A critic learns where the two laws differ, instead of comparing
-    them by a fixed kernel as the Wasserstein autoencoder does; in exchange the two optimizers have to
-    stay in balance.
+    them by a fixed kernel as the Wasserstein autoencoder does; in exchange the two optimizers have
+    to stay in balance.
 
     Parameters
     ----------

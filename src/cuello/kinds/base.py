@@ -179,7 +179,7 @@ class AutoencoderModule(nn.Module, ABC):
         return z
 
     def optimizers(self) -> ParameterGroups:
-        """Return who is optimised: one optimizer that owns every parameter, unless a kind has more."""
+        """Return the parameters of each optimizer: one has all of them, unless a kind has more."""
         return {"autoencoder": [{"params": list(self.parameters())}]}
 
     def active_optimizers(self, progress: float) -> Sequence[str]:

@@ -40,8 +40,8 @@ def compare(z: Tensor, way_out: str) -> Diagnosis:
     Returns
     -------
     Diagnosis
-        ``embedding_mean`` and ``code_std``, one number a latent; a finding if a mean is more than 0.5
-        from 0 or a deviation is outside 0.5..1.5.
+        ``embedding_mean`` and ``code_std``, one number a latent; a finding if a mean is more than
+        0.5 from 0 or a deviation is outside 0.5..1.5.
 
     Examples
     --------

@@ -62,8 +62,8 @@ class Sparse(AutoencoderModule):
 
     Notes
     -----
-    The code is a sigmoid unless ``latent_activation`` says otherwise. ``relu`` goes well with ``l1``
-    and gives exact zeros.
+    The code is a sigmoid unless ``latent_activation`` says otherwise. ``relu`` goes well with
+    ``l1`` and gives exact zeros.
 
     Source: Ng, "Sparse autoencoder", CS294A lecture notes (2011), for ``kl``; Olshausen and Field,
     "Emergence of simple-cell receptive field properties by learning a sparse code for natural

@@ -63,7 +63,7 @@ class Variational(AutoencoderModule):
     >>> from sklearn.datasets import load_digits
     >>> import cuello
     >>> X = load_digits().images
-    >>> model = cuello.AutoencoderModule("variational", hidden=(64,), latent_dim=2, epochs=20).fit(X)
+    >>> model = cuello.Autoencoder("variational", hidden=(64,), latent_dim=2, epochs=20).fit(X)
     >>> sorted(model.history_[-1].train)
     ['kl', 'reconstruction']
     >>> model.diagnosis_.statistics["active_latents"], model.log_likelihood(X[:5]).shape

@@ -82,8 +82,8 @@ def find(
     if contamination is None:
         _, low, high = detector.false_positive_rate_
         said = (
-            f"{false_positive_rate:.2%} of usual rows may be: by {detector.held_out_rows_} held-out rows "
-            f"between {low:.2%} and {high:.2%} are"
+            f"{false_positive_rate:.2%} of usual rows may be: by {detector.held_out_rows_} "
+            f"held-out rows between {low:.2%} and {high:.2%} are"
         )
         return Found(scores, parts, detector.threshold_, said)
     count = round(contamination * len(rows))

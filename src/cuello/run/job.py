@@ -29,11 +29,11 @@ class Job:
     repeats : int
         Label draws, at least 1.
     task : str
-        What labels say: ``multiclass`` or ``binary``, ``multilabel`` properties of 0 and 1, ``regression``,
-        or ``auto``, what they leave no doubt of (see :func:`cuello.load`).
+        What labels say: ``multiclass`` or ``binary``, ``multilabel`` properties of 0 and 1,
+        ``regression``, or ``auto``, what they leave no doubt of (see :func:`cuello.load`).
     method : str or None
-        A method of :class:`cuello.FewLabelClassifier`, or :class:`cuello.FewLabelRegressor`, that is
-        fitted as well, and kept. None: of those that are quick the best is kept.
+        A method of :class:`cuello.FewLabelClassifier`, or :class:`cuello.FewLabelRegressor`, that
+        is fitted as well, and kept. None: of those that are quick the best is kept.
     encoder_lr_factor : float
         The encoder's learning rate as a share of the head's, for the ``fine_tune_slow`` method.
     validation, test : float

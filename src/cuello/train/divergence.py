@@ -46,8 +46,8 @@ def explain_divergence(
     lowest = min(losses, default=math.inf)
     if losses and losses[-1] > 10 * lowest:
         cause = (
-            f"learning_rate={config.learning_rate:g} is too large: the loss rose from {lowest:.3g} to "
-            f"{max(losses):.3g} in the steps before"
+            f"learning_rate={config.learning_rate:g} is too large: the loss rose from "
+            f"{lowest:.3g} to {max(losses):.3g} in the steps before"
         )
         remedy = f"Try {smaller}, or gradient_clip=1."
     elif largest_input > 1e3:

@@ -62,7 +62,7 @@ class State:
     def record(self, epoch: Epoch, *, comparable: bool = True) -> None:
         """Append a finished epoch, and keep the weights if they are the best so far.
 
-        Before the training has comparable on those who move at its end, losses cannot be compared with
+        Before the optimizers are those that are active at the end, losses cannot be compared with
         later ones: the last weights count as the best, and any comparable epoch as better.
         """
         self.history.append(epoch)

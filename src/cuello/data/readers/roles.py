@@ -82,8 +82,8 @@ def _check_number_of(wanted: tuple[str, ...], asked: str, task: str | None) -> N
         )
     if len(wanted) == 1 and task == "multilabel":
         raise InputError(
-            f"task='multilabel' needs two columns of 0 and 1 or more, and label_column={asked!r} is "
-            "one; name them with commas between them, or use task='auto'."
+            f"task='multilabel' needs two columns of 0 and 1 or more, and label_column={asked!r} "
+            "is one; name them with commas between them, or use task='auto'."
         )
 
 

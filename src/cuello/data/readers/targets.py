@@ -60,7 +60,7 @@ def read_labels(
     --------
     >>> found = read_labels(np.array([2.5, 0.25]), rows=(2, 0), where="a.npz")
     >>> found.y, found.notes[0]
-    (array([2.5 , 0.25]), "a.npz: labels are amounts, no classes: the task is 'regression' (--task)")
+    (array([2.5 , 0.25]), "a.npz: labels are amounts...")
     """
     parts = [part for part in (y, y_test) if part is not None]
     if task is None or not parts:
