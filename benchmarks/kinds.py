@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 import cuello
 from benchmarks.timing import Result, Settings
 from cuello import kinds
-from cuello.metrics import mean_sd, row_errors
+from cuello.metrics import mean_sd, sample_errors
 
 __all__ = ["run"]
 
@@ -53,7 +53,7 @@ def run(settings: Settings) -> Result:
                 model = cuello.Autoencoder(
                     kind=kind, latent_dim=latents, epochs=epochs, random_state=seed
                 ).fit(train[0], train[1] if kinds.KINDS[kind].needs_labels else None)
-                error = row_errors(test[0] / 255.0, model.reconstruct(test[0]) / 255.0)
+                error = sample_errors(test[0] / 255.0, model.reconstruct(test[0]) / 255.0)
                 table[kind][latents].append(float(error.mean()))
                 if latents == PROBED:
                     codes = model.transform(train[0]), model.transform(test[0])

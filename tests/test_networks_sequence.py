@@ -15,7 +15,7 @@ from cuello import Autoencoder, CuelloWarning, FewLabelClassifier, InputError, n
 from cuello.data.noise import NOISES, Noise
 from cuello.data.sequences import pad
 from cuello.kinds import Batch
-from cuello.metrics import row_errors
+from cuello.metrics import sample_errors
 from cuello.networks.sequence import CELLS, lengths_of, turn
 
 OPTIONS = [{"cell": c, "bidirectional": b} for c in CELLS for b in (False, True)]
@@ -167,8 +167,8 @@ def test_denoising_trains_on_rows_as_short_as_they_are():
 def test_row_errors_do_not_count_what_is_missing():
     X = np.array([[[1.0], [np.nan]], [[1.0], [2.0]]])
     Y = np.array([[[3.0], [7.0]], [[1.0], [4.0]]])
-    assert row_errors(X, Y).tolist() == [4.0, 2.0]
-    assert np.isnan(row_errors(Y, X)[0])  # a reconstruction that is missing is no good one
+    assert sample_errors(X, Y).tolist() == [4.0, 2.0]
+    assert np.isnan(sample_errors(Y, X)[0])  # a reconstruction that is missing is no good one
 
 
 def waves(n=120, seed=0):

@@ -17,7 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
 from cuello.estimators import Autoencoder
-from cuello.metrics import row_errors
+from cuello.metrics import sample_errors
 from cuello.study.figures import COLOURS, MARKS, new
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
@@ -108,7 +108,7 @@ def score_all(train: Array, test: Array, options: Mapping[str, Any], seed: int) 
 def by_components(train: Array, test: Array, components: int) -> Array:
     """Return the mean squared error of each row after projection on principal components."""
     pca = PCA(components, random_state=0).fit(train)
-    return row_errors(test, pca.inverse_transform(pca.transform(test)))
+    return sample_errors(test, pca.inverse_transform(pca.transform(test)))
 
 
 def by_covariance(train: Array, test: Array) -> Array:

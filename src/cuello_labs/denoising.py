@@ -13,7 +13,6 @@ from sklearn.decomposition import PCA
 
 from cuello.data.noise import Noise
 from cuello.estimators import Autoencoder
-from cuello.metrics import psnr, ssim
 from cuello.study.summary import group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs import _denoising_pictures as pictures
@@ -21,6 +20,7 @@ from cuello_labs._fit import fit
 from cuello_labs._images import Images, images
 from cuello_labs._packed import pack
 from cuello_labs.base import Findings, Lab, Table
+from cuello_labs.metrics import psnr, ssim
 
 __all__ = ["LAB"]
 

@@ -12,7 +12,6 @@ from sklearn.neighbors import NearestNeighbors
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.mixture import fit_mixture
-from cuello.metrics import frechet_distance
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs import _generation_pictures as pictures
@@ -20,6 +19,7 @@ from cuello_labs._fit import fit
 from cuello_labs._images import Images, images
 from cuello_labs._packed import pack
 from cuello_labs.base import Findings, Lab, Table
+from cuello_labs.metrics import frechet_distance
 
 __all__ = ["LAB"]
 

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 
 from cuello import Autoencoder, CuelloWarning, InputError
 from cuello.data.noise import Noise
-from cuello.metrics import psnr
+from cuello_labs.metrics import psnr
 
 DIGITS = load_digits().images.astype(np.float32)  # 0..16
 NOISES = {

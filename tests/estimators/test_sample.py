@@ -11,7 +11,7 @@ from cuello import Autoencoder, InputError, kinds
 from cuello.estimators.mixture import fit_mixture
 from cuello.estimators.records import autoencoder_of, record_autoencoder
 from cuello.estimators.sample import draw_embeddings
-from cuello.metrics import frechet_distance
+from cuello_labs.metrics import frechet_distance
 
 X, y = load_digits(return_X_y=True)
 X = X.astype(np.float32)

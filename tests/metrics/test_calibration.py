@@ -1,4 +1,4 @@
-"""Calibration against its formulas, its laws, and rows drawn from known probabilities."""
+"""Calibration against its formulas, its laws, and samples of known probabilities."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
-from sklearn.metrics import brier_score_loss
 
 from cuello.errors import InputError
-from cuello.metrics import (
-    brier_score,
-    expected_calibration_error,
-    reliability,
-    temperature,
-)
+from cuello.metrics import expected_calibration_error, temperature
 
 seeds = st.integers(0, 10_000)
 
@@ -44,7 +38,7 @@ def loss(T, scores, y, prior=4.0):
 def test_temperature_is_the_lowest_point(rows, classes, seed, factor, prior):
     scores, _, y = drawn(rows, classes, seed)
     scores = factor * scores
-    T = temperature(scores, y, prior_rows=prior)
+    T = temperature(scores, y, prior_weight=prior)
     best = loss(T, scores, y, prior)
     for other in np.exp(np.linspace(-6, 6, 200)):
         assert best <= loss(other, scores, y, prior) + 1e-6
@@ -57,46 +51,26 @@ def test_known_temperature_is_found(truth):
     assert temperature(scores + 100.0, y) == pytest.approx(truth, rel=0.03)
 
 
-def test_few_rows_are_drawn_to_one_and_rows_that_are_all_right_stay_finite():
+def test_few_samples_are_drawn_to_one_and_samples_all_right_stay_finite():
     scores = np.array([[5.0, 0.0], [0.0, 5.0]])
     assert 0.5 < temperature(scores, [0, 1]) < 1.0  # alone they would ask for 0
     assert 1.0 < temperature(scores, [1, 1]) < 5.0
-    distances = [abs(np.log(temperature(scores, [1, 1], prior_rows=m))) for m in (1, 4, 16, 64)]
+    distances = [abs(np.log(temperature(scores, [1, 1], prior_weight=m))) for m in (1, 4, 16, 64)]
     assert distances == sorted(distances, reverse=True)
     assert temperature(np.empty((0, 3)), np.empty(0, int)) == 1.0
-    assert 1e-3 <= temperature(scores, [0, 1], prior_rows=0.0) < 0.1
+    assert 1e-3 <= temperature(scores, [0, 1], prior_weight=0.0) < 0.1
 
 
-def test_prior_gives_better_probabilities_from_few_rows():
+def test_prior_gives_better_probabilities_from_few_samples():
     def loss_elsewhere(prior):
         losses = []
         for seed in range(200):
             scores, _, y = drawn(1010, 3, seed, truth=1.5)
-            T = temperature(scores[:10], y[:10], prior_rows=prior)
+            T = temperature(scores[:10], y[:10], prior_weight=prior)
             losses.append(loss(T, scores[10:], y[10:], 0.0) / 1000)
         return np.mean(losses)
 
     assert loss_elsewhere(4.0) < loss_elsewhere(0.0)
-
-
-@given(rows=st.integers(1, 80), bins=st.integers(1, 20), mass=st.booleans(), seed=seeds)
-def test_reliability_counts_every_row_once(rows, bins, mass, seed):
-    _, p, y = drawn(rows, 3, seed)
-    table = reliability(p, y, bins=bins, equal_mass=mass)
-    assert table.rows.sum() == rows
-    used = table.rows > 0
-    assert np.isnan(table.accuracy[~used]).all()
-    mean = np.average(table.accuracy[used], weights=table.rows[used])
-    assert mean == pytest.approx((p.argmax(1) == y).mean())
-    mean = np.average(table.confidence[used], weights=table.rows[used])
-    assert mean == pytest.approx(p.max(1).mean())
-    assert (table.low[used] <= table.confidence[used] + 1e-12).all()
-    assert (table.confidence[used] <= table.high[used] + 1e-12).all()
-    if mass:
-        assert np.ptp(table.rows) <= 1
-        assert len(table.rows) == min(bins, rows)
-    else:
-        assert len(table.rows) == bins
 
 
 @given(rows=st.integers(1, 80), bins=st.integers(1, 20), seed=seeds)
@@ -113,33 +87,19 @@ def test_calibration_error_is_its_formula(rows, bins, seed):
     whole = expected_calibration_error(p, y, 1)
     assert whole == pytest.approx(abs(confidence.mean() - right.mean()))
     # Splitting a bin can only bring gaps to light that cancelled.
-    assert expected_calibration_error(p, y, bins, equal_mass=True) >= whole - 1e-12
+    assert error >= whole - 1e-12
 
 
-@pytest.mark.parametrize("equal_mass", [False, True])
-def test_calibration_error_of_many_rows_tells_right_from_wrong(equal_mass):
+def test_calibration_error_of_many_samples_tells_right_from_wrong():
     _, p, y = drawn(50_000, 4, 0)
-    assert expected_calibration_error(p, y, equal_mass=equal_mass) < 0.01
+    assert expected_calibration_error(p, y) < 0.01
     sharp = p**3 / (p**3).sum(axis=1, keepdims=True)
-    assert expected_calibration_error(sharp, y, equal_mass=equal_mass) > 0.05
+    assert expected_calibration_error(sharp, y) > 0.05
 
 
-def test_one_hot_and_uniform_rows_fall_into_the_outer_bins():
-    table = reliability(np.array([[1.0, 0.0], [0.5, 0.5]]), [0, 1], bins=4)
-    np.testing.assert_array_equal(table.rows, [0, 1, 0, 1])
-
-
-@given(rows=st.integers(1, 50), classes=st.integers(2, 5), seed=seeds)
-def test_brier_score(rows, classes, seed):
-    _, p, y = drawn(rows, classes, seed)
-    expected = np.mean(
-        [sum((p[i, c] - (c == y[i])) ** 2 for c in range(classes)) for i in range(rows)]
-    )
-    assert brier_score(p, y) == pytest.approx(expected)
-    if classes == 2:
-        assert brier_score(p, y) == pytest.approx(2 * brier_score_loss(y, p[:, 1], pos_label=1))
-    assert brier_score(np.eye(classes)[y], y) == 0.0
-    assert brier_score(np.eye(classes)[(y + 1) % classes], y) == 2.0
+def test_one_hot_and_uniform_samples_fall_into_the_outer_bins():
+    p = np.array([[1.0, 0.0], [0.5, 0.5]])
+    assert expected_calibration_error(p, [0, 1], bins=4) == 0.25  # gaps of 0 and 0.5
 
 
 P = np.array([[0.5, 0.5], [0.9, 0.1]])
@@ -157,19 +117,17 @@ P = np.array([[0.5, 0.5], [0.9, 0.1]])
     ],
 )
 def test_arrays_that_do_not_fit(values, y, saying):
-    for function in (temperature, reliability, expected_calibration_error, brier_score):
+    for function in (temperature, expected_calibration_error):
         with pytest.raises(InputError, match=saying):
             function(values, y)
 
 
-def test_what_is_no_probability_or_no_row():
-    for function in (reliability, expected_calibration_error, brier_score):
-        with pytest.raises(InputError, match="sum to 1"):
-            function(2 * P, [0, 1])
-    for function in (expected_calibration_error, brier_score):
-        with pytest.raises(InputError, match="no row"):
-            function(P[:0], np.empty(0, int))
+def test_what_is_no_probability_or_no_sample():
+    with pytest.raises(InputError, match="probabilities must be 0 or more and sum to 1"):
+        expected_calibration_error(2 * P, [0, 1])
+    with pytest.raises(InputError, match="no sample"):
+        expected_calibration_error(P[:0], np.empty(0, int))
     with pytest.raises(InputError, match="bins=0"):
-        reliability(P, [0, 1], bins=0)
-    with pytest.raises(InputError, match="prior_rows=-1"):
-        temperature(P, [0, 1], prior_rows=-1.0)
+        expected_calibration_error(P, [0, 1], bins=0)
+    with pytest.raises(InputError, match="prior_weight=-1"):
+        temperature(P, [0, 1], prior_weight=-1.0)

@@ -31,7 +31,7 @@ from cuello.estimators.inputs import (
     parse_augment,
 )
 from cuello.estimators.likelihood import log_likelihood
-from cuello.metrics import row_errors
+from cuello.metrics import sample_errors
 from cuello.train import Callbacks, Epoch, Rows, TrainingConfig, place, train
 
 __all__ = ["Autoencoder"]
@@ -315,7 +315,7 @@ gradient_clip, device, precision
     def score_samples(self, X: Array) -> npt.NDArray[np.float64]:
         """Return minus the mean squared error of each scaled row: higher is more usual."""
         X = self._check(X)
-        return -row_errors(self.scaling_.apply(X), self._reconstruct_scaled(X))
+        return -sample_errors(self.scaling_.apply(X), self._reconstruct_scaled(X))
 
     def score(self, X: Array, y: object = None) -> float:
         """Return the mean of :meth:`score_samples`."""

@@ -1,55 +1,58 @@
-"""How much of rows is kept in a few numbers for each: who is near whom, and who is of one class."""
+"""Quality of a projection: which neighbours it keeps, and how far it separates classes."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
+from cuello.arrays import Array, Codes
+
 __all__ = ["ProjectionQuality", "projection_quality"]
 
-_NEIGHBOURS = 5
-_FEWEST = 2 * _NEIGHBOURS + 1  # trustworthiness is undefined below
+_VOTERS = 5
+_FEWEST_SAMPLES = 2 * _VOTERS + 1  # trustworthiness is undefined below
 
 
 class ProjectionQuality(NamedTuple):
-    """What places in a plane, or other short codes, tell of rows."""
+    """Two measures of a projection to 2-D coordinates, or of other short embeddings."""
 
     trustworthiness: float
-    """Whether the 5 nearest on the map are near among the rows, at most 1 (Venna and Kaski 2001).
+    """Whether the 5 nearest in the projection are near among the samples, at most 1.
 
-    Places at random have 0.5, about.
+    Random coordinates have about 0.5 (Venna and Kaski 2001).
     """
     knn_accuracy: float | None
-    """Share of rows whose class most of their 5 nearest on the map have; None without classes."""
+    """Share of samples whose class most of their 5 nearest have; None without classes."""
 
 
 def projection_quality(
-    rows: npt.NDArray[Any], places: npt.NDArray[Any], y: npt.NDArray[np.int64] | None = None
+    samples: Array, coordinates: Array, y: Codes | None = None
 ) -> ProjectionQuality | None:
-    """Measure a map of rows; time and memory are of the square of their number.
+    """Measure how much of the samples a projection keeps.
+
+    Time and memory grow with the square of the number of samples.
 
     Parameters
     ----------
-    rows : ndarray of shape (n, ...)
-        What distances are taken between, scaled.
-    places : ndarray of shape (n, k)
-        Where the map has them.
+    samples : ndarray of shape (n, ...)
+        What was projected, scaled.
+    coordinates : ndarray of shape (n, k)
+        Their projection.
     y : ndarray of shape (n,) or None
-        Class of each row, -1 where unknown.
+        Class of each sample, -1 where unknown.
 
     Returns
     -------
     ProjectionQuality or None
-        None of 10 rows or fewer, which are all near one another. Of as few with classes there is no
-        accuracy.
+        None of 10 samples or fewer, which are all near one another. Of as few with classes there is
+        no accuracy.
 
     Notes
     -----
-    No row votes for itself; of classes with as many votes the first is taken.
+    No sample votes for itself; of classes with as many votes the first is taken.
     Source: Venna and Kaski, "Neighborhood preservation in nonlinear projection methods: an
     experimental study", ICANN 2001.
 
@@ -61,14 +64,15 @@ def projection_quality(
     >>> round(quality.trustworthiness, 2), round(quality.knn_accuracy, 2)
     (0.92, 0.96)
     """
-    if len(rows) < _FEWEST:
+    if len(samples) < _FEWEST_SAMPLES:
         return None
-    trust = float(trustworthiness(rows.reshape(len(rows), -1), places, n_neighbors=_NEIGHBOURS))
-    known = np.flatnonzero(np.full(len(rows), False) if y is None else y >= 0)
-    if y is None or len(known) < _FEWEST:
-        return ProjectionQuality(trust, None)
-    nearest = NearestNeighbors(n_neighbors=_NEIGHBOURS).fit(places[known])
-    own = y[known]
-    votes = own[nearest.kneighbors(return_distance=False)]
-    counts = np.apply_along_axis(np.bincount, 1, votes, minlength=int(own.max()) + 1)
-    return ProjectionQuality(trust, float((counts.argmax(axis=1) == own).mean()))
+    flat = samples.reshape(len(samples), -1)
+    kept = float(trustworthiness(flat, coordinates, n_neighbors=_VOTERS))
+    labelled = np.flatnonzero(np.full(len(samples), False) if y is None else y >= 0)
+    if y is None or len(labelled) < _FEWEST_SAMPLES:
+        return ProjectionQuality(kept, None)
+    nearest = NearestNeighbors(n_neighbors=_VOTERS).fit(coordinates[labelled])
+    classes = y[labelled]
+    votes = classes[nearest.kneighbors(return_distance=False)]
+    counts = np.apply_along_axis(np.bincount, 1, votes, minlength=int(classes.max()) + 1)
+    return ProjectionQuality(kept, float((counts.argmax(axis=1) == classes).mean()))

@@ -135,7 +135,7 @@ def say_sure(threshold: Threshold | None, wanted: float, labels: int) -> str:
     share = f"{100 * wanted:g} %"
     if threshold is None:
         return f"a probability below {wanted:g}; no labels were held out to measure what that means"
-    if threshold.promised:
+    if threshold.guaranteed:
         return (
             f"of the others {share} or more are right: promised by {labels} held-out labels with "
             "95 % confidence"
@@ -143,6 +143,6 @@ def say_sure(threshold: Threshold | None, wanted: float, labels: int) -> str:
     if threshold.coverage == 0.0:
         return f"of {labels} held-out labels not even the surest answers are {share} right"
     return (
-        f"of the others about {100 * threshold.accuracy:.1f} % are right: estimated, as {labels} "
+        f"of the others about {100 * threshold.precision:.1f} % are right: estimated, as {labels} "
         f"held-out labels cannot promise {share}"
     )

@@ -14,7 +14,7 @@ from cuello.data.noise import Noise
 from cuello.estimators import Autoencoder
 from cuello.estimators.sample import ReferenceEmbeddings, sample
 from cuello.kinds import KINDS
-from cuello.metrics import row_errors
+from cuello.metrics import sample_errors
 from cuello.networks import SEQUENCES
 from cuello.run.prepare import Prepared
 
@@ -70,8 +70,8 @@ def _cleaned(model: Autoencoder, test: Array, seed: int) -> dict[str, Array]:
         "cleaned_original": test[rows],
         "cleaned_noisy": scaling.invert(noisy),
         "cleaned_model": clean,
-        "cleaned_before": row_errors(scaled.numpy(), noisy),
-        "cleaned_after": row_errors(scaled.numpy(), scaling.apply(clean)),
+        "cleaned_before": sample_errors(scaled.numpy(), noisy),
+        "cleaned_after": sample_errors(scaled.numpy(), scaling.apply(clean)),
     }
 
 
@@ -89,5 +89,5 @@ def _new(model: Autoencoder, train: Array, seed: int) -> dict[str, Array]:
         "new_rows": nearest,
         "new_original": new,
         "new_nearest": train[nearest],
-        "new_distance": np.sqrt(row_errors(scaled.numpy(), there.numpy()[nearest])),
+        "new_distance": np.sqrt(sample_errors(scaled.numpy(), there.numpy()[nearest])),
     }

@@ -22,7 +22,7 @@ from cuello.estimators.sample import (
 )
 from cuello.estimators.sample import sample as sample_rows
 from cuello.few_label import FewLabelClassifier
-from cuello.metrics import row_errors
+from cuello.metrics import sample_errors
 from cuello.report.pictures import contact_sheet, enlargement, to_pixels
 from cuello.run.folder import RunFolder
 from cuello.run.rows import all_rows, write_csv
@@ -60,7 +60,7 @@ def denoise(run: Run, data: Dataset, out: Path, *, masked: float = 0.0) -> int:
     rows = all_rows(data)
     clean = run.autoencoder.denoise(rows, masked=masked)
     folder = RunFolder(out.parent)
-    folder.write_arrays(out.name, {"X": clean, "removed": row_errors(rows, clean)})
+    folder.write_arrays(out.name, {"X": clean, "removed": sample_errors(rows, clean)})
     return len(rows)
 
 

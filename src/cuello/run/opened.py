@@ -16,7 +16,7 @@ from cuello.data.sequences import pad
 from cuello.errors import InputError, RunError
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
-from cuello.metrics import ABSTAINED, decide, row_errors
+from cuello.metrics import ABSTAINED, decide, sample_errors
 from cuello.networks import SEQUENCES
 from cuello.run.abstention import (
     Classified,
@@ -133,7 +133,7 @@ class Run:
         rows = all_rows(data)
         back = self.autoencoder.reconstruct(rows)
         folder = RunFolder(out.parent)
-        folder.write_arrays(out.name, {"X": back, "error": row_errors(rows, back)})
+        folder.write_arrays(out.name, {"X": back, "error": sample_errors(rows, back)})
         return len(rows)
 
     def classify(self, data: Dataset, out: Path, *, sure: float | None = None) -> Classified:

@@ -19,7 +19,7 @@ from cuello.data.sequences import steps_of
 from cuello.data.splits import Split
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import flat
-from cuello.metrics import row_errors
+from cuello.metrics import sample_errors
 from cuello.networks import SEQUENCES
 from cuello.run.prepare import Prepared
 
@@ -65,8 +65,8 @@ def measure_reconstruction(
     for start in range(0, len(test), _CHUNK):
         rows = test[start : start + _CHUNK]
         unit = rows / width
-        errors[start : start + _CHUNK] = row_errors(unit, autoencoder.reconstruct(rows) / width)
-        pca_errors[start : start + _CHUNK] = row_errors(
+        errors[start : start + _CHUNK] = sample_errors(unit, autoencoder.reconstruct(rows) / width)
+        pca_errors[start : start + _CHUNK] = sample_errors(
             unit, through_pca(pca, autoencoder, rows) / width
         )
     return {

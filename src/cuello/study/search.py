@@ -20,7 +20,7 @@ import numpy as np
 
 from cuello.errors import DivergedError, InputError, RunError
 from cuello.estimators import Autoencoder
-from cuello.metrics import row_errors
+from cuello.metrics import sample_errors
 from cuello.run.prepare import Prepared
 from cuello.run.results import unit_width
 from cuello.study.study import Study, estimator_options, measure
@@ -169,7 +169,7 @@ def _judge(
 
     def judge(epoch: Epoch) -> None:
         model.module_.eval()  # the next epoch sets it back to training
-        error = row_errors(rows / width, model.reconstruct(rows) / width).mean()
+        error = sample_errors(rows / width, model.reconstruct(rows) / width).mean()
         trial.report(-float(error) if study.maximise else float(error), epoch.epoch)
         if trial.should_prune():
             raise optuna.TrialPruned

@@ -17,7 +17,7 @@ from cuello.data import UNLABELLED
 from cuello.errors import InputError, unknown
 from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many
-from cuello.metrics import row_errors
+from cuello.metrics import sample_errors
 from cuello.run import Job
 from cuello.run.options import check_labels
 from cuello.run.prepare import Prepared, prepare
@@ -256,7 +256,7 @@ def measure(model: Autoencoder, prepared: Prepared) -> dict[str, Any]:
         "test_mse": test,
     }
     measured: dict[str, Any] = {
-        name: float(row_errors(rows / width, model.reconstruct(rows) / width).mean())
+        name: float(sample_errors(rows / width, model.reconstruct(rows) / width).mean())
         for name, rows in parts.items()
         if len(rows)
     }

@@ -1,54 +1,23 @@
-"""How near rows are to other rows."""
+"""Measures of images: likeness to a clean image, and of a set of images to another."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import eigh
 from scipy.ndimage import correlate1d
 
-__all__ = ["frechet_distance", "psnr", "row_errors", "ssim"]
+from cuello.arrays import Array, Floats
+from cuello.metrics import sample_errors
+
+__all__ = ["frechet_distance", "psnr", "ssim"]
 
 _CHUNK = 4096
 
 
-def row_errors(X: npt.NDArray[Any], Y: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Return the mean squared difference of each row, shape (n,).
+def psnr(X: Array, Y: Array, *, data_range: float = 1.0) -> Floats:
+    """Return the peak signal-to-noise ratio of each sample, 10 log10(range² / MSE) in dB, (n,).
 
-    Parameters
-    ----------
-    X, Y : ndarray of shape (n, ...)
-        Same shape. Elements of X that are NaN do not count: the end of a short sequence.
-
-    Examples
-    --------
-    >>> row_errors(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[0.0, 2.0], [1.0, 1.0]]))
-    array([2., 0.])
-    """
-    assert X.shape == Y.shape
-    errors = np.empty(len(X))
-    for start in range(0, len(X), _CHUNK):  # bounds the memory of the float64 difference
-        difference = np.subtract(
-            X[start : start + _CHUNK], Y[start : start + _CHUNK], dtype=np.float64
-        )
-        squares = np.square(difference).reshape(len(difference), -1)
-        missing = np.isnan(X[start : start + _CHUNK]).reshape(squares.shape)
-        if missing.any():
-            squares[missing] = 0.0
-            errors[start : start + _CHUNK] = squares.sum(1) / (~missing).sum(1)
-        else:
-            errors[start : start + _CHUNK] = squares.mean(1)
-    return errors
-
-
-def psnr(
-    X: npt.NDArray[Any], Y: npt.NDArray[Any], *, data_range: float = 1.0
-) -> npt.NDArray[np.float64]:
-    """Return the peak signal-to-noise ratio of each row in dB, shape (n,): 10 log10(range² / MSE).
-
-    Infinite where the rows are equal.
+    Infinite where the samples are equal.
 
     Examples
     --------
@@ -56,18 +25,18 @@ def psnr(
     array([20.])
     """
     with np.errstate(divide="ignore"):
-        decibels: npt.NDArray[np.float64] = 10.0 * np.log10(data_range**2 / row_errors(X, Y))
+        decibels: Floats = 10.0 * np.log10(data_range**2 / sample_errors(X, Y))
     return decibels
 
 
 def ssim(
-    X: npt.NDArray[Any],
-    Y: npt.NDArray[Any],
+    X: Array,
+    Y: Array,
     *,
     data_range: float = 1.0,
     sigma: float = 1.5,
     radius: int = 5,
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """Return the structural similarity of each image to its target, shape (n,), 1 where equal.
 
     Parameters
@@ -96,10 +65,10 @@ def ssim(
     window = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     window /= window.sum()
 
-    def mean(a: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def mean(a: Floats) -> Floats:
         for axis in (1, 2):
             a = correlate1d(a, window, axis=axis)
-        inside: npt.NDArray[np.float64] = a[:, radius:-radius, radius:-radius]
+        inside: Floats = a[:, radius:-radius, radius:-radius]
         return inside
 
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
@@ -114,7 +83,7 @@ def ssim(
     return out
 
 
-def frechet_distance(A: npt.NDArray[Any], B: npt.NDArray[Any]) -> float:
+def frechet_distance(A: Array, B: Array) -> float:
     """Return the squared Fréchet distance of the Gaussians that fit two sets of features.
 
     ``|m_A - m_B|² + tr(S_A + S_B - 2 (S_A S_B)^(1/2))``, in squared units of the features.
@@ -122,7 +91,7 @@ def frechet_distance(A: npt.NDArray[Any], B: npt.NDArray[Any]) -> float:
     Parameters
     ----------
     A, B : ndarray of shape (n, K), (m, K)
-        More rows than features each.
+        More samples than features each.
 
     Notes
     -----
