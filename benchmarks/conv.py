@@ -17,7 +17,7 @@ from benchmarks.timing import Bar, Result, Settings, alternate, timed
 from benchmarks.workload import RATE, images
 from cuello import kinds, networks
 from cuello.networks.conv import UpConvolution
-from cuello.train import Rows, TrainingConfig, place, train
+from cuello.train import Rows, TrainingConfig, choose_placement, train
 
 __all__ = ["run"]
 
@@ -62,7 +62,7 @@ class Bare:
             for mine, theirs in zip(self.model.parameters(), model.parameters(), strict=True):
                 mine.copy_(theirs)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=RATE, fused=True)
-        self.placement = place("cpu", "auto", _BATCH, model)
+        self.placement = choose_placement("cpu", "auto", _BATCH, model)
 
     def epoch(self) -> float:
         """Train on; return the mean loss."""
@@ -122,7 +122,7 @@ def run(settings: Settings) -> Result:
         seconds = alternate(
             {name: timed(loop.epoch) for name, loop in loops.items()}, settings.rounds
         )
-        placed = place("cpu", "auto", _BATCH, model)
+        placed = choose_placement("cpu", "auto", _BATCH, model)
         steps = -(-len(x) // _BATCH)
         for name, own in seconds.items():
             speed = min(seconds["bare loop"]) / min(own)

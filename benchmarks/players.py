@@ -14,7 +14,7 @@ from torch import Tensor
 
 from benchmarks.timing import THREADS, Bar, Result, Settings, alternate, timed
 from benchmarks.workload import RATE, Cuello, images, network
-from cuello.train import OPTIMIZERS, Rows, TrainingConfig, place
+from cuello.train import Rows, TrainingConfig, choose_placement
 from cuello.train.loop import train_step
 from cuello.train.state import State
 
@@ -36,7 +36,7 @@ def run(settings: Settings) -> Result:
     bars: list[Bar] = []
     for batch in (128, 1024):
         config = TrainingConfig(learning_rate=RATE, batch_size=batch, device="cpu")
-        threads = place("cpu", "auto", batch, network()).threads
+        threads = choose_placement("cpu", "auto", batch, network()).threads
         seconds = 0.005 if settings.quick else _SECONDS_A_TURN
         steps = alternate(
             {
@@ -85,7 +85,7 @@ def run(settings: Settings) -> Result:
 def _by_hand(x: Tensor, config: TrainingConfig) -> Step:
     """Return the step that one writes for one model, one optimizer and one loss."""
     model = network().train()
-    placement = place("cpu", "auto", config.batch_size, model)
+    placement = choose_placement("cpu", "auto", config.batch_size, model)
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
 
     def step(index: Tensor) -> Tensor:
@@ -103,9 +103,9 @@ def _by_hand(x: Tensor, config: TrainingConfig) -> Step:
 def _of_the_loop(x: Tensor, config: TrainingConfig) -> Step:
     """Return the step that every kind takes, over optimizers and named terms."""
     model = network().train()
-    placement = place("cpu", "auto", config.batch_size, model)
+    placement = choose_placement("cpu", "auto", config.batch_size, model)
     optimizers = {
-        optimizer: OPTIMIZERS[config.optimizer](groups, config)
+        optimizer: config.build_optimizer(groups)
         for optimizer, groups in model.optimizers().items()
     }
     state, rows, optimizers = State(model, optimizers), Rows(x), model.active_optimizers(0.0)

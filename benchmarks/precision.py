@@ -14,7 +14,7 @@ import torch
 from benchmarks.timing import THREADS, Result, Settings, alternate
 from benchmarks.workload import network
 from cuello.kinds import Batch
-from cuello.train import OPTIMIZERS, Placement, TrainingConfig, place
+from cuello.train import Placement, TrainingConfig, choose_placement
 from cuello.train.loop import train_step
 from cuello.train.state import State
 
@@ -48,7 +48,7 @@ def run(settings: Settings) -> Result:
         weights = [p.numel() for p in model.parameters()]
         for batch in _BATCHES:
             torch.set_num_threads(THREADS)
-            placed = place("cpu", "auto", batch, model)
+            placed = choose_placement("cpu", "auto", batch, model)
             chosen = "bf16" if placed.bf16 else "float32"
             auto = f"{chosen}, {placed.threads}"
             measured = alternate(
@@ -107,7 +107,7 @@ def _steps(
     how = TrainingConfig(batch_size=batch_size)
     state = State(
         model,
-        {name: OPTIMIZERS["adam"](groups, how) for name, groups in model.optimizers().items()},
+        {name: how.build_optimizer(groups) for name, groups in model.optimizers().items()},
     )
     placement = Placement(torch.device("cpu"), bf16, threads)
     batch = Batch(torch.rand(batch_size, sizes[0], generator=torch.Generator().manual_seed(0)))

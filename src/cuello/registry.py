@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from cuello.errors import InputError, unknown
@@ -232,7 +232,9 @@ def read_options(made: Callable[..., Any], *, skip: tuple[str, ...] = ()) -> dic
     'Standard deviation.'
     """
     helps = describe(made).parameters
-    target = made.__init__ if inspect.isclass(made) else made
+    # Fields of a dataclass are annotated where each was written, which may be another module.
+    by_init = inspect.isclass(made) and not is_dataclass(made)
+    target = made.__init__ if by_init else made
     try:
         hints = get_type_hints(target, include_extras=True)
     except NameError:  # names that only a type checker sees: no ranges are given there

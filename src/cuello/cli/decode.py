@@ -99,7 +99,7 @@ def interpolate(
     opened, there = opened_and_read(
         "interpolate", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code
     )
-    count = generation.interpolate(opened, there, places, steps, to, sampler=sampler)
+    count = generation.interpolate(opened, there, places, steps, to, method=sampler)
     out.print(f"{count:,} rows: {to}", soft_wrap=True)
 
 

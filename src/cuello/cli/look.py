@@ -73,7 +73,7 @@ def info(run: RunArgument) -> None:
 
 def _facts(config: dict[str, Any]) -> Table:
     data = config["data"]
-    chosen = config["autoencoder"]["chosen"] if "autoencoder" in config else {}
+    chosen = config["autoencoder"]["resolved"] if "autoencoder" in config else {}
     facts = {
         "state": _STATES[config["status"]],
         "created": config["created"],

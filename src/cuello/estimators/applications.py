@@ -1,38 +1,48 @@
-"""What a fitted autoencoder is good for, each in a file of its own."""
+"""Methods of a fitted autoencoder beyond encoding and decoding; each calls a file of its own."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from cuello.errors import InputError
-from cuello.estimators.denoise import denoise
-from cuello.estimators.impute import impute
+from cuello.arrays import Array, Float32s, Floats
+from cuello.errors import Argument, InputError
+from cuello.estimators.denoise import remove_noise
+from cuello.estimators.impute import fill_missing
 from cuello.estimators.inputs import check_rows, check_shape
-from cuello.estimators.interpolate import interpolate
-from cuello.estimators.projection import reduce
-from cuello.estimators.sample import ReferenceEmbeddings, sample
-from cuello.networks import SEQUENCES
-
-if TYPE_CHECKING:
-    from cuello.estimators.autoencoder import Autoencoder
+from cuello.estimators.interpolate import decode_path
+from cuello.estimators.likelihood import estimate_log_likelihood
+from cuello.estimators.network import TrainedNetwork
+from cuello.estimators.projection import FLAT, fit_projector
+from cuello.estimators.sample import ReferenceEmbeddings, draw_samples
+from cuello.train import TrainingConfig
 
 __all__ = ["Applications"]
 
-Array = npt.NDArray[Any]
-Rows = npt.NDArray[np.float32]
 
-
-class Applications:
+class Applications(ABC):
     """Methods of :class:`cuello.Autoencoder` beyond encoding and decoding."""
 
-    def denoise(self, X: Array, *, masked: float = 0.0) -> Rows:
-        """Return each row without its noise, in the data's own units.
+    embedding_mean_: Float32s
+    training_config_: TrainingConfig
+    device: str
+
+    @property
+    @abstractmethod
+    def trained_(self) -> TrainedNetwork:
+        """Return the trained module and the scaling; refuse where nothing is fitted."""
+
+    @abstractmethod
+    def _check(self, X: Array) -> Array:
+        """Return checked samples of the shape that ``fit`` saw."""
+
+    def denoise(self, X: Array, *, masked: float = 0.0) -> Float32s:
+        """Return each sample without its noise, in the data's own units.
 
         For models that learned it: of kind ``denoising`` (with the noise that is expected, or
         ``mixed`` if that is not known), or ``masked``. Others warn that they did not.
@@ -40,11 +50,11 @@ class Applications:
         Parameters
         ----------
         X : ndarray
-            Noisy rows of the shape that ``fit`` saw.
+            Noisy samples of the shape that ``fit`` saw.
         masked : float
-            Share of the elements in [0, 1) that noise set to 0, if known. A model that learned from
-            masked rows is then given what is left divided by ``1 - masked``, as in its training.
-            Leave it at 0 for one that learned from ``mixed`` noise.
+            Share of the elements in [0, 1) that noise set to 0, where it is known. For a model that
+            learned from masked samples, the other elements are divided by ``1 - masked``, as in its
+            training. Leave it at 0 for one that learned from ``mixed`` noise.
 
         Examples
         --------
@@ -58,8 +68,7 @@ class Applications:
         >>> bool(after < 0.5 * before)
         True
         """
-        model = cast("Autoencoder", self)
-        return denoise(model, model._check(X), masked)
+        return remove_noise(self.trained_, self._check(X), masked)
 
     def sample(
         self,
@@ -70,29 +79,30 @@ class Applications:
         X: Array | None = None,
         y: npt.ArrayLike | None = None,
         random_state: int | np.random.RandomState | None = None,
-    ) -> Rows:
-        """Return new rows like those of the training, in the data's own units.
+    ) -> Float32s:
+        """Return new samples like those of the training, in the data's own units.
 
         Parameters
         ----------
         n : int
-            How many.
-        how : str
-            Where their codes come from. ``prior``: the law that codes were made to follow, N(0, I),
-            for kinds that have one; of ``vector-quantised``, each group's vector as often as
-            training used it. ``mixture``: Gaussians fitted to codes of real rows, as many as
-            make held-out codes most probable. ``auto``: the mixture; without ``X``, in a model that
-            was not trained here and so keeps no codes, the prior N(0, I), if the kind has it.
+            Number of samples.
+        sampler : str
+            Distribution of their embeddings. ``prior``: the distribution that a kind trains its
+            embeddings to follow, N(0, I), for kinds that have one; of ``vector-quantised``, each
+            group's vector as often as training used it. ``mixture``: Gaussians fitted to embeddings
+            of real samples, as many as make held-out embeddings most probable. ``auto``: the
+            mixture; without ``X``, in a model that was not trained here and so keeps no embeddings,
+            the prior, if the kind has it.
         classes : sequence or None
-            Classes of the new rows, in turn: row i is of ``classes[i % len(classes)]``. A kind that
-            learned with classes tells its decoder; for the others a mixture is fitted to the rows
-            of each class, which ``X`` and ``y`` must then give. None: any.
+            Classes of the new samples, in turn: sample i is of ``classes[i % len(classes)]``. A
+            conditional kind gives its decoder the class; for the others a mixture is fitted to the
+            samples of each class, which ``X`` and ``y`` must then give. None: any.
         X : ndarray or None
-            Rows to whose codes the mixture is fitted; None: training rows.
+            Samples to whose embeddings the mixture is fitted; None: training samples.
         y : array-like of shape (n,) or None
-            Their classes, -1 where unknown.
+            Their classes, -1 where unlabelled.
         random_state : int, RandomState or None
-            The same whole number gives the same rows.
+            The same whole number gives the same samples.
 
         Examples
         --------
@@ -104,28 +114,35 @@ class Applications:
         (5, 64)
         >>> ones_and_sevens = model.sample(4, "mixture", classes=[1, 7], X=X, y=y)
         """
-        model = cast("Autoencoder", self)
-        check_is_fitted(model, "module_")
-        codes = getattr(model, "embeddings_", None) if X is None else model.transform(X)
-        labels = None if y is None else np.asarray(y)
-        if labels is not None and codes is not None and X is not None:
-            check_consistent_length(codes, labels)
-        known = ReferenceEmbeddings(codes, labels if X is not None else None)
+        network = self.trained_
+        if X is None:
+            reference = ReferenceEmbeddings(getattr(self, "embeddings_", None))
+        else:
+            labels = None if y is None else np.asarray(y)
+            reference = ReferenceEmbeddings(network.encode(self._check(X)), labels)
+            check_consistent_length(reference.embeddings, labels)
         rng = check_random_state(random_state)
-        return sample(model, n, sampler=sampler, classes=classes, known=known, rng=rng)
+        return draw_samples(
+            network, n, sampler=sampler, classes=classes, reference=reference, rng=rng
+        )
 
-    def interpolate(self, a: Array, b: Array, steps: int = 9, *, sampler: str = "auto") -> Rows:
-        """Return rows on the way from one row to another through the codes, (steps, ...).
+    def interpolate(self, a: Array, b: Array, steps: int = 9, *, method: str = "auto") -> Float32s:
+        """Return samples on the path from one sample to another, through embeddings.
 
         Parameters
         ----------
         a, b : ndarray
-            One row each. The first and last of the way are their reconstructions.
+            One sample each. The path begins and ends with their reconstructions.
         steps : int
-            How many rows, at least 2.
-        how : str
-            ``linear``, a straight line between the codes; ``spherical``, an arc around 0, where
-            codes follow N(0, I); ``auto``: spherical for kinds whose codes do, else linear.
+            Number of samples, at least 2.
+        method : str
+            ``linear``, a straight line between the embeddings; ``spherical``, an arc around 0, for
+            embeddings that follow N(0, I); ``auto``: spherical for kinds with that prior, else
+            linear.
+
+        Returns
+        -------
+        ndarray of shape (steps, ...)
 
         Examples
         --------
@@ -136,10 +153,9 @@ class Applications:
         >>> model.interpolate(X[0], X[1], steps=5).shape
         (5, 8, 8)
         """
-        model = cast("Autoencoder", self)
-        check_is_fitted(model, "module_")
-        first, last = (model._check(np.asarray(row)[None])[0] for row in (a, b))
-        return interpolate(model, first, last, steps, sampler)
+        network = self.trained_
+        first, last = (self._check(np.asarray(sample)[None])[0] for sample in (a, b))
+        return decode_path(network, first, last, steps, method)
 
     def impute(
         self,
@@ -147,22 +163,21 @@ class Applications:
         draws: int = 1,
         *,
         random_state: int | np.random.RandomState | None = None,
-    ) -> Rows:
-        """Return rows whose missing elements are filled; the others stay as they are.
+    ) -> Float32s:
+        """Return samples whose missing elements are filled; the others stay as they are.
 
-        Rows are encoded and decoded, with the elements that are known put back each time, until
-        nothing changes (20 times at most); the missing ones begin at those of the mean code. Kinds
-        that learned to restore rows get them as in their training, and then once more, filled.
-        With several draws, from kinds with a
-        posterior, code and row are drawn each time instead, and the draws show how sure the
-        filling is.
+        Samples are encoded and decoded, with the present elements put back each time, until
+        nothing changes (20 times at most); the missing ones begin at those of the mean embedding.
+        Kinds that learned to restore samples get them as in their training, and then once more,
+        filled. With several draws, from kinds with a posterior, embedding and sample are drawn each
+        time instead, and the draws show how certain the filling is.
 
         Parameters
         ----------
         X : ndarray
-            Rows of the shape that ``fit`` saw, NaN where an element is missing.
+            Samples of the shape that ``fit`` saw, NaN where an element is missing.
         draws : int
-            How many fillings. From 2 on only for kinds such as ``variational``.
+            Number of fillings. From 2 on only for kinds such as ``variational``.
         random_state : int, RandomState or None
             The same whole number gives the same draws.
 
@@ -182,8 +197,8 @@ class Applications:
         >>> from sklearn.datasets import load_digits
         >>> from cuello import Autoencoder
         >>> X = load_digits().images
-        >>> hiding = {"noise": "masking", "noise_level": 0.5, "noise_share": 1.0}
-        >>> model = Autoencoder(kind_options=hiding, hidden=(256,), epochs=80).fit(X[:1500])
+        >>> masking = {"noise": "masking", "noise_level": 0.5, "noise_share": 1.0}
+        >>> model = Autoencoder(kind_options=masking, hidden=(256,), epochs=80).fit(X[:1500])
         >>> holed = X[1500:].copy()
         >>> missing = np.random.default_rng(0).random(holed.shape) < 0.5
         >>> holed[missing] = np.nan
@@ -193,32 +208,44 @@ class Applications:
         >>> bool(errors[1] < 0.7 * errors[0])
         True
         """
-        model = cast("Autoencoder", self)
-        check_is_fitted(model, "module_")
-        if model.network in SEQUENCES:
+        network = self.trained_
+        if network.module.reconstruction.missing:
             raise InputError(
-                "network='sequence' takes NaN for the end of a row, so it cannot fill any; use "
-                "rows of one length and network='dense'."
+                "takes NaN for the end of a sample, so it cannot fill any",
+                argument="network",
+                value="sequence",
+                remedy=["use samples of one length and ", Argument("network", "dense")],
             )
-        rows = check_rows(model, X, reset=False, holes=True)
-        check_shape(rows, model.shape_)
+        samples = check_rows(self, X, reset=False, missing=True)
+        check_shape(samples, network.shape)
         seed = int(check_random_state(random_state).randint(2**31 - 1))
-        return impute(model, rows, draws, seed)
+        return fill_missing(network, samples, draws, seed, mean=self.embedding_mean_)
 
-    def reduce(self, X: Array, *, random_state: int | np.random.RandomState | None = None) -> Rows:
-        """Return a place in the plane for each row, (n, 2), near ones for rows with near codes.
+    def log_likelihood(self, X: Array, samples: int = 200) -> Floats:
+        """Estimate the log-likelihood of each scaled sample, in nats, by importance sampling.
 
-        Two latents are the place. Of more, a map is learned from the codes of these rows: an
-        autoencoder of kind ``neighbour`` with 2 latents. To keep the map, to place further rows on
-        it or to lead back from places, fit that one yourself, to the codes. One latent is returned
-        as it is, (n, 1).
+        Only for kinds with a likelihood, such as ``variational``. It is a density in units of the
+        scaled data; more ``samples`` of the latents bring it up to its true value.
+        """
+        seed = self.training_config_.seed
+        return estimate_log_likelihood(self.trained_, self._check(X), samples, seed)
+
+    def project(
+        self, X: Array, *, random_state: int | np.random.RandomState | None = None
+    ) -> Float32s:
+        """Return two-dimensional coordinates of samples, (n, 2): near ones for near embeddings.
+
+        Two latents are the coordinates. Of more, a projection is learned from the embeddings of
+        these samples: an autoencoder of kind ``neighbour`` with 2 latents. To keep it, to project
+        further samples or to lead back from coordinates, fit that one yourself, to the embeddings.
+        One latent is returned as it is, (n, 1).
 
         Parameters
         ----------
         X : ndarray
-            Rows of the shape that ``fit`` saw; 50 or more, if there are more than 2 latents.
+            Samples of the shape that ``fit`` saw; 50 or more, if there are more than 2 latents.
         random_state : int, RandomState or None
-            The same whole number gives the same map.
+            The same whole number gives the same projection.
 
         Examples
         --------
@@ -227,10 +254,13 @@ class Applications:
         >>> from cuello.metrics import projection_quality
         >>> X, y = load_digits(return_X_y=True)
         >>> model = Autoencoder(hidden=(64,), latent_dim=16, epochs=60, random_state=0).fit(X)
-        >>> projection_quality(X, model.reduce(X, random_state=0), y).knn_accuracy > 0.8
+        >>> projection_quality(X, model.project(X, random_state=0), y).knn_accuracy > 0.8
         True
         """
-        model = cast("Autoencoder", self)
-        check_is_fitted(model, "module_")
+        embeddings = self.trained_.encode(self._check(X))
+        if embeddings.shape[1] <= FLAT:
+            return embeddings
         seed = int(check_random_state(random_state).randint(2**31 - 1))
-        return reduce(model, model._check(X), seed)
+        autoencoder: Any = type(self)
+        projector = fit_projector(autoencoder, embeddings, seed, device=self.device)
+        return projector.trained_.encode(embeddings)

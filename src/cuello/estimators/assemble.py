@@ -1,239 +1,253 @@
-"""From the options of an estimator and the shape of its rows to an untrained network."""
+"""From the options of an estimator and the shape of its samples to an untrained module."""
 
 from __future__ import annotations
 
-import copy
-import importlib
 import math
-import os
-import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import nn
 
 from cuello import kinds, networks
-from cuello.errors import InputError, unknown
+from cuello.errors import InputError, Use
+from cuello.estimators.sources import NetworkSource, first_line, make_network
+from cuello.registry import Range
 
-if TYPE_CHECKING:
-    from cuello.estimators.autoencoder import Autoencoder
-
-__all__ = ["NetworkSource", "assemble", "name_of_source", "network_options"]
-
-NetworkSource = nn.Module | Callable[[], nn.Module] | str
-"""A network, a function or class that makes one, or where to import either: ``package.mod:name``"""
+__all__ = ["Architecture", "DataProperties", "assemble", "resolve_network"]
 
 
-def assemble(model: Autoencoder, seed: int) -> kinds.AutoencoderModule:
-    """Build the network that an estimator describes, for rows of its ``shape_``.
+class DataProperties(NamedTuple):
+    """Properties of the training data that decide a network.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of a sample.
+    classes : int
+        Number of classes; 0 where the kind needs none.
+    low, high : float
+        Range of the scaled samples.
+    """
+
+    shape: tuple[int, ...]
+    classes: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Options that decide a network.
+
+    Parameters
+    ----------
+    kind : str
+        One of :data:`cuello.kinds.KINDS`, or an alias such as ``vae``; ``cuello kinds`` lists them.
+    kind_options : dict or None
+        Options of the kind, for example ``{"noise": "gaussian", "noise_level": 0.3}``.
+    network : str
+        One of :data:`cuello.networks.NETWORKS`.
+    network_options : dict or None
+        Options of the network, for example ``{"tied": True}`` for ``dense``.
+    encoder, decoder : nn.Module, callable, str or None
+        Your own networks instead of a named one: a module (a copy is trained on from its weights),
+        a function or class that makes one with new weights, or where to import either,
+        ``"package.module:name"``. The encoder maps samples to (B, encoder width), the decoder
+        embeddings back to samples; only networks that can be imported by name can be kept in a run
+        folder.
+    hidden : sequence of int or None
+        Widths from the input to the embedding; the decoder mirrors them. Units of dense layers,
+        channels of convolutional ones, units of recurrent ones. None: the network's default.
+    latent_dim : int
+        Length of the embedding; below the number of features unless ``allow_overcomplete``. An
+        ``encoder`` of your own decides it itself.
+    activation : str
+        One of :data:`cuello.networks.ACTIVATIONS`.
+    latent_activation : str
+        After the last layer of the encoder; ``auto`` is the kind's, mostly identity.
+    initializer : str
+        One of :data:`cuello.networks.INITIALIZERS`; ``auto`` is PyTorch's own, or ``he_uniform``
+        where a sigmoid or tanh bounds the embedding.
+    batch_norm : bool
+        Batch normalisation before each activation.
+    dropout : float
+        Rate in [0, 1) after each activation.
+    loss : str
+        ``mse``, ``mae``, ``huber``, ``mape``, ``bce``, or ``auto``: ``bce`` for data in 0..1 and
+        ``mse`` otherwise.
+    reduction : str
+        ``mean`` over elements or ``sum`` over them.
+    output_activation : str
+        ``auto`` fits the range of the scaled data: sigmoid for 0..1, otherwise identity.
+    allow_overcomplete : bool
+        Allow an embedding as long as a sample or longer.
+    """
+
+    kind: Annotated[str, kinds.KINDS] = "denoising"
+    kind_options: Mapping[str, Any] | None = None
+    network: Annotated[str, networks.NETWORKS] = "dense"
+    network_options: Mapping[str, Any] | None = None
+    encoder: NetworkSource | None = None
+    decoder: NetworkSource | None = None
+    hidden: Sequence[int] | None = None
+    latent_dim: Annotated[int, Range(1)] = 32
+    activation: Annotated[str, networks.ACTIVATIONS] = "relu"
+    latent_activation: str = "auto"
+    initializer: Annotated[str, ("auto", *networks.INITIALIZERS)] = "auto"
+    batch_norm: bool = False
+    dropout: Annotated[float, Range(0.0, 1.0, open_high=True)] = 0.0
+    loss: Annotated[str, kinds.LOSS_NAMES] = "auto"
+    reduction: Annotated[str, ("mean", "sum")] = "mean"
+    output_activation: Annotated[str, ("auto", *kinds.OUTPUTS)] = "auto"
+    allow_overcomplete: bool = False
+
+    @property
+    def is_named(self) -> bool:
+        """Return whether the network is a named one, not the user's own."""
+        return self.encoder is None and self.decoder is None
+
+
+def assemble(design: Architecture, data: DataProperties, seed: int) -> kinds.AutoencoderModule:
+    """Build the module that options describe.
 
     Raises
     ------
     InputError
-        If an option is not known, or options do not fit one another or the rows.
+        If an option is not known, or options do not fit one another or the data.
     """
-    if model.kind not in kinds.KINDS:
-        raise unknown("kind", model.kind, kinds.KINDS)
-    kind = kinds.KINDS[model.kind]
-    low, high = model.scaling_.low, model.scaling_.high
     reconstruction = kinds.Reconstruction(
-        loss=model.loss,
-        output=model.output_activation,
-        reduction=model.reduction,
-        low=low,
-        high=high if high > low else low + 1.0,
-        missing=model.network in networks.SEQUENCES,
+        loss=design.loss,
+        output=design.output_activation,
+        reduction=design.reduction,
+        low=data.low,
+        high=data.high if data.high > data.low else data.low + 1.0,
+        missing=design.network in networks.SEQUENCES,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if model.encoder is None and model.decoder is None:
-            latent_dim = _check_latent_dim(model)
-            encoder, decoder = _named(model, kind, latent_dim)
+        if design.is_named:
+            latent_dim = _check_latent_dim(design, data.shape)
+            encoder, decoder = _build_named(design, data, latent_dim)
         else:
-            encoder, decoder, latent_dim = _given(model, kind)
+            encoder, decoder, latent_dim = _build_custom(design, data)
         parts = kinds.Parts(
             encoder=encoder,
             decoder=decoder,
             reconstruction=reconstruction,
-            shape=model.shape_,
+            shape=data.shape,
             latent_dim=latent_dim,
-            classes=len(model.classes_),
+            classes=data.classes,
         )
-        return kinds.build(model.kind, parts, **(model.kind_options or {}))
+        return kinds.build(design.kind, parts, **(design.kind_options or {}))
 
 
-def network_options(model: Autoencoder) -> dict[str, Any]:
-    """Return what the options of a named network come to: its defaults, and ``auto``, filled in."""
-    if model.encoder is not None or model.decoder is not None:
+def resolve_network(design: Architecture) -> dict[str, Any]:
+    """Return the options of a named network with defaults, and ``auto``, resolved."""
+    if not design.is_named:
         return {}
-    defaults = {name: p.default for name, p in networks.options(model.network).items()}
-    code = model.latent_activation
-    if code == "auto":
-        code = kinds.KINDS[model.kind].latent_activation
-    initializer = model.initializer
+    defaults = {name: p.default for name, p in networks.options(design.network).items()}
+    latent_activation = design.latent_activation
+    if latent_activation == "auto":
+        latent_activation = kinds.KINDS[design.kind].latent_activation
+    initializer = design.initializer
     if initializer == "auto":
-        # PyTorch's own weights start so small that a bounded code is driven to its end, the same
-        # for every row, while the decoder learns the mean row; from there it hardly returns.
-        initializer = "he_uniform" if code in ("sigmoid", "tanh") else "default"
-    hidden = networks.default_hidden(model.network) if model.hidden is None else model.hidden
+        # PyTorch's own weights start so small that a bounded embedding is driven to its end, the
+        # same for every sample, while the decoder learns the mean sample; it hardly returns.
+        initializer = "he_uniform" if latent_activation in ("sigmoid", "tanh") else "default"
+    hidden = networks.default_hidden(design.network) if design.hidden is None else design.hidden
     return {
-        "network_options": defaults | dict(model.network_options or {}),
+        "network_options": defaults | dict(design.network_options or {}),
         "hidden": tuple(hidden),
-        "latent_activation": code,
+        "latent_activation": latent_activation,
         "initializer": initializer,
     }
 
 
-def _named(
-    model: Autoencoder, kind: type[kinds.AutoencoderModule], latent_dim: int
+def _build_named(
+    design: Architecture, data: DataProperties, latent_dim: int
 ) -> tuple[nn.Module, nn.Module]:
-    chosen = network_options(model)
+    kind = kinds.KINDS[design.kind]
+    resolved = resolve_network(design)
     return networks.build(
-        model.network,
-        model.shape_,
-        kind.decoder_width(latent_dim, len(model.classes_)),
+        design.network,
+        data.shape,
+        kind.decoder_width(latent_dim, data.classes),
         kind.encoder_width(latent_dim),
-        own=chosen["network_options"],
-        hidden=chosen["hidden"],
-        activation=model.activation,
-        latent_activation=chosen["latent_activation"],
-        initializer=chosen["initializer"],
-        batch_norm=model.batch_norm,
-        dropout=model.dropout,
+        own=resolved["network_options"],
+        hidden=resolved["hidden"],
+        activation=design.activation,
+        latent_activation=resolved["latent_activation"],
+        initializer=resolved["initializer"],
+        batch_norm=design.batch_norm,
+        dropout=design.dropout,
     )
 
 
-def _check_latent_dim(model: Autoencoder) -> int:
-    features = math.prod(model.shape_)
-    if features == 1 and not model.allow_overcomplete:
-        raise InputError("rows have 1 feature(s); a shorter code needs at least 2.")
-    if model.latent_dim < 1 or (model.latent_dim >= features and not model.allow_overcomplete):
+def _check_latent_dim(design: Architecture, shape: tuple[int, ...]) -> int:
+    features = math.prod(shape)
+    if features == 1 and not design.allow_overcomplete:
+        raise InputError("samples have 1 feature(s); a shorter embedding needs at least 2.")
+    too_long = design.latent_dim >= features and not design.allow_overcomplete
+    if design.latent_dim < 1 or too_long:
         raise InputError(
-            f"latent_dim={model.latent_dim} must be at least 1 and below the number of features "
-            f"({features}); pick 1..{features - 1}, or set allow_overcomplete=True."
+            argument="latent_dim",
+            value=design.latent_dim,
+            allowed=f"at least 1 and below the number of features ({features})",
+            remedy=[f"pick 1..{features - 1}, or ", Use("allow_overcomplete", True)],
         )
-    return int(model.latent_dim)
+    return int(design.latent_dim)
 
 
-def _given(
-    model: Autoencoder, kind: type[kinds.AutoencoderModule]
-) -> tuple[nn.Module, nn.Module, int]:
-    """Make the user's own networks, and find out from their shapes how long the code is."""
-    if model.encoder is None or model.decoder is None:
-        missing = "encoder" if model.encoder is None else "decoder"
-        raise InputError(f"{missing}=None: give encoder and decoder together, or neither.")
-    encoder, decoder = _make("encoder", model.encoder), _make("decoder", model.decoder)
-    shape = model.shape_
-    code = _try("encoder", encoder, (2, *shape))
-    if len(code) != 2 or code[0] != 2:
+def _build_custom(design: Architecture, data: DataProperties) -> tuple[nn.Module, nn.Module, int]:
+    """Make the user's own networks, and read the latent dimension off their shapes."""
+    kind, shape = kinds.KINDS[design.kind], data.shape
+    if design.encoder is None or design.decoder is None:
+        missing = "encoder" if design.encoder is None else "decoder"
         raise InputError(
-            f"encoder turns rows of shape (2, {_listed(shape)}) into {code}; it must give "
-            "(2, length of the code): end it with torch.nn.Flatten()."
+            "is missing",
+            argument=missing,
+            value=None,
+            remedy="give encoder and decoder together, or neither",
         )
-    latent_dim = code[1] // kind.encoder_width(1)
-    if latent_dim < 1 or kind.encoder_width(latent_dim) != code[1]:
+    encoder = make_network("encoder", design.encoder)
+    decoder = make_network("decoder", design.decoder)
+    given = _try("encoder", encoder, (2, *shape))
+    if len(given) != 2 or given[0] != 2:
         raise InputError(
-            f"encoder gives {code[1]} numbers a row; kind={model.kind!r} needs a multiple of "
+            f"encoder turns samples of shape (2, {_listed(shape)}) into {given}; it must give "
+            "(2, latent dimension): end it with torch.nn.Flatten()."
+        )
+    latent_dim = given[1] // kind.encoder_width(1)
+    if latent_dim < 1 or kind.encoder_width(latent_dim) != given[1]:
+        raise InputError(
+            f"encoder gives {given[1]} numbers a sample; kind={design.kind!r} needs a multiple of "
             f"{kind.encoder_width(1)}."
         )
-    width = kind.decoder_width(latent_dim, len(model.classes_))
-    row = _try("decoder", decoder, (2, width))
-    if row != (2, *shape):
+    width = kind.decoder_width(latent_dim, data.classes)
+    decoded = _try("decoder", decoder, (2, width))
+    if decoded != (2, *shape):
         raise InputError(
-            f"decoder turns codes of shape (2, {width}) into {row}; it must give "
-            f"(2, {_listed(shape)}), the shape of the rows: end it with "
+            f"decoder turns embeddings of shape (2, {width}) into {decoded}; it must give "
+            f"(2, {_listed(shape)}), the shape of the samples: end it with "
             f"torch.nn.Unflatten(1, ({_listed(shape)}))."
         )
     return encoder, decoder, latent_dim
 
 
-def _make(which: str, source: NetworkSource) -> nn.Module:
-    made = _import(which, source) if isinstance(source, str) else source
-    if isinstance(made, nn.Module):
-        module = copy.deepcopy(made)
-        for layer in module.modules():  # so that the seed decides the weights, as it does elsewhere
-            if callable(reset := getattr(layer, "reset_parameters", None)):
-                reset()
-        return module
-    try:
-        made = made() if callable(made) else made
-    except TypeError as error:
-        raise InputError(
-            f"{which}={source!r} cannot be called without arguments ({_first_line(error)}); give a "
-            "function that makes the network with them."
-        ) from error
-    if not isinstance(made, nn.Module):
-        raise InputError(
-            f"{which}={source!r} is no torch.nn.Module, and no function or class that makes one; "
-            "give one of them, or where to import it: 'package.module:name'."
-        )
-    return made
-
-
-def _import(which: str, source: str) -> Any:
-    module, _, name = source.partition(":")
-    here = os.getcwd()  # installed programs do not look there by themselves
-    sys.path.append(here)
-    try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise InputError(
-            f"{which}={source!r} cannot be imported ({error}); write 'package.module:name', and "
-            "run where Python finds that module."
-        ) from None
-    finally:
-        sys.path.remove(here)
-    return found
-
-
-def _is_found(name: str, source: object) -> bool:
-    try:
-        return _import("", name) is source
-    except InputError:
-        return False
-
-
-def _try(which: str, module: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _try(argument: str, module: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
     try:
         out: Any = networks.note_uses(module, torch.zeros(shape))
     except Exception as error:  # whatever a network of the user's may raise
+        inputs = "samples" if argument == "encoder" else "embeddings"
         raise InputError(
-            f"{which} cannot take {'rows' if which == 'encoder' else 'codes'} of shape {shape}: "
-            f"{_first_line(error)}"
+            f"{argument} cannot take {inputs} of shape {shape}: {first_line(error)}"
         ) from error
     if not isinstance(out, torch.Tensor):
-        raise InputError(f"{which} gives {type(out).__name__}; it must give a tensor.")
+        raise InputError(f"{argument} gives {type(out).__name__}; it must give a tensor.")
     return tuple(out.shape)
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _listed(shape: tuple[int, ...]) -> str:
     return ", ".join(map(str, shape))
-
-
-def name_of_source(which: str, source: NetworkSource | None) -> str | None:
-    """Return the importable name of a network, by which a run folder can build it again.
-
-    Raises
-    ------
-    InputError
-        If it has none: a module object, or a function made inside another one.
-    """
-    if source is None or isinstance(source, str):
-        return source
-    module = getattr(source, "__module__", "__main__")
-    name = f"{module}:{getattr(source, '__qualname__', '')}"
-    # What is found under the name must be this very thing: a wrapper bears the name of another.
-    if module != "__main__" and _is_found(name, source):
-        return name
-    raise InputError(
-        f"{which} is a {type(source).__name__} that no other program can import, so a run folder "
-        "cannot build it again; put a function that makes it into a module and give its name: "
-        f"{which}='package.module:name'."
-    )

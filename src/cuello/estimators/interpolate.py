@@ -1,57 +1,49 @@
-"""The way from one code to another.
+"""Paths from one embedding to another.
 
 Shapes: K latents, S steps.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
-import numpy.typing as npt
 
+from cuello.arrays import Array, Float32s
 from cuello.errors import InputError, unknown
-from cuello.estimators.sample import decode_embeddings
-from cuello.kinds import KINDS
+from cuello.estimators.network import TrainedNetwork
 
-if TYPE_CHECKING:
-    from cuello.estimators.autoencoder import Autoencoder
+__all__ = ["INTERPOLATIONS", "decode_path", "linear", "spherical"]
 
-__all__ = ["WAYS", "interpolate", "linear", "spherical"]
-
-Array = npt.NDArray[Any]
-
-WAYS = ("auto", "linear", "spherical")
-_PARALLEL = 1e-4  # sine of the angle, below which two codes span no arc
+INTERPOLATIONS = ("auto", "linear", "spherical")
+_PARALLEL = 1e-4  # sine of the angle, below which two embeddings span no arc
 
 
-def interpolate(
-    model: Autoencoder, a: Array, b: Array, steps: int, method: str
-) -> npt.NDArray[np.float32]:
-    """Decode the way between two checked rows; see ``Autoencoder.interpolate``."""
-    if method not in WAYS:
-        raise unknown("how", method, WAYS)
+def decode_path(network: TrainedNetwork, a: Array, b: Array, steps: int, method: str) -> Float32s:
+    """Decode the path between two checked samples; see ``Autoencoder.interpolate``."""
+    if method not in INTERPOLATIONS:
+        raise unknown("method", method, INTERPOLATIONS)
     if steps < 2 or steps != int(steps):
-        raise InputError(f"steps={steps!r} must be a whole number from 2 on: both ends count.")
+        raise InputError(
+            argument="steps", value=steps, allowed="a whole number from 2 on: both ends count"
+        )
     if method == "auto":
-        method = "spherical" if KINDS[model.kind].normal_prior else "linear"
-    first, last = model.transform(np.stack([a, b]))
-    way = (linear if method == "linear" else spherical)(first, last, int(steps))
-    return decode_embeddings(model, way.astype(np.float32), None)
+        method = "spherical" if network.module.normal_prior else "linear"
+    first, last = network.encode(np.stack([a, b]))
+    path = (linear if method == "linear" else spherical)(first, last, int(steps))
+    return network.decode_nearest(path.astype(np.float32))
 
 
 def linear(a: Array, b: Array, steps: int) -> Array:
-    """Return codes (S, K) on the straight line from a to b (K,), evenly spaced."""
+    """Return embeddings (S, K) on the straight line from a to b (K,), evenly spaced."""
     t = np.linspace(0.0, 1.0, steps)[:, None]
     return (1.0 - t) * a + t * b
 
 
 def spherical(a: Array, b: Array, steps: int) -> Array:
-    """Return codes (S, K) on the arc from a to b (K,), by even angles.
+    """Return embeddings (S, K) on the arc from a to b (K,), by even angles.
 
     Of N(0, I) in many dimensions nearly all draws are about as far from 0; a straight line between
     two of them passes places where there are none. Lengths change evenly from that of a to that of
-    b. Codes that span no arc are joined by the straight line.
+    b. Embeddings that span no arc are joined by the straight line.
 
     Source: Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985; for latents White,
     "Sampling generative networks", 2016, arXiv:1609.04468.
@@ -70,5 +62,5 @@ def spherical(a: Array, b: Array, steps: int) -> Array:
         return linear(a, b, steps)
     t = np.linspace(0.0, 1.0, steps)[:, None]
     directions = (np.sin((1.0 - t) * angle) * u + np.sin(t * angle) * v) / np.sin(angle)
-    codes: Array = ((1.0 - t) * lengths[0] + t * lengths[1]) * directions
-    return codes
+    path: Array = ((1.0 - t) * lengths[0] + t * lengths[1]) * directions
+    return path

@@ -1,4 +1,4 @@
-"""Fit many autoencoders to the same rows: together where they are alike, else one by one."""
+"""Fit many autoencoders to the same samples: together where alike, else one by one."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy.typing as npt
-import torch
 
+from cuello.arrays import Array
 from cuello.errors import DivergedError
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.kinds import KINDS
 from cuello.train import Callbacks
-from cuello.train.many import can_stack, train_many
+from cuello.train.many import PER_NETWORK, train_many, why_not_stackable
 
 __all__ = ["fit_many", "groups_of"]
 
-Array = npt.NDArray[Any]
-
 # Estimators that differ in these alone compute the same, from other weights and at other rates.
-_OWN = ("random_state", "learning_rate", "momentum", "weight_decay", "initializer")
+_MAY_DIFFER = {*PER_NETWORK, "random_state", "initializer"}
 
 
 def groups_of(models: Sequence[Autoencoder]) -> list[list[int]]:
-    """Return the places of estimators that may differ only in seeds, rates and initial weights.
+    """Return the positions of estimators that differ only in seeds, rates and initial weights.
 
     Rates are those of learning, and of noise.
 
@@ -34,20 +32,20 @@ def groups_of(models: Sequence[Autoencoder]) -> list[list[int]]:
     [[0, 1], [2, 3]]
     """
     groups: dict[str, list[int]] = {}
-    for place, model in enumerate(models):
-        groups.setdefault(json.dumps(_options(model), sort_keys=True), []).append(place)
+    for position, model in enumerate(models):
+        groups.setdefault(json.dumps(_options(model), sort_keys=True), []).append(position)
     return list(groups.values())
 
 
 def _options(model: Autoencoder) -> dict[str, str]:
     """Return the options that must be the same in a stack, as texts."""
     options: dict[str, Any] = model.get_params(deep=False)
-    own = KINDS[model.kind].stacked_options if model.kind in KINDS else ()
+    free = KINDS[model.kind].stacked_options if model.kind in KINDS else ()
     of_kind = options.pop("kind_options") or {}
     # Nothing at all may be another computation than a little.
-    options |= {name: bool(value) if name in own else value for name, value in of_kind.items()}
+    options |= {name: bool(value) if name in free else value for name, value in of_kind.items()}
     options |= options.pop("network_options") or {}
-    return {k: json.dumps(v, default=id) for k, v in options.items() if k not in _OWN}
+    return {k: json.dumps(v, default=id) for k, v in options.items() if k not in _MAY_DIFFER}
 
 
 def fit_many(
@@ -59,7 +57,7 @@ def fit_many(
     step: Callable[[int, int], None] | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Iterator[tuple[int, DivergedError | None]]:
-    """Fit estimators to the same rows, and yield the place of each one that is done.
+    """Fit estimators to the same samples, and yield the position of each one that is done.
 
     Small networks of one shape are trained as one stacked computation, with the results of training
     them one by one (:mod:`cuello.train.many`); the others are trained one after another.
@@ -69,16 +67,16 @@ def fit_many(
     models : sequence of Autoencoder
         Fitted in place.
     X, y, validation
-        As for :meth:`Autoencoder.fit`. Without ``validation``, estimators that hold out rows of
-        their own are trained one by one, for each sees other rows.
+        As for :meth:`Autoencoder.fit`. Without ``validation``, estimators that hold out samples
+        of their own are trained one by one, for each sees other samples.
     step : callable or None
         Called with the steps done, and all steps, of the group that is being trained.
     say : callable
-        Told why a group is trained one by one.
+        Called with the reason why a group is trained one by one.
 
     Yields
     ------
-    place : int
+    position : int
         Of the estimator in ``models``.
     error : DivergedError or None
         Why its training stopped; it then holds its last good weights.
@@ -89,7 +87,7 @@ def fit_many(
     >>> X = np.random.default_rng(0).random((40, 6))
     >>> options = {"hidden": (4,), "latent_dim": 2, "epochs": 3, "validation_fraction": 0.0}
     >>> models = [Autoencoder("plain", random_state=seed, **options) for seed in range(3)]
-    >>> sorted(place for place, error in fit_many(models, X))
+    >>> sorted(position for position, error in fit_many(models, X))
     [0, 1, 2]
     >>> models[2].transform(X).shape
     (40, 2)
@@ -97,48 +95,47 @@ def fit_many(
     callbacks = Callbacks() if step is None else Callbacks(step=step)
     groups = groups_of(models)
     if len(groups) > 1:
-        names = ", ".join(sorted(_what_differs([models[group[0]] for group in groups])))
-        config = "one by one" if len(groups) == len(models) else f"in {len(groups)} stacks"
-        say(f"{len(models)} networks are trained {config}: they differ in {names}.")
+        names = ", ".join(sorted(_differences([models[group[0]] for group in groups])))
+        strategy = "one by one" if len(groups) == len(models) else f"in {len(groups)} stacks"
+        say(f"{len(models)} networks are trained {strategy}: they differ in {names}.")
     for group in groups:
-        own = [models[place] for place in group]
-        reason = "there is only one of its kind"
-        if len(own) > 1:
-            reason = "each holds out rows of its own"
-            if validation is not None or own[0].validation_fraction == 0.0:
-                reason, errors = _together(own, X, y, validation, callbacks)
-                yield from ((place, errors[i]) for i, place in enumerate(group) if not reason)
-        if not reason:
-            continue
-        if len(own) > 1:  # of others it was said already
-            say(f"{len(own)} networks are trained one by one: {reason}.")
-        for place, model in zip(group, own, strict=True):
+        alike = [models[position] for position in group]
+        reason = ""
+        if len(alike) > 1:
+            reason = "each holds out samples of its own"
+            if validation is not None or alike[0].validation_fraction == 0.0:
+                reason, errors = _fit_stack(alike, X, y, validation, callbacks)
+                if not reason:
+                    yield from zip(group, errors, strict=True)
+                    continue
+            say(f"{len(alike)} networks are trained one by one: {reason}.")
+        for position, model in zip(group, alike, strict=True):
             error = None
             try:
                 model.fit(X, y, validation=validation, callbacks=callbacks)
             except DivergedError as diverged:
                 error = diverged
-            yield place, error
+            yield position, error
 
 
-def _what_differs(models: Sequence[Autoencoder]) -> set[str]:
+def _differences(models: Sequence[Autoencoder]) -> set[str]:
     options = [_options(model) for model in models]
     names = set().union(*options)
-    return {name for name in names if len({own.get(name) for own in options}) > 1}
+    return {name for name in names if len({each.get(name) for each in options}) > 1}
 
 
-def _together(
+def _fit_stack(
     models: list[Autoencoder],
     X: Array,
     y: npt.ArrayLike | None,
     validation: Array | None,
     callbacks: Callbacks,
 ) -> tuple[str, list[DivergedError | None]]:
-    """Train estimators as one; or return why that cannot be, and train none."""
-    ready = [model._initialize(X, y, validation) for model in models]
-    rows, codes, held_out, _, augment = ready[0]
-    modules, configs = [m.module_ for m in models], [r[3] for r in ready]
-    reason = can_stack(modules, configs)
+    """Train estimators as one stack; or return why that cannot be, and train none."""
+    prepared = [model._prepare(X, y, validation) for model in models]
+    rows, codes, held_out, _, augment = prepared[0]
+    modules, configs = [m.module_ for m in models], [own.config for own in prepared]
+    reason = why_not_stackable(modules, configs)
     if reason:
         return reason, []
     first = models[0]
@@ -157,6 +154,5 @@ def _together(
     x = first._rows(rows).x
     for model, outcome in zip(models, outcomes, strict=True):
         model.history_ = outcome.history
-        with torch.no_grad():
-            model._examine(x)
+        model._examine(x)
     return "", [outcome.error for outcome in outcomes]

@@ -1,63 +1,82 @@
-"""Codes of any length in a plane.
+"""Embeddings of any latent dimension in two dimensions.
 
-Shapes: n rows, K latents.
+Shapes: n samples, K latents.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from cuello.errors import InputError
+from cuello.arrays import Array
+from cuello.errors import InputError, Use
 
-if TYPE_CHECKING:
-    from cuello.estimators.autoencoder import Autoencoder
-
-__all__ = ["FEWEST_ROWS", "FLAT", "fit_projector", "reduce"]
-
-Array = npt.NDArray[Any]
+__all__ = ["FEWEST_SAMPLES", "FLAT", "fit_projector"]
 
 FLAT = 2
-"""Up to so many latents are a place by themselves."""
-FEWEST_ROWS = 50
-"""Fewer say too little of who is near whom."""
+"""Latent dimension up to which embeddings need no projection."""
+FEWEST_SAMPLES = 50
+"""Fewer tell too little about who is near whom."""
 STEPS, EPOCHS = 600, 15
-"""Of the training of a map, the least of both."""
+"""Of the training of a projector, the least of both."""
 
-_ROWS = 20_000  # the map takes further ones in, and finding neighbours takes the square of it
-_BATCH = 128
+_MOST_SAMPLES = 20_000  # finding neighbours takes the square of it; further ones are put in
+_BATCH_SIZE = 128
 
 
-def fit_projector(codes: Array, seed: int, *, device: str = "auto") -> Autoencoder:
-    """Fit a map of codes (n, K): an autoencoder of kind ``neighbour`` with 2 latents.
+class Fittable(Protocol):
+    """An estimator."""
 
-    Its ``transform`` places codes (m, K) in the plane, (m, 2), and its ``inverse_transform`` leads
-    from places back to codes. At most 20,000 codes, drawn at random, are learned from.
+    def fit(self, X: Array) -> Self:
+        """Train on samples."""
+
+
+Projector = TypeVar("Projector", bound=Fittable)
+
+
+def fit_projector(
+    autoencoder: Callable[..., Projector], embeddings: Array, seed: int, *, device: str = "auto"
+) -> Projector:
+    """Fit a projection of embeddings (n, K) to two dimensions: a ``neighbour`` of 2 latents.
+
+    Its ``transform`` gives the coordinates (m, 2) of embeddings (m, K), and its
+    ``inverse_transform`` leads from coordinates back to embeddings. At most 20,000 embeddings,
+    drawn at random, are learned from.
+
+    Parameters
+    ----------
+    autoencoder : type
+        :class:`cuello.Autoencoder`.
+    embeddings : ndarray of shape (n, K)
+        50 or more.
+    seed : int
+        The same gives the same projection.
+    device : str
+        As for :class:`cuello.Autoencoder`.
 
     Raises
     ------
     InputError
-        If there are fewer than 50 codes.
+        If there are fewer than 50 embeddings.
 
     Examples
     --------
-    >>> codes = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
-    >>> fit_projector(codes, seed=0).transform(codes).shape
+    >>> from cuello import Autoencoder
+    >>> embeddings = np.random.default_rng(0).normal(size=(60, 5)).astype(np.float32)
+    >>> fit_projector(Autoencoder, embeddings, seed=0).transform(embeddings).shape
     (60, 2)
     """
-    from cuello.estimators.autoencoder import Autoencoder
-
-    if len(codes) < FEWEST_ROWS:
+    if len(embeddings) < FEWEST_SAMPLES:
         raise InputError(
-            f"{len(codes)} rows are too few to learn a map from; give at least {FEWEST_ROWS}, or "
-            "train with latent_dim=2."
+            f"{len(embeddings)} samples are too few to learn a projection from",
+            remedy=[f"give at least {FEWEST_SAMPLES}, or ", Use("latent_dim", 2)],
         )
-    batch = min(_BATCH, len(codes))
-    some = np.random.default_rng(seed).permutation(len(codes))[:_ROWS]
-    model = Autoencoder(
+    batch = min(_BATCH_SIZE, len(embeddings))
+    some = np.random.default_rng(seed).permutation(len(embeddings))[:_MOST_SAMPLES]
+    model = autoencoder(
         "neighbour",
         latent_dim=FLAT,
         hidden=(256, 256),
@@ -71,12 +90,4 @@ def fit_projector(codes: Array, seed: int, *, device: str = "auto") -> Autoencod
         device=device,
         random_state=seed,
     )
-    return model.fit(codes[some])
-
-
-def reduce(model: Autoencoder, X: Array, seed: int) -> npt.NDArray[np.float32]:
-    """Return places of rows; see ``Autoencoder.reduce``."""
-    codes = model.transform(X)
-    if codes.shape[1] <= FLAT:
-        return codes
-    return fit_projector(codes, seed, device=model.device).transform(codes)
+    return model.fit(embeddings[some])

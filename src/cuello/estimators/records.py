@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from cuello.arrays import Record
 from cuello.data.scaling import Scaling
-from cuello.estimators.assemble import name_of_source, network_options
+from cuello.estimators.assemble import resolve_network
 from cuello.estimators.autoencoder import Autoencoder
+from cuello.estimators.sources import name_of_source
 from cuello.kinds import Diagnosis, options
 from cuello.train import TrainingConfig
 
 __all__ = ["Record", "Weights", "autoencoder_of", "projector_of", "record_autoencoder"]
 
-Record = dict[str, Any]
 Weights = Mapping[str, Tensor]
 
 
 def record_autoencoder(model: Autoencoder) -> Record:
-    """Return everything but the weights; ``chosen`` says what defaults and ``auto`` came to."""
+    """Return everything but the weights; ``resolved`` holds defaults, and ``auto`` resolved."""
     check_is_fitted(model, "module_")
     params = model.get_params(deep=False)
     return {
@@ -34,13 +34,13 @@ def record_autoencoder(model: Autoencoder) -> Record:
         "shape": list(model.shape_),
         "scaling": model.scaling_.to_json(),
         "training": asdict(model.training_config_),
-        "chosen": {
+        "resolved": {
             "loss": model.module_.reconstruction.loss,
             "output_activation": model.module_.reconstruction.output,
             "scaling": model.scaling_.name,
             "epochs": model.training_config_.epochs,
             "batch_size": model.training_config_.batch_size,
-            **network_options(model),
+            **resolve_network(model.architecture_),
             "kind_options": {
                 name: parameter.default for name, parameter in options(model.kind).items()
             }
@@ -64,7 +64,7 @@ def autoencoder_of(record: Record, weights: Weights) -> Autoencoder:
     model.history_ = []
     model.classes_ = np.asarray(record["classes"])
     model.diagnosis_ = Diagnosis(**record["diagnosis"])
-    # Without memory first: what a record asks for may be larger than any weights that are there.
+    # Without memory first: a record may ask for more than there are weights for.
     with torch.device("meta"):
         _compare(model.build_module(seed=0), weights)
     module = model.build_module(seed=0)
@@ -77,16 +77,16 @@ def autoencoder_of(record: Record, weights: Weights) -> Autoencoder:
 def _compare(module: nn.Module, weights: Weights) -> None:
     """Refuse weights of another number, name or shape than the module's."""
     wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    if wanted != found:
-        name = min(name for name, _ in wanted.items() ^ found.items())
+    read = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if wanted != read:
+        name = min(name for name, _ in wanted.items() ^ read.items())
         raise ValueError(
-            f"weights {name!r} have shape {found.get(name)}, the model's have {wanted.get(name)}"
+            f"weights {name!r} have shape {read.get(name)}, the model's have {wanted.get(name)}"
         )
 
 
 def projector_of(record: Record, weights: Weights, autoencoder: Autoencoder) -> Autoencoder:
-    """Rebuild the map of an autoencoder's codes.
+    """Rebuild the projector of an autoencoder's embeddings.
 
     Raises
     ------
@@ -94,8 +94,8 @@ def projector_of(record: Record, weights: Weights, autoencoder: Autoencoder) -> 
         If record and weights do not belong together, or to that autoencoder.
     """
     if any(record["params"][which] is not None for which in ("encoder", "decoder")):
-        raise ValueError("the map of codes names networks of its own, which no map has")
+        raise ValueError("the projector names networks of its own, which no projector has")
     projector = autoencoder_of(record, weights)
     if projector.shape_ != (autoencoder.latent_dim_,) or projector.latent_dim_ != 2:
-        raise ValueError("the map of codes is of another autoencoder")
+        raise ValueError("the projector is of another autoencoder")
     return projector

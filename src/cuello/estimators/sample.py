@@ -1,87 +1,84 @@
-"""New rows, decoded from new codes."""
+"""New samples, decoded from new embeddings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from cuello.errors import InputError, unknown
-from cuello.estimators.batches import in_batches
+from cuello.arrays import Array, Codes, Float32s
+from cuello.errors import Argument, InputError, Use, unknown
 from cuello.estimators.mixture import fit_mixture
-from cuello.kinds import KINDS
-
-if TYPE_CHECKING:
-    from cuello.estimators.autoencoder import Autoencoder
+from cuello.estimators.network import TrainedNetwork
 
 __all__ = [
     "SAMPLERS",
     "ReferenceEmbeddings",
-    "resolve_sampler",
-    "decode_embeddings",
     "draw_embeddings",
-    "sample",
+    "draw_samples",
+    "resolve_sampler",
 ]
 
-Array = npt.NDArray[Any]
-
 SAMPLERS = ("auto", "prior", "mixture")
-"""Where new codes come from."""
+"""Distributions that new embeddings are drawn from."""
 
 
 @dataclass(frozen=True)
 class ReferenceEmbeddings:
-    """Codes of real rows, and the class of each where known.
+    """Embeddings of real samples, and the class of each where it is labelled.
 
     Parameters
     ----------
-    codes : ndarray of shape (n, K) or None
-        None: nothing is known.
+    embeddings : ndarray of shape (n, K) or None
+        None: there are none.
     labels : ndarray of shape (n,) or None
-        Classes; -1 where a row has none.
+        Classes; -1 where a sample has no label.
     """
 
-    codes: Array | None = None
+    embeddings: Array | None = None
     labels: Array | None = None
 
 
-def sample(
-    model: Autoencoder,
+def draw_samples(
+    network: TrainedNetwork,
     n: int,
     *,
     sampler: str,
     classes: Sequence[Any] | None,
-    known: ReferenceEmbeddings,
+    reference: ReferenceEmbeddings,
     rng: np.random.RandomState,
-) -> npt.NDArray[np.float32]:
-    """Return n new rows; see ``Autoencoder.sample``."""
+) -> Float32s:
+    """Return n new samples; see ``Autoencoder.sample``."""
     if n < 1 or n != int(n):
-        raise InputError(f"n={n!r} must be a whole number of rows from 1 on.")
-    sampler = resolve_sampler(model, sampler, known=known.codes is not None)
-    conditional = KINDS[model.kind].needs_labels
-    if classes is None or conditional:
-        codes = draw_embeddings(model, int(n), sampler, known.codes, rng)
-        return decode_embeddings(
-            model, codes, None if classes is None else _told(model, classes, n)
-        )
+        raise InputError(argument="n", value=n, allowed="a whole number from 1 on")
+    sampler = resolve_sampler(network, sampler, has_reference=reference.embeddings is not None)
+    if classes is None or network.module.needs_labels:
+        drawn = draw_embeddings(network, int(n), sampler, reference.embeddings, rng)
+        codes = None if classes is None else _class_codes(network, classes, n)
+        return network.decode_nearest(drawn, codes)
     if sampler != "mixture":
         raise InputError(
-            f"classes={list(classes)!r}: the prior of kind={model.kind!r} knows no classes; use "
-            "how='mixture' with X and y, or fit kind='conditional'."
+            [
+                "cannot be drawn from the prior of ",
+                Argument("kind", network.kind),
+                ", which knows no classes",
+            ],
+            argument="classes",
+            value=list(classes),
+            remedy=[Use("sampler", "mixture"), " with X and y, or fit kind='conditional'"],
         )
-    return decode_embeddings(model, _of_classes(model, int(n), classes, known, rng), None)
+    return network.decode_nearest(_draw_by_class(network, int(n), classes, reference, rng))
 
 
-def resolve_sampler(model: Autoencoder, sampler: str, *, known: bool) -> str:
+def resolve_sampler(network: TrainedNetwork, sampler: str, *, has_reference: bool) -> str:
     """Return ``prior`` or ``mixture``.
 
-    ``auto`` is the mixture, which comes nearer to real rows whatever the kind (Ghosh et al., "From
-    variational to deterministic autoencoders", ICLR 2020, arXiv:1903.12436; ``benchmarks samples``
-    measures it). Where no code of a real row is known, it is the prior, if there is one.
+    ``auto`` is the mixture, which comes nearer to real samples whatever the kind (Ghosh et al.,
+    "From variational to deterministic autoencoders", ICLR 2020, arXiv:1903.12436; ``benchmarks
+    samples`` measures it). Without embeddings of real samples it is the prior, if there is one.
 
     Raises
     ------
@@ -89,102 +86,95 @@ def resolve_sampler(model: Autoencoder, sampler: str, *, known: bool) -> str:
         If it is neither, or the kind has no prior.
     """
     if sampler not in SAMPLERS:
-        raise unknown("how", sampler, SAMPLERS)
+        raise unknown("sampler", sampler, SAMPLERS)
     if sampler == "auto":
-        return "prior" if not known and KINDS[model.kind].normal_prior else "mixture"
-    if sampler == "prior" and model.module_.prior(1) is None:
+        return "prior" if not has_reference and network.module.normal_prior else "mixture"
+    if sampler == "prior" and network.module.prior(1) is None:
         raise InputError(
-            f"how='prior': codes of kind={model.kind!r} follow no law that is known before the "
-            "data; use how='mixture', which is fitted to codes."
+            [
+                "is not for ",
+                Argument("kind", network.kind),
+                ", whose embeddings follow no distribution that is known before the data",
+            ],
+            argument="sampler",
+            value=sampler,
+            remedy=[Use("sampler", "mixture"), ", which is fitted to embeddings"],
         )
     return sampler
 
 
 def draw_embeddings(
-    model: Autoencoder, n: int, sampler: str, codes: Array | None, rng: np.random.RandomState
-) -> npt.NDArray[np.float32]:
-    """Draw codes (n, K) from the prior, or from a mixture that is fitted to ``codes``."""
+    network: TrainedNetwork,
+    n: int,
+    sampler: str,
+    embeddings: Array | None,
+    rng: np.random.RandomState,
+) -> Float32s:
+    """Draw embeddings (n, K) from the prior, or from a mixture fitted to ``embeddings``."""
     seed = int(rng.randint(2**31 - 1))
     if sampler == "prior":
-        drawn = model.module_.prior(n, torch.Generator().manual_seed(seed))
-        assert drawn is not None
-        return drawn.numpy()
-    if codes is None:
+        prior = network.module.prior(n, torch.Generator().manual_seed(seed))
+        assert prior is not None
+        return prior.numpy()
+    if embeddings is None:
         raise InputError(
-            "X=None: a model that was not trained here (one from a run folder, for example) keeps "
-            "no codes of its rows; give X, rows to whose codes the mixture is fitted."
+            "leaves nothing to fit the mixture to: a model that was not trained here (one from a "
+            "run folder, for example) keeps no embeddings",
+            argument="X",
+            value=None,
+            remedy="give X, samples to whose embeddings the mixture is fitted",
         )
-    mixture = fit_mixture(codes, seed)
+    mixture = fit_mixture(embeddings, seed)
     mixture.set_params(random_state=rng)
     drawn = mixture.sample(n)[0]  # one component after the other
     return rng.permutation(drawn).astype(np.float32)
 
 
-@torch.no_grad()
-def decode_embeddings(
-    model: Autoencoder, codes: npt.NDArray[np.float32], told: npt.NDArray[np.int64] | None
-) -> npt.NDArray[np.float32]:
-    """Decode codes that came from nowhere in the data, in the data's own units.
-
-    Parameters
-    ----------
-    model : Autoencoder
-        Fitted.
-    codes : ndarray of shape (n, K)
-        Moved to where codes can be.
-    told : ndarray of shape (n,) or None
-        Class codes that the decoder of a conditional kind is told; None: drawn, as often as they
-        are.
-    """
-    module: Any = model.module_
-
-    def decoded(start: int, stop: int) -> torch.Tensor:
-        z = module.nearest_embedding(torch.from_numpy(codes[start:stop]))
-        if told is None:
-            rows: torch.Tensor = module.decode(z)
-            return rows
-        of_class: torch.Tensor = module.decode(z, torch.from_numpy(told[start:stop]))
-        return of_class
-
-    return model.scaling_.invert(in_batches(len(codes), decoded, model.shape_))
-
-
-def _told(model: Autoencoder, classes: Sequence[Any], n: int) -> npt.NDArray[np.int64]:
-    """Return the class code of each new row: the classes in turn."""
-    names = model.classes_.tolist()
+def _class_codes(network: TrainedNetwork, classes: Sequence[Any], n: int) -> Codes:
+    """Return the class code of each new sample: the classes in turn."""
+    names = network.classes.tolist()
     _check_classes(classes, names)
-    codes = np.array([names.index(name) for name in classes], dtype=np.int64)
-    return np.resize(codes, n)
+    return np.resize(np.array([names.index(name) for name in classes], dtype=np.int64), n)
 
 
-def _of_classes(
-    model: Autoencoder,
+def _draw_by_class(
+    network: TrainedNetwork,
     n: int,
     classes: Sequence[Any],
-    known: ReferenceEmbeddings,
+    reference: ReferenceEmbeddings,
     rng: np.random.RandomState,
-) -> npt.NDArray[np.float32]:
-    """Draw each class from a mixture that is fitted to its own codes."""
-    if known.codes is None or known.labels is None:
+) -> Float32s:
+    """Draw each class from a mixture that is fitted to its embeddings alone."""
+    embeddings, labels = reference.embeddings, reference.labels
+    if embeddings is None or labels is None:
         raise InputError(
-            f"classes={list(classes)!r} needs X and y: rows of those classes, to whose codes a "
-            "mixture is fitted class by class."
+            "needs X and y: samples of those classes, to whose embeddings a mixture is fitted "
+            "class by class",
+            argument="classes",
+            value=list(classes),
         )
-    _check_classes(classes, [name for name in np.unique(known.labels).tolist() if name != -1])
-    drawn = np.empty((n, known.codes.shape[1]), dtype=np.float32)
-    for place, name in enumerate(classes):
-        own = known.codes[known.labels == name]
-        wanted = len(drawn[place :: len(classes)])
+    _check_classes(classes, [name for name in np.unique(labels).tolist() if name != -1])
+    drawn = np.empty((n, embeddings.shape[1]), dtype=np.float32)
+    for start, name in enumerate(classes):
+        of_class = embeddings[labels == name]
+        wanted = len(drawn[start :: len(classes)])
         if wanted:
-            drawn[place :: len(classes)] = draw_embeddings(model, wanted, "mixture", own, rng)
+            drawn[start :: len(classes)] = draw_embeddings(
+                network, wanted, "mixture", of_class, rng
+            )
     return drawn
 
 
-def _check_classes(classes: Sequence[Any], there: list[Any]) -> None:
+def _check_classes(classes: Sequence[Any], known: list[Any]) -> None:
     for name in classes:
-        if name not in there:
+        if name not in known:
             raise InputError(
-                f"classes={list(classes)!r}: {name!r} is none of those there are: {there!r}."
+                f"has {name!r}, which is no class of the data",
+                argument="classes",
+                value=list(classes),
+                allowed=", ".join(map(repr, known)),
             )
     if not len(classes):
-        raise InputError("classes=[] names no class; leave it at None for rows of any.")
+        raise InputError(
+            "names no class", argument="classes", value=[], remedy=Use("classes", None)
+        )

@@ -137,7 +137,7 @@ def _data(run: Run) -> str:
 
 
 def _training(run: Run, metrics: Mapping[str, Any]) -> str:
-    how, chosen = run.autoencoder.training_config_, run.config["autoencoder"]["chosen"]
+    how, chosen = run.autoencoder.training_config_, run.config["autoencoder"]["resolved"]
     lines = [
         f"The autoencoder: loss {chosen['loss']}, optimizer {how.optimizer}, learning rate "
         f"{how.learning_rate:g}, {how.batch_size} rows a step, {how.epochs} epochs at most."

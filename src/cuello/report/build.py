@@ -217,7 +217,7 @@ def _options(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     )  # fmt: skip
     hidden = {"network", "network_options", "encoder", "decoder"}
     training = [name for name in params if name not in {*model, *hidden}]
-    chosen = config["autoencoder"]["chosen"]
+    chosen = config["autoencoder"]["resolved"]
     shown = {
         "data": {
             "name": data["name"],

@@ -12,7 +12,7 @@ import torch
 from cuello.data.neighbours import neighbours
 from cuello.data.noise import Noise
 from cuello.estimators import Autoencoder
-from cuello.estimators.sample import ReferenceEmbeddings, sample
+from cuello.estimators.sample import ReferenceEmbeddings, draw_samples
 from cuello.kinds import KINDS
 from cuello.metrics import sample_errors
 from cuello.networks import SEQUENCES
@@ -79,7 +79,9 @@ def _new(model: Autoencoder, train: Array, seed: int) -> dict[str, Array]:
     rng = np.random.RandomState(seed)
     known = train[np.sort(rng.permutation(len(train))[:_CODES])]
     codes = ReferenceEmbeddings(model.transform(known))
-    new = sample(model, _SHOWN, sampler="auto", classes=None, known=codes, rng=rng)
+    new = draw_samples(
+        model.trained_, _SHOWN, sampler="auto", classes=None, reference=codes, rng=rng
+    )
     scaled, there = (
         torch.from_numpy(np.nan_to_num(model.scaling_.apply(rows).reshape(len(rows), -1)))
         for rows in (new, train)

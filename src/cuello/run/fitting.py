@@ -16,9 +16,9 @@ import numpy.typing as npt
 from cuello.anomalies import AnomalyDetector
 from cuello.errors import CuelloWarning, DataError, DivergedError, RunError
 from cuello.estimators import Autoencoder
-from cuello.estimators.assemble import name_of_source
 from cuello.estimators.baselines import fit_pca
 from cuello.estimators.projection import FLAT
+from cuello.estimators.sources import name_of_source
 from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor
 from cuello.networks import SEQUENCES
 from cuello.report import write_report

@@ -16,11 +16,10 @@ from cuello.data.cells import as_cells, number
 from cuello.errors import InputError, RunError
 from cuello.estimators.sample import (
     ReferenceEmbeddings,
-    decode_embeddings,
     draw_embeddings,
+    draw_samples,
     resolve_sampler,
 )
-from cuello.estimators.sample import sample as sample_rows
 from cuello.few_label import FewLabelClassifier
 from cuello.metrics import sample_errors
 from cuello.report.pictures import contact_sheet, enlargement, to_pixels
@@ -65,7 +64,7 @@ def denoise(run: Run, data: Dataset, out: Path, *, masked: float = 0.0) -> int:
 
 
 def interpolate(
-    run: Run, data: Dataset, rows: Sequence[int], steps: int, out: Path, *, sampler: str = "auto"
+    run: Run, data: Dataset, rows: Sequence[int], steps: int, out: Path, *, method: str = "auto"
 ) -> int:
     """Write the way through rows to ``.npz``, and images side by side to ``.png``.
 
@@ -81,7 +80,7 @@ def interpolate(
         Rows from one to the next, both counted.
     out : Path
         The file to write: ``X``, of shape (ways, steps, ...), and ``rows``.
-    how : str
+    method : str
         ``auto``, ``linear`` or ``spherical``.
 
     Returns
@@ -102,7 +101,7 @@ def interpolate(
             raise InputError(f"rows={row} must be in 0..{len(X) - 1}: so many rows there are.")
     model = run.autoencoder
     ways = np.stack(
-        [model.interpolate(X[a], X[b], steps, sampler=sampler) for a, b in pairwise(rows)]
+        [model.interpolate(X[a], X[b], steps, method=method) for a, b in pairwise(rows)]
     )
     RunFolder(out.parent).write_arrays(out.name, {"X": ways, "rows": np.array(rows)})
     flat = ways.reshape(-1, *ways.shape[2:])
@@ -180,7 +179,7 @@ def sample(
         How many.
     out : Path
         The ``.npz`` file; the picture is beside it.
-    how : str
+    sampler : str
         See :meth:`cuello.Autoencoder.sample`.
     classes : sequence of str or None
         Names of classes, in turn: row i is of ``classes[i % len(classes)]``, and ``y`` holds the
@@ -198,18 +197,19 @@ def sample(
         If classes are asked for of a run that knows none.
     """
     model, rng = run.autoencoder, np.random.RandomState(seed)
-    sampler = resolve_sampler(model, sampler, known=True)
+    network = model.trained_
+    sampler = resolve_sampler(network, sampler, has_reference=True)
     said = {"prior": "prior", "mixture": "mixture of Gaussians on the codes"}[sampler]
     known, arrays = _known(run), {}
     if classes is None:
-        X = sample_rows(model, n, sampler=sampler, classes=None, known=known, rng=rng)
+        X = draw_samples(network, n, sampler=sampler, classes=None, reference=known, rng=rng)
     else:
         codes = _codes_of(run, classes)
         arrays["y"] = np.resize(np.array(classes), n)
         if model.module_.needs_labels:
-            X = sample_rows(model, n, sampler=sampler, classes=codes, known=known, rng=rng)
+            X = draw_samples(network, n, sampler=sampler, classes=codes, reference=known, rng=rng)
         elif sampler == "mixture" and _are_known(known, codes):
-            X = sample_rows(model, n, sampler=sampler, classes=codes, known=known, rng=rng)
+            X = draw_samples(network, n, sampler=sampler, classes=codes, reference=known, rng=rng)
             said = "mixture of Gaussians on the codes of each class"
         else:
             X = _classified(run, np.resize(codes, n), sampler, known, rng)
@@ -289,9 +289,9 @@ def _classified(
     model = run.autoencoder
     X = np.empty((len(wanted), *model.shape_), dtype=np.float32)
     left = np.ones(len(wanted), dtype=bool)
-    drawn = draw_embeddings(model, _TRIES * len(wanted), sampler, known.codes, rng)
+    drawn = draw_embeddings(model.trained_, _TRIES * len(wanted), sampler, known.embeddings, rng)
     for start in range(0, len(drawn), 1024):
-        rows = decode_embeddings(model, drawn[start : start + 1024], None)
+        rows = model.trained_.decode_nearest(drawn[start : start + 1024])
         found = np.asarray(classifier.predict(rows))
         for code in np.unique(wanted[left]):
             places = np.flatnonzero(left & (wanted == code))

@@ -16,7 +16,7 @@ from cuello.data import Dataset
 from cuello.errors import CuelloWarning, DivergedError
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca, flat
-from cuello.estimators.projection import FEWEST_ROWS, FLAT, fit_projector
+from cuello.estimators.projection import FEWEST_SAMPLES, FLAT, fit_projector
 from cuello.metrics import ProjectionQuality, projection_quality
 from cuello.run.rows import all_rows, write_rows
 
@@ -42,10 +42,12 @@ class Mapped(NamedTuple):
 
 def learn_projector(autoencoder: Autoencoder, train: Array, seed: int) -> Autoencoder | None:
     """Fit a map to the codes of training rows; None where it needs none, or has too few rows."""
-    if autoencoder.latent_dim_ <= FLAT or len(train) < FEWEST_ROWS:
+    if autoencoder.latent_dim_ <= FLAT or len(train) < FEWEST_SAMPLES:
         return None
     try:
-        return fit_projector(autoencoder.transform(train), seed, device=autoencoder.device)
+        return fit_projector(
+            Autoencoder, autoencoder.transform(train), seed, device=autoencoder.device
+        )
     except DivergedError as error:  # a run is worth more than its map
         warnings.warn(f"The run keeps no map of its codes: {error}", CuelloWarning, stacklevel=2)
         return None
@@ -120,7 +122,7 @@ def reduce(run: Run, data: Dataset, out: Path, *, seed: int = 0) -> Mapped:
     codes = run.autoencoder.transform(rows)
     projector = run.projector
     if projector is None and codes.shape[1] > FLAT:
-        projector = fit_projector(codes, seed, device=run.autoencoder.device)
+        projector = fit_projector(Autoencoder, codes, seed, device=run.autoencoder.device)
     places = place(codes, projector)
     labels = _labels(data)
     head = [*("x", "y")[: places.shape[1]], *(["label"] if labels else [])]

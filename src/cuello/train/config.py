@@ -1,85 +1,24 @@
-"""Everything that decides how a model is trained, as one plain record."""
+"""The options of a training: the one place that defines them.
+
+Name, type, default, allowed values and help of an option are those of its field in
+:class:`TrainingConfig`; signatures, checks, command line and docs read them from there.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from cuello.errors import InputError, unknown
-from cuello.train.muon import Muon
+from cuello.errors import Argument, InputError, Use, unknown
+from cuello.registry import Option, Range, read_options
+from cuello.train.optimizers import OPTIMIZERS
+from cuello.train.schedules import SCHEDULES
 
-__all__ = [
-    "OPTIMIZERS",
-    "PRECISIONS",
-    "RUN",
-    "SCHEDULES",
-    "SHUFFLES",
-    "TrainingConfig",
-    "adapted_rate",
-]
-
-
-def _sgd(groups: Any, config: TrainingConfig) -> torch.optim.Optimizer:
-    return torch.optim.SGD(
-        groups,
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
-
-
-def _adam(groups: Any, config: TrainingConfig) -> torch.optim.Optimizer:
-    return torch.optim.Adam(
-        groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
-
-
-def _adamw(groups: Any, config: TrainingConfig) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(
-        groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
-
-
-def _rmsprop(groups: Any, config: TrainingConfig) -> torch.optim.Optimizer:
-    return torch.optim.RMSprop(  # has no fused form
-        groups,
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        weight_decay=config.weight_decay,
-        foreach=True,
-    )
-
-
-def _muon(groups: Any, config: TrainingConfig) -> torch.optim.Optimizer:
-    return Muon(
-        groups, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
-    )
-
-
-OPTIMIZERS: dict[str, Callable[[Iterable[Any], TrainingConfig], torch.optim.Optimizer]] = {
-    "adam": _adam,
-    "adamw": _adamw,
-    "muon": _muon,
-    "rmsprop": _rmsprop,
-    "sgd": _sgd,
-}
-
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    # Factor on the learning rate by progress in [0, 1): no state, so resuming needs none.
-    "constant": lambda progress: 1.0,
-    "constant_linear": lambda progress: min(1.0, 3.0 * (1.0 - progress)),
-    "cosine": lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)),
-    "linear": lambda progress: 1.0 - progress,
-    "step": lambda progress: 0.1 ** int(progress * 3),
-    "adaptive": lambda progress: 1.0,  # see adapted_rate
-}
+__all__ = ["PRECISIONS", "SHUFFLES", "TrainingConfig", "training_options"]
 
 SHUFFLES = ("always", "once", "never")
 
@@ -88,42 +27,45 @@ PRECISIONS = ("auto", "bf16", "float32")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How to train.
+    """Hold the options of a training.
 
     Parameters
     ----------
     optimizer : str
         ``adam``, ``adamw``, ``rmsprop``, ``sgd``, or ``muon``, which moves matrices by orthogonal
-        steps (:class:`~cuello.train.muon.Muon`) and wants a rate near 0.05.
+        steps (:class:`~cuello.train.muon.Muon`) and wants a learning rate near 0.05.
     learning_rate : float
-        Above 0.
+        Learning rate, above 0.
     momentum : float
-        For ``sgd``, ``rmsprop`` and ``muon``, in [0, 1).
+        Momentum of ``sgd``, ``rmsprop`` and ``muon``, in [0, 1).
     weight_decay : float
-        At least 0; decoupled from the gradient in ``adamw`` and ``muon`` only.
+        Weight decay, at least 0; decoupled from the gradient in ``adamw`` and ``muon`` only.
     schedule : str
-        ``constant``, ``constant_linear`` (to 0 in the last third), ``cosine`` (to 0), ``linear``
-        (to 0), ``step`` (a tenth after each third), or ``adaptive``: up while the training loss
-        falls, down while it rises, see :func:`adapted_rate`.
+        Learning rate over time: ``constant``, ``constant_linear`` (to 0 in the last third),
+        ``cosine`` (to 0), ``linear`` (to 0), ``step`` (a tenth after each third), or ``adaptive``:
+        up while the training loss falls, down while it rises
+        (:func:`~cuello.train.schedules.adapted_rate`).
     warm_up : float
-        Share of all steps over which the rate first rises from 0, in [0, 1).
+        Share of all steps over which the learning rate first rises from 0, in [0, 1).
     epochs : int
-        Passes over the training rows, at least 1.
+        Passes over the training samples, at least 1. An estimator also takes ``auto``: about
+        10,000 steps, in 20 to 300 passes.
     batch_size : int
-        Rows a step, at least 1.
+        Samples a step, at least 1. An estimator also takes ``auto``: 128, or all if there are
+        fewer.
     shuffle : str
-        Order of the rows: a new one in every epoch (``always``), one for all of them (``once``), or
-        as they are given (``never``).
+        Order of the samples: a new one in every epoch (``always``), one for all epochs (``once``),
+        or the order of the data (``never``).
     patience : int or None
         Stop after this many epochs without a better validation loss; None trains to the end.
     gradient_clip : float or None
-        Largest norm of the gradient; None leaves it.
+        Largest norm of the gradient; None does not clip.
     device : str
         ``auto`` (a GPU if there is one), or a PyTorch device name.
     precision : str
         ``auto``, ``float32`` or ``bf16`` (matrix products in bfloat16, weights in float32).
     seed : int
-        Order of the rows, noise and dropout follow from it.
+        Seed of the order of the samples, of noise and of dropout.
 
     Raises
     ------
@@ -135,63 +77,35 @@ class TrainingConfig:
     >>> TrainingConfig(learning_rate=-1.0)
     Traceback (most recent call last):
     ...
-    cuello.errors.InputError: learning_rate=-1.0 must be above 0; 0.001 is a good start for adam.
+    cuello.errors.InputError: learning_rate=-1.0 must be above 0 and below inf; use
+    learning_rate=0.001.
     """
 
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    schedule: str = "cosine"
-    warm_up: float = 0.0
-    epochs: int = 30
-    batch_size: int = 128
-    shuffle: str = "always"
-    patience: int | None = None
-    gradient_clip: float | None = None
+    optimizer: Annotated[str, OPTIMIZERS] = "adam"
+    learning_rate: Annotated[float, Range(0.0, math.inf, open_low=True, open_high=True)] = 1e-3
+    momentum: Annotated[float, Range(0.0, 1.0, open_high=True)] = 0.9
+    weight_decay: Annotated[float, Range(0.0, math.inf, open_high=True)] = 0.0
+    schedule: Annotated[str, SCHEDULES] = "cosine"
+    warm_up: Annotated[float, Range(0.0, 1.0, open_high=True)] = 0.0
+    epochs: Annotated[int, Range(1)] = 30
+    batch_size: Annotated[int, Range(1)] = 128
+    shuffle: Annotated[str, SHUFFLES] = "always"
+    patience: Annotated[int | None, Range(1)] = None
+    gradient_clip: Annotated[float | None, Range(0.0, open_low=True)] = None
     device: str = "auto"
-    precision: str = "auto"
+    precision: Annotated[str, PRECISIONS] = "auto"
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for what, value, known in (
-            ("optimizer", self.optimizer, OPTIMIZERS),
-            ("schedule", self.schedule, SCHEDULES),
-            ("precision", self.precision, PRECISIONS),
-            ("shuffle", self.shuffle, SHUFFLES),
-        ):
-            if value not in known:
-                raise unknown(what, value, known)
-        above, share = "must be above 0", "must be in [0, 1)"
-        for name, fine, allowed in (
-            (
-                "learning_rate",
-                0.0 < self.learning_rate < math.inf,
-                f"{above}; 0.001 is a good start for adam",
-            ),
-            ("momentum", 0.0 <= self.momentum < 1.0, f"{share}; 0.9 is usual"),
-            ("weight_decay", 0.0 <= self.weight_decay < math.inf, "must be at least 0"),
-            ("warm_up", 0.0 <= self.warm_up < 1.0, f"{share}: a share of all steps"),
-            (
-                "warm_up",
-                self.warm_up == 0.0 or self.schedule != "adaptive",
-                "does not go with schedule='adaptive', which finds its own rate; leave it at 0",
-            ),
-            ("epochs", self.epochs >= 1, "must be at least 1"),
-            ("batch_size", self.batch_size >= 1, "must be at least 1"),
-            (
-                "patience",
-                self.patience is None or self.patience >= 1,
-                "must be at least 1, or None to train to the end",
-            ),
-            (
-                "gradient_clip",
-                self.gradient_clip is None or self.gradient_clip > 0.0,
-                f"{above}, or None for no clipping",
-            ),
-        ):
-            if not fine:
-                raise InputError(f"{name}={getattr(self, name)!r} {allowed}.")
+        for name, option in training_options(type(self)).items():
+            _check(option, getattr(self, name))
+        if self.warm_up and self.schedule == "adaptive":
+            raise InputError(
+                ["does not go with ", Argument("schedule", "adaptive"), ", which finds its rate"],
+                argument="warm_up",
+                value=self.warm_up,
+                remedy=Use("warm_up", 0.0),
+            )
 
     def rate_factor(self, progress: float) -> float:
         """Return the factor on the learning rate after this share of all steps."""
@@ -199,41 +113,32 @@ class TrainingConfig:
             return progress / self.warm_up
         return SCHEDULES[self.schedule]((progress - self.warm_up) / (1.0 - self.warm_up))
 
+    def build_optimizer(self, groups: Any) -> torch.optim.Optimizer:
+        """Return a new optimizer of these parameters, or parameter groups."""
+        build = OPTIMIZERS[self.optimizer]
+        return build(groups, self.learning_rate, self.momentum, self.weight_decay)
 
-RUN = 5
-"""Epochs in a row after which an adaptive rate changes: more than 4."""
 
-
-def adapted_rate(
-    rate: npt.ArrayLike, first: npt.ArrayLike, losses: npt.ArrayLike
-) -> npt.NDArray[np.float64]:
-    """Return the learning rate of the next epoch where it follows the training loss.
-
-    After more than 4 epochs in a row in which the loss fell, a tenth of the first rate is added;
-    after more than 4 in which it rose, the present rate times a tenth of the first is taken away.
-    A run goes on after it was answered: each further fall adds again. No state is needed but the
-    last losses.
-
-    Parameters
-    ----------
-    rate : float or (N,)
-        That of the last epoch, for one network or for each of N.
-    first : float or (N,)
-        That of the first epoch.
-    losses : (epochs,) or (epochs, N)
-        Mean training losses, oldest first; only the last ``RUN + 1`` are looked at.
+@functools.cache
+def training_options(config: Any = TrainingConfig) -> dict[str, Option]:
+    """Return the options of a training, in their order.
 
     Examples
     --------
-    >>> print(adapted_rate(0.5, 0.5, [6, 5, 4, 3, 2, 1]))
-    0.55
-    >>> print(adapted_rate(0.5, 0.5, [1, 2, 3, 4, 5, 6]), adapted_rate(0.5, 0.5, [3, 2, 1]))
-    0.475 0.5
+    >>> training_options()["warm_up"].range
+    Range(low=0.0, high=1.0, open_low=False, open_high=True)
     """
-    present, start = np.asarray(rate, dtype=np.float64), np.asarray(first, dtype=np.float64)
-    steps = np.diff(np.asarray(losses, dtype=np.float64)[-RUN - 1 :], axis=0)
-    if len(steps) < RUN:
-        return present
-    falls, rises = np.all(steps < 0, axis=0), np.all(steps > 0, axis=0)
-    adapted: npt.NDArray[np.float64] = present + 0.1 * start * (falls - present * rises)
-    return adapted
+    return read_options(config)
+
+
+def _check(option: Option, value: Any) -> None:
+    if option.choices and value not in option.choices:
+        raise unknown(option.name, value, option.choices)
+    is_none = value is None and option.type.endswith("None")
+    if option.range is not None and not is_none and value not in option.range:
+        raise InputError(
+            argument=option.name,
+            value=value,
+            allowed=str(option.range),
+            remedy=Use(option.name, option.default),
+        )

@@ -1,4 +1,4 @@
-"""What happened in each epoch."""
+"""Records of the epochs of a training."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from dataclasses import asdict, dataclass
 from typing import Any, overload
 
 import numpy as np
-import numpy.typing as npt
+
+from cuello.arrays import Floats
 
 __all__ = ["Epoch", "Histories", "History"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """One pass over the training rows.
+    """Record of one pass over the training samples.
 
-    ``train`` and ``validation`` hold the mean of each named term over the rows; ``validation`` is
-    None where there are no validation rows. ``learning_rate`` is that of the last step.
+    ``train`` and ``validation`` hold the mean of each named term over the samples; ``validation``
+    is None where there are no validation samples. ``learning_rate`` is that of the last step.
     """
 
     epoch: int
@@ -29,7 +30,7 @@ class Epoch:
 
     @property
     def loss(self) -> float:
-        """The number that early stopping watches: validation's total, or else training's."""
+        """Return the number that early stopping watches: the validation total, or training's."""
         return sum((self.validation or self.train).values())
 
     def to_json(self) -> dict[str, Any]:
@@ -39,29 +40,29 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Histories:
-    """What happened in each epoch of N networks, as arrays.
+    """Records of each epoch of N networks, as arrays.
 
     Parameters
     ----------
     train : dict of str to ndarray (N, E)
-        Mean of each term over the rows, in each of E epochs.
+        Mean of each term over the samples, in each of E epochs.
     validation : dict of str to ndarray (N, E), or None
-        The same on held-out rows.
+        The same on held-out samples.
     rates : ndarray (N, E)
         Learning rate of the last step of each epoch.
     seconds : float
         Time of one epoch of one network.
     """
 
-    train: dict[str, npt.NDArray[np.float64]]
-    validation: dict[str, npt.NDArray[np.float64]] | None
-    rates: npt.NDArray[np.float64]
+    train: dict[str, Floats]
+    validation: dict[str, Floats] | None
+    rates: Floats
     seconds: float
 
     @functools.cached_property
-    def total(self) -> npt.NDArray[np.float64]:
-        """Sum of the training terms, (N, E)."""
-        total: npt.NDArray[np.float64] = np.sum(list(self.train.values()), axis=0)
+    def total(self) -> Floats:
+        """Return the sum of the training terms, (N, E)."""
+        total: Floats = np.sum(list(self.train.values()), axis=0)
         return total
 
     def finite_epochs(self, i: int) -> int:
@@ -72,7 +73,7 @@ class Histories:
 
 @dataclass(frozen=True)
 class History(Sequence[Epoch]):
-    """The epochs of one of N networks; each record is made when it is asked for.
+    """Epochs of one of N networks; each record is made when it is asked for.
 
     400 networks of 10,000 epochs have four million of them.
     """
@@ -85,13 +86,13 @@ class History(Sequence[Epoch]):
         return self.length
 
     @overload
-    def __getitem__(self, place: int) -> Epoch: ...
+    def __getitem__(self, index: int) -> Epoch: ...
     @overload
-    def __getitem__(self, place: slice) -> list[Epoch]: ...
-    def __getitem__(self, place: int | slice) -> Epoch | list[Epoch]:
-        if isinstance(place, slice):
-            return [self[k] for k in range(*place.indices(self.length))]
-        k = range(self.length)[place]
+    def __getitem__(self, index: slice) -> list[Epoch]: ...
+    def __getitem__(self, index: int | slice) -> Epoch | list[Epoch]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(self.length))]
+        k = range(self.length)[index]
         held_out = self.of.validation
         return Epoch(
             epoch=k,

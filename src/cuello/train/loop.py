@@ -16,17 +16,18 @@ from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from cuello.arrays import Floats
 from cuello.errors import DivergedError
 from cuello.kinds.base import Batch, ParameterGroups
-from cuello.train.config import OPTIMIZERS, RUN, TrainingConfig, adapted_rate
-from cuello.train.divergence import explain_divergence
+from cuello.train.config import TrainingConfig
+from cuello.train.divergence import divergence_error
 from cuello.train.history import Epoch
-from cuello.train.placement import Placement, place
+from cuello.train.placement import Placement, choose_placement
 from cuello.train.rows import Rows, batch_bounds
+from cuello.train.schedules import ADAPTIVE_EPOCHS, adapted_rate
 from cuello.train.state import Checkpointer, State
 
 __all__ = ["Trainable", "Callbacks", "train"]
@@ -36,7 +37,7 @@ _VALIDATION_BATCH = 1024
 
 
 class Trainable(Protocol):
-    """What the loop asks of a model, besides being an ``nn.Module``."""
+    """The methods of a model that the loop calls, beside those of ``nn.Module``."""
 
     progress: float
 
@@ -55,7 +56,7 @@ class Trainable(Protocol):
 
 @dataclass(frozen=True)
 class Callbacks:
-    """What to call while training.
+    """Functions that are called while training.
 
     ``step(done, total)`` after every few steps, ``epoch(record)`` after every epoch.
     """
@@ -82,11 +83,11 @@ def train(
     model : nn.Module
         Also a :class:`Trainable`. It ends on the CPU, in evaluation mode.
     rows : Rows
-        Training rows, at least one; two where the model normalises over a batch.
-    how : Training
+        Training samples, at least one; two where the model normalises over a batch.
+    config : TrainingConfig
         Optimizer, schedule, epochs, ...
     validation : Rows or None
-        Rows that decide which epoch was best; None keeps the last weights.
+        Samples that decide which epoch was best; None keeps the last weights.
     augment : callable or None
         Applied to the ``x`` of every training batch.
     checkpoint : Path or None
@@ -111,11 +112,12 @@ def train(
     the same number of threads, the same weights to the bit.
     """
     callbacks = callbacks or Callbacks()
-    placement = place(config.device, config.precision, config.batch_size, model)
+    placement = choose_placement(config.device, config.precision, config.batch_size, model)
     model.to(placement.device)
     rows = rows.to(placement.device)
     held_out = None if validation is None else validation.to(placement.device)
-    state = State(model, _optimizers(model, config))
+    groups = _trainable(model).optimizers()
+    state = State(model, {name: config.build_optimizer(own) for name, own in groups.items()})
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint)
     checkpointer = (
@@ -125,9 +127,8 @@ def train(
     try:
         with torch.random.fork_rng(devices=gpus), placement.limit_threads():
             while state.epoch < config.epochs and not _is_stale(state, config):
-                comparable = _active_optimizers(state, config) == list(
-                    _trainable(model).active_optimizers(1.0)
-                )
+                judged = list(_trainable(model).active_optimizers(1.0))
+                comparable = _active_optimizers(state, config) == judged
                 epoch = _run_epoch(state, rows, held_out, config, placement, augment, callbacks)
                 state.record(epoch, comparable=comparable)
                 callbacks.epoch(state.history[-1])
@@ -194,7 +195,7 @@ def _run_epoch(
 
 
 def row_order(config: TrainingConfig, epoch: int, rows: int) -> Tensor:
-    """Seed the random numbers of an epoch and return the order of its rows, (rows,)."""
+    """Seed the random numbers of an epoch and return the order of its samples, (rows,)."""
     torch.manual_seed(_seed(config.seed, epoch))
     if config.shuffle == "always":
         return torch.randperm(rows)
@@ -207,7 +208,7 @@ def epoch_rate(config: TrainingConfig, history: Sequence[Epoch]) -> float:
     """Return the learning rate of the next epoch, before its schedule's factor."""
     if config.schedule != "adaptive" or not history:
         return config.learning_rate
-    losses = [sum(epoch.train.values()) for epoch in history[-RUN - 1 :]]
+    losses = [sum(epoch.train.values()) for epoch in history[-ADAPTIVE_EPOCHS - 1 :]]
     return float(adapted_rate(history[-1].learning_rate, config.learning_rate, losses))
 
 
@@ -219,7 +220,7 @@ def train_step(
     config: TrainingConfig,
     placement: Placement,
 ) -> dict[str, Tensor]:
-    """Let each of these optimizers take one step; return the terms, still on the device."""
+    """Take one step of each of these optimizers; return the terms, still on the device."""
     logged: dict[str, Tensor] = {}
     for name in active:
         optimizer = state.optimizers[name]
@@ -241,7 +242,7 @@ def train_step(
 def evaluate(
     state: State, rows: Rows, config: TrainingConfig, placement: Placement
 ) -> dict[str, float]:
-    """Return the mean of each term over held-out rows, with the same noise in every epoch."""
+    """Return the mean of each term over held-out samples, with the same noise in every epoch."""
     state.model.eval()
     model = _trainable(state.model)
     model.progress = 1.0
@@ -256,14 +257,14 @@ def evaluate(
     return {name: total / len(rows) for name, total in sums.items()}
 
 
-def _to_host(pending: list[dict[str, Tensor]]) -> dict[str, npt.NDArray[np.float64]]:
+def _to_host(pending: list[dict[str, Tensor]]) -> dict[str, Floats]:
     names = list(pending[0])
     table = torch.stack([torch.stack([terms[n] for n in names]) for terms in pending])
     return dict(zip(names, table.double().cpu().numpy().T, strict=True))
 
 
 def _check_finite(
-    losses: dict[str, npt.NDArray[np.float64]], first_step: int, config: TrainingConfig, rows: Rows
+    losses: dict[str, Floats], first_step: int, config: TrainingConfig, rows: Rows
 ) -> None:
     total = np.sum(list(losses.values()), axis=0)
     if np.isfinite(total).all():
@@ -272,28 +273,17 @@ def _check_finite(
     term = next((n for n, values in losses.items() if not np.isfinite(values[bad])), "total")
     value = float(losses[term][bad]) if term in losses else float(total[bad])
     largest = float(rows.x.nan_to_num().abs().max())
-    raise DivergedError(
-        explain_divergence(first_step + bad, term, value, total[:bad].tolist(), config, largest)
-    )
+    raise divergence_error(first_step + bad, term, value, total[:bad].tolist(), config, largest)
 
 
 def _trainable(model: nn.Module) -> Trainable:
     return cast("Trainable", model)
 
 
-def _optimizers(model: nn.Module, config: TrainingConfig) -> dict[str, torch.optim.Optimizer]:
-    return {
-        name: OPTIMIZERS[config.optimizer](groups, config)
-        for name, groups in _trainable(model).optimizers().items()
-    }
-
-
 def _active_optimizers(state: State, config: TrainingConfig) -> list[str]:
-    """Return who moves in the next epoch; the last one counts as the end, however few there are."""
-    last = state.epoch + 1 == config.epochs
-    return list(
-        _trainable(state.model).active_optimizers(1.0 if last else state.epoch / config.epochs)
-    )
+    """Return the optimizers of the next epoch; the last one counts as progress 1."""
+    progress = 1.0 if state.epoch + 1 == config.epochs else state.epoch / config.epochs
+    return list(_trainable(state.model).active_optimizers(progress))
 
 
 def _is_stale(state: State, config: TrainingConfig) -> bool:

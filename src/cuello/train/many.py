@@ -1,10 +1,10 @@
 """Many networks of one shape, trained as one stacked computation.
 
 Weights of N networks lie side by side, (N, ...), and every operation of a step is done once for all
-of them. That is what makes hundreds of small networks cheap: one of them alone keeps a processor
-waiting for the next instruction to be sent. The results are those of :func:`cuello.train.train`,
-network by network; only random draws inside a loss (noise, dropout, samples of a code) are other
-draws of the same distribution.
+of them. That makes hundreds of small networks cheap: one of them alone keeps a processor waiting
+for the next instruction. The results are those of :func:`cuello.train.train`, network by network;
+only random draws inside a loss (noise, dropout, sampled embeddings) are other draws of the same
+distribution.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, Protocol, cast
 
@@ -21,16 +21,16 @@ from torch import Tensor, nn
 
 from cuello.errors import DivergedError
 from cuello.networks import multiplications
-from cuello.train.config import TrainingConfig
-from cuello.train.divergence import explain_divergence
+from cuello.train.config import TrainingConfig, training_options
+from cuello.train.divergence import divergence_error
 from cuello.train.history import Epoch, Histories, History
 from cuello.train.loop import Callbacks, Trainable
-from cuello.train.placement import place
+from cuello.train.placement import choose_placement
 from cuello.train.rows import Rows, batch_bounds
 from cuello.train.stack import Stack
 from cuello.train.stepper import STACKED_OPTIMIZERS
 
-__all__ = ["Outcome", "can_stack", "train_many", "way"]
+__all__ = ["PER_NETWORK", "Outcome", "fastest_strategy", "train_many", "why_not_stackable"]
 
 _BYTES = 512 * 2**20
 """Memory that one stack may take; more networks are trained one stack after another."""
@@ -42,13 +42,13 @@ _BYTES = 512 * 2**20
 _COMPILED_WORK = 512 * 1024
 _STACKED_WORK = 2 * 1024**2
 
-# What may differ between the networks of a stack.
-_OWN = ("learning_rate", "momentum", "weight_decay", "seed")
+PER_NETWORK = ("learning_rate", "momentum", "weight_decay", "seed")
+"""Options that may differ between the networks of a stack."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one network.
+    """Result of training one network.
 
     ``error`` is None unless its loss stopped being finite; the network then holds its last good
     weights, and ``history`` ends before that epoch.
@@ -59,10 +59,10 @@ class Outcome:
 
 
 class CompiledBackend(Protocol):
-    """A module that trains some stacks of networks by compiled steps."""
+    """The functions of a module that trains some stacks of networks by compiled steps."""
 
     def available(self) -> bool:
-        """Return whether what it compiles with is installed."""
+        """Return whether its compiler is installed."""
 
     def train(
         self,
@@ -84,12 +84,12 @@ def compiled_backend() -> CompiledBackend | None:
     return None
 
 
-def can_stack(models: Sequence[nn.Module], configs: Sequence[TrainingConfig]) -> str:
-    """Say why these networks cannot be trained as one; empty if they can.
+def why_not_stackable(models: Sequence[nn.Module], configs: Sequence[TrainingConfig]) -> str:
+    """Return the reason why networks cannot be trained as one stack; empty if they can.
 
     They must have the same layers and one optimizer each, be small enough to leave a processor
-    idle when trained alone, and be told the same but for learning rate, momentum, weight decay and
-    seed. That their losses compute the same is for the caller to know.
+    idle when trained alone, and have the same options but for learning rate, momentum, weight decay
+    and seed. That their losses compute the same is for the caller to know.
     """
     first, config = models[0], configs[0]
     shapes = _shapes(first)
@@ -100,25 +100,25 @@ def can_stack(models: Sequence[nn.Module], configs: Sequence[TrainingConfig]) ->
     if different:
         return f"the trainings differ in {', '.join(sorted(different))}"
     if getattr(first, "neighbours", 0):
-        return "each draws neighbours of its rows"
+        return "each draws neighbours of its samples"
     if config.patience is not None:
         return "patience stops each network at its own time"
     optimizers = cast("Trainable", first).optimizers()
-    groups = [group for own in optimizers.values() for group in own]
+    groups = [group for each in optimizers.values() for group in each]
     if len(groups) != 1 or "lr_scale" in groups[0] or len(groups[0]["params"]) != len(shapes):
         return "more than one optimizer, or several rates"
     if config.optimizer not in STACKED_OPTIMIZERS:
         return f"there are no stacked steps of optimizer={config.optimizer!r}"
-    placement = place(config.device, config.precision, config.batch_size, first)
+    placement = choose_placement(config.device, config.precision, config.batch_size, first)
     if config.device != "auto" and placement.device.type != "cpu":
         return f"stacks are trained on the processor, and device={config.device!r} was asked for"
-    if placement.threads > 1 or placement.bf16 or way(first, config) == "one by one":
+    if placement.threads > 1 or placement.bf16 or fastest_strategy(first, config) == "one by one":
         return "one of these networks is work enough for the machine"
     return ""
 
 
-def way(model: nn.Module, config: TrainingConfig) -> str:
-    """Return how many networks like this one are trained soonest, by the work of a step.
+def fastest_strategy(model: nn.Module, config: TrainingConfig) -> str:
+    """Return the fastest strategy for many networks like this one, by the work of a step.
 
     ``compiled``, where steps can be, ``stacked`` or ``one by one``.
     """
@@ -137,15 +137,15 @@ def train_many(
     augment: Callable[[Tensor], Tensor] | None = None,
     callbacks: Callbacks | None = None,
 ) -> list[Outcome]:
-    """Train networks for which :func:`can_stack` has nothing to say, in place.
+    """Train networks in place that are stackable by :func:`why_not_stackable`.
 
     Parameters
     ----------
     models : sequence of nn.Module
         N of them, each also a :class:`~cuello.train.Trainable`.
     rows, validation, augment
-        As for :func:`cuello.train.train`; all networks see the same rows, each in its own order.
-    hows : sequence of Training
+        As for :func:`cuello.train.train`; all networks see the same samples, each in its own order.
+    configs : sequence of TrainingConfig
         One a network.
     callbacks : Callbacks or None
         ``step(done, total)`` counts the steps of all stacks; ``epoch`` is not called.
@@ -156,7 +156,8 @@ def train_many(
         One a network, in their order.
     """
     callbacks = callbacks or Callbacks()
-    backend = compiled_backend() if way(models[0], configs[0]) == "compiled" else None
+    strategy = fastest_strategy(models[0], configs[0])
+    backend = compiled_backend() if strategy == "compiled" else None
     if backend and validation is None and augment is None and configs[0].gradient_clip is None:
         histories = backend.train(models, rows, configs, callbacks)
         if histories is not None:
@@ -164,11 +165,12 @@ def train_many(
     size = max(1, _BYTES // _bytes_each(models[0], rows, configs[0]))
     parts = [slice(start, start + size) for start in range(0, len(models), size)]
     steps = configs[0].epochs * len(batch_bounds(len(rows), configs[0].batch_size))
-    alone = place(configs[0].device, configs[0].precision, configs[0].batch_size, models[0])
+    first = configs[0]
+    alone = choose_placement(first.device, first.precision, first.batch_size, models[0])
     outcomes: list[Outcome] = []
     for i, part in enumerate(parts):
-        told = _shifted(callbacks, i * steps, len(parts) * steps)
-        stack = Stack(models[part], configs[part], rows, validation, augment, told)
+        counting = _shift(callbacks, i * steps, len(parts) * steps)
+        stack = Stack(models[part], configs[part], rows, validation, augment, counting)
         # One thread: two were no faster on small matrices, and wait for one another on a machine
         # that has other work (`python -m benchmarks many`).
         with torch.random.fork_rng(devices=[]), alone.limit_threads():
@@ -181,12 +183,12 @@ def _outcomes(histories: Histories, configs: Sequence[TrainingConfig], rows: Row
     for i, config in enumerate(configs):
         epochs = histories.finite_epochs(i)
         diverged = epochs < histories.total.shape[1]
-        error = _explain(histories, i, epochs, config, rows) if diverged else None
+        error = _divergence(histories, i, epochs, config, rows) if diverged else None
         outcomes.append(Outcome(History(histories, i, epochs), error))
     return outcomes
 
 
-def _explain(
+def _divergence(
     histories: Histories, i: int, epoch: int, config: TrainingConfig, rows: Rows
 ) -> DivergedError:
     values = {name: float(term[i, epoch]) for name, term in histories.train.items()}
@@ -196,7 +198,7 @@ def _explain(
     last = (epoch + 1) * steps - 1  # or an earlier one of that epoch
     losses = histories.total[i, :epoch].tolist()
     value = values.get(term, math.nan)
-    return DivergedError(explain_divergence(last, term, value, losses, config, largest))
+    return divergence_error(last, term, value, losses, config, largest)
 
 
 def _shapes(model: nn.Module) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -204,11 +206,11 @@ def _shapes(model: nn.Module) -> tuple[tuple[str, tuple[int, ...]], ...]:
 
 
 def _common(config: TrainingConfig) -> dict[str, Any]:
-    return {f.name: getattr(config, f.name) for f in fields(config) if f.name not in _OWN}
+    return {name: getattr(config, name) for name in training_options() if name not in PER_NETWORK}
 
 
 def _bytes_each(model: nn.Module, rows: Rows, config: TrainingConfig) -> int:
-    """Estimate the memory of one network: weights, gradients, moments, and stages of a batch."""
+    """Estimate the memory of one network: weights, gradients, moments, layer outputs of a batch."""
     weights = sum(weight.numel() for weight in model.parameters())
     widths = sum(weight.shape[0] for weight in model.parameters() if weight.ndim > 1)
     batch = min(config.batch_size, len(rows))
@@ -216,5 +218,5 @@ def _bytes_each(model: nn.Module, rows: Rows, config: TrainingConfig) -> int:
     return 4 * (6 * weights + stages)
 
 
-def _shifted(callbacks: Callbacks, before: int, total: int) -> Callbacks:
+def _shift(callbacks: Callbacks, before: int, total: int) -> Callbacks:
     return Callbacks(step=lambda done, _: callbacks.step(before + done, total))

@@ -12,9 +12,9 @@ from torch import nn
 from cuello.errors import InputError
 from cuello.networks import multiplications
 
-__all__ = ["Placement", "place"]
+__all__ = ["Placement", "choose_placement"]
 
-# Multiplications in a pass over a batch (rows times weights, times the pixels or time steps that
+# Multiplications in a pass over a batch (samples times weights, times the pixels or time steps that
 # share them) from which a step is large. Below it, converting to bfloat16 and back costs more than
 # the faster product saves, and threads wait for one another longer than they compute: several times
 # longer where they share the processor with other programs. `python -m benchmarks precision`
@@ -47,7 +47,7 @@ class Placement:
             torch.set_num_threads(before)
 
 
-def place(device: str, precision: str, batch_size: int, model: nn.Module) -> Placement:
+def choose_placement(device: str, precision: str, batch_size: int, model: nn.Module) -> Placement:
     """Choose a device, a precision and a number of threads.
 
     ``auto`` takes a GPU if there is one, and for large steps bfloat16 where the processor computes
@@ -59,13 +59,13 @@ def place(device: str, precision: str, batch_size: int, model: nn.Module) -> Pla
     InputError
         If the device does not exist here.
     """
-    chosen = _device(device)
+    chosen = _choose_device(device)
     large = batch_size * multiplications(model) >= _LARGE_STEP
     bf16 = large and _native_bf16(chosen) if precision == "auto" else precision == "bf16"
     return Placement(chosen, bf16, torch.get_num_threads() if large else 1)
 
 
-def _device(name: str) -> torch.device:
+def _choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -74,7 +74,10 @@ def _device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"device={name!r} cannot be used on this machine ({reason}); use 'auto' or 'cpu'."
+            f"cannot be used on this machine ({reason})",
+            argument="device",
+            value=name,
+            remedy="use 'auto' or 'cpu'",
         ) from None
     return device
 

@@ -1,4 +1,4 @@
-"""Training rows by index."""
+"""Training samples by index."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["Rows", "batch_bounds"]
 _FAR = 3  # steps from neighbour to neighbour, at first
 
 
-def _as_they_are(x: Tensor) -> Tensor:
+def _flatten(x: Tensor) -> Tensor:
     return x.flatten(1)
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that stay on the device whole.
+    """Hold training samples whole on the device.
 
-    Taking rows by index from one resident tensor has no per-row cost; a loader that collates rows
-    one by one spends longer on that than these networks spend on computing.
+    Taking samples by index from one resident tensor has no cost per sample; a loader that collates
+    them one by one spends longer on that than these networks spend on computing.
 
     Parameters
     ----------
@@ -34,12 +34,12 @@ class Rows:
     y : Tensor or None
         (n,) class codes.
     labelled : Rows or None
-        Further rows, of which some come with every batch: the few that have a label, beside the
+        Further samples, of which some come with every batch: the few that have a label, beside the
         many that have none.
     draw : int
-        How many of them, at random and each at most once; all if there are fewer.
+        Number of those, at random and each at most once; all if there are fewer.
     nearby : Nearby or None
-        With every row comes one of its neighbours, drawn anew each time.
+        With every sample comes one of its neighbours, drawn anew each time.
 
     Examples
     --------
@@ -59,16 +59,16 @@ class Rows:
         return len(self.x)
 
     def to(self, device: torch.device) -> Rows:
-        """Return the same rows on a device."""
+        """Return the same samples on a device."""
         y = None if self.y is None else self.y.to(device)
         labelled = None if self.labelled is None else self.labelled.to(device)
         nearby = None if self.nearby is None else self.nearby.to(device)
         return Rows(self.x.to(device), y, labelled, self.draw, nearby)
 
-    def with_neighbours(self, k: int, compared: Callable[[Tensor], Tensor] = _as_they_are) -> Rows:
-        """Return the same rows, each to come with one of its k nearest; with 0, as they are.
+    def with_neighbours(self, k: int, compared: Callable[[Tensor], Tensor] = _flatten) -> Rows:
+        """Return the same samples, each to come with one of its k nearest; with 0, as they are.
 
-        ``compared`` makes of all rows (n, ...) what distances are taken between, (n, numbers).
+        ``compared`` turns all samples (n, ...) into the vectors whose distances count, (n, F).
 
         Examples
         --------
@@ -82,13 +82,13 @@ class Rows:
         return replace(self, nearby=Nearby.of(compared(self.x), k))
 
     def take(self, index: Tensor | slice, progress: float = 1.0) -> Batch:
-        """Return the rows at these positions, and what comes with every batch.
+        """Return the samples at these positions, and those that come with every batch.
 
-        Neighbours are those of neighbours of neighbours in the first half of a training, of which
-        ``progress`` is how much is done: what belongs together finds together first.
+        In the first half of a training (``progress`` below 0.5) neighbours are those of neighbours
+        of neighbours, so that groups find together first.
         """
         if self.labelled is not None:
-            return _together(Rows(self.x, self.y).take(index), self.labelled._draw(self.draw))
+            return _concatenate(Rows(self.x, self.y).take(index), self.labelled._draw(self.draw))
         if self.nearby is not None:
             rows = torch.arange(len(self), device=self.x.device)[index]
             steps = _FAR if progress < 0.5 else 1
@@ -96,7 +96,7 @@ class Rows:
             return Rows(self.x, self.y).take(index)._replace(near=near)
         if isinstance(index, slice):
             return Batch(self.x[index], None if self.y is None else self.y[index])
-        # Copies whole rows; the general `x[index]` goes element by element.
+        # Copies whole samples; the general `x[index]` goes element by element.
         y = None if self.y is None else self.y.index_select(0, index)
         return Batch(self.x.index_select(0, index), y)
 
@@ -106,7 +106,7 @@ class Rows:
         return self.take(torch.randperm(len(self))[:most].to(self.x.device))
 
 
-def _together(first: Batch, second: Batch) -> Batch:
+def _concatenate(first: Batch, second: Batch) -> Batch:
     y = None
     if first.y is not None and second.y is not None:
         y = torch.cat([first.y, second.y])
@@ -114,9 +114,9 @@ def _together(first: Batch, second: Batch) -> Batch:
 
 
 def batch_bounds(rows: int, batch_size: int) -> list[tuple[int, int]]:
-    """Cut rows into batches; one left over joins the batch before it.
+    """Cut samples into batches; a last one alone joins the batch before it.
 
-    A batch of one row has no variance, which batch normalisation needs.
+    A batch of one sample has no variance, which batch normalisation needs.
 
     Examples
     --------

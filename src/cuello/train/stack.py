@@ -9,25 +9,26 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from cuello.arrays import Bools, Floats
 from cuello.kinds.base import Batch
-from cuello.train.config import RUN, TrainingConfig, adapted_rate
+from cuello.train.config import TrainingConfig
 from cuello.train.history import Histories
 from cuello.train.loop import Callbacks, Trainable, row_order
 from cuello.train.rows import Rows, batch_bounds
+from cuello.train.schedules import ADAPTIVE_EPOCHS, adapted_rate
 from cuello.train.stepper import Stepper
 
-__all__ = ["Stack", "fill", "flat"]
+__all__ = ["Stack", "fill_weights", "flatten_weights"]
 
 _LOOK_EVERY = 100  # steps, after which losses are looked at and the weights so far kept
 
 
 class _Losses(nn.Module):
-    """Gives ``losses`` as a call, which is what ``functional_call`` makes."""
+    """Return losses from ``forward``, which is what ``functional_call`` calls."""
 
     def __init__(self, model: nn.Module, optimizer: str) -> None:
         super().__init__()
@@ -42,7 +43,7 @@ class _Losses(nn.Module):
 
 @dataclass
 class Stack:
-    """N networks whose weights are the rows of one (N, P) tensor."""
+    """Train N networks whose weights are the rows of one (N, P) tensor."""
 
     models: Sequence[nn.Module]
     configs: Sequence[TrainingConfig]
@@ -57,7 +58,7 @@ class Stack:
         (optimizer,) = cast("Trainable", first).optimizers()
         self.losses = _Losses(first, optimizer)
         named = [dict(model.named_parameters()) for model in self.models]
-        self.flat = torch.stack([flat(weights.values()) for weights in named])
+        self.flat = torch.stack([flatten_weights(weights.values()) for weights in named])
         self.weights = _views(self.flat, named[0])
         buffers = [dict(model.named_buffers()) for model in self.models]
         self.buffers = {k: torch.stack([b[k] for b in buffers]) for k in buffers[0]}
@@ -68,7 +69,7 @@ class Stack:
 
     def train(self) -> Histories:
         """Train all networks, and put weights back into each."""
-        kept = _Kept(self._state())
+        kept = _KeptWeights(self._state())
         best = np.full(len(self.models), np.inf)
         steps = 0
         for epoch in range(self.configs[0].epochs):
@@ -92,11 +93,11 @@ class Stack:
         self.losses.train()
         config, count = self.configs[0], len(self.bounds)
         if len(self.bounds) > 1:
-            orders = torch.stack([row_order(own, epoch, len(self.rows)) for own in self.configs])
-        torch.manual_seed(sum(own.seed for own in self.configs) + epoch)
+            orders = torch.stack([row_order(each, epoch, len(self.rows)) for each in self.configs])
+        torch.manual_seed(sum(each.seed for each in self.configs) + epoch)
         if config.schedule == "adaptive" and epoch:
-            losses = [means.total for means in self.epochs[-RUN - 1 :]]
-            first = [own.learning_rate for own in self.configs]
+            losses = [means.total for means in self.epochs[-ADAPTIVE_EPOCHS - 1 :]]
+            first = [each.learning_rate for each in self.configs]
             self.rates = adapted_rate(self.rates, first, losses)
         sums: dict[str, Tensor] = {}
         factor = 1.0
@@ -104,7 +105,7 @@ class Stack:
             progress = (epoch * count + step) / (config.epochs * count)
             factor = config.rate_factor(progress)
             cast("Trainable", self.losses.model).progress = progress
-            # All rows at once have no order, so they are not copied for each network either.
+            # All samples at once have no order, so they are not copied for each network either.
             index = None if count == 1 else orders[:, start:stop]
             terms = self._step(index, torch.from_numpy(self.rates * factor).float()[:, None])
             for name, term in terms.items():
@@ -127,7 +128,7 @@ class Stack:
         return {name: term.detach() for name, term in terms.items()}
 
     def _take(self, index: Tensor | None) -> Batch:
-        """Return the rows (n, ...) for all networks, or those of each (N, B, ...)."""
+        """Return the samples (n, ...) for all networks, or those of each (N, B, ...)."""
         count = len(self.models)
         if index is None:
             batch = Batch(self.rows.x, self.rows.y)
@@ -157,7 +158,7 @@ class Stack:
         return terms
 
     @torch.no_grad()
-    def _evaluate(self, rows: Rows) -> dict[str, npt.NDArray[np.float64]]:
+    def _evaluate(self, rows: Rows) -> dict[str, Floats]:
         self.losses.eval()
         cast("Trainable", self.losses.model).progress = 1.0
         torch.manual_seed(sum(config.seed for config in self.configs))
@@ -165,8 +166,8 @@ class Stack:
         return {name: term.double().numpy() for name, term in terms.items()}
 
     def _histories(self) -> Histories:
-        def stacked(terms: list[dict[str, npt.NDArray[np.float64]]]) -> dict[str, Any]:
-            return {name: np.stack([own[name] for own in terms], axis=1) for name in terms[0]}
+        def stacked(terms: list[dict[str, Floats]]) -> dict[str, Any]:
+            return {name: np.stack([term[name] for term in terms], axis=1) for name in terms[0]}
 
         held_out = [means.validation for means in self.epochs if means.validation is not None]
         return Histories(
@@ -181,7 +182,7 @@ class Stack:
 
     @torch.no_grad()
     def _put_back(self, model: nn.Module, i: int, state: dict[str, Tensor]) -> None:
-        fill(model, state["weights"][i])
+        fill_weights(model, state["weights"][i])
         for name, buffer in model.named_buffers():
             buffer.copy_(state[f"buffer {name}"][i])
         model.eval()
@@ -190,11 +191,11 @@ class Stack:
 
 @dataclass(frozen=True)
 class _Means:
-    """One epoch of N networks: arrays (N,)."""
+    """Mean losses of one epoch of N networks: arrays (N,)."""
 
-    train: dict[str, npt.NDArray[np.float64]]
-    validation: dict[str, npt.NDArray[np.float64]] | None
-    rates: npt.NDArray[np.float64]
+    train: dict[str, Floats]
+    validation: dict[str, Floats] | None
+    rates: Floats
     seconds: float
 
     @functools.cached_property
@@ -203,26 +204,26 @@ class _Means:
         return total
 
 
-class _Kept:
-    """The weights that each network will end with: its best, or its last good ones."""
+class _KeptWeights:
+    """Hold the weights that each network will end with: its best, or its last good ones."""
 
     def __init__(self, state: dict[str, Tensor]) -> None:
         self.state = {name: values.clone() for name, values in state.items()}
 
-    def update(self, state: dict[str, Tensor], which: npt.NDArray[np.bool_]) -> None:
-        """Take over the rows of these networks."""
+    def update(self, state: dict[str, Tensor], which: Bools) -> None:
+        """Copy the weights of these networks."""
         chosen = torch.from_numpy(which).nonzero()[:, 0]
         for name, values in state.items():
             self.state[name].index_copy_(0, chosen, values.index_select(0, chosen))
 
 
-def flat(weights: Iterable[Tensor]) -> Tensor:
+def flatten_weights(weights: Iterable[Tensor]) -> Tensor:
     """Return weights one after another, (P,)."""
     return torch.cat([weight.detach().reshape(-1) for weight in weights])
 
 
 @torch.no_grad()
-def fill(model: nn.Module, flat: Tensor) -> None:
+def fill_weights(model: nn.Module, flat: Tensor) -> None:
     """Put flat weights (P,) back into a network."""
     start = 0
     for weight in model.parameters():
@@ -232,7 +233,7 @@ def fill(model: nn.Module, flat: Tensor) -> None:
 
 
 def _views(flat: Tensor, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return each weight as a view (N, ...) of the flat ones, so that moving those moves it."""
+    """Return each weight as a view (N, ...) of the flat weights."""
     views, start = {}, 0
     for name, weight in like.items():
         stop = start + weight.numel()

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from cuello import atomic
-from cuello.errors import RunError
+from cuello.errors import RunError, Use
 from cuello.train.history import Epoch
 
 __all__ = ["Checkpointer", "Snapshot", "State"]
@@ -41,7 +41,7 @@ class Snapshot:
 
 @dataclass
 class State:
-    """A training after ``epoch`` finished epochs."""
+    """State of a training after ``epoch`` finished epochs."""
 
     model: nn.Module
     optimizers: Optimizers
@@ -56,14 +56,14 @@ class State:
 
     @property
     def epoch(self) -> int:
-        """How many epochs are finished."""
+        """Return the number of finished epochs."""
         return len(self.history)
 
     def record(self, epoch: Epoch, *, comparable: bool = True) -> None:
         """Append a finished epoch, and keep the weights if they are the best so far.
 
-        Before the optimizers are those that are active at the end, losses cannot be compared with
-        later ones: the last weights count as the best, and any comparable epoch as better.
+        Before the optimizers move that move at the end of a training, losses cannot be compared
+        with later ones: the last weights count as the best, and any comparable epoch as better.
         """
         self.history.append(epoch)
         if not comparable or epoch.loss < self.best_loss:
@@ -122,13 +122,15 @@ class State:
         except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise RunError(
-                f"{path}: cannot be continued from ({reason}); start again with --overwrite."
+                f"cannot be continued from ({reason})",
+                value=path,
+                remedy=["start again: ", Use("overwrite", True)],
             ) from error
 
 
 @dataclass
 class Checkpointer:
-    """Writes checkpoints: seldom while training goes on, and for certain at its end.
+    """Write checkpoints: seldom while training goes on, and for certain at its end.
 
     Copying a state costs milliseconds; writing it to disk can cost more than a short epoch.
     """
@@ -140,20 +142,20 @@ class Checkpointer:
     written_at: float = field(default_factory=time.monotonic)
 
     def after_epoch(self) -> None:
-        """Remember the state; write it if the last writing is long enough ago."""
+        """Copy the state; write it if the last writing is long enough ago."""
         self.pending = self.state.snapshot()
         if time.monotonic() - self.written_at >= self.seconds:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is remembered and not yet written."""
+        """Write the last copy, unless it is written already."""
         if self.pending is not None:
             self.pending.save(self.path)
             self.pending, self.written_at = None, time.monotonic()
 
 
 def _like_weights(optimizer: torch.optim.Optimizer) -> None:
-    """Lay out what an optimizer keeps in memory as the weights are.
+    """Lay out an optimizer's state in memory as the weights are.
 
     Files hold the usual order only. Fused optimizers walk through weights and slots side by side,
     without a look at either's order: weights in channels-last would meet the slots of others.

@@ -13,14 +13,14 @@ __all__ = ["STACKED_OPTIMIZERS", "Stepper"]
 
 
 class Stepper:
-    """One optimizer for all rows of an (N, P) tensor of weights.
+    """Move all rows of an (N, P) tensor of weights by one optimizer.
 
-    It computes what ``torch.optim``'s class of the same name computes for one network, and a test
+    It computes what the class of that name in ``torch.optim`` computes for one network, and a test
     holds it to that.
 
     Parameters
     ----------
-    hows : sequence of Training
+    configs : sequence of TrainingConfig
         One a network; all name the same optimizer.
     weights : Tensor
         (N, P), changed in place by :meth:`step`.
@@ -47,51 +47,51 @@ class Stepper:
         self.steps += 1
         self.update(self, gradient, rate)
 
+    def decay_into(self, gradient: Tensor) -> None:
+        """Add the gradient of weight decay."""
+        if self.decays:
+            gradient.addcmul_(self.decay, self.weights)
+
+    def step_sgd(self, gradient: Tensor, rate: Tensor) -> None:
+        """Step as ``torch.optim.SGD``."""
+        self.decay_into(gradient)
+        self.first.mul_(self.momentum).add_(gradient)
+        self.weights.addcmul_(rate, self.first, value=-1.0)
+
+    def step_adam(self, gradient: Tensor, rate: Tensor) -> None:
+        """Step as ``torch.optim.Adam``."""
+        self.decay_into(gradient)
+        self.step_by_moments(gradient, rate)
+
+    def step_adamw(self, gradient: Tensor, rate: Tensor) -> None:
+        """Step as ``torch.optim.AdamW``."""
+        if self.decays:
+            self.weights.mul_(1.0 - rate * self.decay)
+        self.step_by_moments(gradient, rate)
+
+    def step_by_moments(self, gradient: Tensor, rate: Tensor) -> None:
+        """Step by the running mean of gradients over the root of that of their squares."""
+        self.first.lerp_(gradient, 1.0 - 0.9)
+        self.second.mul_(0.999).addcmul_(gradient, gradient, value=1.0 - 0.999)
+        size = torch.sqrt(self.second).div_((1.0 - 0.999**self.steps) ** 0.5).add_(1e-8)
+        move = torch.div(self.first, size, out=gradient)
+        self.weights.addcmul_(rate / (1.0 - 0.9**self.steps), move, value=-1.0)
+
+    def step_rmsprop(self, gradient: Tensor, rate: Tensor) -> None:
+        """Step as ``torch.optim.RMSprop``."""
+        self.decay_into(gradient)
+        self.second.mul_(0.99).addcmul_(gradient, gradient, value=1.0 - 0.99)
+        self.first.mul_(self.momentum).addcdiv_(gradient, self.second.sqrt().add_(1e-8))
+        self.weights.addcmul_(rate, self.first, value=-1.0)
+
 
 def _column(values: Sequence[float]) -> Tensor:
     return torch.tensor(values, dtype=torch.float32)[:, None]
 
 
-def _decay_into(own: Stepper, gradient: Tensor) -> None:
-    if own.decays:
-        gradient.addcmul_(own.decay, own.weights)
-
-
-def _sgd(own: Stepper, gradient: Tensor, rate: Tensor) -> None:
-    _decay_into(own, gradient)
-    own.first.mul_(own.momentum).add_(gradient)
-    own.weights.addcmul_(rate, own.first, value=-1.0)
-
-
-def _adam(own: Stepper, gradient: Tensor, rate: Tensor) -> None:
-    _decay_into(own, gradient)
-    _move_by_moments(own, gradient, rate)
-
-
-def _adamw(own: Stepper, gradient: Tensor, rate: Tensor) -> None:
-    if own.decays:
-        own.weights.mul_(1.0 - rate * own.decay)
-    _move_by_moments(own, gradient, rate)
-
-
-def _move_by_moments(own: Stepper, gradient: Tensor, rate: Tensor) -> None:
-    own.first.lerp_(gradient, 1.0 - 0.9)
-    own.second.mul_(0.999).addcmul_(gradient, gradient, value=1.0 - 0.999)
-    size = torch.sqrt(own.second).div_((1.0 - 0.999**own.steps) ** 0.5).add_(1e-8)
-    move = torch.div(own.first, size, out=gradient)
-    own.weights.addcmul_(rate / (1.0 - 0.9**own.steps), move, value=-1.0)
-
-
-def _rmsprop(own: Stepper, gradient: Tensor, rate: Tensor) -> None:
-    _decay_into(own, gradient)
-    own.second.mul_(0.99).addcmul_(gradient, gradient, value=1.0 - 0.99)
-    own.first.mul_(own.momentum).addcdiv_(gradient, own.second.sqrt().add_(1e-8))
-    own.weights.addcmul_(rate, own.first, value=-1.0)
-
-
 STACKED_OPTIMIZERS: dict[str, Callable[[Stepper, Tensor, Tensor], None]] = {
-    "adam": _adam,
-    "adamw": _adamw,
-    "rmsprop": _rmsprop,
-    "sgd": _sgd,
+    "adam": Stepper.step_adam,
+    "adamw": Stepper.step_adamw,
+    "rmsprop": Stepper.step_rmsprop,
+    "sgd": Stepper.step_sgd,
 }

@@ -12,7 +12,7 @@ from torch import nn
 
 from cuello.train import Callbacks, Rows, TrainingConfig
 from cuello.train.history import Histories
-from cuello.train.stack import fill, flat
+from cuello.train.stack import fill_weights, flatten_weights
 from cuello_labs.kernels.plain_dense import layers_of, train_plain_dense
 from cuello_labs.kernels.steps import available
 
@@ -35,10 +35,10 @@ def train(
     layers = layers_of(models[0])
     if layers is None:
         return None
-    weights = torch.stack([flat(model.parameters()) for model in models])
+    weights = torch.stack([flatten_weights(model.parameters()) for model in models])
     with torch.random.fork_rng(devices=[]):
         histories = train_plain_dense(layers, weights.numpy(), rows, configs, callbacks)
     for model, trained in zip(models, weights, strict=True):
-        fill(model, trained)
+        fill_weights(model, trained)
         model.eval()
     return histories

@@ -17,10 +17,11 @@ import torch
 from torch import nn
 
 from cuello.kinds.plain import Plain
-from cuello.train.config import RUN, TrainingConfig, adapted_rate
+from cuello.train.config import TrainingConfig
 from cuello.train.history import Histories
 from cuello.train.loop import Callbacks, row_order
 from cuello.train.rows import Rows, batch_bounds
+from cuello.train.schedules import ADAPTIVE_EPOCHS, adapted_rate
 from cuello_labs.kernels.steps import ACTIVATIONS, train_compiled
 
 __all__ = ["Layers", "layers_of", "train_plain_dense"]
@@ -126,7 +127,9 @@ def train_plain_dense(
     for start in range(0, config.epochs, step):
         stop = min(start + step, config.epochs)
         if config.schedule == "adaptive" and start:
-            rates = adapted_rate(rates, first, losses[:, max(0, start - RUN - 1) : start].T)
+            rates = adapted_rate(
+                rates, first, losses[:, max(0, start - ADAPTIVE_EPOCHS - 1) : start].T
+            )
         all_steps = np.arange(start * steps, stop * steps)
         factors = [config.rate_factor(k / (config.epochs * steps)) for k in all_steps.tolist()]
         losses[:, start:stop] = train_compiled(

@@ -1,0 +1,105 @@
+"""A trained module between the data's own units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cuello.arrays import Array, Codes, Float32s
+from cuello.data.scaling import Scaling
+from cuello.estimators.batches import in_batches
+from cuello.kinds import AutoencoderModule, Diagnosis
+
+__all__ = ["TrainedNetwork", "examine"]
+
+_EXAMINED = 10_000  # samples
+_DIAGNOSED = 2_000_000  # elements: diagnose() takes samples at once, and needs many times as many
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """Encode and decode samples in the data's own units: all that applications need.
+
+    Parameters
+    ----------
+    module : AutoencoderModule
+        Trained, on the CPU.
+    scaling : Scaling
+        Fitted on the training samples.
+    shape : tuple of int
+        Shape of a sample.
+    kind : str
+        Name of the module's kind.
+    classes : ndarray
+        Classes that a kind which needs labels learned; otherwise empty.
+    """
+
+    module: AutoencoderModule
+    scaling: Scaling
+    shape: tuple[int, ...]
+    kind: str
+    classes: Array
+
+    def scale(self, X: Array) -> Tensor:
+        """Return scaled samples."""
+        return torch.from_numpy(self.scaling.apply(X))
+
+    def encode(self, X: Array) -> Float32s:
+        """Return the embeddings (n, latent_dim) of samples."""
+        shape = (self.module.latent_dim,)
+        return in_batches(len(X), lambda a, b: self.module.encode(self.scale(X[a:b])), shape)
+
+    def decode(self, Z: Float32s) -> Float32s:
+        """Return the samples of embeddings (n, latent_dim)."""
+        rows = in_batches(
+            len(Z), lambda a, b: self.module.decode(torch.from_numpy(Z[a:b])), self.shape
+        )
+        return self.scaling.invert(rows)
+
+    def decode_nearest(self, Z: Float32s, classes: Codes | None = None) -> Float32s:
+        """Return the samples of embeddings that were drawn, or lie between others.
+
+        Each is first moved to the nearest that can be.
+
+        Parameters
+        ----------
+        Z : ndarray of shape (n, latent_dim)
+            Embeddings.
+        classes : ndarray of shape (n,) or None
+            Class codes for the decoder of a conditional kind; None: drawn, by their frequencies.
+        """
+
+        def compute(start: int, stop: int) -> Tensor:
+            z = self.module.nearest_embedding(torch.from_numpy(Z[start:stop]))
+            told = () if classes is None else (torch.from_numpy(classes[start:stop]),)
+            rows: Tensor = self.module.decode(z, *told)
+            return rows
+
+        return self.scaling.invert(in_batches(len(Z), compute, self.shape))
+
+    def reconstruct_scaled(self, X: Array, factor: float = 1.0) -> Float32s:
+        """Return the scaled reconstructions of samples that are multiplied by a factor."""
+        rows = in_batches(
+            len(X),
+            lambda a, b: self.module.reconstruct(factor * self.scale(X[a:b])),
+            self.shape,
+        )
+        if self.module.reconstruction.missing:
+            rows[np.isnan(X)] = np.nan  # a short sequence stays as short as it is
+        return rows
+
+
+@torch.no_grad()
+def examine(module: AutoencoderModule, x: Tensor) -> tuple[Float32s, Float32s, Float32s, Diagnosis]:
+    """Return embeddings of scaled training samples, their mean and deviation, and a diagnosis."""
+    x, latents = x[:_EXAMINED], module.latent_dim
+    embeddings = in_batches(len(x), lambda a, b: module.encode(x[a:b]), (latents,))
+    return (
+        embeddings[: max(256, _DIAGNOSED // latents)],
+        embeddings.mean(axis=0),
+        np.maximum(embeddings.std(axis=0), 1e-6),
+        module.diagnose(x[: max(256, _DIAGNOSED // x[0].numel())]),
+    )

@@ -1,0 +1,138 @@
+"""Options of an estimator that records define: signature, defaults and docs come from the records.
+
+Adding a field to :class:`cuello.train.TrainingConfig` adds an option to every estimator.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+
+import numpy as np
+
+from cuello.errors import Argument, InputError, Use
+from cuello.train import TrainingConfig
+
+__all__ = ["RecordOptions", "resolve_training_config"]
+
+Estimator = TypeVar("Estimator", bound=type)
+
+_AUTO = ("epochs", "batch_size")  # for these an estimator also takes ``auto``, its default
+_STEPS = 10_000
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """Options that dataclasses define, for an estimator whose ``__init__`` ends in ``**options``.
+
+    Parameters
+    ----------
+    records : tuple of type
+        The dataclasses; a ``seed`` among their fields is left out: estimators take
+        ``random_state``.
+    """
+
+    records: tuple[type, ...]
+
+    @cached_property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """Return the options as parameters of a signature."""
+        parameters = {}
+        for record in self.records:
+            for name, parameter in inspect.signature(record).parameters.items():
+                if name in _AUTO:
+                    written = str(parameter.annotation).replace("[int,", "[int | str,")
+                    parameter = parameter.replace(annotation=written, default="auto")
+                parameters[name] = parameter
+        parameters.pop("seed", None)
+        return parameters
+
+    @property
+    def hints(self) -> dict[str, Any]:
+        """Return the types of the options, with ranges and choices."""
+        hints: dict[str, Any] = {}
+        for record in self.records:
+            hints |= get_type_hints(record, include_extras=True)
+        for name in _AUTO:
+            hints[name] = Annotated[(int | str, *get_args(hints[name])[1:])]
+        return {name: hints[name] for name in self.parameters}
+
+    def __call__(self, estimator: Estimator) -> Estimator:
+        """Spell ``**options`` out, where scikit-learn, inspect and the command line look."""
+        init: Any = vars(estimator)["__init__"]
+        signature = inspect.signature(init)
+        written = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        names = {p.name for p in written}
+        taken = [p for name, p in self.parameters.items() if name not in names]
+        init.__signature__ = signature.replace(parameters=[*written, *taken])
+        del init.__annotations__["options"]
+        init.__annotations__ |= {p.name: self.hints[p.name] for p in taken}
+        entries = "\n".join(_entries(record) for record in self.records)
+        doc = inspect.getdoc(estimator) or ""
+        estimator.__doc__ = doc.replace("**options", entries)
+        return estimator
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return these options and the defaults of the others.
+
+        Raises
+        ------
+        TypeError
+            If there is no such option, as from a signature without ``**options``.
+        """
+        for name in given:
+            if name not in self.parameters:
+                raise TypeError(f"__init__() got an unexpected keyword argument {name!r}")
+        return {name: p.default for name, p in self.parameters.items()} | dict(given)
+
+
+def _entries(record: type) -> str:
+    """Return the entries of a record's parameters in its docstring, but for the seed."""
+    section = (inspect.getdoc(record) or "").partition("----------\n")[2]
+    return section.partition("\n\n")[0].partition("\nseed : ")[0]
+
+
+def resolve_training_config(estimator: object, samples: int, seed: int) -> TrainingConfig:
+    """Return the configuration of a training on this many samples, ``auto`` resolved.
+
+    Parameters
+    ----------
+    estimator : object
+        Its attributes are the options.
+    samples : int
+        Number of training samples.
+    seed : int
+        Seed of the training.
+
+    Raises
+    ------
+    InputError
+        If an option is outside its range, or does not fit the number of samples.
+    """
+    names = [field.name for field in fields(TrainingConfig) if field.name != "seed"]
+    options = {name: getattr(estimator, name) for name in names}
+    batch_size, epochs = options["batch_size"], options["epochs"]
+    if batch_size == "auto":
+        batch_size = min(128, samples)
+    if not isinstance(batch_size, int | np.integer) or batch_size > samples:
+        most = f"a whole number up to the number of training samples ({samples}), or 'auto'"
+        raise InputError(argument="batch_size", value=batch_size, allowed=most)
+    if getattr(estimator, "batch_norm", False) and (samples < 2 or batch_size < 2):
+        given = f"needs batches of 2 samples or more; got {samples} training samples and "
+        raise InputError(
+            [given, Argument("batch_size", batch_size)],
+            argument="batch_norm",
+            value=True,
+            remedy=Use("batch_norm", False),
+        )
+    if epochs == "auto":
+        epochs = min(max(math.ceil(_STEPS / math.ceil(samples / batch_size)), 20), 300)
+    if not isinstance(epochs, int | np.integer):
+        whole = "a whole number from 1 on, or 'auto'"
+        raise InputError(argument="epochs", value=epochs, allowed=whole)
+    options |= {"epochs": int(epochs), "batch_size": int(batch_size), "seed": seed}
+    return TrainingConfig(**options)
