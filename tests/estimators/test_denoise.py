@@ -73,7 +73,7 @@ def test_impossible_shares_are_refused(models, masked):
 
 def test_kinds_that_never_saw_noise_say_so():
     model = Autoencoder("plain", hidden=(8,), latent_dim=2, epochs=1).fit(DIGITS[:100])
-    with pytest.warns(CuelloWarning, match="kind='plain' never saw a damaged row.*'denoising'"):
+    with pytest.warns(CuelloWarning, match="kind='plain' never saw a damaged sample.*'denoising'"):
         model.denoise(DIGITS[:3])
 
 

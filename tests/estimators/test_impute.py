@@ -112,7 +112,7 @@ def test_what_is_not_allowed_is_refused(models):
     for draws in (0, 1.5):
         with pytest.raises(InputError, match=r"draws=.* must be"):
             models["plain"].impute(DIGITS, draws=draws)
-    with pytest.raises(InputError, match="rows of shape"):
+    with pytest.raises(InputError, match="samples of shape"):
         models["plain"].impute(DIGITS[:, :, None])
     with pytest.raises(ValueError, match="infinity"):
         models["plain"].impute(np.full((2, 8, 8), np.inf))

@@ -77,7 +77,7 @@ def test_a_straight_line_is_even():
 def test_what_is_not_allowed_is_refused(models):
     with pytest.raises(InputError, match="steps=1 must be"):
         models["plain"].interpolate(X[0], X[1], steps=1)
-    with pytest.raises(InputError, match="how='round' is not known"):
+    with pytest.raises(InputError, match="method='round' is not known"):
         models["plain"].interpolate(X[0], X[1], method="round")
-    with pytest.raises(InputError, match="rows of shape"):
+    with pytest.raises(InputError, match="samples of shape"):
         models["plain"].interpolate(X[0, :, :4], X[1, :, :4])

@@ -68,17 +68,25 @@ def test_module_function_class_and_name_are_the_same():
     assert own(f"{HERE}:ENCODER").fit(X).latent_dim_ == 3
 
 
-def test_a_module_is_copied_and_the_seed_decides_its_weights():
-    encoder, decoder = make_encoder(), Decoder()
-    before = [p.clone() for p in encoder.parameters()]
-    first = own(encoder, decoder).fit(X)
-    for parameter in [*encoder.parameters(), *decoder.parameters()]:
-        nn.init.ones_(parameter)
-    again = own(encoder, decoder).fit(X)
+@pytest.mark.parametrize("by_name", [False, True])
+def test_an_instance_is_copied_with_its_weights(by_name):
+    """A pretrained network must not be wiped."""
+    encoder = f"{HERE}:ENCODER" if by_name else ENCODER
+    decoder = Decoder()
+    before = {name: weight.clone() for name, weight in ENCODER.state_dict().items()}
+    for seed in (0, 1):
+        module = own(encoder, decoder, random_state=seed).initialize(X).module_
+        assert equal(module.encoder.state_dict(), before)
+        assert equal(module.decoder.state_dict(), decoder.state_dict())
+    trained = own(encoder, decoder).fit(X).module_
+    assert not equal(trained.encoder.state_dict(), before)
+    assert equal(ENCODER.state_dict(), before)
+
+
+def test_a_class_or_function_makes_new_weights_and_the_seed_decides_them():
+    first, again, other = (own(random_state=seed).initialize(X) for seed in (0, 0, 1))
     assert equal(weights(first), weights(again))
-    assert not equal(weights(first), weights(own(encoder, decoder, random_state=1).fit(X)))
-    assert all((p == 1).all() for p in encoder.parameters())
-    assert not any(torch.equal(a, b) for a, b in zip(before, encoder.parameters(), strict=True))
+    assert not equal(weights(first), weights(other))
 
 
 def test_a_clone_is_trained_alike():
@@ -99,13 +107,21 @@ class Pair(nn.Module):
 @pytest.mark.parametrize(
     ("encoder", "decoder", "text"),
     [
-        (make_encoder, None, "decoder=None: give encoder and decoder together, or neither."),
-        (None, Decoder, "encoder=None: give encoder and decoder together, or neither."),
-        (lambda: nn.Linear(7, 3), Decoder, "encoder cannot take rows of shape (2, 6, 5): mat1"),
-        (lambda: nn.Linear(5, 3), Decoder, "must give (2, length of the code): end it with"),
-        (Silent, Decoder, "encoder cannot take rows of shape (2, 6, 5): KeyError"),
+        (
+            make_encoder,
+            None,
+            "decoder=None is missing; give encoder and decoder together, or neither.",
+        ),
+        (None, Decoder, "encoder=None is missing; give encoder and decoder together, or neither."),
+        (lambda: nn.Linear(7, 3), Decoder, "encoder cannot take samples of shape (2, 6, 5): mat1"),
+        (lambda: nn.Linear(5, 3), Decoder, "must give (2, latent dimension): end it with"),
+        (Silent, Decoder, "encoder cannot take samples of shape (2, 6, 5): KeyError"),
         (Pair, Decoder, "encoder gives tuple; it must give a tensor."),
-        (make_encoder, lambda: nn.Linear(4, 30), "decoder cannot take codes of shape (2, 3): mat1"),
+        (
+            make_encoder,
+            lambda: nn.Linear(4, 30),
+            "decoder cannot take embeddings of shape (2, 3): mat1",
+        ),
         (make_encoder, lambda: nn.Linear(3, 30), "torch.nn.Unflatten(1, (6, 5))."),
         (make_encoder, nn.Linear, "cannot be called without arguments"),
         (make_encoder, 5, "decoder=5 is no torch.nn.Module"),
@@ -146,7 +162,9 @@ def test_the_kind_decides_how_the_code_is_read(monkeypatch):
     encoder = functools.partial(networks.build, "dense", (6, 5), 3, 6)
     model = own(lambda: encoder()[0], kind="halves").fit(X)
     assert model.latent_dim_ == 3
-    with pytest.raises(InputError, match="encoder gives 3 numbers a row; kind='halves' needs a mu"):
+    with pytest.raises(
+        InputError, match="encoder gives 3 numbers a sample; kind='halves' needs a mu"
+    ):
         own(kind="halves").fit(X)
 
 

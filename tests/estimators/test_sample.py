@@ -64,7 +64,9 @@ def test_what_is_not_asked_for_is_the_mixture(models, kind):
 
 
 def test_without_any_code_it_is_the_prior_or_none(models):
-    with pytest.raises(InputError, match="how='prior': codes of kind='plain' follow no law"):
+    with pytest.raises(
+        InputError, match="sampler='prior' is not for kind='plain', whose embeddings follow no"
+    ):
         models["plain"].sample(3, "prior")
     reloaded = {}
     for kind in ("plain", "variational"):
@@ -96,7 +98,9 @@ def test_quantised_codes_stay_in_the_codebook_and_groups_follow_their_use(models
 
 def test_codes_are_drawn_from_the_law_of_those_that_are_given(models):
     codes = models["plain"].transform(X[y == 0])
-    drawn = draw_embeddings(models["plain"], 4000, "mixture", codes, np.random.RandomState(0))
+    drawn = draw_embeddings(
+        models["plain"].trained_, 4000, "mixture", codes, np.random.RandomState(0)
+    )
     everywhere = frechet_distance(models["plain"].transform(X), codes)
     assert frechet_distance(drawn, codes) < 0.05 * everywhere
 
@@ -120,7 +124,7 @@ def test_a_mixture_of_a_few_rows_is_one_gaussian(rows):
 def test_rows_of_a_class_are_of_that_class(kind):
     labels = y if kind == "conditional" else None
     model = Autoencoder(kind, hidden=(64,), latent_dim=8, epochs=40).fit(X, labels)
-    given = {} if kind == "conditional" else {"how": "mixture", "X": X, "y": y}
+    given = {} if kind == "conditional" else {"sampler": "mixture", "X": X, "y": y}
     new = model.sample(60, classes=[3, 0, 6], random_state=0, **given)
     judge = KNeighborsClassifier(5).fit(X, y)
     assert (judge.predict(new) == np.resize([3, 0, 6], 60)).mean() > 0.9
@@ -131,9 +135,9 @@ def test_rows_of_a_class_are_of_that_class(kind):
     [
         ({"n": 0}, "n=0 must be"),
         ({"n": 2.5}, "n=2.5 must be"),
-        ({"n": 3, "how": "priro"}, "how='priro' is not known; did you mean 'prior'"),
+        ({"n": 3, "sampler": "priro"}, "sampler='priro' is not known; did you mean 'prior'"),
         ({"n": 3, "classes": [1]}, "needs X and y"),
-        ({"n": 3, "classes": [11], "X": X, "y": y}, "11 is none of those there are"),
+        ({"n": 3, "classes": [11], "X": X, "y": y}, "has 11, which is no class of the data"),
         ({"n": 3, "classes": [], "X": X, "y": y}, "names no class"),
     ],
 )
@@ -143,7 +147,7 @@ def test_what_is_not_allowed_is_refused(models, arguments, saying):
 
 
 def test_the_prior_knows_no_classes(models):
-    with pytest.raises(InputError, match="the prior of kind='variational' knows no classes"):
+    with pytest.raises(InputError, match="prior of kind='variational', which knows no classes"):
         models["variational"].sample(3, "prior", classes=[1], X=X, y=y)
-    with pytest.raises(InputError, match="'a' is none of those there are"):
+    with pytest.raises(InputError, match="has 'a', which is no class"):
         models["conditional"].sample(3, classes=["a"])

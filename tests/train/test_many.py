@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -18,9 +19,10 @@ from cuello.kinds import KINDS, Parts, Reconstruction, build
 from cuello.networks import dense
 from cuello.train import Callbacks, Rows, TrainingConfig, train
 from cuello.train import many as module
-from cuello.train.many import can_stack, train_many
+from cuello.train.many import train_many, why_not_stackable
 from cuello.train.placement import Placement
 from cuello.train.stepper import STACKED_OPTIMIZERS
+from cuello_labs import kernels
 from cuello_labs.kernels.plain_dense import layers_of
 
 X = torch.randn(24, 6, generator=torch.Generator().manual_seed(0))
@@ -43,20 +45,21 @@ def network(
     return build(kind, parts, **own)
 
 
-WAYS = ("stacked", "compiled")
+STRATEGIES = ("stacked", "compiled")
 
 
-def together(way, models, configs, **more):
+def together(strategy, models, configs, **more):
     """Train as one stack, or by compiled steps where they apply."""
-    assert can_stack(models, configs) == ""
-    with mock.patch.object(module.compiled, "available", return_value=way == "compiled"):
+    assert why_not_stackable(models, configs) == ""
+    backend = kernels if strategy == "compiled" and kernels.available() else None
+    with mock.patch.object(module, "compiled_backend", return_value=backend):
         return train_many(models, Rows(X), configs, **more)
 
 
-def both(models, configs, way="stacked", **more):
+def both(models, configs, strategy="stacked", **more):
     """Train copies together and alone; return the pairs and the two lists of histories."""
     alone = copy.deepcopy(models)
-    outcomes = together(way, models, configs, **more)
+    outcomes = together(strategy, models, configs, **more)
     histories = [
         train(model, Rows(X), config, **more) for model, config in zip(alone, configs, strict=True)
     ]
@@ -71,10 +74,10 @@ def assert_equal_weights(pairs, tolerance=1e-5):
             torch.testing.assert_close(a, b, atol=tolerance, rtol=0, msg=name)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("batch_size", [1, 7, 24])
 @pytest.mark.parametrize("optimizer", sorted(STACKED_OPTIMIZERS))
-def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size, way):
+def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size, strategy):
     epochs = -(-100 * batch_size // 24)
     configs = [
         TrainingConfig(
@@ -88,7 +91,7 @@ def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size, 
         )
         for i in range(4)
     ]
-    pairs, outcomes, histories = both([network(i) for i in range(4)], configs, way)
+    pairs, outcomes, histories = both([network(i) for i in range(4)], configs, strategy)
     assert_equal_weights(pairs)
     for outcome, history in zip(outcomes, histories, strict=True):
         assert outcome.error is None
@@ -100,7 +103,7 @@ def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size, 
 
 @settings(max_examples=25, deadline=None)
 @given(
-    way=st.sampled_from(WAYS),
+    strategy=st.sampled_from(STRATEGIES),
     reduction=st.sampled_from(["mean", "sum"]),
     count=st.integers(1, 5),
     hidden=st.sampled_from([(), (4,), (5, 3)]),
@@ -111,7 +114,7 @@ def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size, 
     batch_size=st.sampled_from([1, 5, 23, 24]),
 )
 def test_any_network_and_training(
-    way, reduction, count, hidden, activation, schedule, shuffle, clip, batch_size
+    strategy, reduction, count, hidden, activation, schedule, shuffle, clip, batch_size
 ):
     models = [
         network(i, hidden=hidden, activation=activation, reduction=reduction) for i in range(count)
@@ -129,7 +132,7 @@ def test_any_network_and_training(
         )
         for i in range(count)
     ]
-    pairs, outcomes, histories = both(models, configs, way)
+    pairs, outcomes, histories = both(models, configs, strategy)
     assert_equal_weights(pairs)
     rates = [[e.learning_rate for e in outcome.history] for outcome in outcomes]
     np.testing.assert_allclose(rates, [[e.learning_rate for e in h] for h in histories])
@@ -169,17 +172,17 @@ def test_the_best_weights_on_held_out_rows_are_kept():
     assert any(np.argmin([e.loss for e in o.history]) < 14 for o in outcomes)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_network_that_diverges_leaves_the_others_alone(way):
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_network_that_diverges_leaves_the_others_alone(strategy):
     configs = [
         TrainingConfig(optimizer="sgd", learning_rate=rate, epochs=120, batch_size=24, momentum=0.0)
         for rate in (0.01, 1e6, 0.02)
     ]
     models = [network(i, activation="identity") for i in range(3)]
     alone = copy.deepcopy(models)
-    outcomes = together(way, models, configs)
+    outcomes = together(strategy, models, configs)
     assert [outcome.error is None for outcome in outcomes] == [True, False, True]
-    assert "learning_rate=1e+06" in str(outcomes[1].error)
+    assert "learning_rate=1000000.0" in str(outcomes[1].error)
     assert len(outcomes[1].history) < 120
     assert all(bool(w.isfinite().all()) for w in models[1].state_dict().values())
     for i in (0, 2):
@@ -193,24 +196,24 @@ def test_more_networks_than_fit_are_split(monkeypatch):
     together("stacked", whole, configs)
     each = module._bytes_each(split[0], Rows(X), configs[0])
     monkeypatch.setattr(module, "_BYTES", 2 * each)
-    sizes, told = [], []
+    sizes, steps = [], []
     start = module.Stack.__post_init__
     monkeypatch.setattr(
         module.Stack, "__post_init__", lambda self: (sizes.append(len(self.models)), start(self))
     )
-    together("stacked", split, configs, callbacks=Callbacks(step=lambda a, b: told.append((a, b))))
+    together("stacked", split, configs, callbacks=Callbacks(step=lambda a, b: steps.append((a, b))))
     assert sizes == [2, 2, 1]
-    assert told[-1] == (27, 27)
+    assert steps[-1] == (27, 27)
     assert_equal_weights(zip(whole, split, strict=True), 1e-6)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_random_numbers_outside_are_not_touched(way):
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_random_numbers_outside_are_not_touched(strategy):
     torch.manual_seed(3)
     expected = torch.rand(3)
     models = [network(0), network(1)]
     torch.manual_seed(3)
-    together(way, models, [TrainingConfig(epochs=1, batch_size=8)] * 2)
+    together(strategy, models, [TrainingConfig(epochs=1, batch_size=8)] * 2)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -227,36 +230,36 @@ def test_trainings_that_cannot_be_one(change, reason):
         TrainingConfig(epochs=1, batch_size=8),
         TrainingConfig(**{"epochs": 1, "batch_size": 8} | change),
     ]
-    assert reason in can_stack([network(0), network(1)], configs)
+    assert reason in why_not_stackable([network(0), network(1)], configs)
 
 
 def test_networks_that_cannot_be_one():
     configs = [TrainingConfig(epochs=1, batch_size=8)] * 2
-    assert "layers" in can_stack([network(0), network(1, hidden=(4,))], configs)
-    assert "patience" in can_stack([network(0)], [TrainingConfig(patience=2, batch_size=8)])
-    assert "optimizer" in can_stack([network(i, kind="adversarial") for i in (0, 1)], configs)
+    assert "layers" in why_not_stackable([network(0), network(1, hidden=(4,))], configs)
+    assert "patience" in why_not_stackable([network(0)], [TrainingConfig(patience=2, batch_size=8)])
+    assert "optimizer" in why_not_stackable(
+        [network(i, kind="adversarial") for i in (0, 1)], configs
+    )
     precise = [TrainingConfig(precision="bf16", batch_size=8)] * 2
-    assert "work enough" in can_stack([network(0), network(1)], precise)
+    assert "work enough" in why_not_stackable([network(0), network(1)], precise)
 
 
 def test_large_steps_are_neither_stacked_nor_compiled(monkeypatch):
     """Compiled steps go row by row: a wide network took ten times as long in them as alone."""
     small, large = (network(0, hidden=(width,)) for width in (8, 4000))
     config = TrainingConfig(epochs=1, batch_size=128)
-    assert module.way(large, config) == "one by one"
-    assert "work enough" in can_stack([large, large], [config] * 2)
-    assert module.way(small, TrainingConfig(batch_size=8)) in ("compiled", "stacked")
-    monkeypatch.setattr(module.compiled, "available", lambda: False)
-    assert module.way(small, TrainingConfig(batch_size=8)) == "stacked"
+    assert module.fastest_strategy(large, config) == "one by one"
+    assert "work enough" in why_not_stackable([large, large], [config] * 2)
+    assert module.fastest_strategy(small, TrainingConfig(batch_size=8)) in ("compiled", "stacked")
+    monkeypatch.setattr(module, "compiled_backend", lambda: None)
+    assert module.fastest_strategy(small, TrainingConfig(batch_size=8)) == "stacked"
 
 
 @pytest.mark.parametrize(("batch", "compiles"), [(8, True), (20_000, False)])
 def test_steps_are_compiled_where_they_are_small(monkeypatch, batch, compiles):
-    if not module.compiled.available():
-        pytest.skip("numba is not installed")
     called = []
-    monkeypatch.setattr(module, "_train_compiled", lambda *_: called.append(True))
-    monkeypatch.setattr(module, "_outcomes", lambda *_: [])
+    backend = SimpleNamespace(train=lambda *_: called.append(True))
+    monkeypatch.setattr(module, "compiled_backend", lambda: backend)
     models = [network(seed) for seed in (0, 1)]
     train_many(models, Rows(X), [TrainingConfig(epochs=1, batch_size=batch)] * 2)
     assert bool(called) == compiles
@@ -264,10 +267,10 @@ def test_steps_are_compiled_where_they_are_small(monkeypatch, batch, compiles):
 
 def test_a_device_that_was_asked_for_is_not_left_aside(monkeypatch):
     graphics = Placement(torch.device("cuda"), bf16=False, threads=1)
-    monkeypatch.setattr(module, "place", lambda *arguments: graphics)
+    monkeypatch.setattr(module, "choose_placement", lambda *arguments: graphics)
     models = [network(0), network(1)]
-    assert "'cuda'" in can_stack(models, [TrainingConfig(batch_size=8, device="cuda")] * 2)
-    assert can_stack(models, [TrainingConfig(batch_size=8)] * 2) == ""
+    assert "'cuda'" in why_not_stackable(models, [TrainingConfig(batch_size=8, device="cuda")] * 2)
+    assert why_not_stackable(models, [TrainingConfig(batch_size=8)] * 2) == ""
 
 
 OPTIONS = {"hidden": (8,), "latent_dim": 2, "epochs": 4, "batch_size": 16}
@@ -301,7 +304,7 @@ def test_why_networks_are_trained_one_by_one_is_said():
     said.clear()
     models = [Autoencoder("plain", random_state=seed, **OPTIONS) for seed in range(2)]
     dict(fit_many(models, rows, say=said.append))
-    assert "holds out rows of its own" in said[0]
+    assert "holds out samples of its own" in said[0]
 
 
 def test_a_diverged_estimator_is_reported_and_usable():

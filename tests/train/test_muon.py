@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cuello.train.config import TrainingConfig
-from cuello.train.many import can_stack
+from cuello.train.many import why_not_stackable
 from cuello.train.muon import OTHERS, Muon, is_matrix, orthogonal
 
 
@@ -89,8 +89,8 @@ def test_a_gradient_of_zeros_moves_nothing():
 
 def test_there_are_no_stacked_steps():
     models = [Alone(), Alone()]
-    assert "muon" in can_stack(models, [TrainingConfig(optimizer="muon")] * 2)
-    assert can_stack(models, [TrainingConfig(optimizer="adam")] * 2) == ""
+    assert "muon" in why_not_stackable(models, [TrainingConfig(optimizer="muon")] * 2)
+    assert why_not_stackable(models, [TrainingConfig(optimizer="adam")] * 2) == ""
 
 
 class Alone(torch.nn.Linear):

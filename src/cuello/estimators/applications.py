@@ -263,4 +263,5 @@ class Applications(ABC):
         seed = int(check_random_state(random_state).randint(2**31 - 1))
         autoencoder: Any = type(self)
         projector = fit_projector(autoencoder, embeddings, seed, device=self.device)
-        return projector.trained_.encode(embeddings)
+        coordinates: Float32s = projector.transform(embeddings)
+        return coordinates

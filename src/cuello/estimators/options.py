@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -44,9 +45,11 @@ class RecordOptions:
         parameters = {}
         for record in self.records:
             for name, parameter in inspect.signature(record).parameters.items():
+                # Without ranges and choices, which :attr:`hints` have, it is read more easily.
+                written = re.sub(r"Annotated\[([^,]+),.*\]", r"\1", str(parameter.annotation))
+                parameter = parameter.replace(annotation=written)
                 if name in _AUTO:
-                    written = str(parameter.annotation).replace("[int,", "[int | str,")
-                    parameter = parameter.replace(annotation=written, default="auto")
+                    parameter = parameter.replace(annotation="int | str", default="auto")
                 parameters[name] = parameter
         parameters.pop("seed", None)
         return parameters

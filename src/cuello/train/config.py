@@ -97,7 +97,8 @@ class TrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, option in training_options(type(self)).items():
+        config: Any = type(self)
+        for name, option in training_options(config).items():
             _check(option, getattr(self, name))
         if self.warm_up and self.schedule == "adaptive":
             raise InputError(
