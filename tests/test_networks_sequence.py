@@ -244,7 +244,7 @@ def test_shorter_rows_later_are_filled_up_and_longer_ones_refused():
     for X in (longer, np.zeros((3, 15, 2))):
         with pytest.raises(InputError, match="15 steps; this model was trained on up to 12"):
             model.transform(X)
-    with pytest.raises(InputError, match="rows of shape"):
+    with pytest.raises(InputError, match="samples of shape"):
         model.transform(np.zeros((3, 12, 5)))
 
 

@@ -66,7 +66,7 @@ def test_the_best_becomes_a_run(grid, cuello):
         (GRID.replace("data", "# data"), ('data = "digits"',)),
         ("data = ", ("is no TOML",)),
         (GRID.replace("seeds = 2", "seeds = 0"), ("seeds=0", "1 on")),
-        (GRID.replace("epochs = 2", "epochs = 0"), ("epochs", "at least 1")),
+        (GRID.replace("epochs = 2", "epochs = 0"), ("epochs", "1 or more")),
     ],
 )
 def test_what_cannot_be_studied_is_one_line(tmp_path, refused, text, saying):

@@ -47,7 +47,7 @@ def test_a_run_keeps_the_map_of_its_training_codes(run, folder):
     table = run.folder.read_arrays("examples.npz")
     parts = _parts(folder)
     codes = run.autoencoder.transform(data.X)
-    again = fit_projector(codes[parts == "train"], seed=0)
+    again = fit_projector(cuello.Autoencoder, codes[parts == "train"], seed=0)
     places = run.projector.transform(codes)
     np.testing.assert_allclose(again.transform(codes), places, atol=1e-4)
     tested = np.flatnonzero(parts == "test")[table["map_rows"]]
@@ -169,7 +169,7 @@ def test_a_map_imports_no_network_of_its_own(folder, tmp_path, monkeypatch):
 def test_the_map_of_another_run_is_refused(run, tmp_path):
     copy = _copy(run.folder.path, tmp_path, lambda config: None)
     codes = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
-    models = (run.autoencoder, run.classifier, run.detector, fit_projector(codes, 0))
+    models = (run.autoencoder, run.classifier, run.detector, fit_projector(cuello.Autoencoder, codes, 0))
     RunFolder(copy).save_models(*models)
     with pytest.raises(RunError, match="the map of codes is of another autoencoder"):
         cuello.open_run(copy)
