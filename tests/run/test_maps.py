@@ -169,9 +169,14 @@ def test_a_map_imports_no_network_of_its_own(folder, tmp_path, monkeypatch):
 def test_the_map_of_another_run_is_refused(run, tmp_path):
     copy = _copy(run.folder.path, tmp_path, lambda config: None)
     codes = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
-    models = (run.autoencoder, run.classifier, run.detector, fit_projector(cuello.Autoencoder, codes, 0))
+    models = (
+        run.autoencoder,
+        run.classifier,
+        run.detector,
+        fit_projector(cuello.Autoencoder, codes, 0),
+    )
     RunFolder(copy).save_models(*models)
-    with pytest.raises(RunError, match="the map of codes is of another autoencoder"):
+    with pytest.raises(RunError, match="the projector is of another autoencoder"):
         cuello.open_run(copy)
 
 
