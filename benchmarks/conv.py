@@ -98,7 +98,7 @@ def network(up: str) -> kinds.AutoencoderModule:
     """Build cuello's convolutional network, the same one at every call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        encoder, decoder = networks.build("conv", (_SIDE, _SIDE), _LATENT, _LATENT, own={"up": up})
+        encoder, decoder = networks.build_network("conv", (_SIDE, _SIDE), _LATENT, _LATENT, own={"up": up})
     parts = kinds.Parts(
         encoder=encoder,
         decoder=decoder,
@@ -106,7 +106,7 @@ def network(up: str) -> kinds.AutoencoderModule:
         shape=(_SIDE, _SIDE),
         latent_dim=_LATENT,
     )
-    return kinds.build("plain", parts)
+    return kinds.build_module("plain", parts)
 
 
 def run(settings: Settings) -> Result:

@@ -101,7 +101,7 @@ def _characters() -> torch.Tensor:
 
 def _network(seed: int) -> nn.Module:
     torch.manual_seed(seed)
-    encoder, decoder = dense.build(
+    encoder, decoder = dense.build_dense(
         (35,),
         2,
         2,

@@ -55,7 +55,7 @@ def network(
     """Build a dense autoencoder (ReLU, sigmoid output, MSE), the same one at every call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        encoder, decoder = networks.build("dense", (features,), latent, latent, hidden=hidden)
+        encoder, decoder = networks.build_network("dense", (features,), latent, latent, hidden=hidden)
         loss = kinds.Reconstruction(loss="mse", output="sigmoid")
         parts = kinds.Parts(
             encoder=encoder,
@@ -64,7 +64,7 @@ def network(
             shape=(features,),
             latent_dim=latent,
         )
-        return kinds.build(kind, parts)
+        return kinds.build_module(kind, parts)
 
 
 def linear_layers(model: nn.Module) -> list[nn.Linear]:

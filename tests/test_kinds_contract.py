@@ -55,7 +55,7 @@ def fit(model, X, **more):
 
 def batch_of(kind, x):
     y = labels(kind, len(x))
-    near = x.roll(1, 0) if "neighbours" in kinds.options(kind) else None
+    near = x.roll(1, 0) if "neighbours" in kinds.KINDS[kind].options() else None
     return Batch(x, None if y is None else torch.from_numpy(y), near)
 
 
@@ -311,7 +311,7 @@ BESIDE = {"rate": {"penalty": "kl"}, "commitment": {"codebook_size": 4}}
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_options_reach_the_training(kind):
-    for name, option in kinds.options(kind).items():
+    for name, option in kinds.KINDS[kind].options().items():
         if isinstance(option.default, float):
             beside = BESIDE.get(name, {})
             changed = {name: option.default / 2 or 0.25}
@@ -328,7 +328,7 @@ def test_unknown_options_are_refused(kind):
     with pytest.raises(InputError, match=f"'nothing' is not an option of kind={kind!r}"):
         small(kind, kind_options={"nothing": 1}).initialize(toy(), labels(kind, 96))
     with pytest.raises(InputError, match="is not known"):
-        kinds.options(kind + "_")
+        kinds.KINDS[kind + "_"].options()
 
 
 @pytest.mark.parametrize("loss", ["mse", "bce"])

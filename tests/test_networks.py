@@ -25,7 +25,7 @@ from cuello.networks import ACTIVATIONS, INITIALIZERS
     batch_norm=st.booleans(),
 )
 def test_shapes(shape, latent, extra, hidden, activation, initializer, batch_norm):
-    encoder, decoder = networks.build(
+    encoder, decoder = networks.build_network(
         "dense",
         shape,
         latent,
@@ -46,7 +46,7 @@ def linears(network):
 
 
 def test_decoder_mirrors_the_encoder():
-    encoder, decoder = networks.build("dense", (35,), 2, 2, hidden=(20, 10))
+    encoder, decoder = networks.build_network("dense", (35,), 2, 2, hidden=(20, 10))
     assert [(m.in_features, m.out_features) for m in linears(encoder)] == [
         (35, 20),
         (20, 10),
@@ -60,7 +60,7 @@ def test_decoder_mirrors_the_encoder():
 
 
 def test_last_layers_are_plain():
-    encoder, decoder = networks.build(
+    encoder, decoder = networks.build_network(
         "dense", (9,), 2, 2, hidden=(4,), batch_norm=True, dropout=0.5
     )
     assert [type(layer) for layer in encoder[-1]] == [nn.Linear, nn.Identity]
@@ -68,7 +68,7 @@ def test_last_layers_are_plain():
 
 
 def test_every_hidden_layer_is_normalized_then_activated_then_dropped_out():
-    encoder, decoder = networks.build(
+    encoder, decoder = networks.build_network(
         "dense", (9,), 2, 2, hidden=(5, 4), activation="tanh", batch_norm=True, dropout=0.5
     )
     hidden = [nn.Linear, nn.BatchNorm1d, nn.Tanh, nn.Dropout]
@@ -97,7 +97,7 @@ def test_activations_are_their_formulas():
 
 
 def test_the_initializer_reaches_every_layer():
-    halves = networks.build("dense", (12,), 3, 3, hidden=(9, 6), initializer="orthogonal")
+    halves = networks.build_network("dense", (12,), 3, 3, hidden=(9, 6), initializer="orthogonal")
     for layer in [layer for half in halves for layer in linears(half)]:
         narrow = layer.weight if len(layer.weight) <= layer.in_features else layer.weight.T
         torch.testing.assert_close(narrow @ narrow.T, torch.eye(len(narrow)), atol=1e-5, rtol=0)
@@ -105,7 +105,7 @@ def test_the_initializer_reaches_every_layer():
 
 
 def test_batch_norm_is_its_formula_and_can_undo_itself():
-    encoder, _ = networks.build("dense", (5,), 2, 2, hidden=(4,), batch_norm=True)
+    encoder, _ = networks.build_network("dense", (5,), 2, 2, hidden=(4,), batch_norm=True)
     norm = next(m for m in encoder.modules() if isinstance(m, nn.BatchNorm1d)).train()
     torch.manual_seed(0)
     h = 3.0 * torch.randn(50, 4) + 2.0
@@ -118,7 +118,7 @@ def test_batch_norm_is_its_formula_and_can_undo_itself():
 
 
 def test_dropout_preserves_the_mean():
-    encoder, _ = networks.build("dense", (5,), 2, 2, hidden=(4,), dropout=0.3)
+    encoder, _ = networks.build_network("dense", (5,), 2, 2, hidden=(4,), dropout=0.3)
     drop = next(m for m in encoder.modules() if isinstance(m, nn.Dropout)).train()
     torch.manual_seed(0)
     out = drop(torch.ones(200_000))
@@ -140,7 +140,7 @@ def test_dropout_preserves_the_mean():
 )
 def test_initial_weights_have_the_spread_of_their_formula(name, sd):
     torch.manual_seed(0)
-    encoder, _ = networks.build("dense", (400,), 300, 300, hidden=(), initializer=name)
+    encoder, _ = networks.build_network("dense", (400,), 300, 300, hidden=(), initializer=name)
     layer = linears(encoder)[0]
     assert layer.weight.std().item() == pytest.approx(sd, rel=0.02)
     assert set(INITIALIZERS) >= {name}
@@ -165,7 +165,7 @@ def test_initial_weights_have_the_spread_of_their_formula(name, sd):
 )
 def test_wrong_options_are_refused(options, text):
     with pytest.raises(InputError) as error:
-        networks.build("dense", (6,), 2, 2, **options)
+        networks.build_network("dense", (6,), 2, 2, **options)
     assert text in str(error.value)
     with pytest.raises(InputError, match="did you mean 'dense'"):
-        networks.build("dens", (6,), 2, 2)
+        networks.build_network("dens", (6,), 2, 2)

@@ -36,7 +36,7 @@ def rows(network, n=48, seed=0):
     shape = SHAPES.get(network, (6, 4))
     plane = rng.normal(size=(n, 3)) @ rng.normal(size=(3, math.prod(shape)))
     X = plane.reshape(n, *shape).astype(np.float32)
-    if network in networks.SEQUENCES:
+    if networks.NETWORKS[network].is_sequence:
         for row, length in zip(X, rng.integers(3, shape[0] + 1, n), strict=True):
             row[length:] = np.nan
     return X
@@ -157,7 +157,7 @@ def test_bf16_ends_near_float32(network):
 @pytest.mark.parametrize("network", NETWORKS)
 def test_own_options_are_plain_values(network):
     """So that a command line can offer them and a run folder keep them."""
-    for option in networks.options(network).values():
+    for option in networks.NETWORKS[network].options.values():
         assert option.annotation in ("str", "int", "float", "bool"), option
         assert type(option.default).__name__ == option.annotation
 

@@ -20,7 +20,7 @@ from cuello.networks.conv import UPS, Residual, ToImage, UpConvolution
 
 def build(shape, **options):
     own = {k: options.pop(k) for k in ("up", "residual", "kernel_size") if k in options}
-    return networks.build("conv", shape, 2, 3, own=own, **options)
+    return networks.build_network("conv", shape, 2, 3, own=own, **options)
 
 
 @pytest.mark.parametrize("up", UPS)
@@ -204,7 +204,7 @@ def test_resumed_training_equals_uninterrupted(tmp_path):
 
     def model():
         torch.manual_seed(0)
-        encoder, decoder = networks.build("conv", (9, 7), 2, 2, hidden=(4, 8))
+        encoder, decoder = networks.build_network("conv", (9, 7), 2, 2, hidden=(4, 8))
         parts = kinds.Parts(
             encoder=encoder,
             decoder=decoder,
@@ -212,7 +212,7 @@ def test_resumed_training_equals_uninterrupted(tmp_path):
             shape=(9, 7),
             latent_dim=2,
         )
-        return kinds.build("plain", parts).to(memory_format=torch.channels_last)
+        return kinds.build_module("plain", parts).to(memory_format=torch.channels_last)
 
     def stop(epoch):
         if epoch.epoch == 1:

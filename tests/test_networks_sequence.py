@@ -23,7 +23,7 @@ OPTIONS = [{"cell": c, "bidirectional": b} for c in CELLS for b in (False, True)
 
 def build(shape=(7, 3), inputs=2, outputs=2, *, own=None, **options):
     torch.manual_seed(0)
-    return networks.build("sequence", shape, inputs, outputs, own=own, **options)
+    return networks.build_network("sequence", shape, inputs, outputs, own=own, **options)
 
 
 def ragged(lengths, steps, features=3, seed=0):

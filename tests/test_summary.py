@@ -17,7 +17,7 @@ def only(layers: list[Layer], kind: str) -> list[Layer]:
 
 
 def test_dense_layers_multiply_inputs_by_outputs():
-    encoder, decoder = networks.build("dense", (7, 5), 2, 2, hidden=(20,), batch_norm=True)
+    encoder, decoder = networks.build_network("dense", (7, 5), 2, 2, hidden=(20,), batch_norm=True)
     layers = summarize(encoder, decoder, (7, 5), 2)
     dense = only(layers, "Linear")
     assert [m.multiply_adds for m in dense] == [35 * 20, 20 * 2, 2 * 20, 20 * 35]
@@ -33,7 +33,7 @@ def test_dense_layers_multiply_inputs_by_outputs():
 
 
 def test_shared_weights_are_counted_once():
-    encoder, decoder = networks.build("dense", (12,), 2, 2, hidden=(5,), own={"tied": True})
+    encoder, decoder = networks.build_network("dense", (12,), 2, 2, hidden=(5,), own={"tied": True})
     layers = summarize(encoder, decoder, (12,), 2)
     assert [m.parameters for m in only(layers, "TiedLinear")] == [5, 12]
     assert [m.multiply_adds for m in only(layers, "TiedLinear")] == [2 * 5, 5 * 12]
@@ -41,7 +41,7 @@ def test_shared_weights_are_counted_once():
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
 def test_convolutions_multiply_kernel_channels_and_pixels(kernel_size):
-    encoder, decoder = networks.build(
+    encoder, decoder = networks.build_network(
         "conv",
         (3, 10, 6),
         2,
@@ -59,7 +59,7 @@ def test_convolutions_multiply_kernel_channels_and_pixels(kernel_size):
 
 
 def test_up_convolutions_cost_what_they_compute():
-    encoder, decoder = networks.build("conv", (8, 8), 2, 2, hidden=(4,))
+    encoder, decoder = networks.build_network("conv", (8, 8), 2, 2, hidden=(4,))
     (up,) = only(summarize(encoder, decoder, (8, 8), 2), "UpConvolution")
     assert up.multiply_adds == 4 * 4 * 4 * 1 * 4 * 4  # kernel 4 x 4, 4 to 1 channels, 4 x 4 pixels
 
@@ -68,7 +68,7 @@ def test_up_convolutions_cost_what_they_compute():
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_recurrent_layers_multiply_their_gates_at_every_step(cell, gates, bidirectional):
     own = {"cell": cell, "bidirectional": bidirectional}
-    encoder, decoder = networks.build("sequence", (9, 2), 3, 3, hidden=(5, 4), own=own)
+    encoder, decoder = networks.build_network("sequence", (9, 2), 3, 3, hidden=(5, 4), own=own)
     layers = only(summarize(encoder, decoder, (9, 2), 3), cell.upper())
     both = 1 + bidirectional
     widths = [(2, 5), (5 * both, 4), (4 + 1, 4), (4 * both, 5)]
@@ -96,7 +96,7 @@ def test_what_a_module_computes_beside_its_parts_is_counted():
 
 
 def test_nothing_is_touched():
-    encoder, decoder = networks.build(
+    encoder, decoder = networks.build_network(
         "conv", (8, 8), 2, 2, hidden=(4,), batch_norm=True, dropout=0.5
     )
     encoder.train()

@@ -7,14 +7,16 @@ registry, so that nobody keeps a list by hand.
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
+from numbers import Real
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
-from cuello.errors import InputError, unknown
+from cuello.errors import Argument, InputError, Use, unknown
 
-__all__ = ["Alias", "Option", "Range", "Registry", "describe", "read_options"]
+__all__ = ["Alias", "Option", "Range", "Registry", "check_options", "describe", "read_options"]
 
 Entry = TypeVar("Entry")
 
@@ -99,6 +101,27 @@ class Option:
     help: str
     range: Range | None = None
     choices: tuple[str, ...] = ()
+
+    def check(self, value: Any) -> None:
+        """Refuse a value that is not among the choices, or no finite number in the range.
+
+        Raises
+        ------
+        InputError
+            Which says what is allowed, and the default.
+        """
+        if self.choices and value not in self.choices:
+            raise unknown(self.name, value, self.choices)
+        if self.type not in ("int", "float"):
+            return
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        number = number and math.isfinite(value) and (self.type == "float" or value == int(value))
+        if not number or (self.range is not None and value not in self.range):
+            allowed = "a whole number" if self.type == "int" else "a finite number"
+            if self.range is not None:
+                allowed += f", {self.range}"
+            remedy = Use(self.name, self.default)
+            raise InputError(argument=self.name, value=value, allowed=allowed, remedy=remedy)
 
 
 @dataclass(frozen=True)
@@ -255,6 +278,38 @@ def read_options(made: Callable[..., Any], *, skip: tuple[str, ...] = ()) -> dic
             choices=next((tuple(e) for e in extras if isinstance(e, Mapping | tuple)), ()),
         )
     return found
+
+
+def check_options(
+    argument: str, owner: Argument, options: Mapping[str, Option], chosen: Mapping[str, Any]
+) -> None:
+    """Refuse options that an entry does not have, and values that they cannot take.
+
+    Parameters
+    ----------
+    argument : str
+        The argument that holds the options: ``kind_options``.
+    owner : Argument
+        The argument that chose the entry: ``kind="denoising"``.
+    options : mapping of str to Option
+        Those of the entry.
+    chosen : mapping of str to object
+        Values by name.
+
+    Raises
+    ------
+    InputError
+        For the first that is not allowed.
+    """
+    for name, value in chosen.items():
+        if name not in options:
+            raise InputError(
+                ("is not an option of ", owner),
+                argument=argument,
+                value=name,
+                allowed=", ".join(sorted(options)) or "none",
+            )
+        options[name].check(value)
 
 
 @dataclass(frozen=True)

@@ -110,12 +110,12 @@ def network(shape: tuple[int, ...], trial: Trial) -> Autoencoder:
     if method in ("upsample", "transposed"):
         up = {"up": method}
         return Autoencoder(**common, network="conv", network_options=up, hidden=channels)
-    encoder, decoder = conv.build(shape, size, size, hidden=channels)
+    encoder, decoder = conv.build_conv(shape, size, size, hidden=channels)
     half = _count(decoder)
     pixels = math.prod(shape)
     if method == "half":
         width = round((half - pixels) / (size + 1 + pixels))  # size -> width -> pixels, and biases
-        _, decoder = dense.build(shape, size, size, hidden=(width,))
+        _, decoder = dense.build_dense(shape, size, size, hidden=(width,))
         return Autoencoder(**common, encoder=encoder, decoder=decoder)
     both = half + _count(encoder)
     width = round((both - pixels - size) / (2 * (pixels + size) + 2))

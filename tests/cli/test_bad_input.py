@@ -473,7 +473,7 @@ def test_network_that_is_too_large(refused, arrays, monkeypatch):
     def fail(*arguments, **options):
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9 bytes")
 
-    monkeypatch.setattr("cuello.networks.build", fail)
+    monkeypatch.setattr("cuello.networks.build_network", fail)
     refused("fit", "rows.npz", *SMALL, saying=("not enough memory", "--hidden"))
 
 

@@ -87,7 +87,7 @@ def test_choices_in_the_help_are_those_there_are(cuello):
 
 def test_networks_in_the_help_are_those_there_are(cuello):
     assert {name: set(own) for name, own in OWN_OPTIONS["network"].items()} == {
-        name: set(networks.options(name)) for name in networks.NETWORKS
+        name: set(networks.NETWORKS[name].options) for name in networks.NETWORKS
     }
 
 
@@ -95,7 +95,7 @@ def test_no_two_options_share_a_name():
     general = set(Autoencoder().get_params()) | {field.name for field in fields(Job)}
     for kind in kinds.KINDS:
         for network in networks.NETWORKS:
-            own = [*kinds.options(kind), *networks.options(network)]
+            own = [*kinds.KINDS[kind].options(), *networks.NETWORKS[network].options]
             assert len(set(own)) == len(own)
             assert not general & set(own)
 

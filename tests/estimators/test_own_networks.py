@@ -159,7 +159,7 @@ kinds.KINDS.pop("halves")
 
 def test_the_kind_decides_how_the_code_is_read(monkeypatch):
     monkeypatch.setitem(kinds.KINDS, "halves", Halves)
-    encoder = functools.partial(networks.build, "dense", (6, 5), 3, 6)
+    encoder = functools.partial(networks.build_network, "dense", (6, 5), 3, 6)
     model = own(lambda: encoder()[0], kind="halves").fit(X)
     assert model.latent_dim_ == 3
     with pytest.raises(

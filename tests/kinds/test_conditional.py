@@ -30,7 +30,7 @@ def linear(classes=3, **options):
         latent_dim=2,
         classes=classes,
     )
-    return kinds.build("conditional", parts, **options).double().eval()
+    return kinds.build_module("conditional", parts, **options).double().eval()
 
 
 def rows(n=6):
@@ -209,7 +209,7 @@ def test_no_classes_are_refused_with_a_way_out():
 
 
 def test_options_are_those_of_the_variational_kind():
-    ours, theirs = kinds.options("conditional"), kinds.options("variational")
+    ours, theirs = kinds.KINDS["conditional"].options(), kinds.KINDS["variational"].options()
     assert {n: p.default for n, p in ours.items()} == {n: p.default for n, p in theirs.items()}
     with pytest.raises(InputError, match="samples=1"):
         linear(samples=2, beta=0.5)

@@ -16,7 +16,7 @@ from cuello.kinds import Batch
 def built(hidden=(), latent_activation="sigmoid", reduction="mean", activation="tanh", **more):
     options = {name: more.pop(name) for name in ("weight",) if name in more}
     torch.manual_seed(0)
-    encoder, decoder = networks.build(
+    encoder, decoder = networks.build_network(
         "dense",
         (2, 3),
         4,
@@ -33,7 +33,7 @@ def built(hidden=(), latent_activation="sigmoid", reduction="mean", activation="
         shape=(2, 3),
         latent_dim=4,
     )
-    return kinds.build("contractive", parts, **options).double()
+    return kinds.build_module("contractive", parts, **options).double()
 
 
 def rows(n=5):

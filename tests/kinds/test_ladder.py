@@ -19,7 +19,7 @@ WEIGHTS = (1000.0, 10.0, 0.1, 0.1)
 
 def ladder(classes=3, hidden=(7,), latent_dim=5, features=6, seed=0, activation="relu", **options):
     torch.manual_seed(seed)
-    encoder, decoder = dense.build(
+    encoder, decoder = dense.build_dense(
         (features,),
         latent_dim,
         latent_dim,

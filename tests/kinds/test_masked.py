@@ -30,7 +30,7 @@ def built(shape, missing=False, **options):
         shape=shape,
         latent_dim=3,
     )
-    return kinds.build("masked", parts, **options)
+    return kinds.build_module("masked", parts, **options)
 
 
 def corners(hidden, patch):

@@ -27,7 +27,7 @@ def built(encoder=None, shape=(6,), reduction="mean", **options):
         shape=shape,
         latent_dim=4,
     )
-    return kinds.build("sparse", parts, **options)
+    return kinds.build_module("sparse", parts, **options)
 
 
 def fit_digits(initializer="auto", **options):

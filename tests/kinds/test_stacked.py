@@ -33,7 +33,7 @@ def built(encoder, decoder, shape=(6,), **options):
         shape=shape,
         latent_dim=2,
     )
-    return kinds.build("stacked", parts, **options)
+    return kinds.build_module("stacked", parts, **options)
 
 
 def block_of(name):

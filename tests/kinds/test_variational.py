@@ -34,7 +34,7 @@ def linear(features=4, latents=2, reconstruction=UNBOUNDED, **options):
         shape=(features,),
         latent_dim=latents,
     )
-    return kinds.build("variational", parts, **options).double()
+    return kinds.build_module("variational", parts, **options).double()
 
 
 def rows(n=6, features=4, seed=0):

@@ -30,7 +30,7 @@ def module(latents=6, *, trained=True, **options):
         shape=(FEATURES,),
         latent_dim=latents,
     )
-    made = kinds.build("vector-quantised", parts, **({"codebook_size": 8} | options))
+    made = kinds.build_module("vector-quantised", parts, **({"codebook_size": 8} | options))
     if trained:
         made.losses(Batch(rows()), "autoencoder")
     return made

@@ -32,7 +32,7 @@ def network(
     seed, *, hidden=(5,), activation="tanh", batch_norm=False, kind="plain", reduction="mean", **own
 ):
     torch.manual_seed(seed)
-    encoder, decoder = dense.build(
+    encoder, decoder = dense.build_dense(
         (6,), 2, 2, hidden=hidden, activation=activation, batch_norm=batch_norm
     )
     parts = Parts(

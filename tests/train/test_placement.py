@@ -56,11 +56,11 @@ def test_dense_weights_count_once_a_row_and_others_once_a_pixel_or_step():
         for batch, expected in ((63, 1), (64, threads)):
             assert choose_placement("cpu", "auto", batch, dense).threads == expected
             assert choose_placement("cpu", "auto", batch, nn.Linear(1023, 1024)).threads == expected
-        encoder, _ = networks.build("conv", (28, 28), 2, 2)
+        encoder, _ = networks.build_network("conv", (28, 28), 2, 2)
         weights = sum(p.numel() for p in encoder.parameters())
         assert 128 * weights < 64 * 1024**2 < 128 * networks.multiplications(encoder)
         assert choose_placement("cpu", "auto", 128, encoder).threads == threads
-        encoder, _ = networks.build("sequence", (50, 8), 2, 2, hidden=(128,))
+        encoder, _ = networks.build_network("sequence", (50, 8), 2, 2, hidden=(128,))
         assert choose_placement("cpu", "auto", 128, encoder).threads == threads
     finally:
         torch.set_num_threads(threads - 1)

@@ -19,7 +19,7 @@ from cuello.errors import InputError, unknown
 from cuello.estimators import Autoencoder
 from cuello.estimators.inputs import check_rows, check_shape
 from cuello.metrics import Interval, accuracy_interval
-from cuello.networks import SEQUENCES
+from cuello.networks import NETWORKS
 
 __all__ = ["COMBINED", "AnomalyDetector", "check_contamination"]
 
@@ -365,7 +365,7 @@ def _check_share(name: str, share: float) -> None:
 
 def _reading(model: Autoencoder | None) -> dict[str, Any]:
     """How rows are checked for this autoencoder."""
-    if model is None or model.network not in SEQUENCES:
+    if model is None or not NETWORKS[model.network].is_sequence:
         return {}
     return {"sequences": True, "steps": getattr(model, "shape_", (None,))[0]}
 

@@ -24,7 +24,7 @@ from cuello.data.edges import edge_histograms, histogram_size
 from cuello.data.neighbours import neighbours
 from cuello.estimators import Autoencoder
 from cuello.estimators.likelihood import has_likelihood
-from cuello.networks import SEQUENCES
+from cuello.networks import NETWORKS
 
 __all__ = ["SCORES", "Score", "Seen", "are_images"]
 
@@ -90,7 +90,7 @@ class Seen:
 
 def are_images(model: Autoencoder, shape: Shape) -> bool:
     """Return whether rows of this shape are images to the autoencoder, and no sequences."""
-    return len(shape) > 1 and model.network not in SEQUENCES
+    return len(shape) > 1 and not NETWORKS[model.network].is_sequence
 
 
 class Score(ABC):

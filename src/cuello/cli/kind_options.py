@@ -48,8 +48,8 @@ def _all_options(what: str) -> dict[str, Parameters]:
     from cuello import kinds, networks
 
     if what == "--kind":
-        return {name: kinds.options(name) for name in kinds.KINDS}
-    return {name: networks.options(name) for name in networks.NETWORKS}
+        return {name: kinds.KINDS[name].options() for name in kinds.KINDS}
+    return {name: networks.NETWORKS[name].options for name in networks.NETWORKS}
 
 
 def parse_rest(

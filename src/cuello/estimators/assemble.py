@@ -123,7 +123,7 @@ def assemble(design: Architecture, data: DataProperties, seed: int) -> kinds.Aut
         reduction=design.reduction,
         low=data.low,
         high=data.high if data.high > data.low else data.low + 1.0,
-        missing=design.network in networks.SEQUENCES,
+        missing=networks.NETWORKS[design.network].is_sequence,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -140,14 +140,14 @@ def assemble(design: Architecture, data: DataProperties, seed: int) -> kinds.Aut
             latent_dim=latent_dim,
             classes=data.classes,
         )
-        return kinds.build(design.kind, parts, **(design.kind_options or {}))
+        return kinds.build_module(design.kind, parts, **(design.kind_options or {}))
 
 
 def resolve_network(design: Architecture) -> dict[str, Any]:
     """Return the options of a named network with defaults, and ``auto``, resolved."""
     if not design.is_named:
         return {}
-    defaults = {name: p.default for name, p in networks.options(design.network).items()}
+    defaults = {name: p.default for name, p in networks.NETWORKS[design.network].options.items()}
     latent_activation = design.latent_activation
     if latent_activation == "auto":
         latent_activation = kinds.KINDS[design.kind].latent_activation
@@ -156,7 +156,9 @@ def resolve_network(design: Architecture) -> dict[str, Any]:
         # PyTorch's own weights start so small that a bounded embedding is driven to its end, the
         # same for every sample, while the decoder learns the mean sample; it hardly returns.
         initializer = "he_uniform" if latent_activation in ("sigmoid", "tanh") else "default"
-    hidden = networks.default_hidden(design.network) if design.hidden is None else design.hidden
+    hidden = (
+        networks.NETWORKS[design.network].default_hidden if design.hidden is None else design.hidden
+    )
     return {
         "network_options": defaults | dict(design.network_options or {}),
         "hidden": tuple(hidden),
@@ -170,12 +172,12 @@ def _build_named(
 ) -> tuple[nn.Module, nn.Module]:
     kind = kinds.KINDS[design.kind]
     resolved = resolve_network(design)
-    return networks.build(
+    return networks.build_network(
         design.network,
         data.shape,
         kind.decoder_width(latent_dim, data.classes),
         kind.encoder_width(latent_dim),
-        own=resolved["network_options"],
+        options=resolved["network_options"],
         hidden=resolved["hidden"],
         activation=design.activation,
         latent_activation=resolved["latent_activation"],

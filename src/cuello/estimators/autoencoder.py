@@ -257,7 +257,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         else:
             validation = self._validate(validation, reset=False)
         config = resolve_training_config(self, len(X), seed)
-        sequences = self.network in networks.SEQUENCES
+        sequences = networks.NETWORKS[self.network].is_sequence
         augment = parse_augment(self.augment, self.shape_, sequences=sequences)
         # Of sequences, the scaling is fitted to their steps, as a table.
         self.scaling_ = Scaling.fit(steps_of(X) if sequences else X, self.scaling)
@@ -274,7 +274,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return self._validate(X, reset=False)
 
     def _validate(self, X: Array, *, reset: bool) -> Array:
-        sequences = self.network in networks.SEQUENCES
+        sequences = networks.NETWORKS[self.network].is_sequence
         steps = self.shape_[0] if sequences and not reset else None
         X = check_rows(self, X, reset=reset, sequences=sequences, steps=steps)
         if reset:

@@ -99,7 +99,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         found = self._read(X, y)
         method = self._method()
         if self.augment != "auto":
-            sequences = wanted.network in networks.SEQUENCES
+            sequences = networks.NETWORKS[wanted.network].is_sequence
             parse_augment(self.augment, X.shape[1:], sequences=sequences)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.task_: Task = found.task
@@ -222,7 +222,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
 
 def _reading(autoencoder: Autoencoder) -> dict[str, Any]:
     """Return how rows for this autoencoder are read: as long as the longest it was trained on."""
-    if autoencoder.network not in networks.SEQUENCES:
+    if not networks.NETWORKS[autoencoder.network].is_sequence:
         return {}
     shape = getattr(autoencoder, "shape_", None)
     return {"sequences": True, "steps": shape and shape[0]}

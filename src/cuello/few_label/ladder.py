@@ -126,7 +126,9 @@ def build_ladder(
     *first, last = hidden
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoder, decoder = dense.build(shape, last, last, hidden=first, latent_activation="relu")
+        encoder, decoder = dense.build_dense(
+            shape, last, last, hidden=first, latent_activation="relu"
+        )
         for layer in (*encoder.modules(), *decoder.modules()):
             if isinstance(layer, nn.Linear):
                 nn.init.normal_(layer.weight, std=layer.in_features**-0.5)

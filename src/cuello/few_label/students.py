@@ -97,7 +97,7 @@ def _convolutions(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     stages = min(max(round(math.log2(min(shape[-2:]) / _SIDE)), 2), 4)
     # As many in the last stage for every size of image: a step takes about as long for all.
     channels = [max(_CHANNELS >> (stages - stage), 16) for stage in range(1, stages + 1)]
-    encoder, _ = conv.build(
+    encoder, _ = conv.build_conv(
         shape, _WIDTH, _WIDTH, hidden=channels, batch_norm=True, initializer="he_normal"
     )
     last = encoder[stages - 1]
@@ -111,7 +111,7 @@ def _convolutions(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
 def _dense(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     width = min(max(2 ** math.ceil(math.log2(4 * math.prod(shape))), 128), 1024)
     hidden, features = (width, width // 2), width // 4
-    encoder, _ = dense.build(
+    encoder, _ = dense.build_dense(
         shape, features, features, hidden=hidden, batch_norm=True, initializer="he_normal"
     )
     return encoder, features

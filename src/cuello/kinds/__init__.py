@@ -12,16 +12,14 @@ from cuello.kinds.base import (
     Diagnosis,
     ParameterGroups,
     Parts,
-    build,
-    options,
+    build_module,
     register,
 )
-from cuello.kinds.losses import LOSS_NAMES, LOSSES, OUTPUTS, Reconstruction
+from cuello.kinds.losses import LOSSES, OUTPUTS, Reconstruction
 
 __all__ = [
     "KINDS",
     "LOSSES",
-    "LOSS_NAMES",
     "OUTPUTS",
     "AutoencoderModule",
     "Batch",
@@ -29,8 +27,7 @@ __all__ = [
     "Parts",
     "ParameterGroups",
     "Reconstruction",
-    "build",
-    "options",
+    "build_module",
     "register",
 ]
 

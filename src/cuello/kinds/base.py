@@ -1,25 +1,27 @@
-"""What an autoencoder is to the rest of the program, and the registry of kinds.
+"""The contract between an autoencoder and the rest of the program, and the registry of kinds.
 
-A kind is one file in this folder: a final class below :class:`Autoencoder` under ``@register``.
-Its keyword-only arguments are its options; command line, run folder, page and tests read them from
-the signature.
+A kind is one file in this folder: a final class below :class:`AutoencoderModule` under
+``@register``. Its keyword-only arguments are its options; command line, run folder, page and tests
+read them from the signature.
 
-Shapes: B rows of a batch, ... the shape of one row, K latents.
+Shapes: B samples of a batch, ... the shape of one sample, K latent dimensions.
 """
 
 from __future__ import annotations
 
-import inspect
+import functools
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from cuello.errors import InputError, unknown
+from cuello.errors import Argument
 from cuello.kinds.losses import Reconstruction
+from cuello.registry import Option, Registry, check_options, describe, read_options
 
 __all__ = [
     "KINDS",
@@ -28,8 +30,7 @@ __all__ = [
     "Diagnosis",
     "Parts",
     "ParameterGroups",
-    "build",
-    "options",
+    "build_module",
     "register",
 ]
 
@@ -38,43 +39,43 @@ ParameterGroups = dict[str, list[dict[str, Any]]]
 
 
 class Batch(NamedTuple):
-    """Rows that are trained on together."""
+    """Samples that are trained on together."""
 
     x: Tensor
     """(B, ...), scaled."""
     y: Tensor | None = None
     """(B,) class codes, or None."""
-    near: Tensor | None = None
-    """(B, ...), one neighbour of each row, for kinds that want ``neighbours``; else None."""
+    neighbour: Tensor | None = None
+    """(B, ...), one neighbour of each sample, for kinds with ``neighbours``; else None."""
 
 
 class Diagnosis(NamedTuple):
-    """What a trained model turned out to be, beyond its loss."""
+    """Properties of a trained model beyond its loss."""
 
     statistics: dict[str, float | list[float]]
-    """Numbers by name; one a latent where it is a list."""
+    """Numbers by name; one a latent dimension where it is a list."""
     findings: list[str]
-    """What is wrong, each in a sentence with the way out."""
+    """Problems, each in a sentence with the remedy."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """What a kind is built from.
+    """Networks, loss and sizes that a kind is built from.
 
     Parameters
     ----------
     encoder : nn.Module
-        (B, ...) -> (B, code width).
+        (B, ...) -> (B, encoder width).
     decoder : nn.Module
         (B, decoder width) -> (B, ...), before the last activation.
     reconstruction : Reconstruction
         Loss and last activation.
     shape : tuple of int
-        Shape of one row.
+        Shape of one sample.
     latent_dim : int
-        Length of the code (K).
+        Length of an embedding (K).
     classes : int
-        How many classes the rows are labelled with; 0 if they are not.
+        Number of classes among the labels; 0 without labels.
     """
 
     encoder: nn.Module
@@ -84,9 +85,19 @@ class Parts:
     latent_dim: int
     classes: int = 0
 
+    def per_element(self, weight: float) -> float:
+        """Return the weight of a penalty that counts beside the loss of one element.
+
+        Where the loss is a sum over elements, the penalty counts as often as a sample has elements,
+        so that a weight means the same under both reductions.
+        """
+        return weight * (math.prod(self.shape) if self.reconstruction.reduction == "sum" else 1)
+
 
 class AutoencoderModule(nn.Module, ABC):
-    """An encoder, a decoder, and a way to train them.
+    """An encoder and a decoder with the losses that train them.
+
+    The first sentence of a kind's docstring is its ``summary``.
 
     Parameters
     ----------
@@ -96,28 +107,37 @@ class AutoencoderModule(nn.Module, ABC):
     Attributes
     ----------
     progress : float
-        How far the training is, in [0, 1]. The loop sets it before every step; terms that are
-        warmed up read it. It is 1 on held-out rows, so that epochs can be compared.
+        Share of the training that is done, in [0, 1]. The loop sets it before every step; terms
+        that are warmed up read it. It is 1 on held-out samples, so that epochs can be compared.
     """
 
+    display_name: ClassVar[str]
+    """In tables and reports; by default the name of the class."""
+    summary: ClassVar[str]
+    """One sentence for readers who do not know the kind."""
     equation: ClassVar[str]
-    """What is minimised, in one line."""
+    """The loss that is minimised, in one line."""
     paper: ClassVar[str]
-    """Where it comes from."""
+    """Author, year and place of publication."""
     latent_activation: ClassVar[str] = "identity"
-    """What ``latent_activation="auto"`` means for this kind."""
+    """The activation that ``latent_activation="auto"`` stands for."""
     stacked_options: ClassVar[tuple[str, ...]] = ()
     """Options that may differ between networks trained as one stack: buffers hold them."""
     needs_labels: ClassVar[bool] = False
-    """Whether it cannot be trained without classes."""
+    """Whether training needs classes."""
     neighbours: int = 0
-    """Among how many nearest rows one is drawn for each row of a batch; 0: none is needed."""
+    """From how many nearest samples a neighbour of each sample is drawn; 0: none is needed."""
     normal_prior: ClassVar[bool] = False
-    """Whether codes are made to follow N(0, I), so that draws from it decode to new rows."""
+    """Whether embeddings are trained to follow N(0, I), whose draws then decode to new samples."""
     restores: ClassVar[bool] = False
-    """Whether it learns to give back whole rows from damaged ones."""
+    """Whether it learns to restore damaged samples."""
     dense_only: ClassVar[bool] = False
-    """Whether it goes with dense layers alone, not with any network."""
+    """Whether it needs dense layers instead of any network."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.summary = describe(cls).summary
+        cls.display_name = cls.__dict__.get("display_name", cls.__name__)
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
@@ -128,28 +148,41 @@ class AutoencoderModule(nn.Module, ABC):
         self.progress = 1.0
 
     @classmethod
+    def options(cls) -> dict[str, Option]:
+        """Return the options: the keyword-only arguments of the signature.
+
+        Examples
+        --------
+        >>> KINDS["denoising"].options()["noise_level"].default
+        0.75
+        """
+        return dict(_read_options(cls))
+
+    @classmethod
     def encoder_width(cls, latent_dim: int) -> int:
-        """How many numbers the encoder must give for ``latent_dim`` latents."""
+        """Return how many outputs the encoder needs."""
         return latent_dim
 
     @classmethod
     def decoder_width(cls, latent_dim: int, classes: int) -> int:
-        """How many numbers the decoder takes."""
+        """Return how many inputs the decoder needs."""
         return latent_dim
 
-    def compared(self, x: Tensor) -> Tensor:
-        """Return what nearest rows are found by (n, ...), of all scaled rows (n, ...)."""
-        # The end of a short sequence is NaN, which is far from nothing.
+    def neighbour_features(self, x: Tensor) -> Tensor:
+        """Return the features (n, ...) by which nearest samples of all (n, ...) are searched."""
+        # The end of a short sequence is NaN, whose distances would all be NaN.
         return x.flatten(1).nan_to_num()
 
-    @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
-        """Return the code (B, K) of each row: deterministic, a posterior's mean, not a sample."""
+        """Return the embeddings (B, K): deterministic, a posterior's mean instead of a draw."""
+        z: Tensor = self.encoder(x)
+        return z
 
     def features(self, x: Tensor) -> Tensor:
-        """Return what a classifier on top learns from (B, K): the code, or what is behind it.
+        """Return the features (B, K) that a classifier on top learns from: the embeddings.
 
-        It is trained on through this, so it must have a gradient worth following.
+        The classifier's gradient reaches the encoder through this, so a kind whose embeddings are
+        not differentiable returns what they are made of.
         """
         return self.encode(x)
 
@@ -158,86 +191,80 @@ class AutoencoderModule(nn.Module, ABC):
         """Return the named terms that this optimizer minimises; the loop sums and logs them."""
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return rows (B, ...) in the range of the scaled data."""
+        """Return samples (B, ...) in the range of the scaled data."""
         return self.reconstruction.activate(self.decoder(z))
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Return each row after encoding and decoding (B, ...)."""
+        """Return each sample after encoding and decoding (B, ...)."""
         return self.decode(self.encode(x))
 
-    def prior(self, rows: int, generator: torch.Generator | None = None) -> Tensor | None:
-        """Draw new codes (rows, K), where the kind knows how codes are spread; else None."""
+    def prior(self, samples: int, generator: torch.Generator | None = None) -> Tensor | None:
+        """Draw embeddings (samples, K) from the prior; None if the kind has none."""
         if not self.normal_prior:
             return None
-        return torch.randn(rows, self.latent_dim, generator=generator)
+        return torch.randn(samples, self.latent_dim, generator=generator)
 
     def nearest_embedding(self, z: Tensor) -> Tensor:
-        """Return codes that can be, nearest to these (B, K): they themselves, unless some cannot.
+        """Return the embeddings (B, K) nearest to these that an encoder can give.
 
-        For codes that came from nowhere in the data: drawn, or half-way between two.
+        For embeddings that were drawn or interpolated. They are returned as they are, unless a kind
+        has only some.
         """
         return z
 
     def optimizers(self) -> ParameterGroups:
-        """Return the parameters of each optimizer: one has all of them, unless a kind has more."""
+        """Return parameter groups by optimizer: one that owns all, unless a kind has more."""
         return {"autoencoder": [{"params": list(self.parameters())}]}
 
     def active_optimizers(self, progress: float) -> Sequence[str]:
-        """Return the optimizers that move in an epoch, in order; asked when it begins.
+        """Return the optimizers that step in an epoch, in order; called when it begins.
 
-        The last epoch counts as progress 1, so those that held-out rows judge have moved. An epoch
-        in which others move is never the best one, nor does early stopping count it.
+        The last epoch counts as progress 1, so those that held-out losses judge have stepped. An
+        epoch in which others step is never the best one, nor does early stopping count it.
         """
         return list(self.optimizers())
 
     def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms whose sum on held-out rows decides which epoch was best."""
+        """Return the terms whose sum on held-out samples decides which epoch was best."""
         terms: dict[str, Tensor] = {}
         for optimizer in self.active_optimizers(1.0):
             terms |= self.losses(batch, optimizer)
         return terms
 
     def diagnose(self, x: Tensor) -> Diagnosis:
-        """Examine the trained model on rows (n, ...): nothing to say, unless a kind has."""
+        """Examine the trained model on samples (n, ...); without findings, unless a kind has."""
         return Diagnosis({}, [])
 
 
-Kind = TypeVar("Kind", bound=type[AutoencoderModule])
-
-KINDS: dict[str, type[AutoencoderModule]] = {}
-
-
-def register(name: str) -> Callable[[Kind], Kind]:
-    """Enter a class into ``KINDS`` under this name."""
-
-    def enter(kind: Kind) -> Kind:
-        KINDS[name] = kind
-        return kind
-
-    return enter
+@functools.cache
+def _read_options(kind: type[AutoencoderModule]) -> dict[str, Option]:
+    return read_options(kind)
 
 
-def options(kind: str) -> dict[str, inspect.Parameter]:
-    """Return a kind's own options: the keyword-only arguments of its signature.
+KINDS: Registry[type[AutoencoderModule]] = Registry("kind")
+"""Kinds of autoencoder by name."""
 
-    Examples
-    --------
-    >>> sorted(options("denoising"))
-    ['noise', 'noise_level', 'noise_share']
+register = KINDS.register
+
+
+def build_module(kind: str, parts: Parts, **options: Any) -> AutoencoderModule:
+    """Build a kind from its parts.
+
+    Parameters
+    ----------
+    kind : str
+        A name or alias in :data:`KINDS`; an alias may imply options.
+    parts : Parts
+        Networks, loss and sizes.
+    **options
+        Options of the kind.
+
+    Raises
+    ------
+    InputError
+        If the kind is not known, or an option is not allowed.
     """
-    if kind not in KINDS:
-        raise unknown("kind", kind, KINDS)
-    parameters = inspect.signature(KINDS[kind]).parameters
-    return {n: p for n, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
-
-
-def build(kind: str, parts: Parts, **chosen: Any) -> AutoencoderModule:
-    """Build a kind from its parts; options that are not its own are refused."""
-    own = options(kind)
-    for name in chosen:
-        if name not in own:
-            known = ", ".join(sorted(own)) or "none"
-            raise InputError(
-                f"kind_options={name!r} is not an option of kind={kind!r}; its options: {known}."
-            )
-    return KINDS[kind](parts, **chosen)
+    name = KINDS.resolve(kind)
+    chosen = KINDS.implied(kind) | options
+    check_options("kind_options", Argument("kind", kind), KINDS[name].options(), chosen)
+    return KINDS[name](parts, **chosen)

@@ -1,18 +1,19 @@
-"""The contractive autoencoder: a code that hardly moves when the row moves a little.
+"""The contractive autoencoder.
 
-Shapes: B rows of a batch, D elements of a row, K latents.
+Shapes: B samples of a batch, D elements of a sample, K latent dimensions.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from cuello.errors import InputError
 from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
+from cuello.kinds.gaussians import full_precision
+from cuello.registry import Range
 
 __all__ = ["Contractive"]
 
@@ -24,33 +25,28 @@ _SQUARED_SLOPES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
 }
 
 
-@register("contractive")
+@register("contractive", aliases=("cae",))
 class Contractive(AutoencoderModule):
-    """Minimise the reconstruction loss plus the squared slope of the encoder.
+    """Learns embeddings that hardly move when a sample changes a little.
 
-    Every direction in which the code moves has its price, and only those in which rows really
-    differ pay it back in reconstruction; so the code follows these and no others.
+    Every direction in which an embedding moves has its price, and only those in which samples
+    really differ pay it back in reconstruction; so embeddings follow these and no others.
 
     Parameters
     ----------
     parts : Parts
         Networks, loss and sizes.
     weight : float
-        Price, at least 0, of the squared Frobenius norm of the Jacobian d encode(x) / dx, averaged
-        over rows, beside the loss of one element. With ``reduction="sum"`` the penalty counts as
-        often as a row has elements, so that a weight means the same in both; the paper's weight, on
-        sums over D elements, is ``weight * D``.
-
-    Raises
-    ------
-    InputError
-        If the weight is negative or not finite.
+        Weight of the squared Frobenius norm of the Jacobian d encode(x) / dx, averaged over
+        samples, beside the loss of one element. With ``reduction="sum"`` the penalty counts as
+        often as a sample has elements; the paper's weight, on sums over D elements, is
+        ``weight * D``.
 
     Notes
     -----
     For an encoder of one layer (``hidden=()``) with a sigmoid, tanh or no activation the norm is
     exact and nearly free (the paper's equation 3). Any deeper one takes Hutchinson's estimate: the
-    squared length of J'v for one random v of signs a row, whose mean over draws is the norm; it
+    squared length of J'v for one random v of signs a sample, whose mean over draws is the norm; it
     costs about as much again as the step without it. Where a layer normalises over the batch, the
     slopes through the batch's mean and variance count too.
 
@@ -64,28 +60,21 @@ class Contractive(AutoencoderModule):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from cuello import AutoencoderModule
+    >>> from cuello import Autoencoder
     >>> X = load_digits().images
-    >>> model = AutoencoderModule("contractive", hidden=(), latent_dim=16, epochs=2).fit(X)
+    >>> model = Autoencoder("contractive", hidden=(), latent_dim=16, epochs=2).fit(X)
     >>> sorted(model.history_[-1].train)
     ['contraction', 'reconstruction']
     """
 
+    display_name = "Contractive"
     equation = "loss(x, decode(encode(x))) + weight * |d encode(x) / dx|^2"
     paper = "Rifai et al. 2011, ICML, 833-840"
     latent_activation = "sigmoid"
 
-    def __init__(self, parts: Parts, *, weight: float = 0.001) -> None:
+    def __init__(self, parts: Parts, *, weight: Annotated[float, Range(0.0)] = 0.001) -> None:
         super().__init__(parts)
-        if not 0.0 <= weight < math.inf:
-            raise InputError(f"weight={weight!r} must be at least 0; 0.001 is a good start.")
-        by_sum = parts.reconstruction.reduction == "sum"
-        self.weight = weight * (math.prod(parts.shape) if by_sum else 1)
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Return the code (B, K)."""
-        z: Tensor = self.encoder(x)
-        return z
+        self.weight = parts.per_element(weight)
 
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the reconstruction loss and the weighted norm, also where gradients are off."""
@@ -96,7 +85,7 @@ class Contractive(AutoencoderModule):
         }
 
     def encode_with_norm(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the codes (B, K) and the mean over rows of the squared norm, a scalar.
+        """Return the embeddings (B, K) and the mean over samples of the squared norm, a scalar.
 
         Exact for an encoder of one layer, a random estimate for others.
         """
@@ -105,7 +94,7 @@ class Contractive(AutoencoderModule):
 
 
 def _one_layer(encoder: nn.Module) -> tuple[nn.Linear, nn.Module] | None:
-    """Return the linear layer and the activation that are all of an encoder; None if it is more."""
+    """Return linear layer and activation of an encoder that has no others; None if it has."""
     leaves: list[nn.Module] = []
     for module in encoder.modules():
         if next(module.children(), None) is None:
@@ -122,9 +111,7 @@ def _exact(
     encoder: nn.Module, x: Tensor, linear: nn.Linear, activation: nn.Module
 ) -> tuple[Tensor, Tensor]:
     z_BK: Tensor = encoder(x)
-    # Summed in float32 at least, whatever the network computes in.
-    wide_BK = z_BK.to(torch.promote_types(z_BK.dtype, torch.float32))
-    slopes_BK = _SQUARED_SLOPES[type(activation)](wide_BK)
+    slopes_BK = _SQUARED_SLOPES[type(activation)](full_precision(z_BK))
     return z_BK, (slopes_BK * linear.weight.square().sum(dim=1)).sum(dim=1).mean()
 
 

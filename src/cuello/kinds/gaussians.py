@@ -1,6 +1,7 @@
-"""Diagonal Gaussians as encoders give them, and their few formulas.
+"""Diagonal Gaussians, as encoders give them.
 
-Shapes: S samples, B rows of a batch, K latents. Logarithms are natural: everything is in nats.
+Shapes: S draws, B samples of a batch, K latent dimensions. Logarithms are natural: everything is
+in nats.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ from torch import Tensor
 
 __all__ = [
     "Posterior",
-    "draw",
+    "draw_latents",
     "full_precision",
     "kl_to_standard_normal",
-    "log_density",
+    "normal_log_density",
     "soft_floor",
-    "split",
+    "split_posterior",
 ]
 
 # Standard deviations from 0.0009 to 55, beside a prior of 1. A network that a large learning rate
 # has thrown off course could otherwise ask for exp(1000); this way its loss stays finite and pulls
 # it back. Well inside the limits the soft clamp changes nothing.
-_LOWEST, _HIGHEST = -14.0, 8.0
+_LOWEST_LOG_VARIANCE, _HIGHEST_LOG_VARIANCE = -14.0, 8.0
 
 
 class Posterior(NamedTuple):
-    """q(z | x) of every row: independent Gaussians, one a latent."""
+    """q(z | x) of every sample: independent Gaussians, one a latent dimension."""
 
     mean: Tensor
     """(B, K)."""
@@ -37,12 +38,12 @@ class Posterior(NamedTuple):
     """(B, K)."""
 
 
-def split(code: Tensor) -> Posterior:
+def split_posterior(outputs: Tensor) -> Posterior:
     """Read an encoder's 2K outputs as means and log-variances.
 
     Parameters
     ----------
-    code : Tensor
+    outputs : Tensor
         (B, 2K), in any precision: what follows is computed in float32 at least.
 
     Returns
@@ -52,12 +53,13 @@ def split(code: Tensor) -> Posterior:
 
     Examples
     --------
-    >>> q = split(torch.tensor([[0.5, -1.0, 0.0, 1e9]]))
+    >>> q = split_posterior(torch.tensor([[0.5, -1.0, 0.0, 1e9]]))
     >>> q.mean.tolist(), [round(v, 3) for v in q.log_variance[0].tolist()]
     ([[0.5, -1.0]], [-0.0, 8.0])
     """
-    mean, raw = full_precision(code).chunk(2, dim=1)
-    return Posterior(mean, soft_floor(_HIGHEST - F.softplus(_HIGHEST - raw), _LOWEST))
+    mean, raw = full_precision(outputs).chunk(2, dim=1)
+    below = _HIGHEST_LOG_VARIANCE - F.softplus(_HIGHEST_LOG_VARIANCE - raw)
+    return Posterior(mean, soft_floor(below, _LOWEST_LOG_VARIANCE))
 
 
 def soft_floor(a: Tensor, lowest: float) -> Tensor:
@@ -83,27 +85,27 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance)
 
 
-def log_density(x: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+def normal_log_density(x: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """Return log N(x; mean, variance) of each element, in nats.
 
     Examples
     --------
-    >>> round(log_density(torch.zeros(()), torch.zeros(()), torch.zeros(())).item(), 4)
+    >>> round(normal_log_density(torch.zeros(()), torch.zeros(()), torch.zeros(())).item(), 4)
     -0.9189
     """
     squares = (x - mean).square() * (-log_variance).exp()
     return -0.5 * (math.log(2.0 * math.pi) + log_variance + squares)
 
 
-def draw(posterior: Posterior, samples: int) -> tuple[Tensor, Tensor]:
+def draw_latents(posterior: Posterior, draws: int) -> tuple[Tensor, Tensor]:
     """Draw latents by the reparametrisation trick, so that gradients reach the encoder.
 
     Parameters
     ----------
     posterior : Posterior
         (B, K).
-    samples : int
-        How many a row (S).
+    draws : int
+        Number of draws a sample (S).
 
     Returns
     -------
@@ -113,6 +115,6 @@ def draw(posterior: Posterior, samples: int) -> tuple[Tensor, Tensor]:
         (S, B), log p(z) - log q(z | x) with the prior N(0, I), in nats.
     """
     mean, log_variance = posterior
-    noise = torch.randn(samples, *mean.shape, dtype=mean.dtype, device=mean.device)
+    noise = torch.randn(draws, *mean.shape, dtype=mean.dtype, device=mean.device)
     z = mean + (0.5 * log_variance).exp() * noise
     return z, 0.5 * (noise.square() + log_variance - z.square()).sum(-1)

@@ -1,32 +1,40 @@
-"""The ladder network: denoise every layer, and classify with the few labels there are.
+"""The ladder network.
 
-Shapes: B rows of a batch, ... the shape of one row, K latents, C classes, D units of a layer.
+Shapes: B samples of a batch, ... the shape of one sample, K latent dimensions, C classes, D units
+of a layer.
 """
 
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import Annotated, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cuello.errors import InputError
+from cuello.errors import InputError, Use
 from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
-from cuello.kinds.lateral import Combinator, Layer, Statistics, distance, normalise
+from cuello.kinds.lateral import (
+    Combinator,
+    LadderLayer,
+    Statistics,
+    denoising_distance,
+    normalise,
+)
 from cuello.networks.counting import evaluating
 from cuello.networks.dense import TiedLinear
+from cuello.registry import Range
 
 __all__ = ["Ladder"]
 
-_PART = 4096  # rows a product, where all rows are looked at
+_CHUNK_SAMPLES = 4096  # a product, where all samples are looked at
 _LEFT_OUT = (nn.Flatten, nn.Unflatten, nn.BatchNorm1d)
 
 
 @register("ladder")
 class Ladder(AutoencoderModule):
-    """Minimise the distance between every layer and what is made of its noisy version.
+    """Learns to remove noise at every layer, and classifies where a few samples have labels.
 
     Connections from each noisy layer of the encoder to the same layer of the decoder carry the
     details, so that the layers above need not: they are free for what details follow from, which is
@@ -39,10 +47,9 @@ class Ladder(AutoencoderModule):
         layer each, as the network ``dense`` has. Their biases and batch normalisation are left
         out: every layer is normalised here. With classes, there is one more layer on top.
     noise_std : float
-        Standard deviation of the noise on rows and on every normalised layer, above 0.
+        Standard deviation of the noise on samples and on every normalised layer.
     input_weight, first_weight, upper_weight : float
-        How much the loss counts on rows, on the first layer, and on each layer above it; at least
-        0.
+        Weight of the loss on samples, on the first layer, and on each layer above it.
     projected : bool
         Whether each unit's weights are scaled to norm 1 before every step, and the top layer has no
         loss.
@@ -50,20 +57,20 @@ class Ladder(AutoencoderModule):
     Raises
     ------
     InputError
-        If an option is outside its range, or the networks are not made of dense layers.
+        If the networks are not made of dense layers.
 
     Notes
     -----
-    z of a layer are its sums, normalised over the batch; noisy rows and clean ones, those with a
+    z of a layer are its sums, normalised over the batch; noisy samples and clean ones, those with a
     label and those without, by themselves. The decoder's ``z'`` is shifted and scaled as the clean
-    sums were before it is compared with clean z. The distance on rows is what ``loss`` says; the
+    sums were before it is compared with clean z. The distance on samples is what ``loss`` says; the
     paper has ``loss="mse"`` with ``output_activation="identity"``.
 
-    The code is z of the encoder's last layer, before its activation. Decoding goes down from it by
-    the mean that each layer suggests for the one below, since there is no noisy row beside it: a
-    coarse picture, because details need not pass through the code.
+    The embedding is z of the encoder's last layer, before its activation. Decoding goes down from
+    it by the mean that each layer suggests for the one below, since there is no noisy sample beside
+    it: a coarse picture, because details need not pass through the embedding.
 
-    Rows with a label (``batch.y`` from 0 on) are classified, and rows without one (-1) are
+    Samples with a label (``batch.y`` from 0 on) are classified, and samples without one (-1) are
     denoised; if all have one, they are both. Held-out losses normalise over the batch, too.
 
     Source: Rasmus, Valpola, Honkala, Berglund and Raiko, "Semi-supervised learning with ladder
@@ -72,12 +79,13 @@ class Ladder(AutoencoderModule):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from cuello import AutoencoderModule
-    >>> model = AutoencoderModule("ladder", hidden=(32,), latent_dim=8, epochs=2)
+    >>> from cuello import Autoencoder
+    >>> model = Autoencoder("ladder", hidden=(32,), latent_dim=8, epochs=2)
     >>> list(model.fit(load_digits().images).history_[-1].train)
     ['layer 2', 'layer 1', 'input']
     """
 
+    display_name = "Ladder"
     equation = "input_weight * loss(x, x') + Σ weight_l * |z_l - z'_l|², z' from noisy z and above"
     paper = "Rasmus et al. 2015, NIPS 28, arXiv:1507.02672"
     restores = True
@@ -87,49 +95,37 @@ class Ladder(AutoencoderModule):
         self,
         parts: Parts,
         *,
-        noise_std: float = 0.3,
-        input_weight: float = 1000.0,
-        first_weight: float = 10.0,
-        upper_weight: float = 0.1,
+        noise_std: Annotated[float, Range(0.0, open_low=True)] = 0.3,
+        input_weight: Annotated[float, Range(0.0)] = 1000.0,
+        first_weight: Annotated[float, Range(0.0)] = 10.0,
+        upper_weight: Annotated[float, Range(0.0)] = 0.1,
         projected: bool = False,
     ) -> None:
         super().__init__(parts)
-        if not 0.0 < noise_std < math.inf:
-            raise InputError(f"noise_std={noise_std!r} must be above 0; 0.3 is usual.")
-        weights = {"input": input_weight, "first": first_weight, "upper": upper_weight}
-        for name, weight in weights.items():
-            if not 0.0 <= weight < math.inf:
-                raise InputError(
-                    f"{name}_weight={weight!r} must be at least 0; 1000 on rows, 10 on the first "
-                    "layer and 0.1 above are usual."
-                )
         self.noise_std, self.projected = noise_std, projected
         up, down = _linears("encoder", parts.encoder), _linears("decoder", parts.decoder)
         widths = [math.prod(parts.shape), *(units for _, units, _ in up)]
-        if [units for _, units, _ in down] != widths[-2::-1]:
+        if (back := [units for _, units, _ in down]) != widths[-2::-1]:
             raise InputError(
-                f"the decoder has layers of {[units for _, units, _ in down]} units; kind='ladder' "
-                f"needs the mirror image of the encoder's: {widths[-2::-1]}."
+                f"needs a decoder that mirrors the encoder, with layers of {widths[-2::-1]} units, "
+                f"not {back}",
+                argument="kind",
+                value="ladder",
             )
         self.top, above = None, None
         if parts.classes:
             above = _normal_linear(parts.classes, widths[-1])
-            forth = _normal_linear(widths[-1], parts.classes)
-            self.top = Layer(forth, parts.classes, nn.Identity(), gain=True)
+            below = _normal_linear(widths[-1], parts.classes)
+            self.top = LadderLayer(below, parts.classes, nn.Identity(), gain=True)
             self.top_combinator = Combinator(None, parts.classes)
-        self.encoder: Encoder = Encoder(
-            [Layer(*layer, shift=not _is_linear(layer[-1])) for layer in up]
+        self.encoder: LadderEncoder = LadderEncoder(
+            [LadderLayer(*layer, shift=not _is_linear(layer[-1])) for layer in up]
         )
-        beside = [Combinator(above, widths[-1]), *(Combinator(*layer[:2]) for layer in down)]
-        self.decoder: Decoder = Decoder(beside, parts.shape, widths[-1])
+        combinators = [Combinator(above, widths[-1]), *(Combinator(*layer[:2]) for layer in down)]
+        self.decoder: LadderDecoder = LadderDecoder(combinators, parts.shape, widths[-1])
         self.weights = [input_weight, first_weight, *[upper_weight] * (len(self.layers) - 1)]
         if projected:
             self.weights[-1] = 0.0
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Return the code (B, K): the last layer's normalised sums, without noise."""
-        z: Tensor = self.encoder(x)
-        return z
 
     def forward(self, x: Tensor) -> Tensor:
         """Return class scores before the softmax (B, C), if there are classes."""
@@ -138,13 +134,13 @@ class Ladder(AutoencoderModule):
         return scores
 
     @property
-    def layers(self) -> list[Layer]:
-        """Of the encoder, from the rows up; the classes' own is the last."""
+    def layers(self) -> list[LadderLayer]:
+        """Layers of the encoder from the samples up, and that of the classes on top."""
         return [*self.encoder.layers, *([] if self.top is None else [self.top])]
 
     @property
     def combinators(self) -> list[Combinator]:
-        """Of the decoder, from the top down to the rows."""
+        """Combinators of the decoder, from the top down to the samples."""
         return [*([] if self.top is None else [self.top_combinator]), *self.decoder.combinators]
 
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
@@ -152,63 +148,63 @@ class Ladder(AutoencoderModule):
         if self.projected and self.training:
             self._project()
         labelled, y, x = self._divide(batch)
-        few, rows = len(labelled), x.flatten(1)
-        # One product a layer: noisy rows with a label, noisy rows without, and the same clean.
+        few, flat = len(labelled), x.flatten(1)
+        # One product a layer: noisy samples with a label, noisy ones without, and the same clean.
         sizes = [size for size in (few, len(x), len(x)) if size]
-        h = torch.cat([self._noisy(labelled.flatten(1)), self._noisy(rows), rows])
+        h = torch.cat([self._noisy(labelled.flatten(1)), self._noisy(flat), flat])
         noisy, clean = [h[few : -len(x)]], []
         for layer in self.layers:
             paths = [normalise(sums) for sums in layer.linear(h).split(sizes)]
             z = [*(self._noisy(path.z) for path in paths[:-1]), paths[-1].z]
             h = layer.activate(torch.cat(z))
-            layer.statistics.note(paths[-1])
+            layer.statistics.update(paths[-1])
             noisy.append(z[-2])
             clean.append(paths[-1])
-        self.decoder.code.note(clean[len(self.encoder.layers) - 1])
+        self.decoder.statistics.update(clean[len(self.encoder.layers) - 1])
         terms, above = {}, h[few : -len(x)]
         if self.top is not None:
-            # The mean of no rows is NaN, their sum is not.
+            # The mean of no samples is NaN, their sum is not.
             entropy = F.cross_entropy(h[:few], y, reduction="sum") / max(few, 1)
             terms["cross_entropy"], above = entropy, above.softmax(1)
         for level, combinator in zip(reversed(range(len(noisy))), self.combinators, strict=True):
             above = combinator.denoise(above, noisy[level])
             if level and self.weights[level]:
-                loss = distance(clean[level - 1], above)
+                loss = denoising_distance(clean[level - 1], above)
                 terms[f"layer {level}"] = self.weights[level] * loss
         terms["input"] = self.weights[0] * self.reconstruction(above.view_as(x), x)
         return terms
 
     @torch.no_grad()
     def estimate_statistics(self, x: Tensor) -> None:
-        """Take mean and variance of every layer from these rows, without noise and all at once.
+        """Take mean and variance of every layer from these samples, without noise, all at once.
 
-        While training they are averages over the last batches. Two layers of all rows are held in
-        memory at a time.
+        While training they are averages over the last batches. Two layers of all samples are held
+        in memory at a time.
 
         Parameters
         ----------
         x : Tensor
-            (n, ...), scaled; the training rows.
+            (n, ...), scaled; the training samples.
         """
         h = x.flatten(1)
         with evaluating(self):
             for layer in self.layers:
-                sums = torch.cat([layer.linear(part) for part in torch.split(h, _PART)])
-                known = layer.statistics
-                known.variance, known.mean = torch.var_mean(sums, 0, correction=0)
-                h = layer.activate(known.normal(sums))
-        self.decoder.code.load_state_dict(self.encoder.last.statistics.state_dict())
+                sums = torch.cat([layer.linear(chunk) for chunk in torch.split(h, _CHUNK_SAMPLES)])
+                statistics = layer.statistics
+                statistics.variance, statistics.mean = torch.var_mean(sums, 0, correction=0)
+                h = layer.activate(statistics.normal(sums))
+        self.decoder.statistics.load_state_dict(self.encoder.last.statistics.state_dict())
 
     def _noisy(self, z: Tensor) -> Tensor:
         return torch.add(z, torch.randn_like(z), alpha=self.noise_std)
 
     def _divide(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Return rows with a label, their labels, and rows to denoise: those without, or all."""
+        """Return samples with a label, their labels, and samples to denoise: the others, or all."""
         if self.top is None or batch.y is None:
             return batch.x[:0], batch.x.new_empty(0, dtype=torch.long), batch.x
-        known = batch.y >= 0  # a GPU has to be waited for here: how many there are is a shape
-        labelled, x = batch.x[known], batch.x[~known]
-        return labelled, batch.y[known], x if len(x) else labelled
+        has_label = batch.y >= 0  # a GPU has to be waited for here: their number is a shape
+        labelled, x = batch.x[has_label], batch.x[~has_label]
+        return labelled, batch.y[has_label], x if len(x) else labelled
 
     @torch.no_grad()
     def _project(self) -> None:
@@ -217,17 +213,17 @@ class Ladder(AutoencoderModule):
                 layer.weight /= layer.weight.norm(dim=1, keepdim=True)
 
 
-class Encoder(nn.Module):
-    """The layers from the rows up to the code, without noise."""
+class LadderEncoder(nn.Module):
+    """The layers from the samples up to the embeddings, without noise."""
 
-    def __init__(self, layers: list[Layer]) -> None:
+    def __init__(self, layers: list[LadderLayer]) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
 
     @property
-    def last(self) -> Layer:
-        """The layer whose normalised sums are the code."""
-        return cast("Layer", self.layers[-1])
+    def last(self) -> LadderLayer:
+        """The layer whose normalised sums are the embeddings."""
+        return cast("LadderLayer", self.layers[-1])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the normalised sums of the last layer (B, K)."""
@@ -237,40 +233,44 @@ class Encoder(nn.Module):
         return self.last.normal(h)
 
 
-class Decoder(nn.Module):
-    """The layers from the code down to the rows, with nothing from beside."""
+class LadderDecoder(nn.Module):
+    """The layers from the embeddings down to the samples, without lateral connections."""
 
-    def __init__(self, beside: list[Combinator], shape: tuple[int, ...], latent_dim: int) -> None:
+    def __init__(
+        self, combinators: list[Combinator], shape: tuple[int, ...], latent_dim: int
+    ) -> None:
         super().__init__()
-        self.combinators = nn.ModuleList(beside)
+        self.combinators = nn.ModuleList(combinators)
         self.shape = shape
-        self.code = Statistics(latent_dim)
+        self.statistics = Statistics(latent_dim)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Return rows (B, ...) before the last activation, of codes (B, K)."""
-        above = self.code.sums(z)
+        """Return samples (B, ...) before the last activation, of embeddings (B, K)."""
+        above = self.statistics.sums(z)
         for combinator in list(self.combinators)[1:]:
             above = combinator(above)
         return above.reshape(-1, *self.shape)
 
 
-def _linears(which: str, network: nn.Module) -> list[tuple[nn.Module, int, nn.Module]]:
-    """Return the dense layer of each block, how many units it has, and what comes after it."""
-    found: list[tuple[nn.Module, int, nn.Module]] = []
+def _linears(name: str, network: nn.Module) -> list[tuple[nn.Module, int, nn.Module]]:
+    """Return dense layer, number of units, and layers after it, for each block of a network."""
+    blocks: list[tuple[nn.Module, int, nn.Module]] = []
     for block in network.children():
         layers = list(block.modules())
         dense = [layer for layer in layers if isinstance(layer, nn.Linear | TiedLinear)]
         others = [layer for layer in layers if not isinstance(layer, (*_LEFT_OUT, nn.Sequential))]
         if len(dense) != 1 or others[0] is not dense[0]:
             raise InputError(
-                f"the {which} has a block {type(block).__name__} that is not one dense layer and "
-                "what comes after it; kind='ladder' needs such blocks in a torch.nn.Sequential: "
-                "use network='dense', or another kind."
+                "needs blocks of one dense layer and what comes after it, in a "
+                f"torch.nn.Sequential; the {name} has a block {type(block).__name__}",
+                argument="kind",
+                value="ladder",
+                remedy=(Use("network", "dense"), ", or another kind"),
             )
         (linear,) = dense
         units = linear.out_features if isinstance(linear, nn.Linear) else linear.weight.shape[1]
-        found.append((linear, units, nn.Sequential(*others[1:])))
-    return found
+        blocks.append((linear, units, nn.Sequential(*others[1:])))
+    return blocks
 
 
 def _is_linear(after: nn.Module) -> bool:

@@ -1,6 +1,6 @@
-"""What the ladder network is made of: layers normalised over a batch, and lateral connections.
+"""Parts of the ladder network: layers normalised over a batch, and lateral connections.
 
-Shapes: B rows of a batch, I inputs and D units of a layer.
+Shapes: B samples of a batch, I inputs and D units of a layer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-__all__ = ["Combinator", "Layer", "Normal", "Statistics", "combine", "distance", "normalise"]
+__all__ = [
+    "Combinator",
+    "LadderLayer",
+    "Normal",
+    "Statistics",
+    "combine",
+    "denoising_distance",
+    "normalise",
+]
 
 EPS = 1e-5
 """Added to every variance, as in PyTorch's batch normalisation."""
@@ -21,7 +29,7 @@ _MOMENTUM = 0.1
 
 
 class Normal(NamedTuple):
-    """Sums of a layer with mean 0 and variance 1 over the batch, and what they were before."""
+    """Sums of a layer, normalised over the batch, with the mean and scale they had."""
 
     z: Tensor
     """(B, D)."""
@@ -46,7 +54,7 @@ class _Normalise(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, ...]) -> None:
         ctx.save_for_backward(inputs[0], *output[1:])
-        ctx.set_materialize_grads(False)  # mean and scale of noisy rows are not asked for
+        ctx.set_materialize_grads(False)  # no gradient reaches mean and scale of noisy samples
 
     @staticmethod
     @once_differentiable
@@ -69,7 +77,7 @@ class _Normalise(torch.autograd.Function):
 
 
 def normalise(sums: Tensor) -> Normal:
-    """Give each unit mean 0 and variance 1 over the rows, in float32 at least.
+    """Give each unit mean 0 and variance 1 over the samples, in float32 at least.
 
     Parameters
     ----------
@@ -87,7 +95,7 @@ def normalise(sums: Tensor) -> Normal:
 
 
 def combine(z: Tensor, u: Tensor, a: Tensor) -> Tensor:
-    """Return what a noisy value was, judged by the value and by what the layer above makes of it.
+    """Estimate a clean value from the noisy one and from the layer above.
 
     ``(z - m) v + m`` with ``m = a1 sigmoid(a2 u + a3) + a4 u + a5`` and
     ``v = a6 sigmoid(a7 u + a8) + a9 u + a10``: the best guess where z is Gaussian given u.
@@ -107,7 +115,7 @@ def combine(z: Tensor, u: Tensor, a: Tensor) -> Tensor:
     return torch.addcmul(mean, z - mean, gain)
 
 
-def distance(clean: Normal, denoised: Tensor) -> Tensor:
+def denoising_distance(clean: Normal, denoised: Tensor) -> Tensor:
     """Return the mean square of ``z - (denoised - mean) scale``, a scalar.
 
     Parameters
@@ -121,12 +129,12 @@ def distance(clean: Normal, denoised: Tensor) -> Tensor:
 
 
 class Statistics(nn.Module):
-    """Mean and variance of each unit, kept for single rows: averages over the last batches.
+    """Mean and variance of each unit for use on single samples: averages over the last batches.
 
     Parameters
     ----------
     units : int
-        How many (D).
+        Number of units (D).
     """
 
     mean: Tensor
@@ -138,14 +146,14 @@ class Statistics(nn.Module):
         self.register_buffer("variance", torch.ones(units))
 
     @torch.no_grad()
-    def note(self, batch: Normal) -> None:
+    def update(self, batch: Normal) -> None:
         """Move towards the statistics of a batch, while training."""
         if self.training:
             self.mean.lerp_(batch.mean, _MOMENTUM)
             self.variance.lerp_(batch.scale**-2 - EPS, _MOMENTUM)
 
     def normal(self, sums: Tensor) -> Tensor:
-        """Return sums (B, D) with mean 0 and variance 1 as far as known."""
+        """Return sums (B, D) with mean 0 and variance 1 by these statistics."""
         return (sums - self.mean) * (self.variance + EPS).rsqrt()
 
     def sums(self, z: Tensor) -> Tensor:
@@ -153,7 +161,7 @@ class Statistics(nn.Module):
         return z * (self.variance + EPS).sqrt() + self.mean
 
 
-class Layer(nn.Module):
+class LadderLayer(nn.Module):
     """A layer of the encoder: ``h = after(gain * (normal(linear(x)) + shift))``.
 
     Parameters
@@ -191,7 +199,7 @@ class Layer(nn.Module):
         if not self.training:
             return self.statistics.normal(sums)
         batch = normalise(sums)
-        self.statistics.note(batch)
+        self.statistics.update(batch)
         return batch.z
 
     def activate(self, z: Tensor) -> Tensor:
@@ -206,7 +214,7 @@ class Layer(nn.Module):
 
 
 class Combinator(nn.Module):
-    """A layer of the decoder: what comes from above, and what comes from the encoder beside it.
+    """A layer of the decoder, which joins the layer above and the same layer of the encoder.
 
     Parameters
     ----------
@@ -227,11 +235,11 @@ class Combinator(nn.Module):
     def denoise(self, above: Tensor, z: Tensor) -> Tensor:
         """Return (B, D) from the layer above and noisy values (B, D)."""
         batch = normalise(self.linear(above))
-        self.statistics.note(batch)
+        self.statistics.update(batch)
         return combine(z, batch.z, self.a)
 
     def forward(self, above: Tensor) -> Tensor:
-        """Return the mean (B, D) that the layer above suggests, with nothing from beside."""
+        """Return the mean (B, D) that the layer above suggests, without a noisy value."""
         u = self.statistics.normal(self.linear(above))
         a1, a2, a3, a4, a5 = self.a[:5]
         mean: Tensor = a1 * torch.sigmoid(a2 * u + a3) + a4 * u + a5

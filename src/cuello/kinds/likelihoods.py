@@ -1,4 +1,4 @@
-"""How probable a row is, given what the decoder says about it."""
+"""Likelihoods of samples, given what a decoder makes of latents."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cuello.errors import InputError, unknown
-from cuello.kinds.gaussians import full_precision, log_density, soft_floor
+from cuello.errors import Argument, InputError, Use, unknown
+from cuello.kinds.gaussians import full_precision, normal_log_density, soft_floor
 from cuello.kinds.losses import Reconstruction
 
-__all__ = ["LIKELIHOODS", "Likelihood"]
+__all__ = ["LIKELIHOODS", "DecoderLikelihood"]
 
-LIKELIHOODS = ("bernoulli", "gaussian")
+LIKELIHOODS = ("auto", "bernoulli", "gaussian")
 
 _DECADE = 2.0 * math.log(10.0)  # of a standard deviation, in log-variance
 _FIRST, _LOWEST = -1.0, -4.0  # decades below the range of the data
 
 
-class Likelihood(nn.Module):
-    """log p(x | z) of whole rows, in nats.
+class DecoderLikelihood(nn.Module):
+    """log p(x | z) of whole samples, in nats.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Likelihood(nn.Module):
 
     Examples
     --------
-    >>> fair = Likelihood("bernoulli", 0.0, Reconstruction(loss="bce"))
+    >>> fair = DecoderLikelihood("bernoulli", 0.0, Reconstruction(loss="bce"))
     >>> round(fair(torch.zeros(1, 3), torch.tensor([[0.0, 1.0, 1.0]])).item(), 4)  # 3 ln 0.5
     -2.0794
     """
@@ -60,7 +60,7 @@ class Likelihood(nn.Module):
 
     def __init__(self, name: str, variance: float, reconstruction: Reconstruction) -> None:
         super().__init__()
-        self.name = _choose(name, variance, reconstruction)
+        self.name = _resolve(name, variance, reconstruction)
         self.variance = variance
         self.reconstruction = reconstruction
         learned = self.name == "gaussian" and variance == 0.0
@@ -75,14 +75,14 @@ class Likelihood(nn.Module):
         return 2.0 * math.log(span) + soft_floor(_DECADE * self.decades, _DECADE * _LOWEST)
 
     def forward(self, sums: Tensor, x: Tensor) -> Tensor:
-        """Return log p(x | z) of each row.
+        """Return log p(x | z) of each sample.
 
         Parameters
         ----------
         sums : Tensor
-            (..., B, *row), the decoder's last sums, for one or more samples of z.
+            (..., B, *shape), the decoder's last sums, for one or more draws of z.
         x : Tensor
-            (B, *row). Where ``reconstruction.missing``, elements that are NaN do not count.
+            (B, *shape). Where ``reconstruction.missing``, elements that are NaN do not count.
 
         Returns
         -------
@@ -90,40 +90,60 @@ class Likelihood(nn.Module):
             (..., B), in nats, in float32 or float64.
         """
         sums, x = full_precision(sums), full_precision(x)
-        known = None
+        present = None
         if self.reconstruction.missing:
-            known, x = ~x.isnan(), x.nan_to_num()
+            present, x = ~x.isnan(), x.nan_to_num()
         if self.name == "bernoulli":
             # From the sums, not from their sigmoid: no logarithm of zero.
             terms = -F.binary_cross_entropy_with_logits(sums, x.expand_as(sums), reduction="none")
         else:
-            terms = log_density(x, self.reconstruction.activate(sums), self.log_variance)
-        if known is not None:
-            terms = terms * known
+            terms = normal_log_density(x, self.reconstruction.activate(sums), self.log_variance)
+        if present is not None:
+            terms = terms * present
         return terms.flatten(sums.ndim - x.ndim + 1).sum(-1)
 
 
-def _choose(name: str, variance: float, reconstruction: Reconstruction) -> str:
-    if name not in (*LIKELIHOODS, "auto"):
-        raise unknown("likelihood", name, [*LIKELIHOODS, "auto"])
+def _resolve(name: str, variance: float, reconstruction: Reconstruction) -> str:
+    """Return ``bernoulli`` or ``gaussian``, if it goes with the loss and the variance."""
+    if name not in LIKELIHOODS:
+        raise unknown("likelihood", name, LIKELIHOODS)
     loss = reconstruction.loss
     if loss not in ("bce", "mse"):
         raise InputError(
-            f"loss={loss!r} belongs to no likelihood that this kind has; use loss='mse' (Gaussian) "
-            "or loss='bce' (Bernoulli, for data in 0..1), or loss='auto'."
+            "is no likelihood that this kind has",
+            argument="loss",
+            value=loss,
+            remedy=(
+                Use("loss", "mse"),
+                " (Gaussian), ",
+                Use("loss", "bce"),
+                " (Bernoulli, for data in 0..1), or ",
+                Use("loss", "auto"),
+            ),
         )
     if name == "bernoulli" and loss != "bce":
         raise InputError(
-            f"likelihood='bernoulli' needs loss='bce', and data in 0..1; here loss={loss!r}; use "
-            "loss='bce' with scaling='minmax', or likelihood='gaussian'."
+            ("needs ", Argument("loss", "bce"), " and data in 0..1, not ", Argument("loss", loss)),
+            argument="likelihood",
+            value=name,
+            remedy=(
+                Use("loss", "bce"),
+                " with ",
+                Argument("scaling", "minmax"),
+                ", or ",
+                Use("likelihood", "gaussian"),
+            ),
         )
     if name == "auto":
         name = "bernoulli" if loss == "bce" else "gaussian"
     if not 0.0 <= variance < math.inf:
-        raise InputError(f"variance={variance!r} must be above 0, or 0 to learn it from the data.")
+        allowed = "above 0, or 0 to learn it from the data"
+        raise InputError(argument="variance", value=variance, allowed=allowed)
     if name == "bernoulli" and variance > 0.0:
         raise InputError(
-            f"variance={variance!r} is one of the Gaussian, but the likelihood is Bernoulli; use "
-            "likelihood='gaussian', or leave variance at 0."
+            "is a variance of the Gaussian, but the likelihood is Bernoulli",
+            argument="variance",
+            value=variance,
+            remedy=(Use("likelihood", "gaussian"), ", or ", Use("variance", 0.0)),
         )
     return name

@@ -1,38 +1,57 @@
-"""How far a reconstruction is from its target, and the last activation that goes with it."""
+"""Reconstruction losses, and the last activations that go with them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cuello.errors import InputError, unknown
+from cuello.errors import Argument, InputError, Use, unknown
+from cuello.registry import Registry
 
-__all__ = ["LOSSES", "LOSS_NAMES", "OUTPUTS", "REDUCTIONS", "Reconstruction"]
+__all__ = ["LOSSES", "OUTPUTS", "REDUCTIONS", "Loss", "Output", "Reconstruction"]
 
-OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
-    "identity": lambda a: a,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "softplus": F.softplus,
-}
 
-# The interval that each output can reach; a target outside it can never be met.
-_REACH: dict[str, tuple[float, float]] = {
-    "identity": (-float("inf"), float("inf")),
-    "sigmoid": (0.0, 1.0),
-    "tanh": (-1.0, 1.0),
-    "relu": (0.0, float("inf")),
-    "softplus": (0.0, float("inf")),
-}
+@dataclass(frozen=True)
+class Output:
+    """A last activation, and the interval that it can reach: no target outside can ever be met."""
+
+    display_name: str
+    summary: str
+    activate: Callable[[Tensor], Tensor]
+    low: float = -inf
+    high: float = inf
+
+
+OUTPUTS: Registry[Output] = Registry("output_activation")
+"""Last activations by name."""
+OUTPUTS.add("identity", Output("Identity", "Any number.", lambda a: a))
+OUTPUTS.add("sigmoid", Output("Sigmoid", "From 0 to 1.", torch.sigmoid, 0.0, 1.0))
+OUTPUTS.add("tanh", Output("Tanh", "From -1 to 1.", torch.tanh, -1.0, 1.0))
+OUTPUTS.add("relu", Output("ReLU", "0 and more, often exactly 0.", torch.relu, 0.0))
+OUTPUTS.add("softplus", Output("Softplus", "Above 0.", F.softplus, 0.0))
 
 REDUCTIONS = ("mean", "sum")
 
 _MAPE_FLOOR = 1e-2  # keeps |error| / |target| finite where a target is (nearly) zero
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A distance between output and target.
+
+    ``compute(output, target, reduction)`` is a scalar, or a number an element for ``"none"``; the
+    cross-entropy takes sums before the sigmoid. PyTorch's own reduction is one pass over the
+    elements, reducing afterwards is three.
+    """
+
+    display_name: str
+    summary: str
+    compute: Callable[[Tensor, Tensor, str], Tensor]
 
 
 def _mape(output: Tensor, target: Tensor, reduction: str) -> Tensor:
@@ -40,28 +59,45 @@ def _mape(output: Tensor, target: Tensor, reduction: str) -> Tensor:
     return share if reduction == "none" else share.mean() if reduction == "mean" else share.sum()
 
 
-# (output, target, reduction) -> scalar, or a number an element for "none"; bce takes sums before
-# the sigmoid. PyTorch's own reduction is one pass over the elements, reducing afterwards is three.
-LOSSES: dict[str, Callable[[Tensor, Tensor, str], Tensor]] = {
-    "mse": lambda output, target, config: F.mse_loss(output, target, reduction=config),
-    "mae": lambda output, target, config: F.l1_loss(output, target, reduction=config),
-    "gaussian": lambda output, target, config: F.gaussian_nll_loss(
-        output, target, torch.ones_like(output), full=True, reduction=config
+def _gaussian(output: Tensor, target: Tensor, reduction: str) -> Tensor:
+    variance = torch.ones_like(output)
+    return F.gaussian_nll_loss(output, target, variance, full=True, reduction=reduction)
+
+
+LOSSES: Registry[Loss] = Registry("loss")
+"""Losses by name."""
+LOSSES.add(
+    "mse",
+    Loss("MSE", "Mean squared error.", lambda a, x, r: F.mse_loss(a, x, reduction=r)),
+    aliases=("l2",),
+)
+LOSSES.add(
+    "mae",
+    Loss("MAE", "Mean absolute error.", lambda a, x, r: F.l1_loss(a, x, reduction=r)),
+    aliases=("l1",),
+)
+LOSSES.add(
+    "gaussian",
+    Loss("Gaussian", "Minus the log-likelihood under a Gaussian of variance 1.", _gaussian),
+)
+LOSSES.add(
+    "huber",
+    Loss(
+        "Huber",
+        "Squared error up to 1, absolute error beyond.",
+        lambda a, x, r: F.huber_loss(a, x, reduction=r),
     ),
-    "huber": lambda output, target, config: F.huber_loss(output, target, reduction=config),
-    "mape": _mape,
-    "bce": lambda sums, target, config: F.binary_cross_entropy_with_logits(
-        sums, target, reduction=config
+)
+LOSSES.add("mape", Loss("MAPE", "Mean absolute error as a share of the target.", _mape))
+LOSSES.add(
+    "bce",
+    Loss(
+        "BCE",
+        "Binary cross-entropy, for data in 0..1.",
+        lambda a, x, r: F.binary_cross_entropy_with_logits(a, x, reduction=r),
     ),
-}
-
-
-# Other names that the same losses go by.
-_ALSO = {"l1": "mae", "l2": "mse", "bernoulli": "bce"}
-
-
-LOSS_NAMES = ("auto", *LOSSES, *_ALSO)
-"""All that ``loss`` may be."""
+    aliases=("bernoulli",),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +114,7 @@ class Reconstruction:
     output : str
         Last activation, or ``auto``: sigmoid for data in [0, 1], otherwise identity.
     reduction : str
-        ``mean`` over rows and elements, or ``sum`` over elements and mean over rows.
+        ``mean`` over samples and elements, or ``sum`` over elements and mean over samples.
     low, high : float
         Smallest and largest value of the data after scaling.
     missing : bool
@@ -106,42 +142,48 @@ class Reconstruction:
     missing: bool = False
 
     def __post_init__(self) -> None:
-        if self.loss not in LOSS_NAMES:
-            raise unknown("loss", self.loss, LOSS_NAMES)
-        object.__setattr__(self, "loss", _ALSO.get(self.loss, self.loss))
-        if self.output not in (*OUTPUTS, "auto"):
-            raise unknown("output_activation", self.output, [*OUTPUTS, "auto"])
         if self.reduction not in REDUCTIONS:
             raise unknown("reduction", self.reduction, REDUCTIONS)
         in_unit = self.low >= 0.0 and self.high <= 1.0
-        if self.output == "auto":
-            object.__setattr__(self, "output", "sigmoid" if in_unit else "identity")
-        if self.loss == "auto":
-            fits = in_unit and self.output == "sigmoid"
-            object.__setattr__(self, "loss", "bce" if fits else "mse")
-        if self.loss == "bce" and not (in_unit and self.output == "sigmoid"):
+        output = self.output
+        if output == "auto":
+            output = "sigmoid" if in_unit else "identity"
+        output = OUTPUTS.resolve(output)
+        loss = self.loss
+        if loss == "auto":
+            loss = "bce" if in_unit and output == "sigmoid" else "mse"
+        loss = LOSSES.resolve(loss)
+        object.__setattr__(self, "loss", loss)
+        object.__setattr__(self, "output", output)
+        data = f"the scaled data lies in {self.low:.4g}..{self.high:.4g}"
+        automatic = Use("output_activation", "auto")
+        if loss == "bce" and not (in_unit and output == "sigmoid"):
+            scaled = (Use("scaling", "minmax"), " with ", Argument("output_activation", "auto"))
             raise InputError(
-                f"loss='bce' needs data in 0..1 and a sigmoid output; the scaled data lies in "
-                f"{self.low:.4g}..{self.high:.4g} and the output is {self.output!r}; use "
-                "scaling='minmax' with output_activation='auto', or loss='mse'."
+                f"needs data in 0..1 and a sigmoid output; {data} and the output is {output!r}",
+                argument="loss",
+                value=loss,
+                remedy=(*scaled, ", or ", Use("loss", "mse")),
             )
-        if self.output == "tanh" and self.low >= 0.0:
+        if output == "tanh" and self.low >= 0.0:
             raise InputError(
-                f"output_activation='tanh' reaches -1..1 but the scaled data lies in "
-                f"{self.low:.4g}..{self.high:.4g}, so half of it would never be used; use "
-                "scaling='symmetric', or output_activation='auto'."
+                f"reaches -1..1 but {data}, so half of it would never be used",
+                argument="output_activation",
+                value=output,
+                remedy=(Use("scaling", "symmetric"), ", or ", automatic),
             )
-        lowest, highest = _REACH[self.output]
-        if self.low < lowest or self.high > highest:
+        reach = OUTPUTS[output]
+        if self.low < reach.low or self.high > reach.high:
             raise InputError(
-                f"output_activation={self.output!r} reaches {lowest:g}..{highest:g} but the scaled "
-                f"data lies in {self.low:.4g}..{self.high:.4g}; use output_activation='auto', or "
-                "another scaling."
+                f"reaches {reach.low:g}..{reach.high:g} but {data}",
+                argument="output_activation",
+                value=output,
+                remedy=(automatic, ", or another ", Argument("scaling")),
             )
 
     def activate(self, a: Tensor) -> Tensor:
-        """Turn the decoder's last sums into values in the data's range."""
-        return OUTPUTS[self.output](a)
+        """Return values in the data's range from the decoder's last sums."""
+        return OUTPUTS[self.output].activate(a)
 
     def __call__(self, a: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
         """Return the loss of the decoder's last sums ``a`` against the target, a scalar.
@@ -159,12 +201,13 @@ class Reconstruction:
         if a.dtype != torch.float64:
             a = a.float()  # summed in float32 at least, whatever the network computes in
         if self.missing:
-            known = ~target.isnan()
+            present = ~target.isnan()
             target = target.nan_to_num()
-            weight = known.to(a.dtype) if weight is None else weight * known
+            weight = present.to(a.dtype) if weight is None else weight * present
         output = a if self.loss == "bce" else self.activate(a)
+        compute = LOSSES[self.loss].compute
         if weight is None:
-            total = LOSSES[self.loss](output, target, self.reduction)
+            total = compute(output, target, self.reduction)
             return total if self.reduction == "mean" else total / len(a)
-        total = (LOSSES[self.loss](output, target, "none") * weight).sum()
+        total = (compute(output, target, "none") * weight).sum()
         return total / (weight.sum().clamp_min(1) if self.reduction == "mean" else len(a))

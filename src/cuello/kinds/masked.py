@@ -1,54 +1,56 @@
-"""The masked autoencoder: fill in the parts of a row that were hidden.
+"""The masked autoencoder.
 
-Shapes: B rows of a batch, ... the shape of one row, N patches of a row.
+Shapes: B samples of a batch, ... the shape of one sample, N patches of a sample.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from cuello.errors import InputError
+from cuello.errors import InputError, Use
 from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
+from cuello.registry import Range
 
 __all__ = ["Masked"]
 
 
-@register("masked")
+@register("masked", aliases=("mae",))
 class Masked(AutoencoderModule):
-    """Minimise the distance between the hidden part of x and decode(encode(visible part of x)).
+    """Learns to fill in the parts of a sample that were hidden from it.
 
-    A hidden patch cannot be copied from its neighbors, as a hidden pixel can; so the code has to
-    hold what the row is a picture of. Tables hide single columns.
+    A hidden patch cannot be copied from its neighbours, as a hidden pixel can; so the embedding has
+    to hold what the sample is a picture of. Tables hide single columns.
 
     Parameters
     ----------
     parts : Parts
         Networks, loss and sizes.
     share : float
-        Share of the patches of each row, in (0, 1), that are hidden, to the nearest whole patch;
-        at least one is hidden and one visible. Every row draws its own.
+        Share of the patches of each sample that are hidden, to the nearest whole patch; at least
+        one is hidden and one visible. Every sample draws its own.
     patch : int
         Height and width of a patch in pixels; those at the right and lower edge are cut where it
         does not divide the image. All channels of a patch are hidden together. 0: about a seventh
         of the shorter side. Tables take 0 or 1.
     visible_weight : float
-        How much a visible element counts, at least 0, where a hidden one counts 1. Above 0 the
-        network learns to reconstruct what it sees too, which whole rows are made of.
+        How much a visible element counts, where a hidden one counts 1. Above 0 the network learns
+        to reconstruct what it sees too, which whole samples are made of.
 
     Raises
     ------
     InputError
-        If an option is outside its range or the patch does not fit the rows.
+        If the patch does not fit the samples.
 
     Notes
     -----
     Hidden elements are 0, and visible ones grow by the number of patches over the number of visible
-    ones: the encoder's first sums then have the mean that they have on whole rows, which are what
-    it is given after training. (The paper leaves hidden patches out of a transformer's input, which
-    has no such sums.) NaN, the end of a short sequence, stays NaN.
+    ones: the encoder's first sums then have the mean that they have on whole samples, which are
+    what it is given after training. (The paper leaves hidden patches out of a transformer's input,
+    which has no such sums.) NaN, the end of a short sequence, stays NaN.
 
     Source: He, Chen, Xie, Li, Dollar and Girshick, "Masked autoencoders are scalable vision
     learners", CVPR (2022).
@@ -56,61 +58,53 @@ class Masked(AutoencoderModule):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from cuello import AutoencoderModule
-    >>> model = AutoencoderModule("masked", kind_options={"patch": 2}, epochs=2)
+    >>> from cuello import Autoencoder
+    >>> model = Autoencoder("masked", kind_options={"patch": 2}, epochs=2)
     >>> model.fit(load_digits().images).module_.hide(torch.ones(1, 8, 8)).unique()
     tensor([0., 2.])
     """
 
+    display_name = "Masked"
     equation = "loss(hidden x, decode(encode(visible x))) + visible_weight * the same on visible x"
     paper = "He et al. 2022, CVPR, 15979-15988"
     restores = True
 
     def __init__(
-        self, parts: Parts, *, share: float = 0.5, patch: int = 0, visible_weight: float = 0.1
+        self,
+        parts: Parts,
+        *,
+        share: Annotated[float, Range(0.0, 1.0, open_low=True, open_high=True)] = 0.5,
+        patch: Annotated[int, Range(0)] = 0,
+        visible_weight: Annotated[float, Range(0.0)] = 0.1,
     ) -> None:
         super().__init__(parts)
-        if not 0.0 < share < 1.0:
-            raise InputError(
-                f"share={share!r} must be in (0, 1), the share of a row that is hidden; 0.5 is a "
-                "good start."
-            )
-        if not 0.0 <= visible_weight < math.inf:
-            raise InputError(
-                f"visible_weight={visible_weight!r} must be at least 0; 0.1 is a good start, 0 "
-                "counts hidden elements alone."
-            )
         self.visible_weight = visible_weight
         self.shape = parts.shape
         self.patch = _patch(patch, parts.shape)
-        pixels = parts.shape[-2:]
-        self.grid = tuple(math.ceil(side / self.patch) for side in pixels)
+        self.grid = tuple(math.ceil(side / self.patch) for side in parts.shape[-2:])
         patches = math.prod(self.grid)
         if patches < 2:
             raise InputError(
-                f"rows of shape {parts.shape} have 1 pixel or column; hiding a part of one needs "
-                "at least 2; use kind='plain'."
+                "hides a part of each sample, and samples of 1 pixel or column have none",
+                argument="kind",
+                value="masked",
+                remedy=Use("kind", "plain"),
             )
         self.hidden_patches = min(max(round(share * patches), 1), patches - 1)
         self.growth = patches / (patches - self.hidden_patches)
 
-    def encode(self, x: Tensor) -> Tensor:
-        """Return the code (B, K) of the whole row: nothing is hidden."""
-        z: Tensor = self.encoder(x)
-        return z
-
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the loss on hidden elements, and on visible ones as far as they count."""
-        hidden = self.draw(batch.x)
+        hidden = self.draw_mask(batch.x)
         sums = self.decoder(self.encoder(self._without(batch.x, hidden)))
         weight = torch.where(hidden, 1.0, self.visible_weight)
         return {"reconstruction": self.reconstruction(sums, batch.x, weight)}
 
-    def draw(self, x: Tensor) -> Tensor:
-        """Return which elements of rows (B, ...) to hide, True or False in the same shape."""
-        rows, patches = len(x), math.prod(self.grid)
-        order_BN = torch.rand(rows, patches, device=x.device).argsort(dim=1)
-        hidden = (order_BN < self.hidden_patches).reshape(rows, *self.grid)
+    def draw_mask(self, x: Tensor) -> Tensor:
+        """Return which elements of samples (B, ...) to hide, True or False in the same shape."""
+        batch, patches = len(x), math.prod(self.grid)
+        order_BN = torch.rand(batch, patches, device=x.device).argsort(dim=1)
+        hidden = (order_BN < self.hidden_patches).reshape(batch, *self.grid)
         for dim, side in enumerate(self.shape[-2:], start=1):
             hidden = hidden.repeat_interleave(self.patch, dim).narrow(dim, 0, side)
         if len(self.shape) == 3:
@@ -118,8 +112,8 @@ class Masked(AutoencoderModule):
         return hidden.expand(x.shape)
 
     def hide(self, x: Tensor) -> Tensor:
-        """Return rows (B, ...) as the encoder gets them in training."""
-        return self._without(x, self.draw(x))
+        """Return samples (B, ...) as the encoder gets them in training."""
+        return self._without(x, self.draw_mask(x))
 
     def _without(self, x: Tensor, hidden: Tensor) -> Tensor:
         return x * torch.where(hidden, 0.0, self.growth).to(x.dtype)  # 0 times NaN is NaN
@@ -129,9 +123,7 @@ def _patch(patch: int, shape: tuple[int, ...]) -> int:
     """Return the side of a patch in pixels; 1 for tables."""
     short, long = min(shape[-2:]), max(shape[-2:])
     largest = 1 if len(shape) == 1 else max(min(short, long - 1), 1)  # so that there are two
-    if not 0 <= patch <= largest or patch != int(patch):
-        raise InputError(
-            f"patch={patch!r} must be a whole number in 0..{largest} for rows of shape {shape}; "
-            "0 chooses by size."
-        )
+    if patch > largest:
+        allowed = f"in 0..{largest} for samples of shape {shape}; 0 chooses by size"
+        raise InputError(argument="patch", value=patch, allowed=allowed)
     return int(patch) or min(max(round(short / 7), 1), largest)

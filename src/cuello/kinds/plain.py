@@ -1,4 +1,4 @@
-"""The plain autoencoder: reconstruct what went in."""
+"""The plain autoencoder."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from cuello.kinds.base import AutoencoderModule, Batch, register
 __all__ = ["Plain"]
 
 
-@register("plain")
+@register("plain", aliases=("ae",))
 class Plain(AutoencoderModule):
-    """Minimise the distance between x and decode(encode(x)).
+    """Learns to rebuild a sample from a short summary of it, its embedding.
 
+    With linear networks and squared error it spans the same subspace as PCA (Baldi and Hornik
+    1989).
+
+    Notes
+    -----
     Source: Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural networks",
-    Science 313 (2006). With linear networks and squared error it spans the same subspace as PCA
-    (Baldi and Hornik 1989).
+    Science 313 (2006).
     """
 
+    display_name = "Plain"
     equation = "loss(x, decode(encode(x)))"
     paper = "Hinton and Salakhutdinov 2006, Science 313, 504-507"
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Return the code (B, K)."""
-        z: Tensor = self.encoder(x)
-        return z
 
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the reconstruction loss."""

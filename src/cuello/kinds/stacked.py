@@ -1,18 +1,21 @@
-"""The stacked autoencoder: trained layer by layer from the outside in, then all of it together.
+"""The stacked autoencoder.
 
-Shapes: B rows of a batch, ... the shape of one row, K latents.
+Shapes: B samples of a batch, ... the shape of one sample, K latent dimensions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from cuello.errors import InputError
+from cuello.errors import InputError, Use
 from cuello.kinds.base import AutoencoderModule, Batch, ParameterGroups, Parts, register
 from cuello.kinds.losses import Reconstruction
+from cuello.networks.counting import evaluating
+from cuello.registry import Range
 
 __all__ = ["Stacked"]
 
@@ -21,10 +24,11 @@ _TOGETHER = "together"
 
 @register("stacked")
 class Stacked(AutoencoderModule):
-    """Train each block of the encoder with its mirror image on what the blocks below give.
+    """Learns a deep network layer by layer from the outside in, then all of it together.
 
-    A block learns from a target next to it, not from one at the far end of a deep network; the
-    stages are a start from which the whole stack is then trained as a plain autoencoder.
+    Each block of the encoder is trained with its mirror image on what the blocks below give: it
+    learns from a target next to it, not from one at the far end of a deep network. The stages are a
+    start from which the whole stack is then trained as a plain autoencoder.
 
     Parameters
     ----------
@@ -32,20 +36,20 @@ class Stacked(AutoencoderModule):
         Networks, loss and sizes. Encoder and decoder are ``nn.Sequential`` of as many blocks, and
         block -1 - i of the decoder undoes block i of the encoder; the networks of this package are.
     greedy_share : float
-        Share of the training, in [0, 1), that is divided evenly over the blocks. 0 trains all of it
-        together, as ``plain`` does.
+        Share of the training that is divided evenly over the blocks. 0 trains all of it together,
+        as ``plain`` does.
 
     Raises
     ------
     InputError
-        If the share is outside its range, or the blocks of encoder and decoder are no mirror image.
+        If the blocks of encoder and decoder are no mirror image.
 
     Notes
     -----
     Stage i has the optimizer "layer i" and a loss of the same name: the reconstruction loss of the
-    rows for the first, the squared error of the block's input for others. Blocks below rest: their
-    weights, batch statistics and units stay, none is dropped. Losses of different stages are on
-    different scales; the one on held-out rows is that of the whole stack all along.
+    samples for the first, the squared error of the block's input for others. Blocks below rest:
+    their weights, batch statistics and units stay, none is dropped. Losses of different stages are
+    on different scales; the one on held-out samples is that of the whole stack all along.
 
     With few epochs some stages get none; the last epoch always trains all blocks together. The best
     epoch and early stopping look at epochs of all blocks together only.
@@ -57,35 +61,31 @@ class Stacked(AutoencoderModule):
     Examples
     --------
     >>> from sklearn.datasets import load_digits
-    >>> from cuello import AutoencoderModule
-    >>> model = AutoencoderModule("stacked", hidden=(32,), latent_dim=8, epochs=4)
+    >>> from cuello import Autoencoder
+    >>> model = Autoencoder("stacked", hidden=(32,), latent_dim=8, epochs=4)
     >>> [list(epoch.train) for epoch in model.fit(load_digits().images).history_]
     [['layer 1'], ['layer 2'], ['reconstruction'], ['reconstruction']]
     """
 
+    display_name = "Stacked"
     equation = "loss(x_i, decode_i(encode_i(x_i))) block by block, then loss(x, decode(encode(x)))"
     paper = "Bengio et al. 2007, NIPS 19; Hinton and Salakhutdinov 2006, Science 313, 504-507"
 
-    def __init__(self, parts: Parts, *, greedy_share: float = 0.5) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        greedy_share: Annotated[float, Range(0.0, 1.0, open_high=True)] = 0.5,
+    ) -> None:
         super().__init__(parts)
-        if not 0.0 <= greedy_share < 1.0:
-            raise InputError(
-                f"greedy_share={greedy_share!r} must be in [0, 1), the share of the epochs that "
-                "train one block at a time; 0.5 is usual, 0 trains all together."
-            )
         self.greedy_share = greedy_share
         self.stages = {f"layer {i + 1}": i for i in range(_count_blocks(parts))}
         self.block_reconstruction = Reconstruction(
             loss="mse", output="identity", reduction=parts.reconstruction.reduction
         )
 
-    def encode(self, x: Tensor) -> Tensor:
-        """Return the code (B, K), through all blocks."""
-        z: Tensor = self.encoder(x)
-        return z
-
     def optimizers(self) -> ParameterGroups:
-        """Return a optimizer a block, which owns it and its mirror image, and one that owns all."""
+        """Return an optimizer for each block and its mirror image, and one that owns all."""
         owned: dict[str, Sequence[nn.Module]] = {
             name: self._pair(stage) for name, stage in self.stages.items()
         }
@@ -98,10 +98,10 @@ class Stacked(AutoencoderModule):
 
     def active_optimizers(self, progress: float) -> Sequence[str]:
         """Return the one optimizer of an epoch that begins at this progress."""
-        names = [*self.stages, _TOGETHER]
         if progress >= self.greedy_share:
             return [_TOGETHER]
         # An epoch that begins where a stage ends belongs to the next one, whatever is rounded.
+        names = [*self.stages, _TOGETHER]
         return [names[int(len(self.stages) * progress / self.greedy_share + 1e-9)]]
 
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
@@ -116,64 +116,52 @@ class Stacked(AutoencoderModule):
         return {optimizer: loss(decode(encode(target)), target)}
 
     def _pair(self, stage: int) -> tuple[nn.Module, nn.Module]:
-        return _blocks(self.encoder)[stage], _blocks(self.decoder)[-1 - stage]
+        return list(self.encoder.children())[stage], list(self.decoder.children())[-1 - stage]
 
     def _below(self, stage: int, x: Tensor) -> Tensor:
-        """Return what block ``stage`` is given, from blocks that rest."""
-        with torch.no_grad():
-            for block in _blocks(self.encoder)[:stage]:
-                block.eval()
+        """Return the input of block ``stage``, from blocks that rest."""
+        for block in list(self.encoder.children())[:stage]:
+            with evaluating(block):
                 x = block(x)
-                block.train(self.training)
         return x
-
-
-def _blocks(network: nn.Module) -> list[nn.Module]:
-    return list(network.children())
 
 
 def _count_blocks(parts: Parts) -> int:
     """Return how many blocks encoder and decoder have, if each has its mirror image."""
-    halves = {"encoder": parts.encoder, "decoder": parts.decoder}
-    way_out = "group the layers of both into as many torch.nn.Sequential, or use kind='plain'."
-    for which, network in halves.items():
+    for name, network in (("encoder", parts.encoder), ("decoder", parts.decoder)):
         if not isinstance(network, nn.Sequential):
-            raise InputError(
-                f"{which} is a {type(network).__name__}; kind='stacked' trains it block by block "
-                f"and needs a torch.nn.Sequential of blocks: {way_out}"
-            )
-    down, up = (_blocks(network) for network in halves.values())
+            raise _not_mirrored(f"the {name} is a {type(network).__name__}")
+    down, up = list(parts.encoder.children()), list(parts.decoder.children())
     if len(down) != len(up):
-        raise InputError(
-            f"encoder has {len(down)} blocks and decoder {len(up)}; kind='stacked' trains block i "
-            f"of one with block -1 - i of the other: {way_out}"
-        )
-    for i, pair in enumerate(zip(down, reversed(up), strict=True)):
+        raise _not_mirrored(f"the encoder has {len(down)} blocks and the decoder {len(up)}")
+    pairs = list(zip(down, reversed(up), strict=True))
+    for i, pair in enumerate(pairs):
         if not any(p.requires_grad for block in pair for p in block.parameters()):
-            raise InputError(
-                f"block {i} of the encoder and its mirror image have no weights to train: {way_out}"
+            raise _not_mirrored(
+                f"block {i} of the encoder and its mirror image have no weights to train"
             )
-    _check_shapes(parts, way_out)
+    with evaluating(parts.encoder), evaluating(parts.decoder):
+        x = torch.zeros(2, *parts.shape)
+        for i, (encode, decode) in enumerate(pairs):
+            z = encode(x)
+            try:
+                back = str(tuple(decode(z).shape))
+            except RuntimeError as error:
+                back = str(error).splitlines()[0]
+            if back != str(tuple(x.shape)):
+                raise _not_mirrored(
+                    f"block {i} of the encoder turns {tuple(x.shape)} into {tuple(z.shape)}, and "
+                    f"block {-1 - i} of the decoder should undo that but gives {back}"
+                )
+            x = z
     return len(down)
 
 
-@torch.no_grad()
-def _check_shapes(parts: Parts, way_out: str) -> None:
-    """Refuse blocks of the decoder that give other shapes than those of the encoder take."""
-    modes = parts.encoder.training, parts.decoder.training
-    x = torch.zeros(2, *parts.shape)
-    down, up = _blocks(parts.encoder.eval()), _blocks(parts.decoder.eval())
-    for i, (encode, decode) in enumerate(zip(down, reversed(up), strict=True)):
-        code = encode(x)
-        try:
-            back = str(tuple(decode(code).shape))
-        except RuntimeError as error:
-            back = str(error).splitlines()[0]
-        if back != str(tuple(x.shape)):
-            raise InputError(
-                f"block {i} of the encoder turns {tuple(x.shape)} into {tuple(code.shape)}, and "
-                f"block {-1 - i} of the decoder should undo that but gives {back}: {way_out}"
-            )
-        x = code
-    parts.encoder.train(modes[0])
-    parts.decoder.train(modes[1])
+def _not_mirrored(problem: str) -> InputError:
+    return InputError(
+        "trains block i of the encoder with block -1 - i of the decoder, both torch.nn.Sequential; "
+        + problem,
+        argument="kind",
+        value="stacked",
+        remedy=("group the layers into mirrored blocks, or ", Use("kind", "plain")),
+    )

@@ -1,50 +1,53 @@
-"""The Wasserstein autoencoder: codes follow the prior because their MMD to draws from it is small.
+"""The Wasserstein autoencoder.
 
-Shapes: B rows of a batch, n draws of one law, m of another, K latents.
+Shapes: B samples of a batch, n draws of one distribution, m of another, K latent dimensions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from cuello.errors import InputError, unknown
+from cuello.errors import unknown
 from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, Parts, register
-from cuello.kinds.prior import compare, draw_like, wide
+from cuello.kinds.gaussians import full_precision
+from cuello.kinds.prior import compare_with_prior, draw_prior_like
+from cuello.registry import Range
 
 __all__ = ["KERNELS", "Wasserstein", "mmd"]
 
-SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-_EXAMINED = 1000  # pairs of codes grow with the square
+KERNEL_WIDTHS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""As multiples of the mean squared distance of two draws from the prior."""
+_MOST_EXAMINED = 1000  # pairs of embeddings grow with the square
 
-# (squared distances, width C) -> similarities in (0, 1]
 KERNELS: dict[str, Callable[[Tensor, float], Tensor]] = {
     "imq": lambda squares, width: width / (width + squares),
     "rbf": lambda squares, width: torch.exp(-squares / width),
 }
+"""Name -> ``kernel(squared distances, width)``, similarities in (0, 1]."""
 
 
 def mmd(x: Tensor, y: Tensor, kernel: str = "imq") -> Tensor:
-    """Estimate the squared maximum mean discrepancy of two laws from draws of each.
+    """Estimate the squared maximum mean discrepancy of two distributions from draws of each.
 
     Parameters
     ----------
     x, y : Tensor
         (n, K) and (m, K) draws.
     kernel : str
-        ``imq``, C / (C + d²), whose heavy tails still pull codes that are far away; or ``rbf``,
-        exp(-d² / C). Either is summed over widths C = 2 K s with s from 0.1 to 10: 2 K is the mean
-        d² of two draws from N(0, I).
+        ``imq``, C / (C + d²), whose heavy tails still pull embeddings that are far away; or
+        ``rbf``, exp(-d² / C). Either is summed over widths C = 2 K s with s from 0.1 to 10: 2 K is
+        the mean d² of two draws from N(0, I).
 
     Returns
     -------
     Tensor
-        Scalar, float32 or float64. Its mean over draws is 0 if and only if the laws are equal; as
-        it is unbiased, a single value can be below 0. It is 0 where n or m is 1: a single draw has
-        no distance from another one of its law.
+        Scalar, float32 or float64. Its mean over draws is 0 if and only if the distributions are
+        equal; as it is unbiased, a single value can be below 0. It is 0 where n or m is 1: a single
+        draw has no distance from another one of its distribution.
 
     Notes
     -----
@@ -59,7 +62,7 @@ def mmd(x: Tensor, y: Tensor, kernel: str = "imq") -> Tensor:
     """
     if kernel not in KERNELS:
         raise unknown("kernel", kernel, KERNELS)
-    x, y = wide(x), wide(y)
+    x, y = full_precision(x), full_precision(y)
     if len(x) < 2 or len(y) < 2:
         return 0.0 * x.sum()  # keeps the graph
     with torch.autocast(x.device.type, enabled=False):
@@ -73,67 +76,65 @@ def mmd(x: Tensor, y: Tensor, kernel: str = "imq") -> Tensor:
 
 def _similarity(squares: Tensor, latents: int, kernel: str) -> Tensor:
     total = torch.zeros_like(squares)
-    for scale in SCALES:
-        total = total + KERNELS[kernel](squares, 2.0 * latents * scale)
+    for width in KERNEL_WIDTHS:
+        total = total + KERNELS[kernel](squares, 2.0 * latents * width)
     return total.mean()
 
 
-@register("wasserstein")
+@register("wasserstein", aliases=("wae",))
 class Wasserstein(AutoencoderModule):
-    """Reconstruct, and let the codes of all rows together follow a normal law.
+    """Learns embeddings that, all together, are spread like a normal distribution.
 
-    Draws from N(0, I) then decode to rows like those of the data. Unlike a variational autoencoder
-    it asks this of the codes as a whole, not of each row, so a code can say exactly which row it
-    came from.
+    Draws from N(0, I) then decode to samples like those of the data. Unlike a variational
+    autoencoder it asks this of the embeddings as a whole, not of each sample, so an embedding can
+    say exactly which sample it came from.
 
     Parameters
     ----------
     parts : Parts
         Networks, loss and sizes.
     weight : float
-        Of the discrepancy beside the reconstruction, at least 0.
+        Weight of the discrepancy beside the reconstruction.
     kernel : str
         ``imq`` or ``rbf``, see :func:`mmd`.
 
     Notes
     -----
-    Source: Tolstikhin et al., "Wasserstein auto-encoders" (2018), WAE-MMD. A batch of one row is
+    Source: Tolstikhin et al., "Wasserstein auto-encoders" (2018), WAE-MMD. A batch of one sample is
     not compared with the prior: the estimate needs two.
     """
 
+    display_name = "Wasserstein"
     equation = "loss(x, decode(encode(x))) + weight * MMD²(encode(x), N(0, I))"
     paper = "Tolstikhin et al. 2018, arXiv:1711.01558"
     normal_prior = True
 
-    def __init__(self, parts: Parts, *, weight: float = 0.1, kernel: str = "imq") -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        weight: Annotated[float, Range(0.0)] = 0.1,
+        kernel: Annotated[str, KERNELS] = "imq",
+    ) -> None:
         super().__init__(parts)
-        if not 0.0 <= weight < inf:
-            raise InputError(f"weight={weight} must be at least 0; 0.1 is a good start.")
-        if kernel not in KERNELS:
-            raise unknown("kernel", kernel, KERNELS)
         self.weight = weight
         self.kernel = kernel
 
-    def encode(self, x: Tensor) -> Tensor:
-        """Return the code (B, K)."""
-        z: Tensor = self.encoder(x)
-        return z
-
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
-        """Return the reconstruction loss and the weighted distance of the codes from the prior."""
+        """Return the reconstruction loss and the weighted discrepancy of embeddings and prior."""
         z = self.encoder(batch.x)
-        apart = mmd(z, draw_like(wide(z)), self.kernel)
+        discrepancy = mmd(z, draw_prior_like(full_precision(z)), self.kernel)
         return {
             "reconstruction": self.reconstruction(self.decoder(z), batch.x),
-            "mmd": self.weight * apart,
+            "mmd": self.weight * discrepancy,
         }
 
     def diagnose(self, x: Tensor) -> Diagnosis:
-        """Compare the codes with the prior: ``mmd``, and mean and deviation of each latent."""
-        z = wide(self.encode(x))
-        found = compare(
+        """Compare embeddings with the prior: ``mmd``, and mean and deviation of each dimension."""
+        z = full_precision(self.encode(x))
+        statistics, findings = compare_with_prior(
             z, f"raise the kind's weight (now {self.weight:g}), train longer or on larger batches."
         )
-        some = z[:_EXAMINED]
-        apart = mmd(some, draw_like(some, torch.Generator(z.device).manual_seed(0)), self.kernel)
-        return found._replace(statistics=found.statistics | {"mmd": float(apart)})
+        some = z[:_MOST_EXAMINED]
+        draws = draw_prior_like(some, torch.Generator(z.device).manual_seed(0))
+        return Diagnosis(statistics | {"mmd": float(mmd(some, draws, self.kernel))}, findings)

@@ -1,4 +1,4 @@
-"""How often one row uses each weight of a network: what a step costs beyond counting weights."""
+"""Costs of a step: how often one sample uses each weight of a network."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 def note_uses(network: nn.Module, x: Tensor) -> Tensor:
-    """Run rows through a network and note at each layer, as ``weight_uses``, how often it works.
+    """Run samples through a network and note at each layer, as ``weight_uses``, how often it works.
 
-    A dense layer uses its weights once a row, a convolution once a pixel, a recurrent layer once a
-    time step.
+    A dense layer uses its weights once a sample, a convolution once a pixel, a recurrent layer once
+    a time step.
 
     Parameters
     ----------
     network : nn.Module
         Unchanged but for the notes: evaluation mode, no gradient, no random number.
     x : Tensor
-        (B, ...), rows that it takes.
+        (B, ...).
 
     Returns
     -------
     Tensor
-        What the network gives.
+        The output.
 
     Examples
     --------
@@ -53,14 +53,13 @@ def note_uses(network: nn.Module, x: Tensor) -> Tensor:
     >>> layer.weight_uses  # 2 x 2 pixels
     4
     """
-
     uses: dict[nn.Module, int] = {}
 
     def note(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         uses[layer] = uses.get(layer, 0) + _uses(layer, inputs, output) // len(x)
 
-    kinds = (nn.Linear, *_CONVOLUTIONS, *_TRANSPOSED, nn.RNNBase)
-    hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, kinds)]
+    counted = (nn.Linear, *_CONVOLUTIONS, *_TRANSPOSED, nn.RNNBase)
+    hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, counted)]
     try:
         with evaluating(network):
             out: Tensor = network(x)
@@ -73,7 +72,7 @@ def note_uses(network: nn.Module, x: Tensor) -> Tensor:
 
 
 def _uses(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> int:
-    """How often a call used its weights: numbers that went in or came out by those of one use."""
+    """Return how often a call used its weights: its numbers by those of one use."""
     if isinstance(layer, _CONVOLUTIONS):
         return int(output.numel() // layer.out_channels)
     x = inputs[0] if isinstance(inputs[0], Tensor) else inputs[0].data  # packed sequences
@@ -86,7 +85,7 @@ def _uses(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> int:
 
 
 def multiplications(model: nn.Module) -> int:
-    """Return how many multiplications one row costs: weights times noted uses (once if not noted).
+    """Return the multiplications of one sample: weights times noted uses (once if not noted).
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Fully connected encoder and decoder of any depth.
 
-Shapes: B rows of a batch, D features of a row (its shape multiplied out), C outputs of the encoder,
-K inputs of the decoder.
+Shapes: B samples of a batch, D features of a sample (its shape multiplied out), C outputs of the
+encoder, K inputs of the decoder.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from cuello.errors import InputError
+from cuello.errors import InputError, Use
+from cuello.networks.base import NETWORKS, Network
 from cuello.networks.layers import activation_layer, check_common, initialize
 
-__all__ = ["TiedLinear", "build"]
+__all__ = ["TiedLinear", "build_dense"]
 
 
 class TiedLinear(nn.Module):
@@ -38,7 +39,7 @@ class TiedLinear(nn.Module):
         return F.linear(x, self.weight.t(), self.bias)
 
 
-def build(
+def build_dense(
     shape: tuple[int, ...],
     inputs: int,
     outputs: int,
@@ -56,13 +57,13 @@ def build(
     Parameters
     ----------
     shape : tuple of int
-        Shape of one row; images are flattened on the way in and restored on the way out.
+        Shape of one sample; images are flattened for the encoder and restored by the decoder.
     inputs : int
         Inputs of the decoder (K).
     outputs : int
         Outputs of the encoder (C).
     hidden : sequence of int
-        Widths from the input to the code; the decoder mirrors them. Empty: one linear layer each.
+        Widths from input to embedding; the decoder mirrors them. Empty: one linear layer each.
     activation : str
         After every layer but the last of each half.
     latent_activation : str
@@ -72,7 +73,7 @@ def build(
     batch_norm : bool
         Batch normalisation before each activation (Ioffe and Szegedy 2015, arXiv:1502.03167).
     dropout : float
-        Rate in [0, 1) after each activation (Srivastava et al. 2014).
+        Rate after each activation (Srivastava et al. 2014).
     tied : bool
         Whether each layer of the decoder uses the weights of its mirror image, transposed; needs
         ``inputs`` equal to ``outputs``.
@@ -85,15 +86,18 @@ def build(
 
     Examples
     --------
-    >>> encoder, decoder = build((7, 5), 2, 2, hidden=(20,))
+    >>> encoder, decoder = build_dense((7, 5), 2, 2, hidden=(20,))
     >>> [tuple(p.shape) for p in encoder.parameters()]
     [(20, 35), (20,), (2, 20), (2,)]
     """
     check_common(hidden, dropout)
     if tied and inputs != outputs:
         raise InputError(
-            f"tied=True needs a decoder that takes what the encoder gives; this kind's encoder "
-            f"gives {outputs} numbers and its decoder takes {inputs}; use tied=False."
+            f"needs as many inputs of the decoder as the encoder has outputs; here {inputs} and "
+            f"{outputs}",
+            argument="tied",
+            value=True,
+            remedy=Use("tied", False),
         )
     features = math.prod(shape)
 
@@ -124,3 +128,16 @@ def build(
     ]
     decoder.append(nn.Sequential(last_back, nn.Unflatten(1, shape)))
     return nn.Sequential(*encoder), nn.Sequential(*decoder)
+
+
+NETWORKS.add(
+    "dense",
+    Network(
+        build=build_dense,
+        display_name="Dense (MLP)",
+        summary="Connects every unit of a layer to every unit of the next; takes any data.",
+        paper="Rumelhart, Hinton and Williams 1986, Nature 323, 533-536",
+        shape="any shape",
+    ),
+    aliases=("mlp",),
+)

@@ -3,34 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from cuello.errors import InputError, unknown
+from cuello.errors import InputError
+from cuello.registry import Range, Registry
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
+    "Activation",
+    "Initializer",
     "activation_layer",
     "check_common",
-    "fill_bias",
+    "find_initializer",
     "initialize",
-    "initializer",
 ]
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "elu": nn.ELU,
-    "gelu": nn.GELU,
-    "identity": nn.Identity,
-    "leaky_relu": lambda: nn.LeakyReLU(0.1),
-    "relu": nn.ReLU,
-    "sigmoid": nn.Sigmoid,
-    "silu": nn.SiLU,
-    "softplus": nn.Softplus,
-    "tanh": nn.Tanh,
-}
+
+@dataclass(frozen=True)
+class Activation:
+    """A nonlinearity after a layer; ``build()`` makes a new one."""
+
+    display_name: str
+    summary: str
+    build: Callable[[], nn.Module]
+
+
+ACTIVATIONS: Registry[Activation] = Registry("activation")
+"""Activations by name."""
+ACTIVATIONS.add("elu", Activation("ELU", "x above 0, exp(x) - 1 below.", nn.ELU))
+ACTIVATIONS.add("gelu", Activation("GELU", "x times the chance of a normal below x.", nn.GELU))
+ACTIVATIONS.add("identity", Activation("Identity", "x itself: a linear layer.", nn.Identity))
+ACTIVATIONS.add(
+    "leaky_relu", Activation("Leaky ReLU", "x above 0, x / 10 below.", lambda: nn.LeakyReLU(0.1))
+)
+ACTIVATIONS.add("relu", Activation("ReLU", "x above 0, 0 below.", nn.ReLU))
+ACTIVATIONS.add("sigmoid", Activation("Sigmoid", "From 0 to 1.", nn.Sigmoid))
+ACTIVATIONS.add("silu", Activation("SiLU", "x times its sigmoid.", nn.SiLU), aliases=("swish",))
+ACTIVATIONS.add("softplus", Activation("Softplus", "A smooth ReLU.", nn.Softplus))
+ACTIVATIONS.add("tanh", Activation("Tanh", "From -1 to 1.", nn.Tanh))
+
+
+@dataclass(frozen=True)
+class Initializer:
+    """A distribution of first weights (outputs, inputs, ...).
+
+    ``fill`` writes into a tensor and returns it; None leaves PyTorch's own weights and biases.
+    Biases are zeros, or drawn like the weights.
+    """
+
+    display_name: str
+    summary: str
+    fill: Callable[[Tensor], Tensor] | None
+    draws_biases: bool = False
+
+    def fill_bias(self, bias: Tensor) -> None:
+        """Fill a bias in place."""
+        if self.fill is not None and self.draws_biases:
+            self.fill(bias)
+        else:
+            nn.init.zeros_(bias)
 
 
 def _uniform_one(weight: Tensor) -> Tensor:
@@ -45,15 +81,22 @@ def _he_uniform(weight: Tensor) -> Tensor:
     return nn.init.kaiming_uniform_(weight, nonlinearity="relu")
 
 
-INITIALIZERS: dict[str, Callable[[Tensor], Tensor] | None] = {
-    "default": None,  # PyTorch's own: U(-1/sqrt(fan_in), 1/sqrt(fan_in)), biases too
-    "he_normal": _he_normal,
-    "he_uniform": _he_uniform,
-    "orthogonal": nn.init.orthogonal_,
-    "uniform": _uniform_one,  # U(-1, 1), biases too: the 7x5 character experiments
-    "xavier_normal": nn.init.xavier_normal_,
-    "xavier_uniform": nn.init.xavier_uniform_,
-}
+INITIALIZERS: Registry[Initializer] = Registry("initializer")
+"""Initializers by name."""
+_HE, _XAVIER = "Variance 2 / inputs, for ReLU.", "Variance 2 / (inputs + outputs)."
+INITIALIZERS.add(
+    "default", Initializer("PyTorch", "U(-1/sqrt(inputs), 1/sqrt(inputs)), biases too.", None)
+)
+INITIALIZERS.add("he_normal", Initializer("He, normal", _HE, _he_normal))
+INITIALIZERS.add("he_uniform", Initializer("He, uniform", _HE, _he_uniform))
+INITIALIZERS.add(
+    "orthogonal", Initializer("Orthogonal", "Orthonormal vectors.", nn.init.orthogonal_)
+)
+INITIALIZERS.add(
+    "uniform", Initializer("Uniform", "U(-1, 1), biases too.", _uniform_one, draws_biases=True)
+)
+INITIALIZERS.add("xavier_normal", Initializer("Xavier, normal", _XAVIER, nn.init.xavier_normal_))
+INITIALIZERS.add("xavier_uniform", Initializer("Xavier, uniform", _XAVIER, nn.init.xavier_uniform_))
 
 
 def activation_layer(name: str) -> nn.Module:
@@ -69,52 +112,44 @@ def activation_layer(name: str) -> nn.Module:
     >>> activation_layer("relu")
     ReLU()
     """
-    if name not in ACTIVATIONS:
-        raise unknown("activation", name, ACTIVATIONS)
-    return ACTIVATIONS[name]()
+    return ACTIVATIONS[ACTIVATIONS.resolve(name)].build()
 
 
 def check_common(hidden: Sequence[int], dropout: float) -> None:
     """Refuse widths and rates that no network can have."""
-    if not 0.0 <= dropout < 1.0:
-        raise InputError(f"dropout={dropout} is not a rate; use 0 (none) up to, not including, 1.")
+    Range(0.0, 1.0, open_high=True).check("dropout", dropout)
     if any(width < 1 for width in hidden):
-        raise InputError(f"hidden={tuple(hidden)} holds a width below 1; use positive widths.")
+        raise InputError(argument="hidden", value=tuple(hidden), allowed="widths of 1 or more")
 
 
-Layer = TypeVar("Layer", bound=nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
+WeightedLayer = TypeVar("WeightedLayer", bound=nn.Linear | nn.Conv2d | nn.ConvTranspose2d)
 
 
-def initialize(layer: Layer, name: str) -> Layer:
-    """Fill a layer's weights by the named initializer, and its biases with zero.
+def initialize(layer: WeightedLayer, name: str) -> WeightedLayer:
+    """Fill a layer's weights and biases by the named initializer.
 
-    ``uniform`` draws the biases like the weights; ``default`` leaves what PyTorch made. A
-    convolution counts as a dense layer from all that its kernel covers, as usual.
+    A convolution counts as a dense layer from all that its kernel covers, as usual.
     """
-    fill = initializer(name)
-    if fill is not None:
+    initializer = find_initializer(name)
+    if initializer.fill is not None:
         with torch.no_grad():
             if isinstance(layer, nn.ConvTranspose2d):
                 # It alone keeps its inputs first; the formulas count what comes second as inputs.
                 weight = layer.weight.transpose(0, 1)
-                weight.copy_(fill(weight.new_empty(weight.shape)))
+                weight.copy_(initializer.fill(weight.new_empty(weight.shape)))
             else:
-                fill(layer.weight)
+                initializer.fill(layer.weight)
             if layer.bias is not None:
-                fill_bias(layer.bias, name)
+                initializer.fill_bias(layer.bias)
     return layer
 
 
-def initializer(name: str) -> Callable[[Tensor], Tensor] | None:
-    """Return the named filling of weights (outputs, inputs, ...); None for PyTorch's own."""
-    if name not in INITIALIZERS:
-        raise unknown("initializer", name, INITIALIZERS)
-    return INITIALIZERS[name]
+def find_initializer(name: str) -> Initializer:
+    """Return the named initializer.
 
-
-def fill_bias(bias: Tensor, name: str) -> None:
-    """Fill a bias as goes with weights of the named initializer; ``default`` is not for here."""
-    if name == "uniform":
-        _uniform_one(bias)
-    else:
-        nn.init.zeros_(bias)
+    Raises
+    ------
+    InputError
+        If the name is not in ``INITIALIZERS``.
+    """
+    return INITIALIZERS[INITIALIZERS.resolve(name)]

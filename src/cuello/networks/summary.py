@@ -1,4 +1,4 @@
-"""What a network consists of and what a row costs, layer by layer."""
+"""Layers of a network with their sizes and costs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cuello.networks.counting import evaluating
 
-__all__ = ["Layer", "summarize", "total"]
+__all__ = ["LayerSummary", "summarize", "total"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layer:
-    """One layer that a row went through.
+class LayerSummary:
+    """One layer, as one sample meets it.
 
-    ``output_shape`` is that of one row; ``parameters`` and ``bytes`` (parameters and buffers)
-    count what layers share at the first of them; ``multiply_adds`` is for one row.
+    ``parameters`` and ``bytes`` (parameters and buffers) count what layers share at the first of
+    them; ``output_shape`` and ``multiply_adds`` are of one sample.
     """
 
     name: str
@@ -33,21 +33,21 @@ class Layer:
 
 def summarize(
     encoder: nn.Module, decoder: nn.Module, shape: tuple[int, ...], width: int
-) -> list[Layer]:
-    """Describe every layer of an encoder and a decoder, in the order in which a row meets them.
+) -> list[LayerSummary]:
+    """Describe every layer of an encoder and a decoder, in the order in which a sample meets them.
 
-    One row of zeros goes through both, in evaluation mode, without gradient and without touching
+    One sample of zeros goes through both, in evaluation mode, without gradient and without touching
     random numbers or batch statistics.
 
     Parameters
     ----------
     encoder, decoder : nn.Module
-        Any networks. Modules that hold others are left out unless they compute something of their
-        own.
+        Any networks. Modules that hold others are left out unless they compute something
+        themselves.
     shape : tuple of int
-        Shape of one row.
+        Shape of one sample.
     width : int
-        How many numbers the decoder takes.
+        Inputs of the decoder.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def summarize(
     ]
 
 
-def total(layers: Sequence[Layer]) -> Layer:
+def total(layers: Sequence[LayerSummary]) -> LayerSummary:
     """Add up layers; the shape is that of the last one.
 
     Examples
@@ -73,7 +73,7 @@ def total(layers: Sequence[Layer]) -> Layer:
     >>> total(summarize(nn.Linear(6, 4), nn.Linear(4, 6), (6,), 4)).multiply_adds
     48
     """
-    return Layer(
+    return LayerSummary(
         name="total",
         type="",
         output_shape=layers[-1].output_shape if layers else (),
@@ -90,28 +90,28 @@ class _Meter:
         self.counter = counter
         self.started: list[int] = []
         self.inside = [0]  # what was counted in submodules, one entry a module that is running
-        self.own: dict[nn.Module, int] = {}
+        self.multiply_adds: dict[nn.Module, int] = {}
         self.shapes: dict[nn.Module, tuple[int, ...]] = {}
 
     def enter(self, module: nn.Module, inputs: Any) -> None:
-        self.shapes.setdefault(module, ())  # the order in which a row meets them
+        self.shapes.setdefault(module, ())  # the order in which a sample meets them
         self.started.append(self.counter.get_total_flops())
         self.inside.append(0)
 
     def leave(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        whole = self.counter.get_total_flops() - self.started.pop()
-        own = (whole - self.inside.pop()) // 2  # a multiplication and an addition each
-        self.inside[-1] += whole
+        total_flops = self.counter.get_total_flops() - self.started.pop()
+        count = (total_flops - self.inside.pop()) // 2  # a multiplication and an addition each
+        self.inside[-1] += total_flops
         if isinstance(module, nn.RNNBase):
             # Some recurrent kernels are one operation, which the counter does not know.
             matrices = sum(p.numel() for p in module.parameters() if p.ndim == 2)
-            own = matrices * inputs[0].shape[:-1].numel()
-        self.own[module] = self.own.get(module, 0) + own
+            count = matrices * inputs[0].shape[:-1].numel()
+        self.multiply_adds[module] = self.multiply_adds.get(module, 0) + count
         first = output if isinstance(output, Tensor) else output[0]
         self.shapes[module] = tuple(first.shape[1:])
 
 
-def _walk(part: str, network: nn.Module, x: Tensor, seen: set[Tensor]) -> list[Layer]:
+def _walk(name: str, network: nn.Module, x: Tensor, seen: set[Tensor]) -> list[LayerSummary]:
     counter = FlopCounterMode(display=False)
     meter = _Meter(counter)
     hooks = [
@@ -128,22 +128,26 @@ def _walk(part: str, network: nn.Module, x: Tensor, seen: set[Tensor]) -> list[L
     finally:
         for hook in hooks:
             hook.remove()
-    names = {module: f"{part}.{name}".rstrip(".") for name, module in network.named_modules()}
+    names = {module: f"{name}.{path}".rstrip(".") for path, module in network.named_modules()}
     layers = []
     for module, shape in meter.shapes.items():
         parameters = [p for p in module.parameters(recurse=False) if p not in seen]
         buffers = [b for b in module.buffers(recurse=False) if b not in seen]
         seen.update(parameters, buffers)
-        if not parameters and not meter.own[module] and any(True for _ in module.children()):
+        if (
+            not parameters
+            and not meter.multiply_adds[module]
+            and any(True for _ in module.children())
+        ):
             continue
         layers.append(
-            Layer(
+            LayerSummary(
                 name=names[module],
                 type=type(module).__name__,
                 output_shape=shape,
                 parameters=sum(p.numel() for p in parameters),
                 bytes=sum(t.numel() * t.element_size() for t in (*parameters, *buffers)),
-                multiply_adds=meter.own[module],
+                multiply_adds=meter.multiply_adds[module],
             )
         )
     return layers

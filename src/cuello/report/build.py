@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.decomposition import PCA
 
 from cuello import atomic
-from cuello.networks import SEQUENCES
+from cuello.networks import NETWORKS
 from cuello.report.content import Gallery, LatentProjection, ReportContent
 from cuello.report.page import render
 from cuello.run.folder import RunFolder

@@ -15,7 +15,7 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.sample import ReferenceEmbeddings, draw_samples
 from cuello.kinds import KINDS
 from cuello.metrics import sample_errors
-from cuello.networks import SEQUENCES
+from cuello.networks import NETWORKS
 from cuello.run.prepare import Prepared
 
 __all__ = ["uses"]
@@ -49,7 +49,7 @@ def uses(
             "strange_model": model.reconstruct(test[rows]),
             "strange_scores": strangeness[rows],
         }
-    if model.network in SEQUENCES:
+    if NETWORKS[model.network].is_sequence:
         return found
     if KINDS[model.kind].restores and len(test):
         found |= _cleaned(model, test, seed)

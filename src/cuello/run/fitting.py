@@ -20,7 +20,7 @@ from cuello.estimators.baselines import fit_pca
 from cuello.estimators.projection import FLAT
 from cuello.estimators.sources import name_of_source
 from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor
-from cuello.networks import SEQUENCES
+from cuello.networks import NETWORKS
 from cuello.report import write_report
 from cuello.run import few_labels
 from cuello.run.abstention import typical_error
@@ -109,7 +109,7 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
     prepared = prepare(job)
     untrained = estimator(job).set_params(validation_fraction=0.0)
     data = prepared.data
-    if untrained.network not in SEQUENCES and data.X.ndim == 3 and np.isnan(data.X).any():
+    if not NETWORKS[untrained.network].is_sequence and data.X.ndim == 3 and np.isnan(data.X).any():
         raise DataError(
             f"{data.source} holds sequences of different lengths (NaN after their end), which "
             f"network={untrained.network!r} cannot read; pass network='sequence' (--network)."

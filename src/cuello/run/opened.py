@@ -17,7 +17,7 @@ from cuello.errors import InputError, RunError
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.metrics import ABSTAINED, decide, sample_errors
-from cuello.networks import SEQUENCES
+from cuello.networks import NETWORKS
 from cuello.run.abstention import (
     Classified,
     check_sure,
@@ -85,7 +85,7 @@ class Run:
     @property
     def is_of_sequences(self) -> bool:
         """Whether a row is a sequence, not an image or a table's."""
-        return self.autoencoder.network in SEQUENCES
+        return NETWORKS[self.autoencoder.network].is_sequence
 
     def load(self, spec: str | Path, *, skip_bad: bool = False, holes: bool = False) -> Dataset:
         """Read further data the way the run's own data was read.

@@ -20,7 +20,7 @@ from cuello.data.splits import Split
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import flat
 from cuello.metrics import sample_errors
-from cuello.networks import SEQUENCES
+from cuello.networks import NETWORKS
 from cuello.run.prepare import Prepared
 
 __all__ = ["examples", "measure_reconstruction", "unit_width", "write_embeddings"]
@@ -60,7 +60,7 @@ def measure_reconstruction(
 ) -> tuple[dict[str, Any], npt.NDArray[np.float64]]:
     """Compare with PCA on the test part; also return the model's error of each test row."""
     test, _ = prepared.test
-    width = unit_width(prepared.train, sequences=autoencoder.network in SEQUENCES)
+    width = unit_width(prepared.train, sequences=NETWORKS[autoencoder.network].is_sequence)
     errors, pca_errors = np.empty(len(test)), np.empty(len(test))
     for start in range(0, len(test), _CHUNK):
         rows = test[start : start + _CHUNK]
@@ -169,7 +169,7 @@ def examples(
         arrays["map_places"] = places[mapped]
     if y is not None:
         arrays["map_labels"] = y[mapped]
-    if prepared.data.is_image and autoencoder.network not in SEQUENCES:
+    if prepared.data.is_image and not NETWORKS[autoencoder.network].is_sequence:
         arrays["map_images"] = _as_bytes(test[mapped], autoencoder)
     for name, rows in shown.items():
         arrays |= {

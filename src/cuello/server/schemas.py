@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from cuello.few_label import METHODS
-from cuello.networks import SEQUENCES
+from cuello.networks import NETWORKS
 from cuello.run import Run
 
 __all__ = [
@@ -203,7 +203,7 @@ def rows_in(run: Run) -> type[BaseModel]:
     )
     row: Any = _number(float(np.max(reach)))
     for axis, size in reversed(list(enumerate(shape))):
-        least = 1 if axis == 0 and run.autoencoder.network in SEQUENCES else size
+        least = 1 if axis == 0 and NETWORKS[run.autoencoder.network].is_sequence else size
         row = conlist(row, min_length=least, max_length=size)
     return _many("RowsIn", "rows", row)
 

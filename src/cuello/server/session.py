@@ -16,7 +16,7 @@ from cuello.data import Dataset
 from cuello.data.sequences import sequence_lengths
 from cuello.errors import CuelloError, RunError
 from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor
-from cuello.networks import SEQUENCES
+from cuello.networks import NETWORKS
 from cuello.run import Run
 from cuello.run.training_data import read_training_data, stored_embeddings
 from cuello.server.labels import FILE, LabelFile
@@ -187,7 +187,7 @@ class Session:
     @property
     def sequences(self) -> bool:
         """Whether rows are sequences."""
-        return self.run.autoencoder.network in SEQUENCES
+        return NETWORKS[self.run.autoencoder.network].is_sequence
 
     def trimmed(self, rows: Array) -> list[Array]:
         """Return each row by itself, a sequence without the NaN that fills it up."""

@@ -231,7 +231,7 @@ def estimator_options(options: Mapping[str, Any]) -> dict[str, Any]:
     kind, network = options.get("kind", "denoising"), options.get("network", "dense")
     if network not in networks.NETWORKS:
         raise unknown("network", network, networks.NETWORKS)
-    of_kind, of_network = kinds.options(kind), networks.options(network)
+    of_kind, of_network = kinds.KINDS[kind].options(), networks.NETWORKS[network].options
     sorted_: dict[str, Any] = {}
     for name, value in options.items():
         if name in own:
@@ -248,7 +248,7 @@ def estimator_options(options: Mapping[str, Any]) -> dict[str, Any]:
 def measure(model: Autoencoder, prepared: Prepared) -> dict[str, Any]:
     """Return every one of :data:`MEASURES` of a fitted model."""
     test, _ = prepared.test
-    sequences = model.network in networks.SEQUENCES
+    sequences = networks.NETWORKS[model.network].is_sequence
     width = unit_width(prepared.train, sequences=sequences)
     parts = {
         "train_mse": prepared.train[:_MOST_NEIGHBOURS],

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cuello.errors import CuelloError, InputError
-from cuello.networks import SEQUENCES
+from cuello.networks import NETWORKS
 from cuello.report import gather
 from cuello.report.assets import digest, packed, plotly, script_json, text_of, utf8
 from cuello.report.curves import curves_section
@@ -102,7 +102,7 @@ def _records(runs: list[Run], packs: Packs) -> list[dict[str, Any]]:
         same = records and _same_rows(runs[0], run) and records[0]["n"] == len(points.codes)
         if same and records[0]["rows"] and points.values is not None:
             record["rows"] = records[0]["rows"]
-        elif points.values is not None and run.autoencoder.network not in SEQUENCES:
+        elif points.values is not None and not NETWORKS[run.autoencoder.network].is_sequence:
             bounds = (record["bounds"][0], record["bounds"][1])
             stored = store_rows(points.values, packs, bounds=bounds, max_bytes=share)
             record["rows"] = stored.record if stored else None
@@ -131,7 +131,7 @@ def _record(run: Run, points: Points, packs: Packs) -> dict[str, Any]:
     content = gather(run.folder)
     bounds = _bounds(run, points)
     models, problem = _models(run, packs)
-    sequences = autoencoder.network in SEQUENCES
+    sequences = NETWORKS[autoencoder.network].is_sequence
     notes = [*points.notes, *([problem] if problem else [])]
     if sequences:
         notes.append("Rows are sequences: they are on the map, but are not drawn or decoded here.")

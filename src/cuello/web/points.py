@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cuello.errors import RunError
-from cuello.networks import SEQUENCES
+from cuello.networks import NETWORKS
 from cuello.run import Run
 from cuello.run.training_data import read_training_data, stored_embeddings
 
@@ -181,7 +181,7 @@ def _kept(run: Run, points: Points, parts: Array) -> Points:
     note = f"The {len(kept):,} test rows that the run folder keeps are shown."
     points = replace(points, notes=(*points.notes, note))
     images = arrays.get("map_images")
-    if images is None or run.autoencoder.network in SEQUENCES:
+    if images is None or NETWORKS[run.autoencoder.network].is_sequence:
         return points
     low, high = run.autoencoder.scaling_.invert(np.array([[0.0, 1.0]], dtype=np.float32))[0]
     is_bytes = arrays["typical_original"].dtype == np.uint8

@@ -1,0 +1,118 @@
+"""The registry of networks: pairs of encoder and decoder, built by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from cuello.errors import Argument
+from cuello.networks.counting import note_uses
+from cuello.registry import Option, Registry, check_options, read_options
+
+__all__ = ["COMMON_OPTIONS", "NETWORKS", "Network", "NetworkBuilder", "build_network"]
+
+COMMON_OPTIONS = (
+    "hidden",
+    "activation",
+    "latent_activation",
+    "initializer",
+    "batch_norm",
+    "dropout",
+)
+"""Options that every network has, under the same names."""
+
+NetworkBuilder = Callable[..., tuple[nn.Module, nn.Module]]
+"""``(shape, inputs, outputs, *, <options>) -> (encoder, decoder)``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A pair of encoder and decoder that can be chosen by name.
+
+    Parameters
+    ----------
+    build : callable
+        Builds it; keyword-only arguments are its options.
+    display_name : str
+        In tables and reports.
+    summary : str
+        One sentence for readers who do not know it.
+    paper : str
+        Author, year and place of publication.
+    shape : str
+        Shape of the samples that it takes, in words.
+    is_sequence : bool
+        Whether samples are sequences: (time, features), shorter ones filled up with NaN.
+    """
+
+    build: NetworkBuilder
+    display_name: str
+    summary: str
+    paper: str
+    shape: str
+    is_sequence: bool = False
+
+    @property
+    def options(self) -> dict[str, Option]:
+        """Options beyond the common ones.
+
+        Examples
+        --------
+        >>> list(NETWORKS["dense"].options)
+        ['tied']
+        """
+        return read_options(self.build, skip=COMMON_OPTIONS)
+
+    @property
+    def default_hidden(self) -> tuple[int, ...]:
+        """Widths of the layers, where none are chosen."""
+        hidden: tuple[int, ...] = read_options(self.build)["hidden"].default
+        return hidden
+
+
+NETWORKS: Registry[Network] = Registry("network")
+"""Networks by name."""
+
+
+def build_network(
+    name: str,
+    shape: tuple[int, ...],
+    inputs: int,
+    outputs: int,
+    *,
+    options: dict[str, Any] | None = None,
+    **common: Any,
+) -> tuple[nn.Module, nn.Module]:
+    """Build encoder and decoder of a named network.
+
+    Parameters
+    ----------
+    name : str
+        A name or alias in :data:`NETWORKS`; an alias may imply options.
+    shape : tuple of int
+        Shape of one sample.
+    inputs : int
+        Inputs of the decoder.
+    outputs : int
+        Outputs of the encoder.
+    options : dict or None
+        Options of this network.
+    **common
+        Options in :data:`COMMON_OPTIONS`.
+
+    Raises
+    ------
+    InputError
+        If the name or an option is not known, or does not fit the shape.
+    """
+    network = NETWORKS[NETWORKS.resolve(name)]
+    chosen = NETWORKS.implied(name) | (options or {})
+    check_options("network_options", Argument("network", name), network.options, chosen)
+    encoder, decoder = network.build(shape, inputs, outputs, **common, **chosen)
+    note_uses(encoder, torch.zeros(1, *shape))
+    note_uses(decoder, torch.zeros(1, inputs))
+    return encoder, decoder
