@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from benchmarks.timing import Bar, Result, Settings, alternate, timed
 from benchmarks.workload import RATE, images
 from cuello import kinds, networks
-from cuello.networks.conv import UpConvolution
+from cuello.networks.pixels import UpConvolution
 from cuello.train import Rows, TrainingConfig, choose_placement, train
 
 __all__ = ["run"]
@@ -98,7 +98,9 @@ def network(up: str) -> kinds.AutoencoderModule:
     """Build cuello's convolutional network, the same one at every call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        encoder, decoder = networks.build_network("conv", (_SIDE, _SIDE), _LATENT, _LATENT, own={"up": up})
+        encoder, decoder = networks.build_network(
+            "conv", (_SIDE, _SIDE), _LATENT, _LATENT, options={"up": up}
+        )
     parts = kinds.Parts(
         encoder=encoder,
         decoder=decoder,

@@ -16,7 +16,7 @@ from torch import nn
 
 from benchmarks.timing import THREADS, Bar, Result, Settings, alternate, timed
 from cuello.data import load
-from cuello.kinds import Parts, Reconstruction, build
+from cuello.kinds import Parts, Reconstruction, build_module
 from cuello.networks import dense
 from cuello.train import Rows, TrainingConfig, compiled
 from cuello.train.many import train_many
@@ -117,7 +117,7 @@ def _network(seed: int) -> nn.Module:
         shape=(35,),
         latent_dim=2,
     )
-    return build("plain", parts)
+    return build_module("plain", parts)
 
 
 def _together(

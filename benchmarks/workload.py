@@ -55,7 +55,9 @@ def network(
     """Build a dense autoencoder (ReLU, sigmoid output, MSE), the same one at every call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        encoder, decoder = networks.build_network("dense", (features,), latent, latent, hidden=hidden)
+        encoder, decoder = networks.build_network(
+            "dense", (features,), latent, latent, hidden=hidden
+        )
         loss = kinds.Reconstruction(loss="mse", output="sigmoid")
         parts = kinds.Parts(
             encoder=encoder,

@@ -9,13 +9,13 @@ import functools
 import numpy as np
 import pytest
 import torch
+from cuello.kinds.description import describe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cuello import Autoencoder, InputError, kinds
 from cuello.data.noise import NOISES, Noise
 from cuello.kinds import Batch
-from cuello.kinds.description import describe
 from cuello.run.folder import RunFolder
 from cuello.train import Rows, TrainingConfig, train
 

@@ -4,6 +4,7 @@
 
     CuelloError
     ├── InputError      (ValueError)    an argument or option that is not allowed
+    │   └── UnknownNameError (KeyError) a name that is not registered
     ├── DataError       (ValueError)    a file or array that cannot be used
     ├── RunError        (RuntimeError)  a run folder that is missing, damaged or in the way
     └── DivergedError   (RuntimeError)  training that produced NaN or infinity
@@ -32,6 +33,7 @@ __all__ = [
     "RunError",
     "Spelling",
     "Text",
+    "UnknownNameError",
     "Use",
     "unknown",
 ]
@@ -161,6 +163,10 @@ class InputError(CuelloError, ValueError):
     """An argument or option has a value that is not allowed."""
 
 
+class UnknownNameError(InputError, KeyError):
+    """A name is not registered; a KeyError, too, so that a registry is a mapping like others."""
+
+
 class DataError(CuelloError, ValueError):
     """A file or array cannot be read, or holds what a model cannot use."""
 
@@ -177,7 +183,7 @@ class CuelloWarning(UserWarning):
     """A choice was made for the user, or something was left out; the message says what."""
 
 
-def unknown(argument: str, value: object, allowed: Iterable[str]) -> InputError:
+def unknown(argument: str, value: object, allowed: Iterable[str]) -> UnknownNameError:
     """Build the error for a name that is not registered, with the nearest names first.
 
     Examples
@@ -187,7 +193,7 @@ def unknown(argument: str, value: object, allowed: Iterable[str]) -> InputError:
     """
     names = sorted(allowed)
     near = difflib.get_close_matches(str(value), names, n=2, cutoff=0.5)
-    return InputError(
+    return UnknownNameError(
         "is not known",
         argument=argument,
         value=value,

@@ -216,9 +216,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return tuple(alias for alias, found in self._aliases.items() if found.name == name)
 
     def __getitem__(self, name: str) -> Entry:
-        if name in self._aliases and name not in self._entries:
-            name = self._aliases[name].name
-        return self._entries[name]
+        return self._entries[self.resolve(name)]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

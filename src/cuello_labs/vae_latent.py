@@ -17,8 +17,8 @@ from torch import from_numpy, nn, no_grad
 
 from cuello.data import load
 from cuello.estimators import Autoencoder
-from cuello.networks.conv import FlattenPixels, ToImage, ToRow, UnflattenPixels
 from cuello.networks.layers import initialize
+from cuello.networks.pixels import FlattenPixels, ToImage, ToSample, UnflattenPixels
 from cuello.study.summary import spread
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello.train import Callbacks, Epoch
@@ -81,7 +81,7 @@ def decoder(side: int = 28) -> nn.Module:
     return nn.Sequential(
         *(dense, nn.ReLU(), UnflattenPixels(64, quarter, quarter)),
         *(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]),
-        ToRow((side, side)),
+        ToSample((side, side)),
     )
 
 

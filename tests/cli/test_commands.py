@@ -22,7 +22,7 @@ from cuello.data import sets
 from cuello.data.augment import Augment
 from cuello.data.scaling import SCALINGS
 from cuello.few_label import METHODS
-from cuello.kinds import LOSS_NAMES, OUTPUTS
+from cuello.kinds import LOSSES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS
 from cuello.run import Job
 from cuello.run.job import TASKS
@@ -64,7 +64,7 @@ REGISTRIES = {
     "activation": ACTIVATIONS,
     "augment": tuple(field.name for field in fields(Augment)),
     "initializer": ("auto", *INITIALIZERS),
-    "loss": LOSS_NAMES,
+    "loss": ("auto", *LOSSES, *(a for name in LOSSES for a in LOSSES.aliases(name))),
     "method": tuple(METHODS),
     "optimizer": OPTIMIZERS,
     "output_activation": ("auto", *OUTPUTS),

@@ -154,11 +154,17 @@ class Halves(kinds.AutoencoderModule):
         return {"reconstruction": self.reconstruction(self.decoder(self.encode(batch.x)), batch.x)}
 
 
-kinds.KINDS.pop("halves")
+kinds.KINDS.remove("halves")
 
 
-def test_the_kind_decides_how_the_code_is_read(monkeypatch):
-    monkeypatch.setitem(kinds.KINDS, "halves", Halves)
+@pytest.fixture
+def halves():
+    kinds.KINDS.add("halves", Halves)
+    yield
+    kinds.KINDS.remove("halves")
+
+
+def test_the_kind_decides_how_the_code_is_read(halves):
     encoder = functools.partial(networks.build_network, "dense", (6, 5), 3, 6)
     model = own(lambda: encoder()[0], kind="halves").fit(X)
     assert model.latent_dim_ == 3

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many, groups_of
-from cuello.kinds import KINDS, Parts, Reconstruction, build
+from cuello.kinds import KINDS, Parts, Reconstruction, build_module
 from cuello.networks import dense
 from cuello.train import Callbacks, Rows, TrainingConfig, train
 from cuello.train import many as module
@@ -42,7 +42,7 @@ def network(
         shape=(6,),
         latent_dim=2,
     )
-    return build(kind, parts, **own)
+    return build_module(kind, parts, **own)
 
 
 STRATEGIES = ("stacked", "compiled")

@@ -15,13 +15,13 @@ def test_every_row_comes_with_its_nearest():
     for index in (torch.tensor([4, 0, 11]), slice(2, 7)):
         batch = rows.take(index)
         assert torch.equal(batch.x, PAIRS[index])
-        assert torch.equal((batch.near - batch.x).abs(), torch.ones_like(batch.x))
+        assert torch.equal((batch.neighbour - batch.x).abs(), torch.ones_like(batch.x))
 
 
 def test_none_are_wanted_none_come():
     rows = Rows(PAIRS)
     assert rows.with_neighbours(0) is rows
-    assert rows.take(slice(0, 3)).near is None
+    assert rows.take(slice(0, 3)).neighbour is None
 
 
 def test_at_first_they_are_three_steps_away():
@@ -33,7 +33,7 @@ def test_at_first_they_are_three_steps_away():
         progress: {
             int(distance)
             for _ in range(50)
-            for distance in (rows.take(index, progress).near - line[index]).abs().flatten()
+            for distance in (rows.take(index, progress).neighbour - line[index]).abs().flatten()
         }
         for progress in (0.0, 0.49, 0.5, 1.0)
     }
@@ -44,12 +44,12 @@ def test_at_first_they_are_three_steps_away():
 def test_rows_are_compared_by_what_is_made_of_them():
     rows = Rows(torch.tensor([[1.0], [2.0], [-1.1], [-2.2]])).with_neighbours(1, torch.abs)
     assert (
-        rows.take(slice(0, 4)).near.flatten().tolist()
+        rows.take(slice(0, 4)).neighbour.flatten().tolist()
         == torch.tensor([-1.1, -2.2, 1.0, 2.0]).tolist()
     )
 
 
 def test_other_devices_hold_the_same():
     rows = Rows(PAIRS).with_neighbours(1).to(torch.device("cpu"))
-    assert rows.nearby is not None
-    assert len(rows.take(slice(0, 3)).near) == 3
+    assert rows.neighbourby is not None
+    assert len(rows.take(slice(0, 3)).neighbour) == 3

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cuello.cli.flags import flag as flag_of
-from cuello.errors import InputError, unknown
+from cuello.errors import InputError
+from cuello.registry import Option
 
 __all__ = ["OwnOptions", "parse_rest"]
 
 _PARSERS: dict[str, Any] = {"int": int, "float": float, "str": str}
 _TRUTHS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
-Parameters = Mapping[str, inspect.Parameter]
+Options = Mapping[str, Option]
 
 
 class OwnOptions:
@@ -31,12 +31,9 @@ class OwnOptions:
         from cuello.kinds import KINDS
         from cuello.networks import NETWORKS
 
-        for what, name, known in (("kind", kind, KINDS), ("network", network, NETWORKS)):
-            if name not in known:
-                raise unknown(what, name, known)
         self.chosen = {"--kind": kind, "--network": network}
-        self.kind = _all_options("--kind")[kind]
-        self.network = _all_options("--network")[network]
+        self.kind: Options = KINDS[kind].options()
+        self.network: Options = NETWORKS[network].options
 
     @property
     def names(self) -> list[str]:
@@ -44,7 +41,7 @@ class OwnOptions:
         return [*self.kind, *self.network]
 
 
-def _all_options(what: str) -> dict[str, Parameters]:
+def _all_options(what: str) -> dict[str, Options]:
     from cuello import kinds, networks
 
     if what == "--kind":
@@ -96,16 +93,16 @@ def parse_rest(
     )
 
 
-def _next_value(flag: str, parameter: inspect.Parameter, left: list[str]) -> str:
-    if str(parameter.annotation) == "bool" and not (left and left[0].lower() in _TRUTHS):
+def _next_value(flag: str, parameter: Option, left: list[str]) -> str:
+    if parameter.type == "bool" and not (left and left[0].lower() in _TRUTHS):
         return "yes"  # the flag alone
     if not left:
         raise InputError(f"{flag} needs a value.")
     return left.pop(0)
 
 
-def _parse(flag: str, value: str, parameter: inspect.Parameter) -> Any:
-    wanted = str(parameter.annotation)
+def _parse(flag: str, value: str, parameter: Option) -> Any:
+    wanted = parameter.type
     if wanted == "bool":
         if value.lower() not in _TRUTHS:
             raise InputError(f"{flag} {value}: write yes or no.")

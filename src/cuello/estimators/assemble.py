@@ -98,7 +98,7 @@ class Architecture:
     initializer: Annotated[str, ("auto", *networks.INITIALIZERS)] = "auto"
     batch_norm: bool = False
     dropout: Annotated[float, Range(0.0, 1.0, open_high=True)] = 0.0
-    loss: Annotated[str, kinds.LOSS_NAMES] = "auto"
+    loss: Annotated[str, ("auto", *kinds.LOSSES)] = "auto"
     reduction: Annotated[str, ("mean", "sum")] = "mean"
     output_activation: Annotated[str, ("auto", *kinds.OUTPUTS)] = "auto"
     allow_overcomplete: bool = False
@@ -147,7 +147,9 @@ def resolve_network(design: Architecture) -> dict[str, Any]:
     """Return the options of a named network with defaults, and ``auto``, resolved."""
     if not design.is_named:
         return {}
-    defaults = {name: p.default for name, p in networks.NETWORKS[design.network].options.items()}
+    network = networks.NETWORKS[design.network]
+    options = {name: option.default for name, option in network.options.items()}
+    options |= networks.NETWORKS.implied(design.network) | dict(design.network_options or {})
     latent_activation = design.latent_activation
     if latent_activation == "auto":
         latent_activation = kinds.KINDS[design.kind].latent_activation
@@ -156,11 +158,9 @@ def resolve_network(design: Architecture) -> dict[str, Any]:
         # PyTorch's own weights start so small that a bounded embedding is driven to its end, the
         # same for every sample, while the decoder learns the mean sample; it hardly returns.
         initializer = "he_uniform" if latent_activation in ("sigmoid", "tanh") else "default"
-    hidden = (
-        networks.NETWORKS[design.network].default_hidden if design.hidden is None else design.hidden
-    )
+    hidden = network.default_hidden if design.hidden is None else design.hidden
     return {
-        "network_options": defaults | dict(design.network_options or {}),
+        "network_options": options,
         "hidden": tuple(hidden),
         "latent_activation": latent_activation,
         "initializer": initializer,

@@ -151,7 +151,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             If a loss became NaN. The estimator is fitted with the last good weights.
         """
         X, y_codes, validation, config, augment = self._prepare(X, y, validation)
-        near = self.module_.neighbours, self.module_.compared
+        near = self.module_.neighbours, self.module_.neighbour_features
         rows = self._rows(X, y_codes).with_neighbours(*near)
         held_out = None if validation is None else self._rows(validation).with_neighbours(*near)
         self.history_: Sequence[Epoch] = []

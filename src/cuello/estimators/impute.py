@@ -14,7 +14,7 @@ from cuello.estimators.batches import in_batches
 from cuello.estimators.network import TrainedNetwork
 from cuello.kinds import KINDS
 from cuello.kinds.gaussians import Posterior
-from cuello.kinds.likelihoods import Likelihood
+from cuello.kinds.likelihoods import DecoderLikelihood
 
 __all__ = ["fill_missing"]
 
@@ -29,7 +29,7 @@ _APART = 10  # sweeps between draws
 class HasPosterior(Protocol):
     """A kind whose embedding is a distribution, and whose samples have a likelihood."""
 
-    likelihood: Likelihood
+    likelihood: DecoderLikelihood
 
     def posterior(self, x: Tensor) -> Posterior:
         """Return mean and log-variance of q(z | x)."""

@@ -15,7 +15,7 @@ from cuello.data.scaling import Scaling
 from cuello.estimators.assemble import resolve_network
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.estimators.sources import name_of_source
-from cuello.kinds import Diagnosis, options
+from cuello.kinds import KINDS, Diagnosis
 from cuello.train import TrainingConfig
 
 __all__ = ["Record", "Weights", "autoencoder_of", "projector_of", "record_autoencoder"]
@@ -42,8 +42,9 @@ def record_autoencoder(model: Autoencoder) -> Record:
             "batch_size": model.training_config_.batch_size,
             **resolve_network(model.architecture_),
             "kind_options": {
-                name: parameter.default for name, parameter in options(model.kind).items()
+                name: option.default for name, option in KINDS[model.kind].options().items()
             }
+            | KINDS.implied(model.kind)
             | dict(model.kind_options or {}),
         },
         "diagnosis": model.diagnosis_._asdict(),

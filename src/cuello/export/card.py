@@ -12,7 +12,7 @@ from typing import Any
 
 from cuello.errors import RunError
 from cuello.export.convert import Exported
-from cuello.kinds.description import describe
+from cuello.kinds import KINDS
 from cuello.report import measures, method_name
 from cuello.run import Run
 
@@ -105,7 +105,7 @@ def _own_rows(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _what(run: Run) -> str:
     model = run.autoencoder
-    kind, latents = describe(model.kind), model.latent_dim_
+    kind, latents = KINDS[model.kind], model.latent_dim_
     told = {
         "multiclass": f"A classifier of {len(run.classes)} classes: {_listed(run.classes)}.",
         "multilabel": f"A classifier says which of these hold: {_listed(run.properties)}.",

@@ -109,7 +109,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             check_is_fitted(self.autoencoder_)
         except NotFittedError:
             has_classes = found.y.dtype.kind == "i"
-            if not has_classes and getattr(kinds.KINDS.get(wanted.kind), "needs_labels", False):
+            if not has_classes and kinds.KINDS[wanted.kind].needs_labels:
                 raise InputError(
                     f"kind={wanted.kind!r} learns from classes, and y holds none; choose another "
                     "kind of autoencoder."

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from cuello.errors import InputError, unknown
 from cuello.few_label.base import Problem
-from cuello.networks import conv, dense, note_uses
+from cuello.networks import NETWORKS, conv, dense, note_uses
 from cuello.train import TrainingConfig
 
 __all__ = [
@@ -173,7 +173,7 @@ def student_name(problem: Problem) -> str:
 def is_image(problem: Problem) -> bool:
     """Return whether rows are images: what has height and width, and is no sequence."""
     source = problem.autoencoder
-    sequences = source is not None and source.network == "sequence"
+    sequences = source is not None and NETWORKS[source.network].is_sequence
     return problem.x.ndim in (3, 4) and not sequences
 
 

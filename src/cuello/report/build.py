@@ -86,7 +86,7 @@ def gather(folder: RunFolder) -> ReportContent:
     config, metrics = folder.read_json("config.json"), folder.read_json("metrics.json")
     arrays = folder.read_arrays("examples.npz")
     classes = tuple(config["data"]["classes"])
-    sequences = config["autoencoder"]["params"]["network"] in SEQUENCES
+    sequences = NETWORKS[config["autoencoder"]["params"]["network"]].is_sequence
     low, span = (0.0, 1.0) if sequences else _unit_range(arrays)
 
     def drawn(all_shown: Mapping[str, _Shown]) -> tuple[Gallery, ...]:

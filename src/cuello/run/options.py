@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import fields
 
 from cuello.data.augment import Augment
@@ -10,7 +9,7 @@ from cuello.data.scaling import SCALINGS
 from cuello.errors import InputError, unknown
 from cuello.estimators import Autoencoder
 from cuello.few_label import METHODS
-from cuello.kinds import KINDS, LOSS_NAMES, OUTPUTS
+from cuello.kinds import KINDS, LOSSES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
 from cuello.run.job import Job
 from cuello.train import TrainingConfig
@@ -26,18 +25,12 @@ def estimator(job: Job) -> Autoencoder:
 def check_options(job: Job) -> None:
     """Refuse what no data could make right, before a folder is looked at or data is read."""
     model = estimator(job)
-    names: dict[str, Collection[str]] = {
-        "kind": KINDS,
-        "network": NETWORKS,
-        "activation": ACTIVATIONS,
-        "initializer": ("auto", *INITIALIZERS),
-        "loss": LOSS_NAMES,
-        "output_activation": ("auto", *OUTPUTS),
-        "scaling": SCALINGS,
-    }
-    for name, known in names.items():
-        if getattr(model, name) not in known:
-            raise unknown(name, getattr(model, name), known)
+    for registry in (KINDS, NETWORKS, ACTIVATIONS, INITIALIZERS, LOSSES, OUTPUTS):
+        name = getattr(model, registry.argument)
+        if name != "auto" or registry in (KINDS, NETWORKS, ACTIVATIONS):
+            registry.resolve(name)
+    if model.scaling not in SCALINGS:
+        raise unknown("scaling", model.scaling, SCALINGS)
     if job.method is not None and job.method not in METHODS:
         raise unknown("method", job.method, METHODS)
     if model.augment is not None:

@@ -229,8 +229,6 @@ def estimator_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     own = [name for name in Autoencoder().get_params(deep=False) if name not in _NOT_OPTIONS]
     kind, network = options.get("kind", "denoising"), options.get("network", "dense")
-    if network not in networks.NETWORKS:
-        raise unknown("network", network, networks.NETWORKS)
     of_kind, of_network = kinds.KINDS[kind].options(), networks.NETWORKS[network].options
     sorted_: dict[str, Any] = {}
     for name, value in options.items():

@@ -173,8 +173,8 @@ def _run_epoch(
         rate = highest * config.rate_factor(model.progress)
         batch = rows.take(order[start:stop], model.progress)
         if augment is not None:
-            near = None if batch.near is None else augment(batch.near)
-            batch = batch._replace(x=augment(batch.x), near=near)
+            neighbour = None if batch.neighbour is None else augment(batch.neighbour)
+            batch = batch._replace(x=augment(batch.x), neighbour=neighbour)
         pending.append(train_step(state, batch, active, rate, config, placement))
         if len(pending) == _SYNC_EVERY or stop == len(rows):
             done = first_step + step + 1

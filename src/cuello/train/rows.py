@@ -73,7 +73,7 @@ class Rows:
         Examples
         --------
         >>> rows = Rows(torch.tensor([[0.0], [1.0], [5.0], [6.0]])).with_neighbours(1)
-        >>> rows.take(torch.tensor([0, 3])).near
+        >>> rows.take(torch.tensor([0, 3])).neighbour
         tensor([[1.],
                 [5.]])
         """
@@ -92,8 +92,8 @@ class Rows:
         if self.nearby is not None:
             rows = torch.arange(len(self), device=self.x.device)[index]
             steps = _FAR if progress < 0.5 else 1
-            near = self.x.index_select(0, self.nearby.draw(rows, steps))
-            return Rows(self.x, self.y).take(index)._replace(near=near)
+            neighbour = self.x.index_select(0, self.nearby.draw(rows, steps))
+            return Rows(self.x, self.y).take(index)._replace(neighbour=neighbour)
         if isinstance(index, slice):
             return Batch(self.x[index], None if self.y is None else self.y[index])
         # Copies whole samples; the general `x[index]` goes element by element.
