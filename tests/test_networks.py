@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from cuello import InputError, networks
+from cuello import Autoencoder, InputError, networks
+from cuello.kinds import LOSSES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS
 
 
@@ -93,7 +95,7 @@ def test_activations_are_their_formulas():
     }
     assert expected.keys() == ACTIVATIONS.keys()
     for name, value in expected.items():
-        torch.testing.assert_close(ACTIVATIONS[name]()(a), value)
+        torch.testing.assert_close(ACTIVATIONS[name].build()(a), value)
 
 
 def test_the_initializer_reaches_every_layer():
@@ -157,10 +159,10 @@ def test_initial_weights_have_the_spread_of_their_formula(name, sd):
     ("options", "text"),
     [
         ({"activation": "rleu"}, "did you mean 'relu'"),
-        ({"initializer": "hee"}, "Known: "),
+        ({"initializer": "hee"}, "Allowed: "),
         ({"dropout": 1.0}, "dropout=1.0"),
         ({"dropout": -0.1}, "dropout=-0.1"),
-        ({"hidden": (4, 0)}, "use positive widths"),
+        ({"hidden": (4, 0)}, "widths of 1 or more"),
     ],
 )
 def test_wrong_options_are_refused(options, text):
@@ -169,3 +171,29 @@ def test_wrong_options_are_refused(options, text):
     assert text in str(error.value)
     with pytest.raises(InputError, match="did you mean 'dense'"):
         networks.build_network("dens", (6,), 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("alias", "network", "options"),
+    [
+        ("mlp", "dense", {}),
+        ("cnn", "conv", {}),
+        ("gru", "sequence", {"cell": "gru"}),
+        ("lstm", "sequence", {"cell": "lstm"}),
+    ],
+)
+def test_an_alias_is_the_network_with_the_options_it_implies(alias, network, options):
+    X = np.random.default_rng(0).random((20, 6, 5), dtype=np.float32)
+    common = {"latent_dim": 2, "epochs": 1}
+    one = Autoencoder("plain", network=alias, **common).fit(X)
+    other = Autoencoder("plain", network=network, network_options=options, **common).fit(X)
+    assert np.array_equal(one.transform(X), other.transform(X))
+    assert isinstance(networks.ACTIVATIONS["swish"].build(), torch.nn.SiLU)
+
+
+def test_every_entry_says_what_it_is():
+    registries = (networks.NETWORKS, ACTIVATIONS, INITIALIZERS, LOSSES, OUTPUTS)
+    for registry in registries:
+        for name in registry:
+            assert registry[name].display_name
+            assert registry[name].summary.endswith(".")

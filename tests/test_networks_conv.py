@@ -15,12 +15,15 @@ from torch import nn
 
 from cuello import Autoencoder, InputError, networks
 from cuello.networks import INITIALIZERS
-from cuello.networks.conv import UPS, Residual, ToImage, UpConvolution
+from cuello.networks.conv import Residual
+from cuello.networks.pixels import ToImage, UpConvolution
+
+UPS = ("transposed", "upsample")
 
 
 def build(shape, **options):
-    own = {k: options.pop(k) for k in ("up", "residual", "kernel_size") if k in options}
-    return networks.build_network("conv", shape, 2, 3, own=own, **options)
+    chosen = {k: options.pop(k) for k in ("up", "residual", "kernel_size") if k in options}
+    return networks.build_network("conv", shape, 2, 3, options=chosen, **options)
 
 
 @pytest.mark.parametrize("up", UPS)

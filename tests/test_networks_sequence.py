@@ -16,14 +16,14 @@ from cuello.data.noise import NOISES, Noise
 from cuello.data.sequences import pad
 from cuello.kinds import Batch
 from cuello.metrics import sample_errors
-from cuello.networks.sequence import CELLS, lengths_of, turn
+from cuello.networks.sequence import RECURRENT_CELLS, lengths_of, reverse_within
 
-OPTIONS = [{"cell": c, "bidirectional": b} for c in CELLS for b in (False, True)]
+OPTIONS = [{"cell": c, "bidirectional": b} for c in RECURRENT_CELLS for b in (False, True)]
 
 
-def build(shape=(7, 3), inputs=2, outputs=2, *, own=None, **options):
+def build(shape=(7, 3), inputs=2, outputs=2, *, options=None, **common):
     torch.manual_seed(0)
-    return networks.build_network("sequence", shape, inputs, outputs, own=own, **options)
+    return networks.build_network("sequence", shape, inputs, outputs, options=options, **common)
 
 
 def ragged(lengths, steps, features=3, seed=0):
@@ -33,15 +33,15 @@ def ragged(lengths, steps, features=3, seed=0):
     return x
 
 
-@pytest.mark.parametrize("own", OPTIONS)
+@pytest.mark.parametrize("options", OPTIONS)
 @given(
     steps=st.integers(1, 6),
     features=st.integers(1, 4),
     hidden=st.lists(st.integers(1, 5), min_size=1, max_size=3),
     latent=st.integers(1, 4),
 )
-def test_shapes(own, steps, features, hidden, latent):
-    encoder, decoder = build((steps, features), latent, latent + 1, own=own, hidden=hidden)
+def test_shapes(options, steps, features, hidden, latent):
+    encoder, decoder = build((steps, features), latent, latent + 1, options=options, hidden=hidden)
     assert len(encoder) == len(decoder) == 1
     x = ragged([1, steps], steps, features)
     z = encoder(x)
@@ -50,9 +50,9 @@ def test_shapes(own, steps, features, hidden, latent):
     assert decoder(z[:, :-1]).shape == x.shape
 
 
-@pytest.mark.parametrize("own", OPTIONS)
-def test_the_code_does_not_depend_on_what_follows_a_row(own):
-    encoder, _ = build(own=own, hidden=(4, 5))
+@pytest.mark.parametrize("options", OPTIONS)
+def test_the_code_does_not_depend_on_what_follows_a_row(options):
+    encoder, _ = build(options=options, hidden=(4, 5))
     x = ragged([1, 4, 7], 7)
     longer = torch.cat([x, torch.full((3, 5, 3), torch.nan)], 1)
     torch.testing.assert_close(encoder(longer), encoder(x))
@@ -60,27 +60,27 @@ def test_the_code_does_not_depend_on_what_follows_a_row(own):
         torch.testing.assert_close(encoder(x[i : i + 1, :length])[0], encoder(x)[i])
 
 
-@pytest.mark.parametrize("own", OPTIONS)
-def test_reading_agrees_with_packed_sequences(own):
+@pytest.mark.parametrize("options", OPTIONS)
+def test_reading_agrees_with_packed_sequences(options):
     """Oracle: torch's own layers on packed rows."""
-    encoder, _ = build(own=own, hidden=(4, 5))
+    encoder, _ = build(options=options, hidden=(4, 5))
     x, lengths = ragged([2, 7, 5, 1], 7), torch.tensor([2, 7, 5, 1])
     packed = nn.utils.rnn.pack_padded_sequence(
         x.nan_to_num(), lengths, batch_first=True, enforce_sorted=False
     )
     for layer in encoder[0].layers:
-        oracle = CELLS[own["cell"]](
-            layer.onward.input_size,
-            layer.onward.hidden_size,
+        oracle = RECURRENT_CELLS[options["cell"]](
+            layer.forward_.input_size,
+            layer.forward_.hidden_size,
             batch_first=True,
-            bidirectional=own["bidirectional"],
+            bidirectional=options["bidirectional"],
         )
-        state = layer.onward.state_dict()
-        if own["bidirectional"]:
+        state = layer.forward_.state_dict()
+        if options["bidirectional"]:
             state |= {f"{k}_reverse": v for k, v in layer.backward_.state_dict().items()}
         oracle.load_state_dict(state)
         packed, last = oracle(packed)
-    last = last[0] if own["cell"] == "lstm" else last
+    last = last[0] if options["cell"] == "lstm" else last
     torch.testing.assert_close(encoder(x), encoder[0].to_code(torch.cat([*last], 1)))
 
 
@@ -89,20 +89,20 @@ def test_lengths_and_turning():
     lengths = lengths_of(x)
     assert lengths.tolist() == [1, 3, 4]
     x = x.nan_to_num(-1.0)
-    turned = turn(x, lengths)
+    turned = reverse_within(x, lengths)
     assert torch.equal(turned[1, :3], x[1, :3].flip(0))
     assert (turned[1, 3:] == -1.0).all()
-    assert torch.equal(turn(turned, lengths), x)
+    assert torch.equal(reverse_within(turned, lengths), x)
 
 
 def test_each_gate_is_initialized_by_itself():
-    encoder, _ = build(hidden=(6,), initializer="orthogonal", own={"cell": "lstm"})
-    layer = encoder[0].layers[0].onward
+    encoder, _ = build(hidden=(6,), initializer="orthogonal", options={"cell": "lstm"})
+    layer = encoder[0].layers[0].forward_
     for gate in layer.weight_hh_l0.split(6):
         torch.testing.assert_close(gate @ gate.T, torch.eye(6), atol=1e-5, rtol=0)
     assert (layer.bias_hh_l0 == 0).all()
     encoder, _ = build(hidden=(60,), initializer="uniform")
-    bias = encoder[0].layers[0].onward.bias_ih_l0
+    bias = encoder[0].layers[0].forward_.bias_ih_l0
     assert bias.std().item() == pytest.approx(3**-0.5, rel=0.15)
 
 
@@ -123,21 +123,21 @@ def test_writing_is_given_the_code_and_the_time_at_every_step():
     assert fed[0].shape == (2, 4, 6)
     torch.testing.assert_close(fed[0][:, :, -1], torch.tensor([[0.25, 0.5, 0.75, 1.0]] * 2))
     for step in range(4):
-        assert torch.equal(fed[0][:, step, :-1], decoder[0].from_code(z))
+        assert torch.equal(fed[0][:, step, :-1], decoder[0].from_latent(z))
 
 
 @pytest.mark.parametrize(
     ("shape", "options", "text"),
     [
-        ((12,), {}, "rows of shape (12,); rows must be (time, features)"),
+        ((12,), {}, "samples of shape (12,), only (time, features)"),
         ((3, 4, 5), {}, "'conv' for images"),
-        ((3, 4), {"hidden": ()}, "hidden=() has no recurrent layer"),
-        ((3, 4), {"hidden": (0,)}, "use positive widths"),
-        ((3, 4), {"batch_norm": True}, "set batch_norm=False"),
-        ((3, 4), {"own": {"cell": "gur"}}, "did you mean 'gru'"),
+        ((3, 4), {"hidden": ()}, "hidden=() must be"),
+        ((3, 4), {"hidden": (0,)}, "widths of 1 or more"),
+        ((3, 4), {"batch_norm": True}, "use batch_norm=False"),
+        ((3, 4), {"options": {"cell": "gur"}}, "did you mean 'gru'"),
         ((3, 4), {"dropout": -0.1}, "dropout=-0.1"),
         ((3, 4), {"activation": "rleu"}, "did you mean 'relu'"),
-        ((3, 4), {"initializer": "hee"}, "Known: "),
+        ((3, 4), {"initializer": "hee"}, "Allowed: "),
     ],
 )
 def test_wrong_options_are_refused(shape, options, text):
@@ -164,7 +164,7 @@ def test_denoising_trains_on_rows_as_short_as_they_are():
     assert not torch.equal(fed[0].nan_to_num(), x.nan_to_num())
 
 
-def test_row_errors_do_not_count_what_is_missing():
+def test_sample_errors_do_not_count_what_is_missing():
     X = np.array([[[1.0], [np.nan]], [[1.0], [2.0]]])
     Y = np.array([[[3.0], [7.0]], [[1.0], [4.0]]])
     assert sample_errors(X, Y).tolist() == [4.0, 2.0]

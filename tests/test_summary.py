@@ -33,7 +33,9 @@ def test_dense_layers_multiply_inputs_by_outputs():
 
 
 def test_shared_weights_are_counted_once():
-    encoder, decoder = networks.build_network("dense", (12,), 2, 2, hidden=(5,), own={"tied": True})
+    encoder, decoder = networks.build_network(
+        "dense", (12,), 2, 2, hidden=(5,), options={"tied": True}
+    )
     layers = summarize(encoder, decoder, (12,), 2)
     assert [m.parameters for m in only(layers, "TiedLinear")] == [5, 12]
     assert [m.multiply_adds for m in only(layers, "TiedLinear")] == [2 * 5, 5 * 12]
@@ -47,7 +49,7 @@ def test_convolutions_multiply_kernel_channels_and_pixels(kernel_size):
         2,
         2,
         hidden=(4, 8),
-        own={"kernel_size": kernel_size, "up": "transposed"},
+        options={"kernel_size": kernel_size, "up": "transposed"},
     )
     layers = summarize(encoder, decoder, (3, 10, 6), 2)
     k = kernel_size**2
@@ -67,8 +69,10 @@ def test_up_convolutions_cost_what_they_compute():
 @pytest.mark.parametrize(("cell", "gates"), [("lstm", 4), ("gru", 3)])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_recurrent_layers_multiply_their_gates_at_every_step(cell, gates, bidirectional):
-    own = {"cell": cell, "bidirectional": bidirectional}
-    encoder, decoder = networks.build_network("sequence", (9, 2), 3, 3, hidden=(5, 4), own=own)
+    options = {"cell": cell, "bidirectional": bidirectional}
+    encoder, decoder = networks.build_network(
+        "sequence", (9, 2), 3, 3, hidden=(5, 4), options=options
+    )
     layers = only(summarize(encoder, decoder, (9, 2), 3), cell.upper())
     both = 1 + bidirectional
     widths = [(2, 5), (5 * both, 4), (4 + 1, 4), (4 * both, 5)]

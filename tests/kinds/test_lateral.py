@@ -6,7 +6,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cuello.kinds.lateral import EPS, Combinator, Normal, Statistics, combine, distance, normalise
+from cuello.kinds.lateral import (
+    EPS,
+    Combinator,
+    Normal,
+    Statistics,
+    combine,
+    denoising_distance,
+    normalise,
+)
 
 SIZES = {"rows": st.integers(2, 6), "units": st.integers(1, 4), "seed": st.integers(0, 99)}
 
@@ -50,7 +58,7 @@ def test_combinator(rows, units, seed):
 def test_distance(rows, units, seed):
     z, mean, scale, denoised = draw(seed, (rows, units), (units,), (units,), (rows, units))
     expected = (z - (denoised - mean) * scale).square().mean()
-    torch.testing.assert_close(distance(Normal(z, mean, scale), denoised), expected)
+    torch.testing.assert_close(denoising_distance(Normal(z, mean, scale), denoised), expected)
 
 
 def test_a_new_combinator_gives_what_comes_from_beside():
@@ -72,10 +80,10 @@ def test_the_mean_from_above_is_what_the_combinator_gives_at_its_own_mean():
 def test_statistics_follow_the_batches_and_can_be_undone(rows, units, seed):
     (sums,) = draw(seed, (rows, units))
     known, batch = Statistics(units).double(), normalise(sums.detach())
-    known.eval().note(batch)
+    known.eval().update(batch)
     assert torch.equal(known.mean, torch.zeros(units))  # only while training
     known.train()
     for _ in range(400):
-        known.note(batch)
+        known.update(batch)
     torch.testing.assert_close(known.normal(sums.detach()), batch.z)
     torch.testing.assert_close(known.sums(batch.z), sums.detach())

@@ -116,21 +116,23 @@ def test_images_are_compared_by_their_edges_and_other_rows_as_they_are():
     images = X.reshape(-1, 8, 8)[:60]
     scaled = torch.from_numpy(images / 16.0)
     by = {
-        how: model(kind_options={"compared_by": how}).initialize(images).module_.compared(scaled)
-        for how in ("auto", "rows", "edges")
+        name: model(kind_options={"compared_by": name})
+        .initialize(images)
+        .module_.neighbour_features(scaled)
+        for name in ("auto", "values", "edges")
     }
     torch.testing.assert_close(by["auto"], torch.from_numpy(edge_histograms(images)))
     torch.testing.assert_close(by["edges"], by["auto"])
-    torch.testing.assert_close(by["rows"], scaled.flatten(1))
+    torch.testing.assert_close(by["values"], scaled.flatten(1))
     table = model().initialize(X[:60]).module_
-    torch.testing.assert_close(table.compared(scaled.flatten(1)), scaled.flatten(1))
+    torch.testing.assert_close(table.neighbour_features(scaled.flatten(1)), scaled.flatten(1))
 
 
 def test_ends_of_short_sequences_do_not_count():
     rows = np.random.default_rng(0).normal(size=(9, 4, 2)).astype(np.float32)
     module = model(network="sequence", hidden=(8,)).initialize(rows).module_
     rows[::2, 2:] = np.nan
-    compared = module.compared(torch.from_numpy(rows))
+    compared = module.neighbour_features(torch.from_numpy(rows))
     torch.testing.assert_close(compared, torch.from_numpy(np.nan_to_num(rows).reshape(9, 8)))
 
 

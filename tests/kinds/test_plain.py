@@ -28,8 +28,8 @@ def linear(X, **options):
         "output_activation": "identity",
         "scaling": "none",
         "batch_size": len(X),
-        "epochs": 3000,
-        "learning_rate": 0.02,
+        "epochs": 800,
+        "learning_rate": 0.05,
         "validation_fraction": 0.0,
     }
     return Autoencoder(kind="plain", **(defaults | options)).fit(X)
@@ -68,7 +68,7 @@ def test_penalty_on_both_weights_shrinks_the_principal_directions(penalty):
     """|X - W2 W1 X|^2 + p (|W1|^2 + |W2|^2): Kunin et al. 2019, arXiv:1901.08168."""
     X = centered()
     # The loop's loss is a mean over rows and columns, and weight decay p stands for p / 2 |W|^2.
-    model = linear(X, weight_decay=2 * penalty / X.size, epochs=5000)
+    model = linear(X, weight_decay=2 * penalty / X.size, epochs=1500)
     encoder, decoder = weights(model)
     _, singular, directions = np.linalg.svd(X.astype(np.float64), full_matrices=False)
     shrunk = np.clip(1.0 - penalty / singular[:LATENTS] ** 2, 0.0, None)

@@ -13,8 +13,8 @@ from torch import distributions, nn
 
 from cuello import Autoencoder, CuelloWarning, InputError, kinds
 from cuello.kinds import Batch, Parts, Reconstruction, evidence
-from cuello.kinds.gaussians import kl_to_standard_normal, log_density, split
-from cuello.kinds.likelihoods import Likelihood
+from cuello.kinds.gaussians import kl_to_standard_normal, normal_log_density, split_posterior
+from cuello.kinds.likelihoods import DecoderLikelihood
 
 UNBOUNDED = Reconstruction(loss="mse", low=-3.0, high=3.0)
 BINARY = Reconstruction(loss="bce")
@@ -73,14 +73,14 @@ def test_kl_and_density_agree_with_torch_distributions():
     torch.testing.assert_close(
         kl_to_standard_normal(mean, log_variance), distributions.kl_divergence(normal, standard)
     )
-    torch.testing.assert_close(log_density(x, mean, log_variance), normal.log_prob(x))
+    torch.testing.assert_close(normal_log_density(x, mean, log_variance), normal.log_prob(x))
 
 
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("name", ["gaussian", "bernoulli"])
 def test_likelihood_of_rows_agrees_with_torch_distributions(name, missing):
     fit = Reconstruction(loss="bce", missing=missing)
-    likelihood = Likelihood(name, 0.09 if name == "gaussian" else 0.0, fit)
+    likelihood = DecoderLikelihood(name, 0.09 if name == "gaussian" else 0.0, fit)
     sums_SBD = torch.randn(3, 5, 4, dtype=torch.float64)
     x_BD = bits(5)
     of_elements = (
@@ -103,7 +103,7 @@ def test_terms_are_the_bound_in_nats_per_row():
     """Elements summed and rows averaged, whatever ``reduction`` says."""
     module, x = linear(variance=0.3), rows(2).repeat(40_000, 1)
     terms = module.losses(Batch(x), "autoencoder")
-    q = split(module.encoder(rows(2)))
+    q = split_posterior(module.encoder(rows(2)))
     weight, bias = module.decoder.weight, module.decoder.bias
     squares = (rows(2) - q.mean @ weight.T - bias).square().sum(1)
     squares = squares + (q.log_variance.exp() * weight.square().sum(0)).sum(1)
@@ -135,7 +135,7 @@ def test_importance_weighted_bound_rises_to_the_likelihood():
 @torch.no_grad()
 @pytest.mark.parametrize("chunk", [2**22, 100])
 def test_log_likelihood_converges_to_the_exact_one(chunk, monkeypatch):
-    monkeypatch.setattr(evidence, "_CHUNK", chunk)
+    monkeypatch.setattr(evidence, "_MOST_DECODED", chunk)
     module, x = linear(variance=0.3), rows(8)
     torch.manual_seed(0)
     estimates = module.log_likelihood(x, 5_000)
@@ -255,7 +255,7 @@ def test_warm_up_reaches_the_loop():
 
 
 def test_free_bits_cost_nothing():
-    kl_K = kl_to_standard_normal(*split(linear().encoder(rows()))).mean(0)
+    kl_K = kl_to_standard_normal(*split_posterior(linear().encoder(rows()))).mean(0)
     low, high = kl_K.min().item(), kl_K.max().item()
     assert kl_of(free_bits=0.5 * (low + high)) == pytest.approx(0.5 * (low + high) + high)
     module = linear(free_bits=2 * high)

@@ -219,7 +219,7 @@ def test_perplexity_is_its_definition(use):
     p = np.array([0.75, 0.25])
     expected = {"one": (1, 1), "two": (np.exp(-(p * np.log(p)).sum()), 2), "all": (8, 8)}[use]
     assert statistics["perplexity"] == pytest.approx(expected[0])
-    assert statistics["codes_in_use"] == expected[1]
+    assert statistics["vectors_in_use"] == expected[1]
 
 
 def test_a_codebook_that_is_hardly_used_is_reported():
@@ -261,7 +261,7 @@ def test_most_of_the_codebook_is_used_and_the_seed_decides_it():
         train(made, X, TrainingConfig(epochs=10, learning_rate=0.01))
     assert all(torch.equal(was, getattr(again, name)) for name, was in buffers(first).items())
     with torch.no_grad():
-        assert first.diagnose(X.x).statistics["codes_in_use"] == 8
+        assert first.diagnose(X.x).statistics["vectors_in_use"] == 8
         assert first.diagnose(X.x).statistics["perplexity"] > 5
 
 

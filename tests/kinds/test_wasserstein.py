@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from cuello import Autoencoder, InputError
-from cuello.kinds.wasserstein import KERNELS, SCALES, mmd
+from cuello.kinds.wasserstein import KERNEL_WIDTHS, KERNELS, mmd
 
 
 def draws(seed, *shape, dtype=torch.float64):
@@ -16,7 +16,7 @@ def draws(seed, *shape, dtype=torch.float64):
 
 def mmd_by_definition(x, y, kernel):
     def similar(a, b):
-        squares, widths = np.sum((a - b) ** 2), [2 * len(a) * scale for scale in SCALES]
+        squares, widths = np.sum((a - b) ** 2), [2 * len(a) * scale for scale in KERNEL_WIDTHS]
         if kernel == "imq":
             return sum(width / (width + squares) for width in widths)
         return sum(np.exp(-squares / width) for width in widths)
@@ -120,7 +120,7 @@ def test_codes_come_nearer_to_the_prior(kernel):
     assert covariance < 0.25 * plain[1]
     assert matched.diagnosis_.findings == []
     assert abs(matched.diagnosis_.statistics["mmd"]) < 0.1
-    assert len(matched.diagnosis_.statistics["code_std"]) == 3
+    assert len(matched.diagnosis_.statistics["embedding_std"]) == 3
 
 
 def test_codes_far_from_the_prior_are_reported():

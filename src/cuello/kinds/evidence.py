@@ -72,7 +72,7 @@ class Bound:
                     ),
                     argument=name,
                     value=value,
-                    remedy=(Use("samples", 1), ", or ", Use(name, default)),
+                    remedy=(Use("samples", 1), ", or ", Argument(name, default)),
                 )
 
     def weight(self, progress: float) -> float:

@@ -116,9 +116,9 @@ def _resolve(name: str, variance: float, reconstruction: Reconstruction) -> str:
             remedy=(
                 Use("loss", "mse"),
                 " (Gaussian), ",
-                Use("loss", "bce"),
+                Argument("loss", "bce"),
                 " (Bernoulli, for data in 0..1), or ",
-                Use("loss", "auto"),
+                Argument("loss", "auto"),
             ),
         )
     if name == "bernoulli" and loss != "bce":
@@ -131,7 +131,7 @@ def _resolve(name: str, variance: float, reconstruction: Reconstruction) -> str:
                 " with ",
                 Argument("scaling", "minmax"),
                 ", or ",
-                Use("likelihood", "gaussian"),
+                Argument("likelihood", "gaussian"),
             ),
         )
     if name == "auto":
@@ -144,6 +144,6 @@ def _resolve(name: str, variance: float, reconstruction: Reconstruction) -> str:
             "is a variance of the Gaussian, but the likelihood is Bernoulli",
             argument="variance",
             value=variance,
-            remedy=(Use("likelihood", "gaussian"), ", or ", Use("variance", 0.0)),
+            remedy=(Use("likelihood", "gaussian"), ", or ", Argument("variance", 0.0)),
         )
     return name

@@ -163,14 +163,18 @@ class Reconstruction:
                 f"needs data in 0..1 and a sigmoid output; {data} and the output is {output!r}",
                 argument="loss",
                 value=loss,
-                remedy=(*scaled, ", or ", Use("loss", "mse")),
+                remedy=(*scaled, ", or ", Argument("loss", "mse")),
             )
         if output == "tanh" and self.low >= 0.0:
             raise InputError(
                 f"reaches -1..1 but {data}, so half of it would never be used",
                 argument="output_activation",
                 value=output,
-                remedy=(Use("scaling", "symmetric"), ", or ", automatic),
+                remedy=(
+                    Use("scaling", "symmetric"),
+                    ", or ",
+                    Argument("output_activation", "auto"),
+                ),
             )
         reach = OUTPUTS[output]
         if self.low < reach.low or self.high > reach.high:

@@ -14,7 +14,7 @@ from scipy.optimize import curve_fit
 from torch import Tensor
 
 from cuello.data.edges import edge_histograms
-from cuello.errors import InputError, Use
+from cuello.errors import Argument, InputError, Use
 from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
 from cuello.kinds.gaussians import full_precision
 from cuello.registry import Range
@@ -98,7 +98,7 @@ class NeighbourPreserving(AutoencoderModule):
                 "is for images",
                 argument="compared_by",
                 value=compared_by,
-                remedy=(Use("compared_by", "values"), ", or ", Use("compared_by", "auto")),
+                remedy=(Use("compared_by", "values"), ", or ", Argument("compared_by", "auto")),
             )
         self.neighbours = int(neighbours)
         self.by_edges = are_images and compared_by != "values"

@@ -12,7 +12,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from cuello.errors import InputError, Use
+from cuello.errors import Argument, InputError, Use
 from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, Parts, register
 from cuello.kinds.gaussians import full_precision
 from cuello.registry import Range
@@ -107,7 +107,7 @@ class Sparse(AutoencoderModule):
                 remedy=(
                     Use("latent_activation", "auto"),
                     ", end your own encoder with torch.nn.Sigmoid(), or ",
-                    Use("penalty", "l1"),
+                    Argument("penalty", "l1"),
                 ),
             )
         self.penalty = PENALTIES[penalty]

@@ -12,7 +12,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from cuello.errors import InputError, Use
+from cuello.errors import Argument, InputError, Use
 from cuello.networks.base import NETWORKS, Network
 from cuello.networks.layers import activation_layer, check_common, find_initializer, initialize
 
@@ -265,7 +265,7 @@ def _check_sequences(shape: tuple[int, ...], hidden: Sequence[int], *, batch_nor
             remedy=(
                 Use("network", "dense"),
                 " for tables and ",
-                Use("network", "conv"),
+                Argument("network", "conv"),
                 " for images",
             ),
         )
@@ -277,7 +277,7 @@ def _check_sequences(shape: tuple[int, ...], hidden: Sequence[int], *, batch_nor
             "cannot be used by recurrent layers, which meet each step with another distribution",
             argument="batch_norm",
             value=True,
-            remedy=(Use("batch_norm", False), ", and ", Use("scaling", "standard")),
+            remedy=(Use("batch_norm", False), ", and ", Argument("scaling", "standard")),
         )
 
 
