@@ -17,6 +17,7 @@ from cuello import Autoencoder, InputError, kinds
 from cuello.data.noise import NOISES, Noise
 from cuello.kinds import Batch
 from cuello.run.folder import RunFolder
+from cuello.run.models import Models, load_models, save_models
 from cuello.train import Rows, TrainingConfig, train
 
 # A few epochs on noise may well leave a kind with something to warn of.
@@ -114,8 +115,8 @@ def test_save_and_load_are_equal_to_the_bit(kind, tmp_path):
     model = fit(small(kind, batch_norm=True), toy())
     folder = RunFolder(tmp_path / "run")
     folder.start({"status": "running"})
-    folder.save_models(model, None)
-    loaded, classifier, *_ = folder.load_models()
+    save_models(folder, Models(model))
+    loaded, classifier, *_ = load_models(folder)
     assert classifier is None
     assert equal(weights(model), weights(loaded))
     assert np.array_equal(model.transform(toy()), loaded.transform(toy()))

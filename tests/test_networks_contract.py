@@ -13,6 +13,7 @@ from sklearn.base import clone
 from cuello import Autoencoder, kinds, load, networks
 from cuello.networks.dense import TiedLinear
 from cuello.run.folder import RunFolder
+from cuello.run.models import Models, load_models, save_models
 
 pytestmark = pytest.mark.filterwarnings("ignore::cuello.CuelloWarning")
 
@@ -80,8 +81,8 @@ def test_it_trains_saves_and_loads(network, kind, tmp_path):
 
     folder = RunFolder(tmp_path / "run")
     folder.start({"status": "running"})
-    folder.save_models(model, None)
-    loaded = folder.load_models().autoencoder
+    save_models(folder, Models(model))
+    loaded = load_models(folder).autoencoder
     assert equal(model.module_.state_dict(), loaded.module_.state_dict())
     for other in (loaded, copy.deepcopy(model)):
         assert np.array_equal(z, other.transform(X))
@@ -194,8 +195,8 @@ def test_tied_weights_stay_tied(tmp_path):
     assert not torch.equal(untrained, model.module_.encoder[0][1].weight)
     folder = RunFolder(tmp_path / "run")
     folder.start({"status": "running"})
-    folder.save_models(model, None)
-    loaded = folder.load_models().autoencoder
+    save_models(folder, Models(model))
+    loaded = load_models(folder).autoencoder
     for one in (model, copy.deepcopy(model), loaded):
         assert len(tied_pairs(one)) == 2
         assert all(a.weight is b.weight for a, b in tied_pairs(one))

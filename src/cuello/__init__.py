@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cuello.anomalies import AnomalyDetector
+    from cuello.api import fit
     from cuello.data import Dataset, load
     from cuello.errors import (
         CuelloError,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     )
     from cuello.estimators import Autoencoder
     from cuello.few_label import FewLabelClassifier, FewLabelRegressor
-    from cuello.run import fit, open_run
+    from cuello.run import open_run
 
 __version__ = "0.1.0"
 
@@ -61,9 +62,9 @@ _LAZY_IMPORTS = {
     "FewLabelRegressor": "cuello.few_label",
     "InputError": "cuello.errors",
     "RunError": "cuello.errors",
-    "fit": "cuello.run",
+    "fit": "cuello.api",
     "load": "cuello.data",
-    "open_run": "cuello.run",
+    "open_run": "cuello.run.opened",
 }
 
 

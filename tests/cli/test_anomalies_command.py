@@ -36,7 +36,7 @@ def test_each_row_has_its_score_and_whether_that_is_too_strange(unlabelled, tmp_
         shares = [int(part.split()[-1].rstrip("%")) for part in line["why"].split(", ")]
         assert shares == sorted(shares, reverse=True)
         assert 50 <= sum(shares) <= 101
-    stored = pq.read_table(unlabelled / "embeddings.parquet").column("anomaly").to_numpy()
+    stored = pq.read_table(unlabelled / "embeddings.parquet").column("anomaly_score").to_numpy()
     np.testing.assert_allclose(stored, scores, atol=1e-4)
 
 

@@ -224,7 +224,7 @@ def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     }
     assert all(r["labels"] == 3 and r["repeats"] == 2 for r in metrics["few_labels"])
     table = pq.read_table(folder / "embeddings.parquet")
-    assert table.column_names == ["row", "part", "label", "labelled", "anomaly", "z0", "z1"]
+    assert table.column_names == ["row", "split", "label", "labelled", "anomaly_score", "z0", "z1"]
     assert sum(table["labelled"].to_pylist()) == 3
     assert table["row"].to_pylist() == list(range(60))
     assert table["label"].to_pylist() == [str(i % 3) for i in range(60)]
@@ -330,7 +330,7 @@ def test_test_part_follows_the_training_part(cuello, finished, tmp_path):
     np.savez(tmp_path / "parts.npz", X=X[:50], y=y[:50], X_test=X[50:], y_test=y[50:])
     cuello("embed", "run", "parts.npz", "-o", "codes.parquet")
     table = pq.read_table(tmp_path / "codes.parquet")
-    assert table["part"].to_pylist() == ["train"] * 50 + ["test"] * 10
+    assert table["split"].to_pylist() == ["train"] * 50 + ["test"] * 10
     np.testing.assert_array_equal(
         codes(tmp_path / "codes.parquet"), codes(finished / "embeddings.parquet")
     )

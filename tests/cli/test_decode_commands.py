@@ -230,7 +230,7 @@ def test_reduce(cuello, finished, tmp_path):
 
 def test_reduce_of_more_latents_than_two(cuello, refused, arrays, tmp_path):
     cuello("fit", "rows.npz", *SMALL[:-1], 4, "--validation", 0.05, "--test", 0.05, "--out", "run")
-    assert "map of the codes: trust" in cuello("reduce", "run", "rows.npz", "-o", "map.csv").out
+    assert "learned projection: trust" in cuello("reduce", "run", "rows.npz", "-o", "map.csv").out
     np.save(tmp_path / "few.npy", X[:8])
     assert cuello("reduce", "run", "few.npy", "-o", "few.csv").out == "8 rows: few.csv\n"
     refused("reduce", "run", "rows.npz", "-o", "map.npz", saying=("writes .csv files",))

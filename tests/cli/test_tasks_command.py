@@ -54,7 +54,7 @@ def test_numbers(cuello, table, tmp_path, task, labels, count):
     options = ("--label-column", "price", "--task", task, "--labels", labels, *SHORT)
     said = cuello("fit", "t.csv", *options, "--out", "run").out
     assert ("the task is 'regression'" in said) == (task == "auto")
-    assert "R² on the test part (12 rows)" in said
+    assert "R² on the test split (12 rows)" in said
     assert "PCA + ridge regression" in said
     assert "mean absolute error" in said
     run = open_run(tmp_path / "run")
@@ -87,7 +87,7 @@ def test_several_columns(cuello, table, tmp_path, asked):
     options = ("--label-column", "dear,odd", *asked, "--labels", 24, *SHORT)
     said = cuello("fit", "t.csv", *options, "--out", "run").out
     assert ("task is 'multilabel'" in said) == (not asked)
-    assert "accuracy on the test part (12 rows)" in said
+    assert "accuracy on the test split (12 rows)" in said
     assert "PCA + logistic regression" in said
     page = (tmp_path / "run" / "report.html").read_text()
     assert "<h3>Properties: " in page

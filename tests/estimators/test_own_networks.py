@@ -14,6 +14,7 @@ from torch import nn
 
 from cuello import Autoencoder, FewLabelClassifier, InputError, RunError, kinds, networks
 from cuello.run.folder import RunFolder
+from cuello.run.models import Models, load_models, save_models
 
 X = np.random.default_rng(0).random((60, 6, 5), dtype=np.float32)
 
@@ -182,19 +183,19 @@ def test_options_of_named_networks_are_still_checked_for_the_rest():
 def saved(model, path):
     folder = RunFolder(path)
     folder.start({"status": "running"})
-    folder.save_models(model, None)
+    save_models(folder, Models(model))
     return folder
 
 
 def test_importable_networks_are_rebuilt_from_a_run_folder(tmp_path):
     model = own().fit(X)
-    loaded = saved(model, tmp_path / "run").load_models(trust_remote_code=True).autoencoder
+    loaded = load_models(saved(model, tmp_path / "run"), trust_remote_code=True).autoencoder
     assert equal(weights(model), weights(loaded))
     assert np.array_equal(model.transform(X), loaded.transform(X))
     assert np.array_equal(model.reconstruct(X), loaded.reconstruct(X))
     assert loaded.encoder == f"{HERE}:make_encoder"
     # what was loaded can be saved, and trained again
-    again = saved(loaded, tmp_path / "again").load_models(trust_remote_code=True).autoencoder
+    again = load_models(saved(loaded, tmp_path / "again"), trust_remote_code=True).autoencoder
     assert equal(weights(model), weights(again))
     assert equal(weights(clone(loaded).fit(X)), weights(model))
 
@@ -232,7 +233,7 @@ def test_a_run_folder_whose_network_has_gone_says_so(tmp_path):
     config["autoencoder"]["params"]["encoder"] = "moved.away:make_encoder"
     folder.write_json("config.json", json.loads(json.dumps(config)))
     with pytest.raises(RunError, match="cannot be imported"):
-        folder.load_models(trust_remote_code=True)
+        load_models(folder, trust_remote_code=True)
 
 
 def test_a_run_folder_runs_no_code_unless_it_is_trusted(tmp_path):
@@ -241,7 +242,7 @@ def test_a_run_folder_runs_no_code_unless_it_is_trusted(tmp_path):
     config["autoencoder"]["params"]["encoder"] = "antigravity:fly"  # would open a browser
     folder.write_json("config.json", config)
     with pytest.raises(RunError, match="trust_remote_code=True"):
-        folder.load_models()
+        load_models(folder)
 
 
 def test_labels_go_on_top():

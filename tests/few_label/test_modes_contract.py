@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 
 from cuello import Autoencoder, FewLabelClassifier, FewLabelRegressor, InputError
 from cuello.few_label import METHODS
-from cuello.few_label.records import classifier_of, record_classifier
+from cuello.few_label.records import classifier_of, record_classifier, tensors_of_classifier
 
 SMALL = Autoencoder(kind="plain", hidden=(12,), latent_dim=4, epochs=8, batch_size=32)
 QUICK = {
@@ -87,8 +87,7 @@ def test_a_stored_model_gives_the_same_scores(trained, method, classes):
     X, _, known = clouds(classes)
     model = use(trained, method).fit(X, known)
     record = json.loads(json.dumps(record_classifier(model)))
-    weights = {k: v.clone() for k, v in model.module_.state_dict().items()}
-    weights.pop("held_out/scores", None)
+    weights = {k: v.clone() for k, v in tensors_of_classifier(model).items()}
     rebuilt = classifier_of(record, weights, trained)
     np.testing.assert_array_equal(rebuilt.scores(X), model.scores(X))
 

@@ -29,7 +29,7 @@ def run(tmp_path, X, latent, **options):
     [
         (1, ("latent 1", "reconstruction error")),
         (2, ("latent 1", "latent 2")),
-        (5, ("learned map of the codes", "")),
+        (5, ("learned projection of the embeddings", "")),
     ],
 )
 def test_latent_map(tmp_path, latent, axes):
@@ -40,9 +40,9 @@ def test_latent_map(tmp_path, latent, axes):
     assert content.latent.xy.shape == (60, 2)
     assert content.latent.axes == axes
     if latent == 2:
-        assert np.array_equal(content.latent.xy, arrays["project_embeddings"])
+        assert np.array_equal(content.latent.xy, arrays["projection_embeddings"])
     if latent == 5:
-        assert np.array_equal(content.latent.xy, arrays.pop("map_places"))
+        assert np.array_equal(content.latent.xy, arrays.pop("projection_coordinates"))
         # A folder of before has PCA: centred, uncorrelated, the first with more variance.
         folder.write_arrays("examples.npz", arrays)
         older = gather(folder).latent
@@ -53,7 +53,7 @@ def test_latent_map(tmp_path, latent, axes):
         assert abs(np.corrcoef(xy.T)[0, 1]) < 1e-4
     assert content.latent.label is None
     assert np.array_equal(
-        content.latent.images, digits[np.sort(_test_rows(digits))][arrays["map_rows"]]
+        content.latent.images, digits[np.sort(_test_rows(digits))][arrays["projection_rows"]]
     )
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from report_reading import Tree, chart_data, section
 
 from cuello.report import Gallery, LatentProjection, ReportContent, render
-from cuello.report.pictures import to_pixels
+from cuello.run.sheets import to_pixels
 
 
 def test_few_labels_table_and_chart_say_the_same(page: str) -> None:
@@ -33,7 +33,7 @@ def test_few_labels_table_and_chart_say_the_same(page: str) -> None:
         assert f"{row['mean']:.1f} ± {row['sd']:.1f}" in part
         assert len(row["draws"]) == 5
     assert part.count('class="chosen"') == 1
-    assert "test part (500 rows)" in part
+    assert "test split (500 rows)" in part
     assert "chosen by cross-validation inside the labelled" in part
     assert "standard deviation over 5 repeats" in part
 
@@ -108,7 +108,7 @@ def test_a_mode_that_was_asked_for(digits: ReportContent, method: str, name: str
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        ("official test part (10,000 rows)", "on the official test part (10,000 rows)."),
+        ("official test split (10,000 rows)", "on the official test split (10,000 rows)."),
         ("a third of the 60 labelled rows", "on a third of the 60 labelled rows."),
         (None, "on rows that were not used for training."),
     ],

@@ -33,7 +33,7 @@ def test_numbers_are_measured_by_r2_and_the_error(numbers):
     assert "onfusion" not in part
     assert "R² with 150 labels" in page
     chart = chart_data(page)["few-labels"]
-    assert (chart["unit"], chart["axis"]) == ("", "R² on the test part")
+    assert (chart["unit"], chart["axis"]) == ("", "R² on the test split")
     assert [row["mean"] for row in chart["rows"]] == list(samples.NUMBERS.values())
     assert [row["ours"] for row in chart["rows"]] == [False, False, False, True, True, True]
 

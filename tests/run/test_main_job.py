@@ -16,10 +16,12 @@ from cuello.data import UNLABELLED, labels, load
 from cuello.data.splits import split
 from cuello.errors import DataError, InputError
 from cuello.few_label import FewLabelClassifier
-from cuello.run import Job
-from cuello.run.few_labels import METHODS, best_method, summarise
+from cuello.run import Job, resume
+from cuello.run.few_labels import best_method, summarise_methods
 from cuello.run.prepare import prepare
+from cuello.run.tasks import job_task
 
+COMPARED = job_task(load("font")).methods
 QUICK = {"hidden": (64,), "latent_dim": 8, "epochs": 40}
 
 
@@ -63,7 +65,7 @@ def test_run_folder_is_complete(folder):
 
 def test_metrics_hold_what_is_promised(metrics):
     assert metrics["reconstruction"].keys() >= {"test_mse", "pca_test_mse", "latent_dim"}
-    assert [r["method"] for r in metrics["few_labels"]] == list(METHODS)
+    assert [r["method"] for r in metrics["few_labels"]] == list(COMPARED)
     for row in metrics["few_labels"]:
         assert row["labels"] == 60
         assert row["repeats"] == 2
@@ -130,7 +132,7 @@ def test_embeddings_are_the_codes_of_all_rows(folder):
     assert np.array_equal(codes, run.autoencoder.transform(data.X))
     assert table["label"] == [data.classes[i] for i in data.y]
     rows = split(data)
-    assert np.flatnonzero(np.array(table["part"]) == "test").tolist() == rows.test.tolist()
+    assert np.flatnonzero(np.array(table["split"]) == "test").tolist() == rows.test.tolist()
 
 
 def test_same_seed_same_result(folder, metrics, tmp_path):
@@ -155,10 +157,10 @@ def test_best_method_has_no_view_of_the_test_part():
         }
 
     inside = {"pca_logistic": 0.99, "knn_pixels": 0.99, "from_scratch": 0.5, "linear_probe": 0.8}
-    records = [record(m, inside.get(m, 0.6), 1.0 - inside.get(m, 0.6)) for m in METHODS]
-    assert best_method(summarise(records)) == "linear_probe"
-    unknown = [record(m, None, 0.5) for m in METHODS]
-    assert best_method(summarise(unknown)) == "fine_tune_slow"
+    records = [record(m, inside.get(m, 0.6), 1.0 - inside.get(m, 0.6)) for m in COMPARED]
+    assert best_method(summarise_methods(records)) == "linear_probe"
+    unknown = [record(m, None, 0.5) for m in COMPARED]
+    assert best_method(summarise_methods(unknown)) == "fine_tune_slow"
 
 
 def test_without_labels_there_is_no_classifier(tmp_path):
@@ -248,10 +250,10 @@ def test_finished_lines_are_not_computed_again(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         cuello.fit(path, repeats=1, out=out, **QUICK)
     lines = (out / "few_labels.jsonl").read_text().splitlines()
-    assert [json.loads(line)["method"] for line in lines] == list(METHODS[:4])
+    assert [json.loads(line)["method"] for line in lines] == list(COMPARED[:4])
     fitted.clear()
     fitted.extend(["x"] * 10)
-    cuello.run.resume(out)
+    resume(out)
     assert fitted[10:][:2] == ["fine_tune_slow", "fine_tune"]
     assert len(fitted[10:]) == 3  # and the best once more, on all labelled rows
 
@@ -277,7 +279,7 @@ def test_sequences_of_different_lengths_from_a_file(waves):
     run = cuello.open_run(path / "run")
     metrics = run.folder.read_json("metrics.json")
     assert 0 < metrics["reconstruction"]["pca_test_mse"] < 1
-    assert [r["method"] for r in metrics["few_labels"]] == list(METHODS)
+    assert [r["method"] for r in metrics["few_labels"]] == list(COMPARED)
     short = X[1:5, :8].copy()
     short[:, 6:] = np.nan
     np.save(path / "short.npy", short)

@@ -10,7 +10,7 @@ import pytest
 
 import cuello
 from cuello.errors import CuelloError, InputError
-from cuello.run.results import unit_width
+from cuello.run.reconstruction import unit_width
 from cuello.study import Study, best_of, refit, run_study
 from cuello.study.outcome import draw
 from cuello.study.study import measure
@@ -179,7 +179,7 @@ def test_a_study_survives_json():
 
 def test_labels_reach_kinds_that_need_them(tmp_path):
     options = {"hidden": [8], "epochs": 1, "latent_dim": 2, "kind": "conditional"}
-    with pytest.raises(InputError, match="labels=all"):
+    with pytest.raises(InputError, match="labels='all'"):
         run_study(of(grid={"learning_rate": [0.1]}, options=options, seeds=1), tmp_path)
     study = of(grid={"learning_rate": [0.1]}, options=options, seeds=1, labels="all")
     assert np.isfinite(run_study(study, tmp_path)[0].measured["test_mse"].mean)

@@ -181,7 +181,7 @@ def moved(made: Made, tmp_path: Path) -> Path:
 def test_without_its_data_a_run_shows_the_test_rows_that_it_kept(moved: Path) -> None:
     run = open_run(moved)
     points = gather_points(run)
-    parts = pq.read_table(moved / "embeddings.parquet")["part"].to_pylist()
+    parts = pq.read_table(moved / "embeddings.parquet")["split"].to_pylist()
     assert len(points.codes) == parts.count("test")
     assert "cannot be read again" in points.notes[0]
     # Each image is that of its code.
@@ -206,8 +206,8 @@ def test_other_rows_in_the_place_of_the_data_are_not_taken(moved: Path, made: Ma
 def test_two_rows_and_an_anomaly_score(moved: Path) -> None:
     file = moved / "embeddings.parquet"
     table = pq.read_table(file).slice(0, 2)
-    place = table.column_names.index("anomaly")
-    pq.write_table(table.set_column(place, "anomaly", pa.array([0.5, 1.5])), file)
+    place = table.column_names.index("anomaly_score")
+    pq.write_table(table.set_column(place, "anomaly_score", pa.array([0.5, 1.5])), file)
     points = gather_points(open_run(moved))
     assert len(points.codes) == 2
     scores = next(one for one in points.colourings if one.name == "anomaly score")

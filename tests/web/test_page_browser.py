@@ -201,7 +201,9 @@ def test_the_learned_map_of_more_latents_than_two(visit: Visiting, made: Made) -
     opened = visit("four")
     run, codes = made.run("four"), codes_of(made, "four")
     assert run.projector is not None
-    assert opened.page.locator(".map .xtitle").text_content() == "learned map of the codes"
+    assert (
+        opened.page.locator(".map .xtitle").text_content() == "learned projection of the embeddings"
+    )
     expected = run.projector.transform(codes)
     shown_at = np.array(opened.page.evaluate("[[...app.runs[0].x], [...app.runs[0].y]]")).T
     np.testing.assert_allclose(shown_at, expected, atol=np.ptp(expected) * 1e-4)

@@ -82,24 +82,24 @@ def classify(
     to: OutOption,
     skip_bad: SkipOption = False,
     trust_remote_code: TrustRemoteCodeOption = False,
-    sure: Annotated[
+    min_precision: Annotated[
         float | None,
         typer.Option(
-            "--sure",
-            help="For classes: how often one that is not 'not sure' is right.",
+            "--min-precision",
+            help="For classes: the share of decided rows whose class is to be right.",
             show_default="0.95",
         ),
     ] = None,
 ) -> None:
     """Write what labels say of every row to CSV: a class, how sure; properties; or a number."""
     with importing():
-        from cuello.run.abstention import check_sure
-    check_sure(0.95 if sure is None else sure)
+        from cuello.run.abstention import MIN_PRECISION, check_min_precision
+    check_min_precision(MIN_PRECISION if min_precision is None else min_precision)
     to = expanded(to)
     opened, rows = opened_and_read(
         "classify", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code
     )
-    found = opened.classify(rows, to, sure=sure)
+    found = opened.classify(rows, to, min_precision=min_precision)
     out.print(f"{found.summary()}: {to}", soft_wrap=True)
 
 

@@ -40,13 +40,13 @@ def denoise(
 ) -> None:
     """Write every row without its noise to .npz."""
     with importing():
-        from cuello.run import generation
+        from cuello.run.decoding import write_denoised
     to = expanded(to)
     opened, rows = opened_and_read(
         "denoise", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code
     )
     with _warnings_as_notes():
-        count = generation.denoise(opened, rows, to, masked=masked)
+        count = write_denoised(opened, rows, to, masked=masked)
     out.print(f"{count:,} rows: {to}", soft_wrap=True)
 
 
@@ -70,11 +70,11 @@ def sample(
 ) -> None:
     """Write new rows to .npz; images side by side to .png, too."""
     with importing():
-        from cuello.run import generation
+        from cuello.run.sampling import write_samples
     to = expanded(to)
     opened = opened_for("sample", run, to, trust_remote_code=trust_remote_code)
     names = None if classes is None else [name.strip() for name in classes.split(",")]
-    said = generation.sample(opened, number, to, sampler=sampler, classes=names, seed=seed)
+    said = write_samples(opened, number, to, sampler=sampler, classes=names, seed=seed)
     out.print(f"{number:,} new rows ({said}): {to}", soft_wrap=True)
 
 
@@ -86,7 +86,7 @@ def interpolate(
     steps: Annotated[
         int, typer.Option("--steps", help="Rows from one to the next, both counted.", min=2)
     ] = 9,
-    sampler: Annotated[
+    method: Annotated[
         str, typer.Option("--how", help="auto, linear, or spherical (around 0).")
     ] = "auto",
     skip_bad: SkipOption = False,
@@ -94,12 +94,12 @@ def interpolate(
 ) -> None:
     """Write the way from row to row through the codes to .npz; images to .png, too."""
     with importing():
-        from cuello.run import generation
+        from cuello.run.decoding import write_interpolation
     to, places = expanded(to), _row_numbers(rows)
     opened, there = opened_and_read(
         "interpolate", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code
     )
-    count = generation.interpolate(opened, there, places, steps, to, method=sampler)
+    count = write_interpolation(opened, there, places, steps, to, method=method)
     out.print(f"{count:,} rows: {to}", soft_wrap=True)
 
 
@@ -119,12 +119,12 @@ def impute(
 ) -> None:
     """Fill empty cells (or NaN) from the rest of their row; write .csv for tables, or .npz."""
     with importing():
-        from cuello.run import generation
+        from cuello.run.decoding import write_imputed
     to = expanded(to)
     opened, rows = opened_and_read(
         "impute", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code, holes=True
     )
-    count = generation.impute(opened, rows, to, draws=draws, seed=seed)
+    count = write_imputed(opened, rows, to, draws=draws, seed=seed)
     out.print(f"{count:,} rows were not whole and are filled: {to}", soft_wrap=True)
 
 
@@ -138,12 +138,12 @@ def reduce(
 ) -> None:
     """Write a place in the plane for every row to CSV, and how much that keeps, beside PCA."""
     with importing():
-        from cuello.run import projection
+        from cuello.run.projection import write_projection
     to = expanded(to)
     opened, rows = opened_and_read(
         "reduce", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code
     )
-    done = projection.reduce(opened, rows, to, seed=seed)
+    done = write_projection(opened, rows, to, seed=seed)
     out.print(f"{done.rows:,} rows: {to}", soft_wrap=True)
     for name, quality in done.quality.items():
         accuracy = quality.knn_accuracy

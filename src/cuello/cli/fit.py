@@ -275,11 +275,11 @@ def fit(
                 f"leave {other[0]} away, or start another run with --out."
             )
         with importing():
-            from cuello import run as jobs
+            from cuello import api
         run = expanded(resume)
         finish(
             run,
-            lambda p: jobs.resume(run, trust_remote_code=trust_remote_code, progress=p),
+            lambda p: api.resume_with_report(run, trust_remote_code=trust_remote_code, progress=p),
             watch,
             trust_remote_code=trust_remote_code,
         )
@@ -288,7 +288,7 @@ def fit(
     if trust_remote_code:
         raise InputError("--trust-remote-code goes with --resume; leave it out of a new run.")
     with importing():
-        from cuello import run as jobs
+        from cuello import api
     own = OwnOptions(kind, network)
     context.obj = own.names
     general = [f for p in context.command.params if p.name != "data" for f in p.opts]
@@ -310,14 +310,16 @@ def fit(
         "epochs": "auto" if epochs is None else epochs,
         "batch_size": "auto" if batch_size is None else batch_size,
     }
-    job = jobs.Job.of(**options)
+    job = api.Job.of(**options)
     if dry_run:
         if watch:
             raise InputError("--watch has nothing to show with --dry-run; leave one of them out.")
         show_plan(job)
         return
-    where = jobs.default_folder(data) if folder is None else expanded(folder)
-    finish(where, lambda p: jobs.start(job, where, overwrite=overwrite, progress=p), watch)
+    where = api.default_folder(data) if folder is None else expanded(folder)
+    finish(
+        where, lambda p: api.start_with_report(job, where, overwrite=overwrite, progress=p), watch
+    )
 
 
 def add_to(app: typer.Typer) -> None:

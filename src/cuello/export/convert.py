@@ -155,7 +155,7 @@ def sample_rows(run: Run) -> npt.NDArray[np.float32]:
     names = [f"{which}_original" for which in ("typical", "best", "worst")]
     shape = run.autoencoder.shape_
     found = [kept[n] for n in names if n in kept and kept[n].shape[1:] == shape and len(kept[n])]
-    codes = kept.get("project_embeddings", np.empty(0))[:ROWS]
+    codes = kept.get("projection_embeddings", np.empty(0))[:ROWS]
     if codes.ndim != 2 or codes.shape[1] != run.autoencoder.latent_dim_ or not len(codes):
         codes = run.autoencoder.embedding_mean_[None]
     decoded = run.autoencoder.inverse_transform(codes)

@@ -13,10 +13,10 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.records import Record, Weights
 from cuello.few_label.base import METHODS
 from cuello.few_label.estimator import FewLabelClassifier, FewLabelRegressor
-from cuello.few_label.task import TASKS, Multiclass, Regression
+from cuello.few_label.task import TASKS, Regression
 from cuello.metrics import Interval
 
-__all__ = ["classifier_of", "record_classifier"]
+__all__ = ["classifier_of", "record_classifier", "tensors_of_classifier"]
 
 
 def record_classifier(model: FewLabelClassifier | FewLabelRegressor) -> Record:
@@ -29,27 +29,33 @@ def record_classifier(model: FewLabelClassifier | FewLabelRegressor) -> Record:
         "method": model.method_,
         "task": {"name": model.task_.name} | asdict(model.task_),
         "classes": model.classes_.tolist() if isinstance(model, FewLabelClassifier) else [],
-        "chosen": model.chosen_,
+        "resolved": model.chosen_,
         "cv_scores": list(model.cv_scores_.items()),
-        "said": list(model.summary_),
+        "summary": list(model.summary_),
         "temperature": model.temperature_,
         "accuracy_estimate": model.accuracy_estimate_ and list(model.accuracy_estimate_),
     }
 
 
-def classifier_of(
-    record: Record,
-    weights: Weights,
-    autoencoder: Autoencoder,
-    held_out: Tensor | None = None,
-    held_out_labels: Tensor | None = None,
-) -> FewLabelClassifier | FewLabelRegressor:
-    """Rebuild what :func:`record_classifier` says, with weights, and scores of held-out rows.
+def tensors_of_classifier(model: FewLabelClassifier | FewLabelRegressor) -> dict[str, Tensor]:
+    """Return the weights, and under ``held_out/`` the scores and labels of held-out rows."""
+    return model.module_.state_dict() | {
+        "held_out/scores": torch.from_numpy(model.held_out_scores_),
+        "held_out/labels": torch.from_numpy(model.held_out_labels_),
+    }
 
-    A record of before there were temperatures and labels of held-out rows has none.
+
+def classifier_of(
+    record: Record, tensors: Weights, autoencoder: Autoencoder
+) -> FewLabelClassifier | FewLabelRegressor:
+    """Rebuild what :func:`record_classifier` and :func:`tensors_of_classifier` describe.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError, RuntimeError
+        If they do not belong together, or to the autoencoder.
     """
-    # A folder of before there were tasks holds a softmax.
-    task = dict(record.get("task", {"name": Multiclass.name, "outputs": len(record["classes"])}))
+    task = dict(record["task"])
     kind = FewLabelRegressor if task["name"] == Regression.name else FewLabelClassifier
     model: FewLabelClassifier | FewLabelRegressor = kind(**record["params"])
     if isinstance(model, FewLabelClassifier):
@@ -57,19 +63,18 @@ def classifier_of(
     model.autoencoder_ = autoencoder
     model.n_features_in_ = autoencoder.n_features_in_
     model.task_ = TASKS[task.pop("name")](**task)
-    model.method_ = record.get("method", model.method)
-    model.chosen_ = record["chosen"]
+    model.method_ = record["method"]
+    model.chosen_ = record["resolved"]
     model.cv_scores_ = dict(record["cv_scores"])
     model.cv_score_ = model.cv_scores_.get(model.chosen_, float("nan"))
-    model.summary_ = record.get("said", [])
-    model.temperature_ = float(record.get("temperature", 1.0))
-    estimate = record.get("accuracy_estimate")
+    model.summary_ = record["summary"]
+    model.temperature_ = float(record["temperature"])
+    estimate = record["accuracy_estimate"]
     model.accuracy_estimate_ = None if estimate is None else Interval(*estimate)
-    no_scores = torch.empty((0, model.task_.outputs))
-    model.held_out_scores_ = (no_scores if held_out is None else held_out).numpy()
-    no_labels = torch.empty(0, dtype=torch.int64)
-    model.held_out_labels_ = (no_labels if held_out_labels is None else held_out_labels).numpy()
+    weights = dict(tensors)
+    model.held_out_scores_ = weights.pop("held_out/scores").numpy()
+    model.held_out_labels_ = weights.pop("held_out/labels").numpy()
     module = METHODS[model.method_].build(model.problem(seed=0))
-    module.load_state_dict(dict(weights))
+    module.load_state_dict(weights)
     model.module_ = module.eval()
     return model

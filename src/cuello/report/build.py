@@ -44,22 +44,22 @@ _GALLERIES = {
     )
 }
 _USES = {
-    "strange": _Shown(
+    "anomalous": _Shown(
         "Anomalies",
         "The strangest test rows. Of score 2, one usual row in 100 is as strange, of 3 one in "
         "1,000. `cuello anomalies` gives all rows a score, and says what about them is strange.",
         {"original": "original", "model": "model"},
         {"scores": "score"},
     ),
-    "cleaned": _Shown(
+    "denoised": _Shown(
         "Cleaned rows",
         "Test rows, the same damaged by the noise that the model learned with (Gaussian, of 0.3 "
         "of the range, where it learned with none), and what it makes of those, scaled. "
         "`cuello denoise` cleans rows of yours.",
-        {"original": "original", "noisy": "noisy", "model": "cleaned"},
+        {"original": "original", "noisy": "noisy", "result": "cleaned"},
         {"before": "noise, MSE", "after": "left, MSE"},
     ),
-    "new": _Shown(
+    "sampled": _Shown(
         "New rows",
         "Decoded from codes that were drawn, not from any row; below each the nearest training "
         "row, and how far it is (root of the mean squared difference, scaled). "
@@ -122,16 +122,16 @@ def _unit_range(arrays: Arrays) -> tuple[float, float]:
 
 
 def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentProjection | None:
-    if "project_embeddings" not in arrays:
+    if "projection_embeddings" not in arrays:
         return None
-    codes = arrays["project_embeddings"].astype(np.float64)
+    codes = arrays["projection_embeddings"].astype(np.float64)
     if codes.shape[1] == 1:
-        xy = np.column_stack([codes[:, 0], arrays["map_errors"]])
+        xy = np.column_stack([codes[:, 0], arrays["projection_errors"]])
         axes = ("latent 1", "reconstruction error")
     elif codes.shape[1] == 2:
         xy, axes = codes, ("latent 1", "latent 2")
-    elif "map_places" in arrays:
-        xy, axes = arrays["map_places"], ("learned map of the codes", "")
+    elif "projection_coordinates" in arrays:
+        xy, axes = arrays["projection_coordinates"], ("learned projection of the embeddings", "")
     else:
         # A single row has no components: it is where the mean is.
         pca = PCA(2, random_state=0).fit(codes) if len(codes) > 1 else None
@@ -142,14 +142,14 @@ def _latent_map(arrays: Arrays, classes: tuple[str, ...]) -> LatentProjection | 
             f"first principal component of the codes ({first})",
             f"second principal component of the codes ({second})",
         )
-    labels = arrays.get("map_labels")
+    labels = arrays.get("projection_labels")
     numbers = labels is not None and _are_numbers(labels) and not np.isnan(labels).all()
     return LatentProjection(
         xy=xy.astype(np.float32),
         axes=axes,
         label=labels if classes else None,
-        names=_names(arrays["map_rows"], None, ()),  # the class has a line of its own
-        images=arrays.get("map_images"),
+        names=_names(arrays["projection_rows"], None, ()),  # the class has a line of its own
+        images=arrays.get("projection_images"),
         value=labels if numbers else None,
     )
 

@@ -207,7 +207,7 @@ def _explanation(rows: list[dict[str, Any]], content: ReportContent) -> str:
 
 def _said(content: ReportContent) -> str:
     """Say what was chosen for the classifier, or regressor, in the run folder."""
-    said = content.metrics.get("said")
+    said = content.metrics.get("summary")
     if not isinstance(said, list) or not said:
         return ""
     number = measures(content.metrics)[0].key == "r2"
@@ -241,7 +241,7 @@ def _where(content: ReportContent) -> str:
         return where
     data = mapping(content.metrics.get("data"))
     count = finite(mapping(data.get("rows")).get(where))
-    return f"the {where} part" + ("" if count is None else f" ({number(count)} rows)")
+    return f"the {where} split" + ("" if count is None else f" ({number(count)} rows)")
 
 
 def _axis(content: ReportContent) -> str:
@@ -249,8 +249,8 @@ def _axis(content: ReportContent) -> str:
     title = f"{main.name} ({main.unit})" if main.unit else main.name
     where = str(content.metrics.get("evaluated_on") or "")
     for part in ("test", "validation"):
-        if where == part or where.startswith((f"{part} part", f"official {part} part")):
-            return f"{part} {title}" if main.unit else f"{title} on the {part} part"
+        if where == part or where.startswith((f"{part} split", f"official {part} split")):
+            return f"{part} {title}" if main.unit else f"{title} on the {part} split"
     return title
 
 

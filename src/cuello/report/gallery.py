@@ -15,8 +15,9 @@ from cuello.report.fragments import (
     shorten,
     table,
 )
-from cuello.report.pictures import data_uri, enlargement, to_pixels
+from cuello.report.pictures import data_uri
 from cuello.report.sequences import sequence_gallery
+from cuello.run.sheets import enlargement, to_pixels
 
 __all__ = ["draw_gallery"]
 

@@ -21,7 +21,8 @@ from cuello.report.fragments import (
     scroll,
     table,
 )
-from cuello.report.pictures import enlargement, sprite
+from cuello.report.pictures import sprite
+from cuello.run.sheets import enlargement
 
 __all__ = ["latent_section"]
 
@@ -78,8 +79,8 @@ def latent_section(content: ReportContent, *, max_bytes: int) -> Section:
 
 def _quality(content: ReportContent) -> str:
     """Build the table of what the map keeps, beside PCA."""
-    measured = mapping(content.metrics.get("map"))
-    ways = {name: mapping(found) for name, found in mapping(measured.get("ways")).items()}
+    measured = mapping(content.metrics.get("projection"))
+    ways = {name: mapping(found) for name, found in mapping(measured.get("methods")).items()}
     if not ways:
         return ""
     classes = any(finite(found.get("knn_accuracy")) is not None for found in ways.values())

@@ -1,4 +1,4 @@
-"""From which probability on a class is sure, and what that is worth; how far numbers are off."""
+"""Classes that a run decides, or abstains from; and how far its numbers are off."""
 
 from __future__ import annotations
 
@@ -6,35 +6,39 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cuello.errors import InputError
+from cuello.arrays import Array
+from cuello.errors import InputError, Use
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.confidence import tempered
-from cuello.metrics import Threshold, find_threshold
-from cuello.report.fragments import number
+from cuello.metrics import ABSTAINED, Threshold, decide, find_threshold
 
 __all__ = [
+    "MIN_PRECISION",
     "Classified",
     "TypicalError",
-    "check_sure",
-    "refuse_sure",
-    "say_sure",
-    "sure_from",
+    "check_min_precision",
+    "classify_rows",
+    "describe_threshold",
+    "refuse_min_precision",
+    "threshold_for",
     "typical_error",
 ]
 
+MIN_PRECISION = 0.95
+
 
 class Classified(NamedTuple):
-    """What came of classifying rows, or of predicting numbers or properties."""
+    """Summary of rows that were classified, or got numbers or properties."""
 
     rows: int
-    not_sure: int | None
+    undecided: int | None
     """How many of them; None where labels are no classes."""
-    said: str
-    """What "sure" is worth: promised, estimated, or by the probability alone. Or how far numbers
-    are off; empty where that is not known."""
+    basis: str
+    """What the decisions are worth: promised, estimated, or by the probability alone. Or how far
+    numbers are off; empty where that is not known."""
 
     def summary(self) -> str:
-        """Say it in one line.
+        """Return it as one line.
 
         Examples
         --------
@@ -42,9 +46,9 @@ class Classified(NamedTuple):
         '1,200 rows (off by 3 on average)'
         """
         counts = f"{self.rows:,} rows"
-        if self.not_sure is not None:
-            counts += f", {self.not_sure:,} of them not sure"
-        return f"{counts} ({self.said})" if self.said else counts
+        if self.undecided is not None:
+            counts += f", {self.undecided:,} of them undecided"
+        return f"{counts} ({self.basis})" if self.basis else counts
 
 
 class TypicalError(NamedTuple):
@@ -57,7 +61,7 @@ class TypicalError(NamedTuple):
     labels: int
 
     def __str__(self) -> str:
-        """Say it.
+        """Write it as a sentence without its subject.
 
         Examples
         --------
@@ -65,9 +69,13 @@ class TypicalError(NamedTuple):
         'off by 43.2 on average, nine in ten by 90,210 or less: by 100 held-out labels'
         """
         return (
-            f"off by {number(self.mean)} on average, nine in ten by {number(self.most)} or less: "
-            f"by {self.labels:,} held-out labels"
+            f"off by {_rounded(self.mean)} on average, nine in ten by {_rounded(self.most)} or "
+            f"less: by {self.labels:,} held-out labels"
         )
+
+
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
 
 
 def typical_error(model: FewLabelClassifier | FewLabelRegressor) -> TypicalError | None:
@@ -79,62 +87,117 @@ def typical_error(model: FewLabelClassifier | FewLabelRegressor) -> TypicalError
     if not isinstance(model, FewLabelRegressor):
         return None
     task, scores = model.task_, model.held_out_scores_
-    known = np.isfinite(scores).all(axis=1)
-    if not known.any() or len(model.held_out_labels_) != len(scores):
+    measured = np.isfinite(scores).all(axis=1)
+    if not measured.any():
         return None
-    true = task.link(model.held_out_labels_[known, None])
-    off = np.abs(task.link(scores[known]) - true)
+    true = task.link(model.held_out_labels_[measured, None])
+    errors = np.abs(task.link(scores[measured]) - true)
     # As for conformal prediction, a new row is the (n + 1)th.
-    most = np.quantile(off, min(1.0, 0.9 * (1 + 1 / len(off))), method="higher")
-    return TypicalError(float(off.mean()), float(most), len(off))
+    most = np.quantile(errors, min(1.0, 0.9 * (1 + 1 / len(errors))), method="higher")
+    return TypicalError(float(errors.mean()), float(most), len(errors))
 
 
-def refuse_sure(sure: float | None, task: str) -> None:
-    """Refuse a wanted accuracy where labels are no classes."""
-    if sure is not None:
-        what = "numbers" if task == "regression" else "a probability for each property"
-        raise InputError(f"sure={sure:g} is for classes, and this run gives {what}; use sure=None.")
+def check_min_precision(min_precision: float) -> None:
+    """Refuse a precision that is not between 0 and 1.
+
+    Raises
+    ------
+    InputError
+        If it is not.
+    """
+    if not 0.0 < min_precision < 1.0:
+        raise InputError(
+            argument="min_precision",
+            value=min_precision,
+            allowed="above 0 and below 1, for example 0.95",
+        )
 
 
-def check_sure(sure: float) -> None:
-    """Refuse a wanted accuracy that is none."""
-    if not 0.0 < sure < 1.0:
-        raise InputError(f"sure={sure:g} must be above 0 and below 1, for example 0.95.")
+def refuse_min_precision(min_precision: float | None, task: str) -> None:
+    """Refuse a precision where labels are no classes.
+
+    Raises
+    ------
+    InputError
+        If one is given.
+    """
+    if min_precision is not None:
+        answers = "numbers" if task == "regression" else "a probability for each property"
+        raise InputError(
+            f"is for classes, and this run gives {answers}",
+            argument="min_precision",
+            value=min_precision,
+            remedy=Use("min_precision", None),
+        )
 
 
-def sure_from(classifier: FewLabelClassifier, wanted: float) -> Threshold | None:
-    """Return from which probability on answers are right as often as wanted, by held-out labels.
-
-    None where nothing was held out, or the classifier's record is of before labels were kept.
+def classify_rows(
+    classifier: FewLabelClassifier,
+    rows: Array,
+    classes: tuple[str, ...],
+    min_precision: float | None,
+) -> tuple[list[list[str]], str]:
+    """Return class, probability and decision of each row, and what the decisions are worth.
 
     Parameters
     ----------
     classifier : FewLabelClassifier
         Fitted, for classes.
-    wanted : float
-        Accuracy of what is answered, in (0, 1).
+    rows : ndarray of shape (n, ...)
+    classes : tuple of str
+        Their names.
+    min_precision : float or None
+        Share of the decisions, in (0, 1), that are to be right; None is 0.95.
+    """
+    wanted = MIN_PRECISION if min_precision is None else min_precision
+    check_min_precision(wanted)
+    probabilities = classifier.predict_proba(rows)
+    threshold = threshold_for(classifier, wanted)
+    decisions, _ = decide(probabilities, wanted if threshold is None else threshold.probability)
+    names = [classes[int(code)] for code in classifier.classes_]
+    cells = [
+        [names[k], f"{p[k]:.4f}", "undecided" if decision == ABSTAINED else "decided"]
+        for k, p, decision in zip(
+            probabilities.argmax(axis=1), probabilities, decisions, strict=True
+        )
+    ]
+    return cells, describe_threshold(threshold, wanted, len(classifier.held_out_labels_))
+
+
+def threshold_for(classifier: FewLabelClassifier, min_precision: float) -> Threshold | None:
+    """Return the least probability from which on answers are precise enough, by held-out labels.
+
+    None where nothing was held out.
+
+    Parameters
+    ----------
+    classifier : FewLabelClassifier
+        Fitted, for classes.
+    min_precision : float
+        Share of the answers, in (0, 1), that are to be right.
     """
     scores, y = classifier.held_out_scores_, classifier.held_out_labels_
-    if not len(y) or len(y) != len(scores):
+    measured = np.isfinite(scores).all(axis=1)
+    if not measured.any():
         return None
-    known = np.isfinite(scores).all(axis=1)
-    if not known.any():
-        return None
-    p = tempered(classifier.task_, scores[known], classifier.temperature_)
-    return find_threshold(p, y[known], wanted)
+    p = tempered(classifier.task_, scores[measured], classifier.temperature_)
+    return find_threshold(p, y[measured], min_precision)
 
 
-def say_sure(threshold: Threshold | None, wanted: float, labels: int) -> str:
-    """Say what "sure" is worth.
+def describe_threshold(threshold: Threshold | None, min_precision: float, labels: int) -> str:
+    """Return what decisions at a threshold are worth, in words.
 
     Examples
     --------
-    >>> say_sure(Threshold(0.8, 0.9, 0.98, 0.96, True), 0.95, 300)
+    >>> describe_threshold(Threshold(0.8, 0.9, 0.98, 0.96, True), 0.95, 300)
     'of the others 95 % or more are right: promised by 300 held-out labels with 95 % confidence'
     """
-    share = f"{100 * wanted:g} %"
+    share = f"{100 * min_precision:g} %"
     if threshold is None:
-        return f"a probability below {wanted:g}; no labels were held out to measure what that means"
+        return (
+            f"a probability below {min_precision:g}; no labels were held out to measure what that "
+            "means"
+        )
     if threshold.guaranteed:
         return (
             f"of the others {share} or more are right: promised by {labels} held-out labels with "

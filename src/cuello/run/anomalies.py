@@ -1,51 +1,47 @@
-"""Which rows of further data a run's detector finds strange, and what about them is."""
+"""Anomalies among further rows, by a run's detector, and the features that make them so."""
 
 from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from cuello.anomalies import AnomalyDetector
 from cuello.anomalies.detector import COMBINED, check_contamination
+from cuello.arrays import Array, Floats
 
-__all__ = ["Found", "find", "reasons"]
-
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
+__all__ = ["ScoredRows", "largest_contributions", "score_rows"]
 
 _NAMED = 3
-_CHUNK = 4096
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
-class Found:
-    """How strange rows are.
+class ScoredRows:
+    """Anomaly scores of rows.
 
     Parameters
     ----------
     scores : ndarray of shape (n,)
-        In powers of ten: of 2, one usual row in 100 is as strange.
-    parts : dict of str to ndarray of shape (n,)
+        In powers of ten: of normal rows, one in 100 has a score of 2 or more.
+    by_score : dict of str to ndarray of shape (n,)
         The same by each single score.
     threshold : float
         Above it a row is an anomaly.
-    said : str
+    basis : str
         What the threshold rests on.
     """
 
     scores: Floats
-    parts: dict[str, Floats]
+    by_score: dict[str, Floats]
     threshold: float
-    said: str
+    basis: str
 
     def summary(self) -> str:
-        """Say how many anomalies there are, and how sure that is."""
+        """Return how many anomalies there are, and how sure that is."""
         count = int((self.scores > self.threshold).sum())
-        return f"{count} of {len(self.scores)} rows are anomalies ({self.said})"
+        return f"{count} of {len(self.scores)} rows are anomalies ({self.basis})"
 
     def cells(self, why: list[str]) -> list[list[str]]:
         """Return what is written of each row: score, anomaly or not, single scores, and why."""
@@ -53,20 +49,20 @@ class Found:
             [
                 f"{score:.4f}",
                 "yes" if score > self.threshold else "no",
-                *(f"{part[i]:.4f}" for part in self.parts.values()),
+                *(f"{single[i]:.4f}" for single in self.by_score.values()),
                 why[i],
             ]
             for i, score in enumerate(self.scores)
         ]
 
 
-def find(
+def score_rows(
     detector: AnomalyDetector,
     rows: Array,
     method: str,
     false_positive_rate: float,
     contamination: float | None,
-) -> Found:
+) -> ScoredRows:
     """Return the scores of rows (n, ...), and the threshold that is asked for.
 
     Raises
@@ -75,43 +71,43 @@ def find(
         If an option is outside its range.
     """
     check_contamination(contamination)
+    # A copy: another question must not change what the run has learned.
     detector = copy(detector).use(method=method, false_positive_rate=false_positive_rate)
-    parts = detector.parts(rows)
-    scores = parts[method]
-    del parts[COMBINED]
+    by_score = detector.parts(rows)
+    scores = by_score[method]
+    del by_score[COMBINED]
     if contamination is None:
         _, low, high = detector.false_positive_rate_
-        said = (
-            f"{false_positive_rate:.2%} of usual rows may be: by {detector.held_out_rows_} "
+        basis = (
+            f"{false_positive_rate:.2%} of normal rows may be: by {detector.held_out_rows_} "
             f"held-out rows between {low:.2%} and {high:.2%} are"
         )
-        return Found(scores, parts, detector.threshold_, said)
+        return ScoredRows(scores, by_score, detector.threshold_, basis)
     count = round(contamination * len(rows))
     ranked = np.sort(scores)[::-1]
     threshold = float(np.inf if count == 0 else ranked[min(count, len(rows) - 1)])
-    return Found(scores, parts, threshold, f"{contamination:.2%} of the rows, as given")
+    return ScoredRows(scores, by_score, threshold, f"{contamination:.2%} of the rows, as given")
 
 
-def reasons(detector: AnomalyDetector, rows: Array, columns: tuple[str, ...]) -> list[str]:
+def largest_contributions(
+    detector: AnomalyDetector, rows: Array, columns: tuple[str, ...]
+) -> list[str]:
     """Return what adds most to each row's reconstruction error, with its share: up to three."""
     shape = rows.shape[1:]
-    said: list[str] = []
-    for start in range(0, len(rows), _CHUNK):
-        off = np.nan_to_num(detector.contributions(rows[start : start + _CHUNK]))
-        flat = off.reshape(len(off), -1)
+    texts: list[str] = []
+    for start in range(0, len(rows), _BLOCK):
+        errors = np.nan_to_num(detector.contributions(rows[start : start + _BLOCK]))
+        flat = errors.reshape(len(errors), -1)
         shares = flat / np.maximum(flat.sum(axis=1, keepdims=True), 1e-12)
         most = np.argsort(-shares, axis=1, kind="stable")[:, :_NAMED]
-        said += [
-            ", ".join(f"{_place(k, shape, columns)} {row[k]:.0%}" for k in places)
-            for row, places in zip(shares, most, strict=True)
+        texts += [
+            ", ".join(f"{_feature_name(k, shape, columns)} {row[k]:.0%}" for k in features)
+            for row, features in zip(shares, most, strict=True)
         ]
-    return said
+    return texts
 
 
-def _place(k: int, shape: tuple[int, ...], columns: tuple[str, ...]) -> str:
+def _feature_name(k: int, shape: tuple[int, ...], columns: tuple[str, ...]) -> str:
     if len(shape) == 1:
         return columns[k] if k < len(columns) else f"column {k}"
-    place = np.unravel_index(k, shape)
-    if len(shape) == 2:
-        return f"({place[0]} {place[1]})"
-    return f"({' '.join(str(i) for i in place)})"
+    return f"({' '.join(str(i) for i in np.unravel_index(k, shape))})"

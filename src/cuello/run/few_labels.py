@@ -9,39 +9,32 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.frozen import FrozenEstimator
 
+from cuello.arrays import Array, Indices, Record
 from cuello.data.dataset import keep_labels, labelled_rows
 from cuello.estimators import Autoencoder
 from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.confidence import TOO_WIDE
 from cuello.few_label.targets import CONSTANT
 from cuello.metrics import mean_sd
+from cuello.run.baselines import BASELINES, Labelled
 from cuello.run.job import Job, Progress
 from cuello.run.prepare import Prepared
-from cuello.run.tasks import NETWORKS, job_task
+from cuello.run.tasks import COMPARED_BY_DEFAULT, job_task
 from cuello.train import Callbacks
 
-__all__ = ["COMPARED_METHODS", "best_method", "compare", "fit_method", "rows_for", "summarise"]
-
-Array = npt.NDArray[Any]
-Record = dict[str, Any]
+__all__ = ["best_method", "compare_methods", "fit_method", "rows_for", "summarise_methods"]
 
 CV = 3
-COMPARED_METHODS = ("pca_logistic", "knn_pixels", *NETWORKS)
-"""What is compared unasked for classes."""
 
 
 def rows_for(
-    method: str,
-    prepared: Prepared,
-    known: npt.NDArray[np.int64],
-    held_out: npt.NDArray[np.int64] | None = None,
+    method: str, prepared: Prepared, known: Indices, held_out: Indices | None = None
 ) -> tuple[Array, Array]:
-    """Return what a mode is given, rows and labels.
+    """Return the rows and labels that a method learns from.
 
-    The labelled rows ``known``, and for a mode that looks at others all training rows, without a
+    The labelled rows ``known``, and for a method that looks at others all training rows, without a
     label, but for those that it is measured on.
     """
     data = prepared.data
@@ -63,7 +56,7 @@ def fit_method(
     draw: int,
     progress: Progress,
 ) -> FewLabelClassifier | FewLabelRegressor:
-    """Fit one of the modes to the labelled rows of a draw; ``given`` is of :func:`rows_for`."""
+    """Fit a method to the labelled rows of a draw; ``given`` is of :func:`rows_for`."""
     callbacks = Callbacks(step=lambda done, all: progress.update(f"method {method}", done, all))
     model = job_task(prepared.data).estimator(
         FrozenEstimator(autoencoder),
@@ -75,11 +68,11 @@ def fit_method(
         precision=autoencoder.precision,
         random_state=job.seed + draw,
     )
-    with _without(CONSTANT):  # the plan named such properties
-        return model.fit(*given, callbacks=None if method in NETWORKS else callbacks)
+    with _ignore_warnings(CONSTANT):  # the plan named such properties
+        return model.fit(*given, callbacks=None if method in COMPARED_BY_DEFAULT else callbacks)
 
 
-def compare(
+def compare_methods(
     job: Job,
     prepared: Prepared,
     autoencoder: Autoencoder,
@@ -93,41 +86,32 @@ def compare(
     ``done`` holds the records that an interrupted run already has; ``keep`` is called with all
     records after each new one, so that nothing computed is lost.
     """
-    plan = prepared.plan
-    assert plan is not None
+    assert prepared.plan is not None
     records = list(done)
     have = {(r["draw"], r["method"]) for r in records}
-    task, data = job_task(prepared.data), prepared.data
-    asked = () if job.method in (None, *NETWORKS) else (job.method,)
+    task, draws = job_task(prepared.data), prepared.plan.draws
+    asked = () if job.method in (None, *COMPARED_BY_DEFAULT) else (job.method,)
     methods = (*task.methods, *asked)
-    total = len(plan.draws) * len(methods)
+    total = len(draws) * len(methods)
     progress.update("few labels", len(records), total)
-    for draw, known in enumerate(plan.draws):
+    for draw, known in enumerate(draws):
         test_rows, test_y = _measured_on(prepared, draw)
-        assert data.y is not None
-        rows, y = data.X[known], data.y[known]
-        held_out = None if plan.held_out is None else plan.held_out[draw]
-        scale = autoencoder.scaling_.apply
         for method in methods:
             if (draw, method) in have:
                 continue
             started = time.perf_counter()
             # The width of an interval is for the classifier that is kept to warn of.
-            with _without(TOO_WIDE, CONSTANT):
-                if method in METHODS:
-                    given = rows_for(method, prepared, known, held_out)
-                    model = fit_method(method, job, prepared, autoencoder, given, draw, progress)
-                    predicted, inside = model.predict(test_rows), model.cv_score_
-                else:
-                    predict, inside = task.baseline(method, pca, scale(rows), y, cv=CV, seed=draw)
-                    predicted = predict(scale(test_rows))
+            with _ignore_warnings(TOO_WIDE, CONSTANT):
+                predicted, cv_score = _predict(
+                    method, job, prepared, autoencoder, pca, draw, test_rows, progress
+                )
             records.append(
                 {
                     "draw": draw,
                     "method": method,
                     "labels": len(known),
-                    **task.score(test_y, predicted, data),
-                    f"cv_{task.main}": None if np.isnan(inside) else inside,
+                    **task.score(test_y, predicted, prepared.data),
+                    f"cv_{task.main}": None if np.isnan(cv_score) else cv_score,
                     "seconds": time.perf_counter() - started,
                 }
             )
@@ -136,8 +120,36 @@ def compare(
     return records
 
 
+def _predict(
+    method: str,
+    job: Job,
+    prepared: Prepared,
+    autoencoder: Autoencoder,
+    pca: Any,
+    draw: int,
+    test_rows: Array,
+    progress: Progress,
+) -> tuple[Array, float]:
+    """Fit a method to a draw; return predictions of test rows, and the cross-validated score."""
+    plan, data = prepared.plan, prepared.data
+    assert plan is not None
+    assert data.y is not None
+    known = plan.draws[draw]
+    if method in METHODS:
+        held_out = None if plan.held_out is None else plan.held_out[draw]
+        given = rows_for(method, prepared, known, held_out)
+        model = fit_method(method, job, prepared, autoencoder, given, draw, progress)
+        return model.predict(test_rows), model.cv_score_
+    scale = autoencoder.scaling_.apply
+    labelled = Labelled(
+        task=data.task, X=scale(data.X[known]), y=data.y[known], pca=pca, cv=CV, seed=draw
+    )
+    predict, cv_score = BASELINES[method].fit(labelled)
+    return predict(scale(test_rows)), cv_score
+
+
 @contextmanager
-def _without(*messages: str) -> Iterator[None]:
+def _ignore_warnings(*messages: str) -> Iterator[None]:
     with warnings.catch_warnings():
         for message in messages:
             warnings.filterwarnings("ignore", message)
@@ -147,45 +159,45 @@ def _without(*messages: str) -> Iterator[None]:
 def _measured_on(prepared: Prepared, draw: int) -> tuple[Array, Array]:
     assert prepared.plan is not None
     if prepared.plan.held_out is not None:
-        held = prepared.plan.held_out[draw]
+        held_out = prepared.plan.held_out[draw]
         assert prepared.data.y is not None
-        return prepared.data.X[held], prepared.data.y[held]
+        return prepared.data.X[held_out], prepared.data.y[held_out]
     rows, y = prepared.test
     assert y is not None
     labelled = labelled_rows(y)
     return (rows, y) if labelled.all() else (rows[labelled], y[labelled])
 
 
-def summarise(
+def summarise_methods(
     records: list[Record], main: str = "accuracy", second: str = "macro_f1"
 ) -> list[Record]:
     """Return one record a method: means and standard deviations over the draws."""
     summary = []
     for method in dict.fromkeys(r["method"] for r in records):
-        own = [r for r in records if r["method"] == method]
-        inside = [r[f"cv_{main}"] for r in own if r[f"cv_{main}"] is not None]
-        row = {"method": method, "labels": own[0]["labels"], "repeats": len(own)}
+        of_method = [r for r in records if r["method"] == method]
+        cv_scores = [r[f"cv_{main}"] for r in of_method if r[f"cv_{main}"] is not None]
+        row = {"method": method, "labels": of_method[0]["labels"], "repeats": len(of_method)}
         for name in (main, second):
-            row[f"{name}_mean"], row[f"{name}_sd"] = mean_sd([r[name] for r in own])
+            row[f"{name}_mean"], row[f"{name}_sd"] = mean_sd([r[name] for r in of_method])
         summary.append(
             row
             | {
-                f"cv_{main}_mean": mean_sd(inside)[0] if inside else None,
-                main: [r[main] for r in own],
-                "seconds_mean": mean_sd([r["seconds"] for r in own])[0],
+                f"cv_{main}_mean": mean_sd(cv_scores)[0] if cv_scores else None,
+                main: [r[main] for r in of_method],
+                "seconds_mean": mean_sd([r["seconds"] for r in of_method])[0],
             }
         )
     return summary
 
 
 def best_method(summary: list[Record], main: str = "accuracy") -> str:
-    """Return the mode with the best score inside the labelled rows.
+    """Return the few-label method with the best cross-validated score.
 
-    The test part has no say: a method chosen on it would flatter itself. Without folds to compare,
-    ``fine_tune_slow`` is taken.
+    The test rows have no say: a method chosen on them would flatter itself. Without folds to
+    compare, ``fine_tune_slow`` is taken.
     """
-    inside = f"cv_{main}_mean"
+    key = f"cv_{main}_mean"
     candidates = {
-        r["method"]: r[inside] for r in summary if r["method"] in METHODS and r[inside] is not None
+        r["method"]: r[key] for r in summary if r["method"] in METHODS and r[key] is not None
     }
     return max(candidates, key=candidates.__getitem__, default="fine_tune_slow")

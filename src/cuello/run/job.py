@@ -1,4 +1,4 @@
-"""What the main job is asked to do, as one record that a run folder can keep."""
+"""Options of the main job, as one record that a run folder can keep."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
 from cuello.data.dataset import TASKS
-from cuello.errors import InputError, unknown
+from cuello.errors import Argument, InputError, Text, unknown
 
-__all__ = ["TASKS", "Job", "Progress", "Silent"]
+__all__ = ["KEEP_LABELS", "TASKS", "Job", "Progress", "Silent"]
 
 _LARGEST_SEED = 2**31 - 1  # NumPy's legacy generators end at 2**32 - 1, and each draw adds to it
+
+KEEP_LABELS: Text = [
+    "pass ",
+    Argument("labels", 300),
+    " (as many as there are to be), ",
+    Argument("labels", "all"),
+    ", or a CSV of file-or-row,label",
+]
+"""The remedy where something learns from labels, and none are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +46,7 @@ class Job:
     encoder_lr_factor : float
         The encoder's learning rate as a share of the head's, for the ``fine_tune_slow`` method.
     validation, test : float
-        Shares of the rows; ``test`` only where the set has no official test part.
+        Shares of the rows; ``test`` only where the set has no official test split.
     image_size : tuple of int or None
         (height, width) that image files are resized to.
     label_column : str or None
@@ -69,15 +78,20 @@ class Job:
 
     def __post_init__(self) -> None:
         if self.repeats < 1:
-            raise InputError(f"repeats={self.repeats} must be at least 1.")
+            raise InputError(argument="repeats", value=self.repeats, allowed="at least 1")
         if not 0 <= self.seed <= _LARGEST_SEED:
-            raise InputError(f"seed={self.seed} must be a whole number from 0 to {_LARGEST_SEED}.")
+            raise InputError(
+                argument="seed",
+                value=self.seed,
+                allowed=f"a whole number from 0 to {_LARGEST_SEED}",
+            )
         if self.task not in TASKS:
             raise unknown("task", self.task, TASKS)
         if not 0.0 < self.encoder_lr_factor <= 1.0:
             raise InputError(
-                f"encoder_lr_factor={self.encoder_lr_factor} must be above 0 and at most 1; 0.1 is "
-                "the usual share."
+                argument="encoder_lr_factor",
+                value=self.encoder_lr_factor,
+                allowed="above 0 and at most 1; 0.1 is the usual share",
             )
 
     @classmethod
@@ -101,17 +115,17 @@ class Job:
 
 
 class Progress(Protocol):
-    """Who is told how far the job is."""
+    """Receiver of the progress of a job."""
 
     def update(self, stage: str, done: int, total: int) -> None:
-        """So many of a stage's steps are done."""
+        """Show how many steps of a stage are done."""
 
     def say(self, text: str) -> None:
-        """Tell the user something worth reading."""
+        """Show a message."""
 
 
 class Silent:
-    """Tells nobody."""
+    """Progress that is not shown."""
 
     def update(self, stage: str, done: int, total: int) -> None:
         """Do nothing."""

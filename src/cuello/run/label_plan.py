@@ -1,4 +1,4 @@
-"""Whose labels are known in each repeat, and what is measured on."""
+"""Which labels are used in each repeat, and which rows are measured on."""
 
 from __future__ import annotations
 
@@ -6,44 +6,40 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.model_selection import train_test_split
 
+from cuello.arrays import Array, Indices
 from cuello.data import Dataset, labels
 from cuello.data.dataset import labelled_rows
 from cuello.data.readers.targets import MOST_CLASSES
 from cuello.data.spelling import whole
 from cuello.data.splits import Split, part
-from cuello.errors import CuelloWarning, InputError
-from cuello.run.job import Job
+from cuello.errors import Argument, CuelloWarning, InputError, Use
+from cuello.run.job import KEEP_LABELS, Job
 
 __all__ = ["LabelPlan", "plan_labels"]
 
-Array = npt.NDArray[Any]
-Codes = npt.NDArray[np.int64]
-
-_HELD_OUT = 1 / 3  # of given labels, in each repeat, where no test labels exist
-_FEWEST = 4  # labels that can be divided into folds, where they are no classes
+_HELD_OUT_SHARE = 1 / 3  # of given labels, in each repeat, where no test labels exist
+_FEWEST_LABELS = 4  # labels that can be divided into folds, where they are no classes
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelPlan:
     """Which rows are labelled in each repeat, and what accuracy is measured on."""
 
-    draws: tuple[Codes, ...]
+    draws: tuple[Indices, ...]
     """Rows of ``Dataset.X`` that a classifier may see, one array a repeat."""
-    held_out: tuple[Codes, ...] | None
+    held_out: tuple[Indices, ...] | None
     """Labelled rows kept for measuring, one array a repeat; None: the test part."""
     evaluated_on: str
-    final: Codes
+    final: Indices
     """Rows that the classifier in the run folder learns from."""
 
 
 def plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPlan | None:
-    """Choose them; None where no labels are to be learned from.
+    """Choose the labels of each repeat; None where no labels are to be learned from.
 
     Parameters
     ----------
@@ -65,13 +61,18 @@ def plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPl
         return None
     if not known.any():
         raise InputError(
-            f"labels={job.labels}: {data.source} holds no labels; pass a CSV of file-or-row,label "
-            "with --labels, or name the label column of a table with --label-column."
+            f"cannot be kept: {data.source} holds none",
+            argument="labels",
+            value=job.labels,
+            remedy=[
+                "pass a CSV of file-or-row,label, or name the label column of a table with ",
+                Argument("label_column"),
+            ],
         )
     check = {
-        "multiclass": _check_classes,
-        "multilabel": _check_several,
-        "regression": _check_number,
+        "multiclass": _check_class_labels,
+        "multilabel": _check_properties,
+        "regression": _check_numbers,
     }
     check[data.task](job, data)
     if job.labels is not None and job.labels.isdecimal():
@@ -80,7 +81,7 @@ def plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPl
         plan = _use_given(job, data)
     else:
         labelled = rows.train[known[rows.train]]
-        plan = _on_test_part(data, rows, (labelled,) * job.repeats)
+        plan = _on_test_split(data, rows, (labelled,) * job.repeats)
     if data.task != "multiclass":
         _check_plan(data, rows, plan)
     return plan
@@ -88,44 +89,49 @@ def plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPl
 
 def _refuse_without_labels(job: Job, data: Dataset) -> None:
     if job.method is not None:
-        asked = f"method={job.method!r}"
+        argument, value = "method", job.method
     elif job.task in ("regression", "multilabel"):
-        asked = f"task={job.task!r}"
+        argument, value = "task", job.task
     else:
         return
     raise InputError(
-        f"{asked} learns from labels, and none are kept; pass labels=300 (as many as there are to "
-        "be), labels=all, or a CSV of file-or-row,label."
+        "learns from labels, and none are kept",
+        argument=argument,
+        value=value,
+        remedy=KEEP_LABELS,
     )
 
 
-def _check_classes(job: Job, data: Dataset) -> None:
+def _check_class_labels(job: Job, data: Dataset) -> None:
     if len(data.classes) < 2:
         raise InputError(
             f"{data.source}: a classifier needs at least 2 classes; the labels name only "
-            f"{data.classes[0]!r}."
+            f"{data.classes[0]!r}"
         )
     if job.task == "binary" and len(data.classes) > 2:
         raise InputError(
-            f"task='binary' is for two classes; {data.source} has {len(data.classes)}; use "
-            "task='multiclass'."
+            f"is for two classes, and {data.source} has {len(data.classes)}",
+            argument="task",
+            value="binary",
+            remedy=Use("task", "multiclass"),
         )
 
 
-def _check_several(job: Job, data: Dataset) -> None:
-    values = _known(data, data.labelled)
+def _check_properties(job: Job, data: Dataset) -> None:
+    values = _labels_of(data, data.labelled)
     for name, low, high in zip(
         data.properties, values.min(axis=0), values.max(axis=0), strict=True
     ):
         if low == high:
             raise InputError(
                 f"{data.source}: property {name!r} is {low:g} in every labelled row, so there is "
-                "nothing to learn of it; leave it out, or label rows with it and without."
+                "nothing to learn of it",
+                remedy="leave it out, or label rows with it and without",
             )
 
 
-def _check_number(job: Job, data: Dataset) -> None:
-    values = np.unique(_known(data, data.labelled))
+def _check_numbers(job: Job, data: Dataset) -> None:
+    values = np.unique(_labels_of(data, data.labelled))
     if len(values) < 2:
         raise InputError(
             f"{data.source}: every label is the number {values[0]:g}; there is nothing to learn."
@@ -135,12 +141,12 @@ def _check_number(job: Job, data: Dataset) -> None:
 def _check_plan(data: Dataset, rows: Split, plan: LabelPlan) -> None:
     """Refuse repeats whose labels are all alike, before anything is trained."""
     for draw, known in enumerate(plan.draws):
-        y = _known(data, known)
-        test = _known(data, plan.held_out[draw]) if plan.held_out else _test_labels(data, rows)
+        y = _labels_of(data, known)
+        test = _labels_of(data, plan.held_out[draw]) if plan.held_out else _test_labels(data, rows)
         if not len(test):
             raise InputError(
-                f"{data.source}: no row of the test part has a label to measure on; label some, or "
-                "give labels as a CSV of file-or-row,label."
+                f"{data.source}: no row of the test split has a label to measure on",
+                remedy="label some, or give labels as a CSV of file-or-row,label",
             )
         if data.task == "multilabel":
             _warn_of_constant(data, y, draw)
@@ -149,7 +155,8 @@ def _check_plan(data: Dataset, rows: Split, plan: LabelPlan) -> None:
             if len(np.unique(values)) < 2:
                 raise InputError(
                     f"{data.source}: all {len(values)} labels to {what} in repeat {draw + 1} are "
-                    f"the number {values[0]:g}; keep more labels."
+                    f"the number {values[0]:g}",
+                    remedy="keep more labels",
                 )
 
 
@@ -165,7 +172,7 @@ def _warn_of_constant(data: Dataset, y: Array, draw: int) -> None:
         )
 
 
-def _known(data: Dataset, rows: Array) -> Array:
+def _labels_of(data: Dataset, rows: Array) -> Array:
     assert data.y is not None
     return np.asarray(data.y[rows])
 
@@ -186,27 +193,31 @@ def _draw(job: Job, data: Dataset, rows: Split) -> LabelPlan:
             with _hint_at_amounts(data):
                 chosen = labels.draw(y, count, rng, data.classes)
         else:
-            chosen = labels.draw_any(y, count, rng, fewest=_FEWEST)
+            chosen = labels.draw_any(y, count, rng, fewest=_FEWEST_LABELS)
         draws.append(rows.train[chosen])
-    return _on_test_part(data, rows, tuple(draws))
+    return _on_test_split(data, rows, tuple(draws))
 
 
 @contextmanager
 def _hint_at_amounts(data: Dataset) -> Iterator[None]:
-    """Say what else whole numbers could be, where there are too many to be classes."""
+    """Add to a refusal that many whole numbers could be amounts."""
     try:
         yield
     except InputError as error:
         if len(data.classes) > MOST_CLASSES and all(
             whole(name) is not None for name in data.classes
         ):
-            raise InputError(f"{error} If the labels are amounts, use task='regression'.") from None
+            hint: list[str | Argument | Use] = [
+                f"{error} If the labels are amounts, ",
+                Use("task", "regression"),
+            ]
+            raise InputError(hint) from None
         raise
 
 
-def _on_test_part(data: Dataset, rows: Split, draws: tuple[Codes, ...]) -> LabelPlan:
+def _on_test_split(data: Dataset, rows: Split, draws: tuple[Indices, ...]) -> LabelPlan:
     size = len(part(data, rows.test)[0])
-    where = f"{'official test' if rows.test is None else 'test'} part ({size:,} rows)"
+    where = f"{'official test' if rows.test is None else 'test'} split ({size:,} rows)"
     return LabelPlan(draws=draws, held_out=None, evaluated_on=where, final=draws[0])
 
 
@@ -219,58 +230,60 @@ def _use_given(job: Job, data: Dataset) -> LabelPlan:
         return LabelPlan(
             draws=(known,) * job.repeats,
             held_out=None,
-            evaluated_on=f"official test part ({len(data.y_test):,} rows)",
+            evaluated_on=f"official test split ({len(data.y_test):,} rows)",
             final=known,
         )
     always, spare, held = (_spare_classes if classes else _spare_any)(data, known)
-    parts = [
+    divided = [
         train_test_split(
             spare,
             test_size=held,
-            stratify=_known(data, spare) if classes else None,
+            stratify=_labels_of(data, spare) if classes else None,
             random_state=job.seed + i,
         )
         for i in range(job.repeats)
     ]
     return LabelPlan(
-        draws=tuple(np.sort(np.concatenate([always, train])) for train, _ in parts),
-        held_out=tuple(np.sort(test) for _, test in parts),
+        draws=tuple(np.sort(np.concatenate([always, train])) for train, _ in divided),
+        held_out=tuple(np.sort(test) for _, test in divided),
         evaluated_on=f"held-out third of the {len(known):,} labelled rows",
         final=known,
     )
 
 
-def _refuse_missing_class(data: Dataset, known: Codes) -> None:
-    counts = np.bincount(_known(data, known), minlength=len(data.classes))
+def _refuse_missing_class(data: Dataset, known: Indices) -> None:
+    counts = np.bincount(_labels_of(data, known), minlength=len(data.classes))
     if counts.min() == 0:
         missing = [name for name, n in zip(data.classes, counts, strict=True) if n == 0]
         raise InputError(
-            f"{data.source}: no row is labelled {', '.join(map(repr, missing))}; label at least "
-            "one row of every class."
+            f"{data.source}: no row is labelled {', '.join(map(repr, missing))}",
+            remedy="label at least one row of every class",
         )
 
 
-def _spare_classes(data: Dataset, known: Codes) -> tuple[Codes, Codes, int]:
+def _spare_classes(data: Dataset, known: Indices) -> tuple[Indices, Indices, int]:
     """Return rows that are always learned from, those that may be held out, and how many are."""
-    y = _known(data, known)
+    y = _labels_of(data, known)
     counts = np.bincount(y, minlength=len(data.classes))
     # A class with one or two labels cannot spare any: it is learned from, but not measured on.
     scarce = np.isin(y, np.flatnonzero(counts < 3))
     if scarce.all():
         raise InputError(
             f"{data.source}: no class has 3 labelled rows, so none can be held out to measure the "
-            "accuracy on; label more rows."
+            "accuracy on",
+            remedy="label more rows",
         )
     spare = known[~scarce]
-    held = max(round(len(spare) * _HELD_OUT), int((counts >= 3).sum()))
+    held = max(round(len(spare) * _HELD_OUT_SHARE), int((counts >= 3).sum()))
     return known[scarce], spare, held
 
 
-def _spare_any(data: Dataset, known: Codes) -> tuple[Codes, Codes, int]:
-    held = round(len(known) * _HELD_OUT)
-    if len(known) - held < _FEWEST:
+def _spare_any(data: Dataset, known: Indices) -> tuple[Indices, Indices, int]:
+    held = round(len(known) * _HELD_OUT_SHARE)
+    if len(known) - held < _FEWEST_LABELS:
         raise InputError(
             f"{data.source}: {len(known)} labelled rows are too few to hold a third of them out "
-            "and learn from the others; label 6 rows or more."
+            "and learn from the others",
+            remedy="label 6 rows or more",
         )
     return known[:0], known, held

@@ -1,4 +1,4 @@
-"""The autoencoder that a job asks for."""
+"""The autoencoder that a job asks for, and checks of its options."""
 
 from __future__ import annotations
 
@@ -6,24 +6,30 @@ from dataclasses import fields
 
 from cuello.data.augment import Augment
 from cuello.data.scaling import SCALINGS
-from cuello.errors import InputError, unknown
+from cuello.errors import Argument, InputError, unknown
 from cuello.estimators import Autoencoder
 from cuello.few_label import METHODS
 from cuello.kinds import KINDS, LOSSES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
-from cuello.run.job import Job
+from cuello.run.job import KEEP_LABELS, Job
 from cuello.train import TrainingConfig
 
 __all__ = ["check_labels", "check_options", "estimator"]
 
 
 def estimator(job: Job) -> Autoencoder:
-    """Return it, not fitted."""
+    """Return the autoencoder of a job, not fitted."""
     return Autoencoder(**{"random_state": job.seed, **job.model})
 
 
 def check_options(job: Job) -> None:
-    """Refuse what no data could make right, before a folder is looked at or data is read."""
+    """Refuse options that are wrong whatever the data, before any is read.
+
+    Raises
+    ------
+    InputError
+        If one is.
+    """
     model = estimator(job)
     for registry in (KINDS, NETWORKS, ACTIVATIONS, INITIALIZERS, LOSSES, OUTPUTS):
         name = getattr(model, registry.argument)
@@ -41,15 +47,22 @@ def check_options(job: Job) -> None:
 
 
 def check_labels(kind: str, known: object | None, task: str = "multiclass") -> None:
-    """Refuse a kind that needs classes where none is known."""
+    """Refuse a kind that needs classes where none is known.
+
+    Raises
+    ------
+    InputError
+        If it does, and none is.
+    """
     if not KINDS[kind].needs_labels or known is not None:
         return
     if task != "multiclass":
         raise InputError(
-            f"kind={kind!r} learns from classes, and labels of task={task!r} hold none; choose "
-            "another kind of autoencoder."
+            ["learns from classes, and labels of ", Argument("task", task), " hold none"],
+            argument="kind",
+            value=kind,
+            remedy="choose another kind of autoencoder",
         )
     raise InputError(
-        f"kind={kind!r} needs classes and no label is kept; pass labels=300 (as many as there "
-        "are to be), labels=all, or a CSV of file-or-row,label."
+        "needs classes and no label is kept", argument="kind", value=kind, remedy=KEEP_LABELS
     )

@@ -1,4 +1,4 @@
-"""From a job to arrays: read, split, fill, check, and choose whose labels are known.
+"""From a job to arrays: read, split, fill, check, and choose which labels are used.
 
 Everything that can be refused is refused here, before any training.
 """
@@ -10,22 +10,18 @@ import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from cuello.arrays import Array, Codes
 from cuello.data import Dataset, constant_columns, labels, load
 from cuello.data.dataset import keep_labels
 from cuello.data.splits import Split, part, split
-from cuello.errors import DataError, InputError
+from cuello.errors import Argument, DataError, InputError
 from cuello.run.job import Job
 from cuello.run.label_plan import LabelPlan, plan_labels
 
 __all__ = ["Prepared", "explain_empty_text", "prepare"]
-
-Array = npt.NDArray[Any]
-Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +92,7 @@ def prepare(job: Job) -> Prepared:
 
 
 def explain_empty_text(data: Dataset) -> Dataset:
-    """Add to the notes of a table what became of cells that hold none of the categories."""
+    """Add a note on cells of a table that hold none of the categories."""
     without, start = [], 0
     for column in data.encoding.get("columns", ()):
         is_category = column["kind"] == "category"
@@ -116,10 +112,12 @@ def _existing_labels(text: str) -> Path:
         return path
     beside = os.listdir(path.parent) if path.parent.is_dir() else []
     near = difflib.get_close_matches(path.name, ["all", *beside], n=1)
-    hint = f"; did you mean {near[0]}?" if near else "."
     raise InputError(
-        f"labels={text}: give how many labels to keep (1 or more), 'all', or a CSV of "
-        f"file-or-row,label; there is no file of that name{hint}"
+        "is no file that exists",
+        argument="labels",
+        value=text,
+        allowed="how many labels to keep (1 or more), 'all', or a CSV of file-or-row,label",
+        remedy=f"did you mean {near[0]}?" if near else "",
     )
 
 
@@ -127,8 +125,8 @@ def _refuse_constant(data: Dataset, rows: Split, job: Job) -> None:
     train = data.X[rows.train]
     if np.nanmin(train) == np.nanmax(train):
         raise DataError(
-            f"{data.source}: every value of the {len(train)} training rows is {train.flat[0]!s}; "
-            "there is nothing to learn from."
+            f"{data.source}: every value of the {len(train)} training rows is {train.flat[0]!s}, "
+            "so there is nothing to learn from"
         )
     if data.is_image or data.X.dtype == np.uint8 or job.keep_constant:
         return  # pixels at an image's border often never change
@@ -139,14 +137,17 @@ def _refuse_constant(data: Dataset, rows: Split, job: Job) -> None:
         if column["kind"] == "category" and len(column["categories"]) > 1
         for value in column["categories"]
     }
-    found = constant_columns(replace(data, X=train, y=None, row_names=None))
-    constant = [name for name in found if name not in rare]
+    same = constant_columns(replace(data, X=train, y=None, row_names=None))
+    constant = [name for name in same if name not in rare]
     if constant:
         shown = ", ".join(str(name) for name in constant[:10])
         more = f" and {len(constant) - 10} more" if len(constant) > 10 else ""
         raise DataError(
-            f"{data.source}: these columns hold a single value in all training rows: {shown}"
-            f"{more}; remove them, or pass --keep-constant to keep them (they are scaled to zero)."
+            f"{data.source}: these columns hold a single value in all training rows: {shown}{more}",
+            remedy=[
+                "remove them, or keep them, scaled to zero, with ",
+                Argument("keep_constant", True),
+            ],
         )
 
 

@@ -1,4 +1,4 @@
-"""What a run folder says about itself: data, options, versions, machine."""
+"""The record of a run: data, options, versions, machine."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import platform
 import shlex
 import sys
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors
 import sklearn
 import torch
 
-import cuello
+from cuello.arrays import Record
 from cuello.run.job import Job
 from cuello.run.prepare import Prepared
 
 __all__ = ["describe_data", "peak_memory_mb", "run_config"]
 
 
-def run_config(job: Job, prepared: Prepared, notes: list[str]) -> dict[str, Any]:
+def run_config(job: Job, prepared: Prepared, notes: list[str]) -> Record:
     """Return the contents of ``config.json`` at the start of a run."""
     data = prepared.data
     return {
@@ -36,7 +36,7 @@ def run_config(job: Job, prepared: Prepared, notes: list[str]) -> dict[str, Any]
         },
         "notes": list(dict.fromkeys(notes)),
         "versions": {
-            "cuello": cuello.__version__,
+            "cuello": version("cuello"),
             "python": platform.python_version(),
             "torch": torch.__version__,
             "numpy": np.__version__,
@@ -52,8 +52,8 @@ def _from_shell() -> bool:
     return Path(sys.argv[0]).name == "cuello"
 
 
-def describe_data(prepared: Prepared) -> dict[str, Any]:
-    """Return what the data is: name, source, shape, what labels say, rows of each part."""
+def describe_data(prepared: Prepared) -> Record:
+    """Return name, source, shape, task, classes, and rows of each split of the data."""
     data, rows = prepared.data, prepared.rows
     return {
         "name": data.name,

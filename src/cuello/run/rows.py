@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from cuello import atomic
+from cuello.arrays import Array
 from cuello.data import Dataset
 
 __all__ = ["all_rows", "write_csv", "write_rows"]
 
 
-def all_rows(data: Dataset) -> npt.NDArray[Any]:
+def all_rows(data: Dataset) -> Array:
     """Return the rows of ``data.X``, then those of the official test part, if there is one."""
     return data.X if data.X_test is None else np.concatenate([data.X, data.X_test])
 

@@ -1,33 +1,28 @@
-"""Which rows of further data, or of the run's own, to label next."""
+"""Rows to label next, of further data or of the run's own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from cuello.arrays import Array, Bools
 from cuello.data import Dataset
-from cuello.errors import InputError, RunError
+from cuello.errors import InputError
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier
 from cuello.few_label.suggest import distance_to_labelled, suggest
+from cuello.run.embeddings import SAME_EMBEDDING, read_embeddings
 from cuello.run.folder import RunFolder
 
-__all__ = ["Suggestion", "suggestions"]
-
-Array = npt.NDArray[Any]
+__all__ = ["Suggestion", "suggest_rows"]
 
 _NOVEL = 0.9  # share of the rows that are nearer to a labelled one
-_SAME_CODE = 1e-3  # in deviations: what rounding makes of a row in another batch
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suggestion:
-    """A row to label, and what speaks for it."""
+    """A row to label, and the reasons."""
 
     row: int
     """Of ``Dataset.X``."""
@@ -40,10 +35,10 @@ class Suggestion:
     uncertain: bool
     """Whether the second class is at least half as probable as the first."""
     novel: bool
-    """Whether its code is farther from all labelled ones than those of nine rows in ten."""
+    """Whether its embedding is farther from all labelled ones than those of nine rows in ten."""
 
 
-def suggestions(
+def suggest_rows(
     folder: RunFolder,
     autoencoder: Autoencoder,
     classifier: FewLabelClassifier,
@@ -53,10 +48,10 @@ def suggestions(
 ) -> list[Suggestion]:
     """Return rows of ``data.X`` to label next, those with the most to teach first.
 
-    A row counts as labelled if the classifier learned from it (same name or number, and same code),
-    or if the data itself has labels for some of its rows, and for this one. Labels that every row
-    has are passed over: they are there to measure with. A labelled row under another number is
-    suggested last, as it is no distance from a labelled one.
+    A row counts as labelled if the classifier learned from it (same name or number, and same
+    embedding), or if the data itself has labels for some of its rows, and for this one. Labels
+    that every row has are passed over: they are there to measure with. A labelled row under
+    another number is suggested last, as it is no distance from a labelled one.
 
     Raises
     ------
@@ -66,19 +61,17 @@ def suggestions(
         If the folder does not say which rows the classifier learned from.
     """
     if n < 1:
-        raise InputError(f"n={n} must be 1 row or more.")
-    codes = autoencoder.transform(data.X)
-    labelled, labelled_embeddings = _labelled(folder, data, codes, autoencoder.embedding_scale_)
+        raise InputError(argument="n", value=n, allowed="1 row or more")
+    z = autoencoder.transform(data.X)
+    labelled, labelled_z = _labelled(folder, data, z, autoencoder.embedding_scale_)
     if labelled.all():
         raise InputError(
-            f"{data.source}: all {len(data)} rows have a label, so there is none to suggest; give "
-            "further data."
+            f"{data.source}: all {len(data)} rows have a label, so there is none to suggest",
+            remedy="give further data",
         )
     p = classifier.predict_proba(data.X)
-    rows = suggest(
-        p, codes, n, labelled=labelled, labelled_embeddings=labelled_embeddings, seed=seed
-    )
-    distance = distance_to_labelled(codes, np.concatenate([codes[labelled], labelled_embeddings]))
+    rows = suggest(p, z, n, labelled=labelled, labelled_embeddings=labelled_z, seed=seed)
+    distance = distance_to_labelled(z, np.concatenate([z[labelled], labelled_z]))
     far = np.quantile(distance[~labelled], _NOVEL)
     order = np.argsort(-p[rows], axis=1, kind="stable")
     return [
@@ -95,36 +88,19 @@ def suggestions(
 
 
 def _labelled(
-    folder: RunFolder, data: Dataset, codes: Array, scale: Array
-) -> tuple[npt.NDArray[np.bool_], Array]:
-    """Return which rows have a label, and the codes of all that the classifier learned from."""
+    folder: RunFolder, data: Dataset, embeddings: Array, scale: Array
+) -> tuple[Bools, Array]:
+    """Return which rows have a label, and embeddings of all that the classifier learned from."""
     known = np.zeros(len(data), dtype=bool)
     if not data.labelled.all():
         known |= data.labelled
-    table = _read(folder, codes.shape[1])
-    learned = np.stack([table[f"z{k}"].to_numpy() for k in range(codes.shape[1])], axis=1)
-    named = data.row_names is not None and "name" in table.column_names
-    keys = data.row_names if named else range(len(data))
-    place = {key: i for i, key in enumerate(keys or ())}
-    for key, code in zip(table["name" if named else "row"].to_pylist(), learned, strict=True):
-        i = place.get(key)
-        if i is not None and (np.abs(codes[i] - code) <= _SAME_CODE * scale).all():
+    table, stored = read_embeddings(folder, embeddings.shape[1], ("labelled",))
+    learned = table["labelled"].to_numpy()
+    names = data.row_names if "name" in table.column_names else None
+    row_of: dict[object, int] = {key: i for i, key in enumerate(names or range(len(data)))}
+    keys = table["row" if names is None else "name"].to_pylist()
+    for key, embedding in zip(np.array(keys, dtype=object)[learned], stored[learned], strict=True):
+        i = row_of.get(key)
+        if i is not None and (np.abs(embeddings[i] - embedding) <= SAME_EMBEDDING * scale).all():
             known[i] = True
-    return known, learned
-
-
-def _read(folder: RunFolder, latents: int) -> pa.Table:
-    """Return the rows of the run that the classifier learned from, and their codes."""
-    file = folder.path / "embeddings.parquet"
-    try:
-        table = pq.read_table(file)
-        missing = {"row", "labelled", *(f"z{k}" for k in range(latents))} - {*table.column_names}
-        if not missing:
-            return table.filter(table["labelled"])
-        reason = f"it has no column {', '.join(sorted(missing))}"
-    except (OSError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())[:200]
-    raise RunError(
-        f"{file} cannot be used ({reason}); restore the folder, or run the fit again with this "
-        "version."
-    )
+    return known, stored[learned]

@@ -1,29 +1,22 @@
-"""What the main job does in its own way for classes, several properties, and numbers."""
+"""What the main job measures and keeps for classes, several properties, and numbers."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
-import numpy.typing as npt
-from sklearn.decomposition import PCA
 from sklearn.metrics import confusion_matrix, f1_score, multilabel_confusion_matrix
 
+from cuello.arrays import Array, Record
 from cuello.data import Dataset
-from cuello.estimators.baselines import fit_knn_pixels, fit_pca_logistic, flat
-from cuello.few_label import FewLabelClassifier, FewLabelRegressor
-from cuello.few_label import task as few_label
-from cuello.few_label.targets import read_classes, read_numbers
-from cuello.run.baselines import Predict, fit_knn, fit_pca_linear
+from cuello.few_label import FewLabelClassifier, FewLabelRegressor, Regression
+from cuello.run.baselines import BASELINES
 
-__all__ = ["NETWORKS", "JobTask", "job_task"]
+__all__ = ["COMPARED_BY_DEFAULT", "JobTask", "job_task"]
 
-Array = npt.NDArray[Any]
-Record = dict[str, Any]
-
-NETWORKS = ("from_scratch", "linear_probe", "fine_tune_slow", "fine_tune")
-"""Modes that are compared unasked: all are quick."""
+COMPARED_BY_DEFAULT = ("from_scratch", "linear_probe", "fine_tune_slow", "fine_tune")
+"""Few-label methods that are compared unless others are asked for: all are quick."""
 SHOWN = 300
 """Rows of each draw whose numbers are kept to be drawn beside the true ones."""
 
@@ -31,27 +24,22 @@ SHOWN = 300
 class JobTask(ABC):
     """What labels say, and what follows for baselines, scores and figures.
 
-    Records of a method have ``main`` and ``second`` as keys, and ``cv_`` and ``main`` for what was
-    measured inside the labelled rows.
+    Records of a method have ``main`` and ``second`` as keys, and ``cv_`` and ``main`` for the
+    cross-validated score.
     """
 
-    linear: ClassVar[str] = "pca_logistic"
+    name: ClassVar[str]
     main: ClassVar[str] = "accuracy"
     second: ClassVar[str] = "macro_f1"
     estimator: ClassVar[type[FewLabelClassifier] | type[FewLabelRegressor]] = FewLabelClassifier
     single_label: ClassVar[bool] = False
-    """Whether a row has one class, which modes can pass on from row to row."""
+    """Whether a row has one class, which some methods pass on from row to row."""
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """What is compared unasked. A mode that is asked for comes last."""
-        return (self.linear, "knn_pixels", *NETWORKS)
-
-    @abstractmethod
-    def baseline(
-        self, method: str, pca: PCA, rows: Array, y: Array, *, cv: int, seed: int
-    ) -> tuple[Predict, float]:
-        """Fit a method that needs no network to scaled rows; also return its score on folds."""
+        """What is compared by default."""
+        baselines = [name for name, entry in BASELINES.items() if self.name in entry.tasks]
+        return (*baselines, *COMPARED_BY_DEFAULT)
 
     @abstractmethod
     def score(self, y: Array, predicted: Array, data: Dataset) -> Record:
@@ -66,16 +54,8 @@ class JobTask(ABC):
 class _Multiclass(JobTask):
     """One class a row."""
 
+    name = "multiclass"
     single_label = True
-
-    def baseline(
-        self, method: str, pca: PCA, rows: Array, y: Array, *, cv: int, seed: int
-    ) -> tuple[Predict, float]:
-        if method == self.linear:
-            model, inside = fit_pca_logistic(pca, rows, y, cv=cv, seed=seed)
-        else:
-            model, inside = fit_knn_pixels(rows, y, cv=cv, seed=seed)
-        return lambda some: np.asarray(model.predict(flat(some))), inside
 
     def score(self, y: Array, predicted: Array, data: Dataset) -> Record:
         every = list(range(len(data.classes)))
@@ -88,24 +68,14 @@ class _Multiclass(JobTask):
 
     def figures(self, method: str, records: list[Record], data: Dataset) -> Record:
         matrix = np.sum([r["confusion"] for r in records], axis=0).tolist()
-        return {
-            "confusion": {"method": method, "matrix": matrix, "classes": list(data.classes)},
-        }
+        return {"confusion": {"method": method, "matrix": matrix, "classes": list(data.classes)}}
 
 
 @final
 class _Multilabel(JobTask):
     """Properties, 0 or 1 each. Accuracy is the mean over them, and so is F1."""
 
-    def baseline(
-        self, method: str, pca: PCA, rows: Array, y: Array, *, cv: int, seed: int
-    ) -> tuple[Predict, float]:
-        targets = read_classes(rows, y, "multilabel")
-        if method == self.linear:
-            scores, inside = fit_pca_linear(targets, pca, rows, cv=cv, seed=seed)
-        else:
-            scores, inside = fit_knn(targets, rows, cv=cv, seed=seed)
-        return lambda some: (scores(some) > 0).astype(np.int64), inside
+    name = "multilabel"
 
     def score(self, y: Array, predicted: Array, data: Dataset) -> Record:
         y = y.astype(np.int64)
@@ -117,34 +87,22 @@ class _Multilabel(JobTask):
 
     def figures(self, method: str, records: list[Record], data: Dataset) -> Record:
         counts = np.sum([r["counts"] for r in records], axis=0).tolist()
-        return {
-            "properties": {"method": method, "names": list(data.properties), "counts": counts},
-        }
+        return {"properties": {"method": method, "names": list(data.properties), "counts": counts}}
 
 
 @final
 class _Regression(JobTask):
     """A number: R², and the mean absolute error in its own units."""
 
-    linear = "pca_ridge"
+    name = "regression"
     main = "r2"
     second = "mae"
     estimator = FewLabelRegressor
 
-    def baseline(
-        self, method: str, pca: PCA, rows: Array, y: Array, *, cv: int, seed: int
-    ) -> tuple[Predict, float]:
-        targets = read_numbers(rows, y, "regression", "mse")
-        if method == self.linear:
-            scores, inside = fit_pca_linear(targets, pca, rows, cv=cv, seed=seed)
-        else:
-            scores, inside = fit_knn(targets, rows, cv=cv, seed=seed)
-        return lambda some: targets.task.link(scores(some)), inside
-
     def score(self, y: Array, predicted: Array, data: Dataset) -> Record:
         shown = np.unique(np.linspace(0, len(y) - 1, SHOWN).astype(np.int64))
         return {
-            "r2": few_label.Regression().score(predicted[:, None], y),
+            "r2": Regression().score(predicted[:, None], y),
             "mae": float(np.abs(y - predicted).mean()),
             "true": y[shown].tolist(),
             "predicted": predicted[shown].tolist(),
@@ -157,9 +115,7 @@ class _Regression(JobTask):
 
 
 _JOB_TASKS: dict[str, JobTask] = {
-    "multiclass": _Multiclass(),
-    "multilabel": _Multilabel(),
-    "regression": _Regression(),
+    task.name: task for task in (_Multiclass(), _Multilabel(), _Regression())
 }
 
 

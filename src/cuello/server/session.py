@@ -63,7 +63,7 @@ class Session:
         starts = [i for i, row in enumerate(columns.get("row", ())) if row == 0]
         self.own = starts[1] if len(starts) > 1 else self.size
         self.names: list[str] | None = columns.get("name")
-        self.parts: list[str] = columns.get("part", ["train"] * self.size)
+        self.parts: list[str] = columns.get("split", ["train"] * self.size)
         self.given: list[str | None] = [
             None if value is None else str(value)
             for value in columns.get("label", [None] * self.size)
@@ -263,7 +263,7 @@ class Session:
 
 def _try(run: Run) -> None:
     """Send one row through every network: files may fit one another, and still not work."""
-    model, answerer, projector = run.autoencoder, run.classifier, run.projector
+    model, answerer, projector = run.autoencoder, run.classifier, run.projection
     try:
         with np.errstate(all="ignore"):
             rows = model.inverse_transform(model.embedding_mean_[None])

@@ -22,7 +22,7 @@ from cuello.errors import DivergedError, InputError, RunError
 from cuello.estimators import Autoencoder
 from cuello.metrics import sample_errors
 from cuello.run.prepare import Prepared
-from cuello.run.results import unit_width
+from cuello.run.reconstruction import unit_width
 from cuello.study.study import Study, estimator_options, measure
 from cuello.study.trials import Record
 from cuello.train import Callbacks, Epoch

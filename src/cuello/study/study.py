@@ -21,7 +21,7 @@ from cuello.metrics import sample_errors
 from cuello.run import Job
 from cuello.run.options import check_labels
 from cuello.run.prepare import Prepared, prepare
-from cuello.run.results import unit_width
+from cuello.run.reconstruction import unit_width
 from cuello.study.space import Range
 from cuello.study.trials import Ran, Trial, over
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cuello.report.assets import packed
-from cuello.report.pictures import contact_sheet, to_pixels
+from cuello.run.sheets import contact_sheet, to_pixels
 
 __all__ = ["LONGEST", "Packs", "Stored", "store_rows"]
 

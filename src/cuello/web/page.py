@@ -199,7 +199,7 @@ def _planes(run: Run, points: Points, packs: Packs) -> list[dict[str, Any]]:
             if len(plane.inward) > 1
             else None,
         }
-        for plane in planes(points.codes, run.projector)
+        for plane in planes(points.codes, run.projection)
     ]
 
 

@@ -110,7 +110,7 @@ def _learned(projector: Autoencoder) -> Plane:
     *begin, last = _layers(projector.module_.decoder)
     return Plane(
         name="learned map",
-        titles=("learned map of the codes", ""),
+        titles=("learned projection of the embeddings", ""),
         meaning="the code that the learned map has for it. The sliders lead to others",
         inward=(Layer(first.weight / width, first.bias - first.weight @ (offset / width)), *rest),
         outward=(*begin, Layer(last.weight * width[:, None], last.bias * width + offset)),

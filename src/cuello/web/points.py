@@ -100,7 +100,7 @@ def _embedded(run: Run) -> tuple[Points, Array]:
     columns = table.column_names
     try:
         row = table["row"].to_numpy()
-        parts = np.asarray(table["part"].to_pylist() if "part" in columns else [])
+        parts = np.asarray(table["split"].to_pylist() if "split" in columns else [])
         names = tuple(map(_text, table["name"].to_pylist())) if "name" in columns else None
         colourings = tuple(_colourings(run, table))
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
@@ -142,11 +142,11 @@ def _colourings(run: Run, table: pa.Table) -> Iterator[Colouring]:
         if f"label {name}" in columns:
             values = np.nan_to_num(_numbers(table[f"label {name}"]), nan=-1).astype(np.int64)
             yield Colouring(name=name, values=values, classes=("no", "yes"))
-    if "anomaly" in columns:
-        yield Colouring(name="anomaly score", values=_numbers(table["anomaly"]))
-    if "part" in columns:
+    if "anomaly_score" in columns:
+        yield Colouring(name="anomaly score", values=_numbers(table["anomaly_score"]))
+    if "split" in columns:
         order = ("train", "validation", "test")
-        codes = np.array([order.index(part) for part in table["part"].to_pylist()])
+        codes = np.array([order.index(part) for part in table["split"].to_pylist()])
         yield Colouring(name="part", values=codes, classes=order)
     if "labelled" in columns:
         codes = table["labelled"].to_numpy().astype(np.int64)
@@ -174,16 +174,16 @@ def _kept(run: Run, points: Points, parts: Array) -> Points:
     """Return the test rows that the run folder keeps for its report."""
     arrays = run.folder.read_arrays("examples.npz")
     tested = np.flatnonzero(parts == "test")
-    kept = arrays.get("map_rows")
+    kept = arrays.get("projection_rows")
     if kept is None or not len(kept) or kept.max() >= len(tested):
         return points
     points = points.take(tested[kept])
     note = f"The {len(kept):,} test rows that the run folder keeps are shown."
     points = replace(points, notes=(*points.notes, note))
-    images = arrays.get("map_images")
+    images = arrays.get("projection_images")
     if images is None or NETWORKS[run.autoencoder.network].is_sequence:
         return points
     low, high = run.autoencoder.scaling_.invert(np.array([[0.0, 1.0]], dtype=np.float32))[0]
     is_bytes = arrays["typical_original"].dtype == np.uint8
     values = images if is_bytes else low + images.astype(np.float32) / 255 * (high - low)
-    return replace(points, values=values, error=arrays["map_errors"])
+    return replace(points, values=values, error=arrays["projection_errors"])

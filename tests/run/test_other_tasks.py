@@ -81,7 +81,7 @@ def labels_of_digits(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def several(labels_of_digits, tmp_path_factory):
+def multilabel(labels_of_digits, tmp_path_factory):
     out = tmp_path_factory.mktemp("multilabel") / "run"
     return cuello.fit("digits", labels=labels_of_digits, repeats=2, out=out, **QUICK)
 
@@ -234,11 +234,11 @@ def test_numbers_of_further_rows(numbers, table, tmp_path):
     run.classifier.task_ = dataclasses.replace(run.classifier.task_, mean=12345678.0)
     run.classify(rows, tmp_path / "v.csv")
     assert all(re.fullmatch(r"1234\d{4}", line["value"]) for line in read(tmp_path / "v.csv"))
-    assert (found.rows, found.not_sure) == (442, None)
-    assert "off by" in found.said
-    assert "150 held-out labels" in found.said
-    with pytest.raises(InputError, match=r"sure=0\.9 is for classes, and this run gives numbers"):
-        run.classify(rows, tmp_path / "w.csv", sure=0.9)
+    assert (found.rows, found.undecided) == (442, None)
+    assert "off by" in found.basis
+    assert "150 held-out labels" in found.basis
+    with pytest.raises(InputError, match=r"min_precision=0\.9 is for classes, .* gives numbers"):
+        run.classify(rows, tmp_path / "w.csv", min_precision=0.9)
     with pytest.raises(RunError, match=r"only known for classes"):
         run.suggest(rows, 5, tmp_path / "s.csv")
     assert {path.name for path in tmp_path.iterdir()} == {"v.csv"}
@@ -258,7 +258,7 @@ def test_the_typical_error_is_that_of_held_out_labels(numbers, table):
     other = np.abs(model.predict(data.X[rest]) - data.y[rest])
     assert other.mean() == pytest.approx(found.mean, rel=0.25)
     assert (other <= found.most).mean() > 0.82
-    assert numbers.read_json("metrics.json")["said"][-1] == f"Numbers are {found}."
+    assert numbers.read_json("metrics.json")["summary"][-1] == f"Numbers are {found}."
     model.held_out_scores_ = np.full_like(model.held_out_scores_, np.nan)
     assert typical_error(model) is None
 
@@ -274,7 +274,7 @@ def test_the_page_knows_the_numbers_of_test_rows(numbers, table):
     data = load(table, **NUMBER)
     y = data.y[split(data).test]
     arrays = numbers.read_arrays("examples.npz")
-    np.testing.assert_array_equal(content.latent.value, y[arrays["map_rows"]])
+    np.testing.assert_array_equal(content.latent.value, y[arrays["projection_rows"]])
     assert content.latent.label is None
     row = int(arrays["worst_rows"][0])
     assert content.galleries[2].names[0] == f"row {row}, label {y[row]:g}"
@@ -301,8 +301,8 @@ def test_a_column_that_is_partly_empty(tmp_path):
 # Properties
 
 
-def test_what_is_measured_on_properties(several):
-    metrics = several.read_json("metrics.json")
+def test_what_is_measured_on_properties(multilabel):
+    metrics = multilabel.read_json("metrics.json")
     methods = [row["method"] for row in metrics["few_labels"]]
     assert methods == [
         "pca_logistic",
@@ -317,14 +317,14 @@ def test_what_is_measured_on_properties(several):
     counts = np.array(metrics["properties"]["counts"])
     assert counts.shape == (3, 2, 2)
     assert counts.sum(axis=(1, 2)).tolist() == [240] * 3  # 120 rows, twice
-    best = row_of(several, metrics["best_method"])
+    best = row_of(multilabel, metrics["best_method"])
     right = (counts[:, 0, 0] + counts[:, 1, 1]).sum() / counts.sum()
     assert right == pytest.approx(best["accuracy_mean"])
     assert all(row["accuracy_mean"] > 0.6 for row in metrics["few_labels"])
     assert best["accuracy_mean"] > 0.85
 
 
-def test_neighbours_of_properties_against_an_own_computation(several, labels_of_digits):
+def test_neighbours_of_properties_against_an_own_computation(multilabel, labels_of_digits):
     data = load("digits")
     X, y = data.X.reshape(len(data), -1) / 255.0, properties(data.y)
     plan = prepare(Job(data="digits", labels=str(labels_of_digits), repeats=2)).plan
@@ -332,7 +332,7 @@ def test_neighbours_of_properties_against_an_own_computation(several, labels_of_
     for known, held in zip(plan.draws, plan.held_out, strict=True):
         assert not set(known) & set(held)
         found.append((y[held], KNeighborsClassifier(5).fit(X[known], y[known]).predict(X[held])))
-    row = row_of(several, "knn_pixels")
+    row = row_of(multilabel, "knn_pixels")
     per_property = [[accuracy_score(t[:, k], p[:, k]) for k in range(3)] for t, p in found]
     assert row["accuracy"] == pytest.approx(np.mean(per_property, axis=1))
     assert row["macro_f1_mean"] == pytest.approx(
@@ -340,8 +340,8 @@ def test_neighbours_of_properties_against_an_own_computation(several, labels_of_
     )
 
 
-def test_probabilities_of_further_rows(several, tmp_path):
-    run = cuello.open_run(several.path)
+def test_probabilities_of_further_rows(multilabel, tmp_path):
+    run = cuello.open_run(multilabel.path)
     assert isinstance(run.classifier, FewLabelClassifier)
     assert isinstance(run.classifier.task_, Multilabel)
     assert run.properties == PROPERTIES
@@ -354,11 +354,11 @@ def test_probabilities_of_further_rows(several, tmp_path):
     np.testing.assert_allclose(written, run.classifier.predict_proba(data.X), atol=5e-5)
     assert ((written > 0.5) == properties(load("digits").y)).mean() > 0.85
     with pytest.raises(InputError, match=r"this run gives a probability for each property"):
-        run.classify(data, tmp_path / "q.csv", sure=0.9)
+        run.classify(data, tmp_path / "q.csv", min_precision=0.9)
 
 
-def test_properties_are_in_the_embeddings(several):
-    found = pq.read_table(several.path / "embeddings.parquet").to_pydict()
+def test_properties_are_in_the_embeddings(multilabel):
+    found = pq.read_table(multilabel.path / "embeddings.parquet").to_pydict()
     y = properties(load("digits").y)
     for k, name in enumerate(PROPERTIES):
         labels = found[f"label {name}"]
@@ -381,7 +381,7 @@ def test_a_run_that_was_interrupted_ends_alike(name, request, tmp_path):
     again = resume(half.path)
     assert (again.path / "model.safetensors").read_bytes() == weights
     before, after = (f.read_json("metrics.json") for f in (folder, again))
-    for key in ("best_method", "scatter", "properties", "said"):
+    for key in ("best_method", "scatter", "properties", "summary"):
         assert before.get(key) == after.get(key)
 
 
@@ -402,6 +402,6 @@ def test_a_run_whose_labels_were_edited_is_damaged(name, request, tmp_path):
 def test_a_task_says_what_it_compares():
     data = load("digits", task="regression")
     task = job_task(data)
-    assert (task.main, task.second, task.linear) == ("r2", "mae", "pca_ridge")
+    assert (task.main, task.second, task.methods[0]) == ("r2", "mae", "pca_ridge")
     assert job_task(load("digits")).single_label
     assert CV == 3

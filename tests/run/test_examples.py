@@ -25,34 +25,34 @@ def arrays(folder):
 
 def test_the_strangest_test_rows_come_first(folder, arrays):
     table = pq.read_table(folder.path / "embeddings.parquet")
-    test = np.array(table["part"].to_pylist()) == "test"
-    scores = table["anomaly"].to_numpy()[test]
-    np.testing.assert_allclose(arrays["strange_scores"], np.sort(scores)[::-1][:12])
+    test = np.array(table["split"].to_pylist()) == "test"
+    scores = table["anomaly_score"].to_numpy()[test]
+    np.testing.assert_allclose(arrays["anomalous_scores"], np.sort(scores)[::-1][:12])
     found = folder.read_json("metrics.json")["anomalies"]
     assert found["test_rows"] == len(scores)
     assert found["test_count"] == (scores > found["threshold"]).sum()
 
 
 def test_cleaned_rows_are_test_rows_that_the_own_noise_damaged(arrays):
-    original, noisy = arrays["cleaned_original"] / 255.0, arrays["cleaned_noisy"] / 255.0
+    original, noisy = arrays["denoised_original"] / 255.0, arrays["denoised_noisy"] / 255.0
     zero = np.isclose(noisy, 0.0, atol=1e-6)
     assert 0.6 < zero[original > 0].mean() < 0.9, "three of four elements are masked"
     np.testing.assert_allclose(noisy[~zero], 4.0 * original[~zero], rtol=1e-4)
-    back = arrays["cleaned_model"] / 255.0
+    back = arrays["denoised_result"] / 255.0
     for figure, rows in (("before", noisy), ("after", back)):
         expected = ((rows - original) ** 2).mean(axis=(1, 2))
-        np.testing.assert_allclose(arrays[f"cleaned_{figure}"], expected, rtol=1e-4)
-    assert arrays["cleaned_after"].mean() < 0.5 * arrays["cleaned_before"].mean()
+        np.testing.assert_allclose(arrays[f"denoised_{figure}"], expected, rtol=1e-4)
+    assert arrays["denoised_after"].mean() < 0.5 * arrays["denoised_before"].mean()
 
 
 def test_beside_each_new_row_is_the_nearest_training_row(folder, arrays):
     run, data = cuello.open_run(folder.path), cuello.load("digits")
-    parts = pq.read_table(folder.path / "embeddings.parquet")["part"].to_pylist()
+    parts = pq.read_table(folder.path / "embeddings.parquet")["split"].to_pylist()
     train = data.X[np.array(parts) == "train"]
-    new, rows = arrays["new_original"], train[arrays["new_rows"]]
-    np.testing.assert_array_equal(arrays["new_nearest"], rows)
+    new, rows = arrays["sampled_original"], train[arrays["sampled_rows"]]
+    np.testing.assert_array_equal(arrays["sampled_nearest"], rows)
     off = ((new[:, None] - train[None].astype(float)) ** 2).mean(axis=(2, 3)) ** 0.5 / 255.0
-    np.testing.assert_allclose(arrays["new_distance"], off.min(axis=1), rtol=1e-4)
+    np.testing.assert_allclose(arrays["sampled_distance"], off.min(axis=1), rtol=1e-4)
     assert run.autoencoder.reconstruct(new).shape == new.shape
 
 

@@ -12,10 +12,12 @@ from cuello.errors import InputError
 from cuello.few_label import METHODS, FewLabelClassifier
 from cuello.few_label.methods import mean_teacher as consistency
 from cuello.report.few_labels import METHODS as NAMES
-from cuello.run import Job, few_labels, start
-from cuello.run.few_labels import COMPARED_METHODS, CV, rows_for
+from cuello.run import Job, start
+from cuello.run.few_labels import CV, rows_for
 from cuello.run.prepare import prepare
+from cuello.run.tasks import job_task
 
+COMPARED = job_task(load("font")).methods
 QUICK = {"hidden": (16,), "latent_dim": 4, "epochs": 3}
 
 
@@ -48,7 +50,7 @@ def test_it_is_measured_on_every_draw_and_kept(digits, tmp_path):
     )
     metrics = folder.read_json("metrics.json")
     assert [row["method"] for row in metrics["few_labels"]] == [
-        *COMPARED_METHODS,
+        *COMPARED,
         "label_spreading",
     ]
     row = metrics["few_labels"][-1]
@@ -61,7 +63,7 @@ def test_it_is_measured_on_every_draw_and_kept(digits, tmp_path):
     )
     run = cuello.open_run(folder.path)
     assert run.classifier.method_ == "label_spreading"
-    assert run.classifier.summary_ == metrics["said"]
+    assert run.classifier.summary_ == metrics["summary"]
     assert metrics["accuracy_estimate"] == list(run.classifier.accuracy_estimate_)
     assert metrics["temperature"] == 1.0
     # An own fit, on the labelled rows of a draw and all other training rows.
@@ -86,7 +88,7 @@ def test_one_of_the_compared_modes_is_kept_without_another_fit(tmp_path):
         "digits", labels=60, repeats=1, method="from_scratch", out=tmp_path / "r", **QUICK
     )
     metrics = folder.read_json("metrics.json")
-    assert [row["method"] for row in metrics["few_labels"]] == list(COMPARED_METHODS)
+    assert [row["method"] for row in metrics["few_labels"]] == list(COMPARED)
     assert metrics["best_method"] == "from_scratch"
     assert cuello.open_run(folder.path).classifier.method_ == "from_scratch"
 
@@ -122,13 +124,14 @@ def test_a_mode_is_given_what_it_may_see(partly, method):
 
 def test_progress_of_a_long_mode_is_told(partly, tmp_path, monkeypatch):
     monkeypatch.setattr(consistency, "MOST_STEPS", 4)
+    monkeypatch.setattr(consistency, "FEWEST_STEPS", 4)
     told = Told()
     job = Job.of(data=str(partly), repeats=1, method="mean_teacher", **QUICK)
     start(job, tmp_path / "run", progress=told)
-    done, total = told.stages["mode consistency"]
+    done, total = told.stages["method mean_teacher"]
     assert done == total > 0
-    assert told.stages["few labels"] == (len(COMPARED_METHODS) + 1, len(COMPARED_METHODS) + 1)
-    assert not any(f"method {name}" in told.stages for name in COMPARED_METHODS)
+    assert told.stages["few labels"] == (len(COMPARED) + 1, len(COMPARED) + 1)
+    assert not any(f"method {name}" in told.stages for name in COMPARED)
 
 
 def test_only_the_kept_classifier_warns_of_a_wide_interval(tmp_path):
@@ -156,5 +159,5 @@ def test_refused_before_anything_is_trained(partly, tmp_path, monkeypatch):
 
 
 def test_every_mode_has_a_name_for_people():
-    assert set(NAMES) >= {*METHODS, *few_labels.COMPARED_METHODS}
+    assert set(NAMES) >= {*METHODS, *COMPARED}
     assert all(len(name) <= 26 for name in NAMES.values())  # what the terminal's table has room for

@@ -11,8 +11,26 @@ from sklearn.frozen import FrozenEstimator
 from cuello import Autoencoder, FewLabelClassifier, metrics, open_run
 from cuello.data import load
 from cuello.run.folder import RunFolder
+from cuello.run.models import Models, save_models
 
 KNOWN = 500
+
+
+def small_config(data):
+    """Return the least that the configuration of a run holds."""
+    rows = {"train": len(data), "validation": 0, "test": 0}
+    described = {"name": "digits", "source": "digits", "shape": [8, 8], "task": "multiclass"}
+    named = {"classes": list(data.classes), "properties": [], "rows": rows}
+    kept = {"fingerprint": "", "encoding": {}}
+    return {
+        "status": "finished",
+        "created": "",
+        "command": None,
+        "job": {"data": "digits", "labels": None, "skip_bad": False, "model": {}},
+        "data": described | named | kept,
+        "notes": [],
+        "versions": {},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -37,22 +55,22 @@ def stored(digits, autoencoder, tmp_path):
             FrozenEstimator(autoencoder), method=method, learning_rates=(0.03,), epochs=60, cv=2
         ).fit(digits.X[rows], digits.y[rows])
         folder = RunFolder(tmp_path / "run")
-        folder.start({"data": {"classes": list(digits.classes)}}, overwrite=True)
-        folder.save_models(autoencoder, model)
+        folder.start(small_config(digits), overwrite=True)
+        save_models(folder, Models(autoencoder, model))
         return model, open_run(folder.path)
 
     return run
 
 
 def classified(run, digits, tmp_path, wanted):
-    found = run.classify(digits, tmp_path / "c.csv", sure=wanted)
+    found = run.classify(digits, tmp_path / "c.csv", min_precision=wanted)
     with (tmp_path / "c.csv").open(newline="", encoding="utf-8") as f:
         rows = list(csv.DictReader(f))
-    sure = np.array([row["sure"] == "yes" for row in rows])
+    sure = np.array([row["decision"] == "decided" for row in rows])
     assert found.rows == len(digits)
-    assert found.not_sure == (~sure).sum()
+    assert found.undecided == (~sure).sum()
     right = np.array([row["class"] for row in rows]) == np.array(digits.classes)[digits.y]
-    return found.said, sure, right
+    return found.basis, sure, right
 
 
 def test_a_reloaded_classifier_says_the_same(digits, stored):
@@ -71,7 +89,7 @@ def test_many_labels_promise_the_accuracy_of_what_is_sure(digits, stored, tmp_pa
     scores = model.held_out_scores_ / model.temperature_
     p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     expected = metrics.find_threshold(p, model.held_out_labels_, wanted)
-    assert expected.promised
+    assert expected.guaranteed
     said, sure, right = classified(run, digits, tmp_path, wanted)
     answered = model.predict_proba(digits.X).max(axis=1) >= expected.probability
     assert (sure == answered).mean() > 0.999  # but for rounding at the threshold itself
@@ -95,9 +113,9 @@ def test_answers_that_are_never_right_are_never_sure(digits, stored, tmp_path):
     assert not sure.any()
 
 
-def test_a_folder_of_before_labels_were_kept_goes_by_the_probability(digits, stored, tmp_path):
+def test_where_nothing_was_held_out_the_probability_decides(digits, stored, tmp_path):
     model, run = stored(60)
-    run.classifier.held_out_labels_ = np.empty(0, dtype=np.int64)
+    run.classifier.held_out_scores_ = np.full_like(run.classifier.held_out_scores_, np.nan)
     said, sure, _ = classified(run, digits, tmp_path, 0.7)
     assert "a probability below 0.7; no labels were held out" in said
     assert np.array_equal(sure, model.predict_proba(digits.X).max(axis=1) >= 0.7)

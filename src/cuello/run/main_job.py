@@ -1,0 +1,128 @@
+"""The main job: many rows without labels, a few with, one run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from cuello.errors import Argument, DataError, RunError, Use
+from cuello.estimators import Autoencoder
+from cuello.estimators.sources import name_of_source
+from cuello.few_label import METHODS
+from cuello.networks import NETWORKS
+from cuello.run.folder import RunFolder
+from cuello.run.job import Job, Progress, Silent
+from cuello.run.models import check_remote_code
+from cuello.run.options import check_labels, check_options, estimator
+from cuello.run.prepare import Prepared, prepare
+from cuello.run.provenance import run_config
+from cuello.run.steps import JobSteps, collect_warnings
+from cuello.run.tasks import job_task
+
+__all__ = ["default_folder", "plan", "resume", "start"]
+
+
+def default_folder(data: str) -> Path:
+    """Return ``runs/NAME`` for a named set or a path."""
+    return Path("runs") / (Path(data).name.split(".")[0].replace(":", "-") or "data")
+
+
+def plan(job: Job) -> tuple[Prepared, Autoencoder]:
+    """Read and divide the data, check every option, and build the untrained network.
+
+    Raises
+    ------
+    CuelloError
+        If the data or an option cannot be used.
+    """
+    check_options(job)
+    prepared = prepare(job)
+    untrained = estimator(job).set_params(validation_fraction=0.0)
+    data = prepared.data
+    if not NETWORKS[untrained.network].is_sequence and data.X.ndim == 3 and np.isnan(data.X).any():
+        raise DataError(
+            [
+                f"{data.source} holds sequences of different lengths (NaN after their end), which ",
+                Argument("network", untrained.network),
+                " cannot read",
+            ],
+            remedy=Use("network", "sequence"),
+        )
+    if job.method is not None:
+        METHODS[job.method].check_task(data.task, classes=job_task(data).single_label)
+        METHODS[job.method].check_rows(data.X)
+    check_labels(untrained.kind, prepared.known_labels, data.task)
+    for which in ("encoder", "decoder"):
+        name_of_source(which, getattr(untrained, which))  # or the run could not be kept
+    return prepared, untrained.initialize(prepared.train, prepared.known_labels)
+
+
+def start(
+    job: Job, out: Path, *, overwrite: bool = False, progress: Progress | None = None
+) -> RunFolder:
+    """Do the main job from the beginning; writes no report.
+
+    Raises
+    ------
+    CuelloError
+        If the data, an option or the folder cannot be used; before training starts.
+    DivergedError
+        If a loss became NaN; the folder then holds a checkpoint of the last good epoch.
+    """
+    check_options(job)
+    folder = RunFolder(out)
+    folder.refuse_to_replace(overwrite=overwrite)  # before minutes are spent on reading
+    with collect_warnings() as notes:
+        prepared, _ = plan(job)
+    folder.start(run_config(job, prepared, [*prepared.data.notes, *notes]), overwrite=overwrite)
+    return JobSteps(job, prepared, folder, progress or Silent()).run()
+
+
+def resume(
+    out: Path, *, trust_remote_code: bool = False, progress: Progress | None = None
+) -> RunFolder:
+    """Continue an interrupted job; a finished one is left as it is.
+
+    With ``trust_remote_code``, networks that the folder names are imported and run.
+
+    Raises
+    ------
+    RunError
+        If the folder holds no run, or the data is not what it was.
+    """
+    folder = RunFolder(out)
+    if not folder.exists:
+        raise RunError(
+            f"{out} holds no run to continue",
+            remedy=["start one without ", Argument("resume")],
+        )
+    config = folder.config()
+    progress = progress or Silent()
+    if config["status"] == "finished" and folder.is_complete:
+        progress.say(f"{out} is finished; there is nothing to continue.")
+        return folder
+    start_again: list[str | Argument | Use] = ["start again with ", Argument("overwrite", True)]
+    if config["status"] == "diverged":
+        raise RunError(
+            f"{out} stopped because a loss became NaN, and would again",
+            remedy=[
+                *start_again,
+                " and a smaller ",
+                Argument("learning_rate"),
+                " or ",
+                Argument("gradient_clip", 1.0),
+            ],
+        )
+    try:
+        job = Job.from_json(config["job"])
+    except (KeyError, TypeError) as error:
+        raise folder.damaged("config.json", f"{type(error).__name__}: {error}") from error
+    check_remote_code(folder, job.model, trust_remote_code=trust_remote_code)
+    prepared = prepare(job)
+    if prepared.fingerprint != config["data"]["fingerprint"]:
+        raise RunError(
+            f"{job.data} is not the data that {out} was started with (another fingerprint)",
+            remedy=["restore the data, or ", *start_again],
+        )
+    return JobSteps(job, prepared, folder, progress).run()

@@ -1,0 +1,162 @@
+"""The models of a run: saved as records and named tensors, and rebuilt from them.
+
+``config.json`` holds the record of each model under its name, ``model.safetensors`` its tensors
+under ``NAME/...``. What is inside is the model's own affair: a method, or an anomaly score, that
+is new needs no change here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from cuello import atomic
+from cuello.anomalies import AnomalyDetector
+from cuello.anomalies.records import arrays_of_detector, detector_of, record_detector
+from cuello.arrays import Record
+from cuello.errors import Argument, RunError, Use
+from cuello.estimators import Autoencoder
+from cuello.estimators.records import autoencoder_of, projector_of, record_autoencoder
+from cuello.few_label import FewLabelClassifier, FewLabelRegressor
+from cuello.few_label.records import classifier_of, record_classifier, tensors_of_classifier
+from cuello.run.folder import RunFolder
+
+__all__ = ["FewLabelModel", "Models", "check_remote_code", "load_models", "save_models"]
+
+FewLabelModel = FewLabelClassifier | FewLabelRegressor
+
+Tensors = Mapping[str, Tensor]
+
+
+class Models(NamedTuple):
+    """The estimators of a run; a part that it does not have is None."""
+
+    autoencoder: Autoencoder
+    classifier: FewLabelModel | None = None
+    """Learned from the labels, if there were any: a regressor where they are numbers."""
+    detector: AnomalyDetector | None = None
+    """None where no row was held out."""
+    projection: Autoencoder | None = None
+    """Leads embeddings of more than 2 latents to 2-D coordinates."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """How a model is saved and rebuilt.
+
+    Parameters
+    ----------
+    record, tensors : callable
+        From a model to plain JSON values, and to named tensors.
+    load : callable
+        From record, tensors and the autoencoder of the run to the model; raises KeyError,
+        TypeError, ValueError or RuntimeError where they do not belong together.
+    """
+
+    record: Callable[[Any], Record]
+    tensors: Callable[[Any], Tensors]
+    load: Callable[[Record, Tensors, Any], Any]
+
+
+def _weights(model: Any) -> Tensors:
+    weights: Tensors = model.module_.state_dict()
+    return weights
+
+
+_PARTS = {
+    "autoencoder": _Part(record_autoencoder, _weights, lambda r, t, _: autoencoder_of(r, t)),
+    "classifier": _Part(record_classifier, tensors_of_classifier, classifier_of),
+    "detector": _Part(record_detector, arrays_of_detector, detector_of),
+    "projection": _Part(record_autoencoder, _weights, projector_of),
+}
+
+
+def save_models(folder: RunFolder, models: Models) -> None:
+    """Write tensors, and into the configuration the records that rebuild the models."""
+    tensors: dict[str, Tensor] = {}
+    records: dict[str, Record | None] = dict.fromkeys(_PARTS)
+    for name, model in models._asdict().items():
+        if model is not None:
+            records[name] = _PARTS[name].record(model)
+            tensors |= {f"{name}/{k}": v for k, v in _PARTS[name].tensors(model).items()}
+    # Tensors that share memory cannot be written.
+    own = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
+    atomic.write(folder.weights, lambda temporary: save_file(own, temporary))
+    folder.set_config(**records)
+
+
+def check_remote_code(folder: RunFolder, params: object, *, trust_remote_code: bool) -> None:
+    """Refuse to import the networks that a run names, unless its folder is trusted.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        Of the run.
+    params : object
+        Options of the autoencoder, as the configuration holds them.
+    trust_remote_code : bool
+        Whether code that they name may run.
+
+    Raises
+    ------
+    RunError
+        If they name networks, and the folder is not trusted.
+    """
+    networks = [params.get(w) for w in ("encoder", "decoder")] if isinstance(params, dict) else []
+    if any(networks) and not trust_remote_code:
+        raise RunError(
+            f"{folder.path} was trained with its own networks: opening it imports and runs "
+            f"{' and '.join(map(str, networks))}",
+            remedy=["if you trust whoever wrote that folder, ", Use("trust_remote_code", True)],
+        )
+
+
+def load_models(folder: RunFolder, *, trust_remote_code: bool = False) -> Models:
+    """Rebuild the models; equal to the saved ones to the bit.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        A finished run.
+    trust_remote_code : bool
+        Whether the networks that the folder names may be imported; without it nothing that a
+        folder holds can run code.
+
+    Raises
+    ------
+    RunError
+        If a file is missing, damaged, or does not belong to the others, or is not trusted.
+    """
+    config = folder.read_json("config.json")
+    record = config.get("autoencoder")
+    params = record.get("params") if isinstance(record, dict) else None
+    check_remote_code(folder, params, trust_remote_code=trust_remote_code)
+    if not folder.weights.is_file():
+        raise RunError(
+            f"{folder.weights} does not exist: the run is not finished",
+            remedy=["continue it with ", Argument("resume", str(folder.path))],
+        )
+    try:
+        with safe_open(folder.weights, framework="pt") as f:
+            tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
+        models: dict[str, Any] = {}
+        for name, part in _PARTS.items():
+            own = {k.removeprefix(f"{name}/"): t for k, t in tensors.items() if _is_of(name, k)}
+            if name == "autoencoder" or config[name] is not None:
+                models[name] = part.load(config[name], own, models.get("autoencoder"))
+        return Models(**models)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        raise RunError(
+            f"{folder.path}: config.json and model.safetensors cannot be used together ({reason})",
+            remedy="restore the folder or run the fit again",
+        ) from error
+
+
+def _is_of(part: str, tensor: str) -> bool:
+    return tensor.startswith(f"{part}/")

@@ -1,0 +1,233 @@
+"""The steps of the main job, from the trained autoencoder to the files of the run."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sklearn.decomposition import PCA
+
+from cuello.anomalies import AnomalyDetector
+from cuello.arrays import Float32s, Floats, Record
+from cuello.errors import CuelloWarning, DivergedError
+from cuello.estimators import Autoencoder
+from cuello.estimators.baselines import fit_pca
+from cuello.estimators.projection import FLAT
+from cuello.run import few_labels
+from cuello.run.abstention import typical_error
+from cuello.run.embeddings import write_embeddings
+from cuello.run.examples import application_examples, reconstruction_examples
+from cuello.run.folder import RunFolder
+from cuello.run.job import Job, Progress
+from cuello.run.models import FewLabelModel, Models, save_models
+from cuello.run.options import estimator
+from cuello.run.prepare import Prepared
+from cuello.run.projection import learn_projection, measure_projection, project_embeddings
+from cuello.run.provenance import describe_data, peak_memory_mb
+from cuello.run.reconstruction import measure_reconstruction
+from cuello.run.tasks import job_task
+from cuello.train import Callbacks, Epoch
+
+__all__ = ["JobSteps", "collect_warnings"]
+
+
+@dataclass(frozen=True)
+class JobSteps:
+    """The steps of one job, in order; each leaves its result in the folder."""
+
+    job: Job
+    prepared: Prepared
+    folder: RunFolder
+    progress: Progress
+
+    def run(self) -> RunFolder:
+        """Do all steps that are missing, and return the finished folder."""
+        began = time.perf_counter()
+        before = sum(r["seconds"] for r in self.folder.read_lines("few_labels.jsonl"))
+        with collect_warnings() as notes:
+            autoencoder, epochs_before = self.pretrain()
+            before += sum(epoch.seconds for epoch in epochs_before)
+            pca = fit_pca(
+                autoencoder.scaling_.apply(self.prepared.train),
+                autoencoder.latent_dim_,
+                self.job.seed,
+            )
+            reconstruction, errors = measure_reconstruction(autoencoder, pca, self.prepared)
+            metrics: Record = {
+                "data": describe_data(self.prepared),
+                "reconstruction": reconstruction,
+                "diagnosis": autoencoder.diagnosis_.statistics,
+                "few_labels": [],
+            }
+            detector, anomaly_scores = self.detect(autoencoder, metrics)
+            projection, coordinates = self.project(autoencoder, metrics)
+            classifier = None
+            if self.prepared.plan is not None:
+                classifier = self.classify(autoencoder, pca, metrics)
+        models = Models(autoencoder, classifier, detector, projection)
+        seed = self.job.seed
+        self.folder.write_arrays(
+            "examples.npz",
+            {
+                **reconstruction_examples(
+                    autoencoder, pca, self.prepared, errors, coordinates, seed
+                ),
+                **application_examples(autoencoder, anomaly_scores, self.prepared, seed),
+            },
+        )
+        write_embeddings(
+            self.folder.embeddings,
+            self.prepared.data,
+            autoencoder,
+            self.prepared.rows,
+            None if self.prepared.plan is None else self.prepared.plan.final,
+            detector,
+        )
+        metrics["timing"] = self.timing(autoencoder.history_, before + time.perf_counter() - began)
+        self.folder.write_json("metrics.json", metrics)
+        save_models(self.folder, models)
+        notes = [*self.folder.config()["notes"], *notes]
+        self.folder.set_config(notes=list(dict.fromkeys(notes)), status="finished")
+        self.folder.checkpoint.unlink(missing_ok=True)
+        return self.folder
+
+    def pretrain(self) -> tuple[Autoencoder, Sequence[Epoch]]:
+        """Train on all training rows, and return the epochs done before.
+
+        Only kinds that need classes see the few labels that are known.
+        """
+        autoencoder = estimator(self.job)
+        now: list[Epoch] = []
+        callbacks = Callbacks(
+            step=lambda done, all: self.progress.update("autoencoder", done, all),
+            epoch=now.append,
+        )
+        try:
+            autoencoder.fit(
+                self.prepared.train,
+                self.prepared.known_labels,
+                validation=self.prepared.validation,
+                checkpoint=self.folder.checkpoint,
+                callbacks=callbacks,
+            )
+        except DivergedError:
+            save_models(self.folder, Models(autoencoder))
+            self.folder.set_config(status="diverged")
+            raise
+        history = autoencoder.history_
+        self.folder.write_lines("history.jsonl", [epoch.to_json() for epoch in history])
+        return autoencoder, history[: len(history) - len(now)]
+
+    def detect(
+        self, autoencoder: Autoencoder, metrics: Record
+    ) -> tuple[AnomalyDetector | None, Floats | None]:
+        """Fit an anomaly detector, and return its scores of the test rows (n,).
+
+        Its threshold follows from validation rows, or else from those of the test.
+        """
+        prepared = self.prepared
+        held_out = prepared.validation if len(prepared.validation) else prepared.test[0]
+        if not len(held_out):
+            return None, None
+        detector = AnomalyDetector(autoencoder, random_state=self.job.seed)
+        detector.learn(prepared.train, held_out)
+        metrics["anomalies"] = {
+            "threshold": detector.threshold_,
+            "false_positive_rate": list(detector.false_positive_rate_),
+            "held_out_rows": detector.held_out_rows_,
+        }
+        if not len(prepared.test[0]):
+            return detector, None
+        scores = detector.anomaly_scores(prepared.test[0])
+        metrics["anomalies"] |= {
+            "test_rows": len(scores),
+            "test_count": int((scores > detector.threshold_).sum()),
+        }
+        return detector, scores
+
+    def project(
+        self, autoencoder: Autoencoder, metrics: Record
+    ) -> tuple[Autoencoder | None, Float32s | None]:
+        """Learn a projection of the embeddings, and return coordinates of the test rows (n, 2)."""
+        prepared, (test, y) = self.prepared, self.prepared.test
+        projection = learn_projection(autoencoder, prepared.train, self.job.seed)
+        embeddings = autoencoder.transform(test)
+        if not len(test) or (projection is None and embeddings.shape[1] > FLAT):
+            return projection, None
+        xy = project_embeddings(embeddings, projection)
+        classes = y if prepared.data.classes else None
+        count, quality = measure_projection(autoencoder, xy, test, classes, seed=self.job.seed)
+        metrics["projection"] = {
+            "rows": count,
+            "methods": {name: measured._asdict() for name, measured in quality.items()},
+        }
+        return projection, None if projection is None else xy
+
+    def classify(self, autoencoder: Autoencoder, pca: PCA, metrics: Record) -> FewLabelModel:
+        """Compare the methods; fit the best, or that asked for, to be kept."""
+        plan = self.prepared.plan
+        assert plan is not None
+        records = few_labels.compare_methods(
+            self.job,
+            self.prepared,
+            autoencoder,
+            pca,
+            self.folder.read_lines("few_labels.jsonl"),
+            lambda done: self.folder.write_lines("few_labels.jsonl", done),
+            self.progress,
+        )
+        data, task = self.prepared.data, job_task(self.prepared.data)
+        metrics["few_labels"] = few_labels.summarise_methods(records, task.main, task.second)
+        best = self.job.method or few_labels.best_method(metrics["few_labels"], task.main)
+        metrics |= {
+            "best_method": best,
+            "method": self.job.method,
+            "evaluated_on": plan.evaluated_on,
+            **task.figures(best, [r for r in records if r["method"] == best], data),
+        }
+        given = few_labels.rows_for(best, self.prepared, plan.final)
+        model = few_labels.fit_method(
+            best, self.job, self.prepared, autoencoder, given, draw=0, progress=self.progress
+        )
+        error = typical_error(model)
+        metrics |= {
+            "summary": [*model.summary_, *([] if error is None else [f"Numbers are {error}."])],
+            "temperature": model.temperature_,
+            "accuracy_estimate": model.accuracy_estimate_,
+        }
+        return model
+
+    def timing(self, history: Sequence[Epoch], total: float) -> Record:
+        """Return seconds of each part; ``total`` includes what an interruption left finished."""
+        seconds = sum(epoch.seconds for epoch in history)
+        rows = len(self.prepared.rows.train)
+        few = self.folder.read_lines("few_labels.jsonl")
+        return {
+            "train_seconds": seconds,
+            "epochs": len(history),
+            "rows_per_second": rows * len(history) / seconds,
+            "few_label_seconds": sum(r["seconds"] for r in few),
+            "total_seconds": total,
+            "peak_memory_mb": peak_memory_mb(),
+        }
+
+
+@contextmanager
+def collect_warnings() -> Iterator[list[str]]:
+    """Gather the warnings of cuello, so that they reach the report too."""
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", CuelloWarning)
+        # Few labels and many classes are what this program is for, no sign of a regression.
+        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
+        yield texts
+    for warning in caught:
+        if issubclass(warning.category, CuelloWarning):
+            texts.append(str(warning.message))
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
