@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from cuello.study.figures import Curve, draw_bands, image_grid, new
+from cuello.study.figures import Curve, draw_bands, new
+from cuello.study.images import image_grid
 from cuello.study.summary import group, values
 from cuello.study.trials import Record
 from cuello_labs._packed import unpack

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cuello.metrics import Interval, accuracy_interval
-from cuello.study.figures import COLOURS, Curve, Published, draw_bands, image_grid, log_axis, new
+from cuello.study.figures import COLOURS, Curve, Published, draw_bands, log_axis, new
+from cuello.study.images import image_grid
 from cuello.study.summary import group, values
 from cuello.study.trials import Record
 from cuello_labs._few_label_methods import METHODS

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cuello.study.figures import compare, image_grid, new
+from cuello.study.figures import compare, new
+from cuello.study.images import image_grid
 from cuello.study.summary import group, spread
 from cuello.study.trials import Record
 from cuello_labs._packed import unpack

@@ -19,7 +19,8 @@ from cuello.data import load
 from cuello.data.drawing import draw
 from cuello.data.splits import folds, part, split
 from cuello.estimators.baselines import INVERSE_PENALTIES
-from cuello.study.figures import image_grid, new
+from cuello.study.figures import new
+from cuello.study.images import image_grid
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from cuello.study.figures import COLOURS, Curve, draw_bands, latent_scatter, new, plane
+from cuello.study.figures import COLOURS, Curve, draw_bands, new
+from cuello.study.images import latent_scatter, plane
 from cuello.study.trials import Record
 from cuello_labs._packed import unpack
 from cuello_labs.base import Picture

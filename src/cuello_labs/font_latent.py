@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from cuello.study.figures import COLOURS, MARKS, compare, latent_scatter, new, plane
+from cuello.study.figures import COLOURS, MARKS, compare, new
+from cuello.study.images import latent_scatter, plane
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs._font import (

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cuello.study.figures import Published, compare, latent_scatter, new, plane
+from cuello.study.figures import Published, compare, new
+from cuello.study.images import latent_scatter, plane
 from cuello.study.summary import Spread, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs._font import (

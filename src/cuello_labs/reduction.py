@@ -11,7 +11,8 @@ from sklearn.manifold import trustworthiness
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
-from cuello.study.figures import Published, compare, latent_scatter, new
+from cuello.study.figures import Published, compare, new
+from cuello.study.images import latent_scatter
 from cuello.study.summary import Spread, group, sign_of_difference, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs._fit import fit_quietly

@@ -48,8 +48,8 @@ def test_as_many_trials_as_asked_for(searched):
 def test_a_search_goes_on_where_it_stopped(searched, monkeypatch):
     study, folder, rows = searched
     tried = []
-    real = module._try
-    monkeypatch.setattr(module, "_try", lambda *a: tried.append(1) or real(*a))
+    real = module._run_trial
+    monkeypatch.setattr(module, "_run_trial", lambda *a: tried.append(1) or real(*a))
     again = run_study(study, folder)
     assert tried == []
     assert [row.varied for row in again] == [row.varied for row in rows]

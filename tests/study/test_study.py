@@ -12,7 +12,7 @@ import cuello
 from cuello.errors import CuelloError, InputError
 from cuello.run.reconstruction import unit_width
 from cuello.study import Study, best_of, refit, run_study
-from cuello.study.outcome import draw
+from cuello.study.drawing import draw_study
 from cuello.study.study import measure
 
 SMALL = {"kind": "plain", "hidden": [8], "epochs": 2, "latent_dim": 2}
@@ -157,7 +157,7 @@ def test_the_best_is_not_chosen_on_test_rows(grid):
 
 def test_figures_of_every_form(grid, tmp_path):
     study, _, rows = grid
-    axes = draw(study, rows).axes[0]
+    axes = draw_study(study, rows).axes[0]
     assert axes.get_xlabel() == "learning rate"
     assert axes.get_ylabel() == "mean squared error of validation rows, data in 0..1"
     assert {text.get_text() for text in axes.get_legend().get_texts()} == {
@@ -165,7 +165,7 @@ def test_figures_of_every_form(grid, tmp_path):
         "activation tanh",
     }
     named = of(grid={"activation": ["relu", "tanh"]}, seeds=1)
-    axes = draw(named, run_study(named, tmp_path)).axes[0]
+    axes = draw_study(named, run_study(named, tmp_path)).axes[0]
     assert {label.get_text() for label in axes.get_yticklabels()} == {
         "activation relu",
         "activation tanh",

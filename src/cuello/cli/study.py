@@ -57,15 +57,15 @@ def study(
         from cuello.run.folder import RunFolder
         from cuello.study import MEASURES, Study, best_of, run_study
         from cuello.study import refit as fit_again
-        from cuello.study.outcome import check_choice, option_text
+        from cuello.study.combinations import check_choice, option_text
 
     own = Study.of(record)
     if workers > 1 and own.grid:
         raise InputError("--workers is for a search; a grid trains its networks together anyway.")
     if refit is not None:
         check_choice(own)  # refuses, before hours are spent on trials
-    if refit is not None and RunFolder(expanded(refit)).exists and not overwrite:
-        RunFolder(expanded(refit)).start({})  # refuses as well
+    if refit is not None and not overwrite:
+        RunFolder(expanded(refit)).refuse_to_replace()
     where = Path("studies") / file.stem if folder is None else expanded(folder)
     try:
         with Bars() as bars:

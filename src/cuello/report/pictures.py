@@ -11,7 +11,7 @@ from typing import Any
 import numpy.typing as npt
 from PIL import Image
 
-from cuello.run.sheets import Pixels, contact_sheet, to_pixels
+from cuello.run.sheets import PixelBytes, contact_sheet, to_pixels
 
 __all__ = ["Sprite", "data_uri", "sprite"]
 
@@ -31,7 +31,7 @@ class Sprite:
     height: int
 
 
-def data_uri(pixels: Pixels, *, longest: int = 128) -> str:
+def data_uri(pixels: PixelBytes, *, longest: int = 128) -> str:
     """Encode one image, (height, width) or (height, width, 3), made smaller where it is large."""
     picture = Image.fromarray(pixels)
     picture.thumbnail((longest, longest))

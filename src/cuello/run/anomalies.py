@@ -14,7 +14,7 @@ from cuello.arrays import Array, Floats
 __all__ = ["ScoredRows", "largest_contributions", "score_rows"]
 
 _NAMED = 3
-_BLOCK = 4096
+_ROWS_A_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ def largest_contributions(
     """Return what adds most to each row's reconstruction error, with its share: up to three."""
     shape = rows.shape[1:]
     texts: list[str] = []
-    for start in range(0, len(rows), _BLOCK):
-        errors = np.nan_to_num(detector.contributions(rows[start : start + _BLOCK]))
+    for start in range(0, len(rows), _ROWS_A_BLOCK):
+        errors = np.nan_to_num(detector.contributions(rows[start : start + _ROWS_A_BLOCK]))
         flat = errors.reshape(len(errors), -1)
         shares = flat / np.maximum(flat.sum(axis=1, keepdims=True), 1e-12)
         most = np.argsort(-shares, axis=1, kind="stable")[:, :_NAMED]

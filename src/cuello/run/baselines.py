@@ -20,7 +20,7 @@ __all__ = ["BASELINES", "Baseline", "Labelled", "Predict", "fit_knn", "fit_pca_l
 
 Predict = Callable[[Array], Array]
 """From scaled rows to classes, 0 and 1, or numbers in their own units."""
-Score = Callable[[Array], Float32s]
+Scorer = Callable[[Array], Float32s]
 """From scaled rows to scores of a task, (n, outputs)."""
 
 
@@ -91,7 +91,7 @@ def _fit_linear(known: Labelled) -> tuple[Predict, float]:
         model, score = fit_pca_logistic(known.pca, known.X, known.y, cv=known.cv, seed=known.seed)
         return lambda rows: np.asarray(model.predict(flat(rows))), score
     targets = known.targets
-    return _decided(
+    return _in_label_units(
         targets, *fit_pca_linear(targets, known.pca, known.X, cv=known.cv, seed=known.seed)
     )
 
@@ -101,10 +101,10 @@ def _fit_neighbours(known: Labelled) -> tuple[Predict, float]:
         model, score = fit_knn_pixels(known.X, known.y, cv=known.cv, seed=known.seed)
         return lambda rows: np.asarray(model.predict(flat(rows))), score
     targets = known.targets
-    return _decided(targets, *fit_knn(targets, known.X, cv=known.cv, seed=known.seed))
+    return _in_label_units(targets, *fit_knn(targets, known.X, cv=known.cv, seed=known.seed))
 
 
-def _decided(targets: Targets, scores: Score, cv_score: float) -> tuple[Predict, float]:
+def _in_label_units(targets: Targets, scores: Scorer, cv_score: float) -> tuple[Predict, float]:
     """Turn scores into 0 and 1, or numbers in their own units."""
     if isinstance(targets.task, Regression):
         return lambda rows: targets.task.link(scores(rows)), cv_score
@@ -143,7 +143,7 @@ BASELINES.add(
 
 def fit_pca_linear(
     targets: Targets, pca: PCA, rows: Array, *, cv: int, seed: int
-) -> tuple[Score, float]:
+) -> tuple[Scorer, float]:
     """Fit a ridge or logistic regression to principal components, its penalty cross-validated.
 
     Parameters
@@ -178,7 +178,7 @@ def fit_pca_linear(
     def components(rows: Array) -> Array:
         return np.asarray(scaler.transform(pca.transform(flat(rows))))
 
-    def fitted(z: Array, y: Array, inverse_penalty: float) -> Score:
+    def fitted(z: Array, y: Array, inverse_penalty: float) -> Scorer:
         weight, bias = task.fit_linear(z, y, inverse_penalty)
         return lambda some: np.asarray(some @ weight.T + bias, dtype=np.float32)
 
@@ -196,7 +196,7 @@ def fit_pca_linear(
     return lambda some: model(components(some)), cv_scores[best]
 
 
-def fit_knn(targets: Targets, rows: Array, *, cv: int, seed: int) -> tuple[Score, float]:
+def fit_knn(targets: Targets, rows: Array, *, cv: int, seed: int) -> tuple[Scorer, float]:
     """Fit 5 nearest neighbours on rows as they are (fewer than 5 rows: all), for no classes.
 
     Parameters
@@ -215,7 +215,7 @@ def fit_knn(targets: Targets, rows: Array, *, cv: int, seed: int) -> tuple[Score
     folds = task.folds(y, cv, seed)
     neighbours = min(5, *(len(train) for train, _ in folds), len(table))
 
-    def fitted(table: Array, y: Array) -> Score:
+    def fitted(table: Array, y: Array) -> Scorer:
         if isinstance(task, Regression):
             mean = KNeighborsRegressor(neighbours).fit(table, y)
             return lambda some: np.asarray(mean.predict(some), dtype=np.float32)[:, None]

@@ -33,7 +33,7 @@ from cuello.run.schema import CONFIG, FINISHED_CONFIG, METRICS, find_fault
 
 __all__ = ["RunFolder"]
 
-_FILES = (
+_RUN_FILES = (
     "model.safetensors",
     "metrics.json",
     "history.jsonl",
@@ -134,7 +134,7 @@ class RunFolder:
         if self.exists:
             # Only the files of a run are removed: whatever else a user keeps there stays. The
             # configuration goes last, so that a kill half-way leaves a folder that is still a run.
-            for name in _FILES:
+            for name in _RUN_FILES:
                 (self.path / name).unlink(missing_ok=True)
         atomic.write_json(self.path / "config.json", config)
 

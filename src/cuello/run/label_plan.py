@@ -71,7 +71,7 @@ def plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPl
         )
     check = {
         "multiclass": _check_class_labels,
-        "multilabel": _check_properties,
+        "multilabel": _check_property_labels,
         "regression": _check_numbers,
     }
     check[data.task](job, data)
@@ -117,7 +117,7 @@ def _check_class_labels(job: Job, data: Dataset) -> None:
         )
 
 
-def _check_properties(job: Job, data: Dataset) -> None:
+def _check_property_labels(job: Job, data: Dataset) -> None:
     values = _labels_of(data, data.labelled)
     for name, low, high in zip(
         data.properties, values.min(axis=0), values.max(axis=0), strict=True

@@ -14,7 +14,7 @@ from cuello.networks import NETWORKS
 from cuello.run.folder import RunFolder
 from cuello.run.job import Job, Progress, Silent
 from cuello.run.models import check_remote_code
-from cuello.run.options import check_labels, check_options, estimator
+from cuello.run.options import check_job_options, check_labels, estimator
 from cuello.run.prepare import Prepared, prepare
 from cuello.run.provenance import run_config
 from cuello.run.steps import JobSteps, collect_warnings
@@ -36,7 +36,7 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
     CuelloError
         If the data or an option cannot be used.
     """
-    check_options(job)
+    check_job_options(job)
     prepared = prepare(job)
     untrained = estimator(job).set_params(validation_fraction=0.0)
     data = prepared.data
@@ -70,7 +70,7 @@ def start(
     DivergedError
         If a loss became NaN; the folder then holds a checkpoint of the last good epoch.
     """
-    check_options(job)
+    check_job_options(job)
     folder = RunFolder(out)
     folder.refuse_to_replace(overwrite=overwrite)  # before minutes are spent on reading
     with collect_warnings() as notes:

@@ -68,7 +68,7 @@ def _weights(model: Any) -> Tensors:
     return weights
 
 
-_PARTS = {
+_MODEL_PARTS = {
     "autoencoder": _Part(record_autoencoder, _weights, lambda r, t, _: autoencoder_of(r, t)),
     "classifier": _Part(record_classifier, tensors_of_classifier, classifier_of),
     "detector": _Part(record_detector, arrays_of_detector, detector_of),
@@ -79,11 +79,11 @@ _PARTS = {
 def save_models(folder: RunFolder, models: Models) -> None:
     """Write tensors, and into the configuration the records that rebuild the models."""
     tensors: dict[str, Tensor] = {}
-    records: dict[str, Record | None] = dict.fromkeys(_PARTS)
+    records: dict[str, Record | None] = dict.fromkeys(_MODEL_PARTS)
     for name, model in models._asdict().items():
         if model is not None:
-            records[name] = _PARTS[name].record(model)
-            tensors |= {f"{name}/{k}": v for k, v in _PARTS[name].tensors(model).items()}
+            records[name] = _MODEL_PARTS[name].record(model)
+            tensors |= {f"{name}/{k}": v for k, v in _MODEL_PARTS[name].tensors(model).items()}
     # Tensors that share memory cannot be written.
     own = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
     atomic.write(folder.weights, lambda temporary: save_file(own, temporary))
@@ -145,7 +145,7 @@ def load_models(folder: RunFolder, *, trust_remote_code: bool = False) -> Models
         with safe_open(folder.weights, framework="pt") as f:
             tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
         models: dict[str, Any] = {}
-        for name, part in _PARTS.items():
+        for name, part in _MODEL_PARTS.items():
             own = {k.removeprefix(f"{name}/"): t for k, t in tensors.items() if _is_of(name, k)}
             if name == "autoencoder" or config[name] is not None:
                 models[name] = part.load(config[name], own, models.get("autoencoder"))

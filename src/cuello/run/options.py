@@ -14,7 +14,7 @@ from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
 from cuello.run.job import KEEP_LABELS, Job
 from cuello.train import TrainingConfig
 
-__all__ = ["check_labels", "check_options", "estimator"]
+__all__ = ["check_labels", "check_job_options", "estimator"]
 
 
 def estimator(job: Job) -> Autoencoder:
@@ -22,7 +22,7 @@ def estimator(job: Job) -> Autoencoder:
     return Autoencoder(**{"random_state": job.seed, **job.model})
 
 
-def check_options(job: Job) -> None:
+def check_job_options(job: Job) -> None:
     """Refuse options that are wrong whatever the data, before any is read.
 
     Raises

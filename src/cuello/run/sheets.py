@@ -15,9 +15,9 @@ from cuello.arrays import Array
 from cuello.estimators import Autoencoder
 from cuello.networks import NETWORKS
 
-__all__ = ["Pixels", "contact_sheet", "enlargement", "to_pixels", "write_sheet"]
+__all__ = ["PixelBytes", "contact_sheet", "enlargement", "to_pixels", "write_sheet"]
 
-Pixels = npt.NDArray[np.uint8]
+PixelBytes = npt.NDArray[np.uint8]
 
 _LINE = 96  # grey
 
@@ -42,7 +42,7 @@ def write_sheet(model: Autoencoder, X: Array, out: Path, *, columns: int | None 
     atomic.write(out, lambda temporary: sheet.save(temporary, "PNG"))
 
 
-def to_pixels(images: npt.NDArray[Any]) -> Pixels:
+def to_pixels(images: npt.NDArray[Any]) -> PixelBytes:
     """Turn images into what a screen shows.
 
     Parameters
@@ -64,7 +64,7 @@ def to_pixels(images: npt.NDArray[Any]) -> Pixels:
         return np.ascontiguousarray(images.transpose(0, 2, 3, 1))
     if images.shape[1] == 1:
         return images[:, 0]
-    mean: Pixels = np.round(images.mean(axis=1)).astype(np.uint8)
+    mean: PixelBytes = np.round(images.mean(axis=1)).astype(np.uint8)
     return mean
 
 
@@ -83,7 +83,7 @@ def enlargement(height: int, width: int, wanted: int = 56) -> float:
 
 
 def contact_sheet(
-    pixels: Pixels, *, longest: int, columns: int | None = None
+    pixels: PixelBytes, *, longest: int, columns: int | None = None
 ) -> tuple[Image.Image, int]:
     """Draw images on a sheet, of about as many rows as columns; return it and its columns."""
     count, height, width = pixels.shape[:3]

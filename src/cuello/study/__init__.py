@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from cuello.study.outcome import Row, best_of, refit, run_study
+from cuello.study.combinations import Combination, best_of
+from cuello.study.outcome import refit, run_study
 from cuello.study.study import MEASURES, Study
 from cuello.study.summary import Spread, spread
 from cuello.study.trials import Trial, over, run_trials
 
 __all__ = [
     "MEASURES",
-    "Row",
+    "Combination",
     "Spread",
     "Study",
     "Trial",

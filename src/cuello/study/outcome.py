@@ -1,46 +1,29 @@
-"""What a study ends in: one table, one figure, one page; and the best trial as a normal run."""
+"""Table, figure and page of a study; and its best trial as a normal run."""
 
 from __future__ import annotations
 
 import csv
 import json
-import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cuello import atomic
-from cuello.errors import InputError, RunError
+from cuello.api import start_with_report
+from cuello.errors import Argument, RunError
 from cuello.report.fragments import esc
+from cuello.run.folder import RunFolder
+from cuello.run.job import Job
 from cuello.study import figures
+from cuello.study.combinations import Combination, option_text, summarise_trials
+from cuello.study.drawing import draw_study
 from cuello.study.page import Picture, Table, document, draw_picture, draw_protocol, draw_table
 from cuello.study.search import run_search
 from cuello.study.study import MEASURES, Study, estimator_options
-from cuello.study.summary import Spread, group, spread, values
-from cuello.study.trials import Record, run_trials
+from cuello.study.trials import run_trials
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from cuello.run.folder import RunFolder
-
-__all__ = ["Row", "best_of", "check_choice", "option_text", "refit", "run_study"]
-
-_SHOWN = 30  # rows of a figure with a line a combination
-
-
-@dataclass(frozen=True)
-class Row:
-    """One combination of options: what varies of it, and what was measured over its seeds."""
-
-    options: dict[str, Any]
-    varied: dict[str, Any]
-    measured: dict[str, Spread]
-    diverged: int
-    pruned: bool = False
+__all__ = ["refit", "run_study"]
 
 
 def run_study(
@@ -50,24 +33,24 @@ def run_study(
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
     say: Callable[[str], None] = lambda text: None,
-) -> list[Row]:
+) -> list[Combination]:
     """Run the trials that are missing, and write table, figure and page.
 
     Parameters
     ----------
     study : Study
-        What to do.
+        The study.
     folder : Path
         Gets ``trials.jsonl`` (a grid) or ``journal.log`` (a search), ``table.csv``, ``study.json``,
         ``figures/`` and ``index.html``.
     workers : int
         Processes of a search.
     progress, say : callable
-        Told trials done and all trials; told what a user should know.
+        Called with trials done and all trials; called with messages for the user.
 
     Returns
     -------
-    list of Row
+    list of Combination
         The best first.
 
     Raises
@@ -86,69 +69,19 @@ def run_study(
         )
     else:
         records = run_search(study, prepared, folder, workers=workers, progress=progress)
-    rows = summarise(study, records)
+    rows = summarise_trials(study, records)
     try:
-        _write(study, rows, folder)
+        _write_results(study, rows, folder)
     except OSError as error:
         raise RunError(
-            f"{folder} cannot be written ({error.strerror or error}); finished trials are kept; "
-            "make room, or write elsewhere with --out, and start again."
+            f"{folder} cannot be written ({error.strerror or error}); finished trials are kept",
+            remedy=["make room, or write elsewhere with ", Argument("out"), ", and start again"],
         ) from error
     return rows
 
 
-def summarise(study: Study, records: Sequence[Record]) -> list[Row]:
-    """Return a row for every combination, the best first."""
-    names = list(study.grid or study.search)
-    grouped = list(group(records, *names).values())
-    if study.search:
-        grouped = [[record] for record in records]
-    rows = [
-        Row(
-            options=dict(own[0]["options"]),
-            varied={name: own[0]["options"][name] for name in names},
-            measured={name: spread(values(own, name)) for name in MEASURES},
-            diverged=sum(bool(record.get("diverged")) for record in own),
-            pruned=all(record.get("pruned", False) for record in own),
-        )
-        for own in grouped
-    ]
-    sign = -1.0 if study.maximise else 1.0
-    return sorted(rows, key=lambda row: _last_if_nan(sign * row.measured[study.measure].mean))
-
-
-def best_of(study: Study, rows: Sequence[Row]) -> Row:
-    """Return the best row.
-
-    Raises
-    ------
-    InputError
-        If the measure is one of test rows, which must not choose.
-    RunError
-        If nothing could be measured.
-    """
-    check_choice(study)
-    if not rows or not rows[0].measured[study.measure].count:
-        raise RunError(
-            f"no trial has a finite {study.measure}, so none is the best; look at learning_rate, "
-            "or choose another measure."
-        )
-    return rows[0]
-
-
-def check_choice(study: Study) -> None:
-    """Refuse to choose by a measure of test rows."""
-    if study.measure.startswith("test"):
-        raise InputError(
-            f"measure={study.measure!r}: the best cannot be chosen on test rows, which then say "
-            "nothing about new ones; use measure='validation_mse'."
-        )
-
-
-def refit(study: Study, row: Row, out: Path, *, overwrite: bool = False) -> RunFolder:
+def refit(study: Study, row: Combination, out: Path, *, overwrite: bool = False) -> RunFolder:
     """Train with the options of a row as a normal run, on the same split of the data."""
-    from cuello.run import Job, start
-
     job = Job.of(
         data=study.data,
         labels=study.labels,
@@ -157,18 +90,14 @@ def refit(study: Study, row: Row, out: Path, *, overwrite: bool = False) -> RunF
         seed=study.split_seed,
         **estimator_options(row.options),
     )
-    return start(job, out, overwrite=overwrite)
+    return start_with_report(job, out, overwrite=overwrite)
 
 
-def _last_if_nan(value: float) -> float:
-    return value if np.isfinite(value) else np.inf
-
-
-def _write(study: Study, rows: list[Row], folder: Path) -> None:
+def _write_results(study: Study, rows: list[Combination], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     atomic.write_bytes(folder / "study.json", json.dumps(study.to_json(), indent=2).encode())
     atomic.write(folder / "table.csv", lambda path: _write_table(study, rows, path))
-    picture = Picture(name="study", caption=_caption(study), figure=draw(study, rows))
+    picture = Picture(name="study", caption=_caption(study), figure=draw_study(study, rows))
     figures.save(picture.figure, folder / "figures", picture.name)
     names = list(study.grid or study.search)
     shown = [m for m in MEASURES if any(row.measured[m].count for row in rows)]
@@ -191,7 +120,7 @@ def _write(study: Study, rows: list[Row], folder: Path) -> None:
         "fixed": ", ".join(f"{k} {option_text(v)}" for k, v in study.options.items()) or "defaults",
         "seeds": str(study.seeds),
         "split": f"{study.validation:g} of the rows validate, {study.test:g} test where there is "
-        f"no test part; seed {study.split_seed}, the same for all trials",
+        f"no test split; seed {study.split_seed}, the same for all trials",
     }
     page = document(
         f"Study of {study.data}",
@@ -206,14 +135,14 @@ def _write(study: Study, rows: list[Row], folder: Path) -> None:
     atomic.write_bytes(folder / "index.html", page.encode())
 
 
-def _count(row: Row, study: Study) -> str:
+def _count(row: Combination, study: Study) -> str:
     if row.pruned:
         return "diverged" if row.diverged else "stopped early"
     count = row.measured[study.measure].count if study.grid else study.seeds
     return f"{count}" + (f" ({row.diverged} diverged)" if row.diverged else "")
 
 
-def _write_table(study: Study, rows: Sequence[Row], path: Path) -> None:
+def _write_table(study: Study, rows: Sequence[Combination], path: Path) -> None:
     names = list(study.grid or study.search)
     statistics = ("mean", "sd", "low", "high")
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -232,84 +161,3 @@ def _write_table(study: Study, rows: Sequence[Row], path: Path) -> None:
 def _caption(study: Study) -> str:
     over = f"{study.seeds} seeds" if study.seeds > 1 else "one seed"
     return f"{MEASURES[study.measure][0].upper()}{MEASURES[study.measure][1:]}; {over} each."
-
-
-def draw(study: Study, rows: Sequence[Row]) -> Figure:
-    """Draw what was measured: over a number as lines, over anything else a row each."""
-    unit = MEASURES[study.measure]
-    if study.search:
-        return _draw_search(study, rows, unit)
-    names = list(study.grid)
-    numeric = [n for n in names if len(study.grid[n]) > 1 and all(map(_is_number, study.grid[n]))]
-    if numeric and len(names) <= 2:
-        return _draw_lines(study, rows, numeric[0], unit)
-    labelled = {
-        ", ".join(f"{k} {option_text(v)}" for k, v in row.varied.items()): row.measured[
-            study.measure
-        ]
-        for row in rows[:_SHOWN]
-    }
-    return figures.compare(labelled, unit=unit)
-
-
-def _draw_lines(study: Study, rows: Sequence[Row], x: str, unit: str) -> Figure:
-    points = sorted(set(study.grid[x]))
-    others = [name for name in study.grid if name != x]
-    curves: dict[str, dict[Any, Spread]] = {}
-    for row in rows:
-        label = ", ".join(f"{name} {option_text(row.varied[name])}" for name in others)
-        curves.setdefault(label, {})[row.varied[x]] = row.measured[study.measure]
-    with figures.new() as (figure, axes):
-        for i, (label, own) in enumerate(sorted(curves.items())):
-            axes.errorbar(
-                points,
-                [own[p].mean for p in points],
-                yerr=[own[p].sd for p in points],
-                color=figures.COLOURS[i % len(figures.COLOURS)],
-                marker=figures.MARKS[i % len(figures.MARKS)],
-                linestyle=figures.DASHES[i % len(figures.DASHES)],
-                capsize=3,
-                label=label,
-            )
-        if points[0] > 0 and points[-1] / points[0] >= 20:
-            axes.set_xscale("log")
-        axes.set(xlabel=x.replace("_", " "), ylabel=unit)
-        if others:
-            axes.legend(fontsize=9)
-    return figure
-
-
-def _draw_search(study: Study, rows: Sequence[Row], unit: str) -> Figure:
-    """Draw each trial over each option."""
-    names = list(study.search)
-    with figures.new(len(names), width=max(4.8, 3.2 * len(names)), sharey=True, squeeze=False) as (
-        figure,
-        axes,
-    ):
-        finished = [row for row in rows if row.measured[study.measure].count]
-        for place, name in enumerate(names):
-            own = axes[0][place]
-            found = [row.varied[name] for row in finished]
-            x = found if all(map(_is_number, found)) else [option_text(value) for value in found]
-            y = [row.measured[study.measure].mean for row in finished]
-            own.plot(x, y, "o", color=figures.COLOURS[0], alpha=0.5)
-            if finished:
-                own.plot(x[:1], y[:1], "D", color=figures.COLOURS[1], markersize=9, label="best")
-            if study.search[name].log:
-                own.set_xscale("log")
-            own.set_xlabel(name.replace("_", " "))
-        axes[0][0].set_ylabel("\n".join(textwrap.wrap(unit, 40)))
-        if finished:
-            axes[0][0].legend(fontsize=9)
-    return figure
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def option_text(value: object) -> str:
-    """Return a value of an option as tables show it: `20-10` for widths."""
-    if isinstance(value, list | tuple):
-        return "-".join(map(str, value)) or "none"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

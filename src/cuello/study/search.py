@@ -18,19 +18,19 @@ from typing import Any
 
 import numpy as np
 
-from cuello.errors import DivergedError, InputError, RunError
+from cuello.arrays import Record
+from cuello.errors import Argument, DivergedError, InputError, RunError
 from cuello.estimators import Autoencoder
 from cuello.metrics import sample_errors
 from cuello.run.prepare import Prepared
 from cuello.run.reconstruction import unit_width
 from cuello.study.study import Study, estimator_options, measure
-from cuello.study.trials import Record
 from cuello.train import Callbacks, Epoch
 
 __all__ = ["run_search"]
 
 _JUDGED = 1000  # validation rows whose error decides whether a trial goes on
-_NAME = "cuello"
+_STUDY_NAME = "cuello"
 
 
 def run_search(
@@ -74,8 +74,8 @@ def run_search(
         _work(study, prepared, folder, progress)
     else:
         _work_in_processes(study, folder, workers, progress)
-    found = _open(optuna, study, folder)
-    return [_record(trial, study) for trial in found.trials if _is_done(optuna, trial)]
+    found = _open_journal(optuna, study, folder)
+    return [_trial_record(trial, study) for trial in found.trials if _is_done(optuna, trial)]
 
 
 def _optuna() -> Any:
@@ -89,14 +89,14 @@ def _optuna() -> Any:
     return optuna
 
 
-def _open(optuna: Any, study: Study, folder: Path, worker: int = 0) -> Any:
+def _open_journal(optuna: Any, study: Study, folder: Path, worker: int = 0) -> Any:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     try:
         storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
         return optuna.create_study(
-            study_name=_NAME,
+            study_name=_STUDY_NAME,
             storage=storage,
             load_if_exists=True,
             direction="maximize" if study.maximise else "minimize",
@@ -106,8 +106,8 @@ def _open(optuna: Any, study: Study, folder: Path, worker: int = 0) -> Any:
         )
     except (OSError, ValueError, KeyError) as error:
         raise RunError(
-            f"{folder / 'journal.log'} cannot be used ({error}); remove it, or write elsewhere "
-            "with --out."
+            f"{folder / 'journal.log'} cannot be used ({error})",
+            remedy=["remove it, or write elsewhere with ", Argument("out")],
         ) from error
 
 
@@ -124,18 +124,18 @@ def _work(
 ) -> None:
     """Take trials until there are enough of them, whoever ran them."""
     optuna = _optuna()
-    found = _open(optuna, study, folder, worker)
+    found = _open_journal(optuna, study, folder, worker)
 
     def done() -> int:
         return sum(_is_done(optuna, trial) for trial in found.get_trials(deepcopy=False))
 
     while (count := done()) < study.trials:
         progress(count, study.trials)
-        found.optimize(lambda trial: _try(optuna, trial, study, prepared), n_trials=1)
+        found.optimize(lambda trial: _run_trial(optuna, trial, study, prepared), n_trials=1)
     progress(min(done(), study.trials), study.trials)
 
 
-def _try(optuna: Any, trial: Any, study: Study, prepared: Prepared) -> float:
+def _run_trial(optuna: Any, trial: Any, study: Study, prepared: Prepared) -> float:
     own = {name: where.suggest(name, trial) for name, where in study.search.items()}
     trial.set_user_attr("options", own)
     options = estimator_options({**study.options, **own})
@@ -192,7 +192,7 @@ def _work_in_processes(
     ]
     for process in processes:
         process.start()
-    found = _open(optuna, study, folder)  # once: it reads on where it stopped
+    found = _open_journal(optuna, study, folder)  # once: it reads on where it stopped
     try:
         while any(process.is_alive() for process in processes):
             time.sleep(0.2)
@@ -205,8 +205,9 @@ def _work_in_processes(
     failed = [process.exitcode for process in processes if process.exitcode]
     if failed:
         raise RunError(
-            f"{len(failed)} of {workers} workers stopped (exit code {failed[0]}); run it with "
-            "--workers 1 to see why. Finished trials are kept."
+            f"{len(failed)} of {workers} workers stopped (exit code {failed[0]}); finished trials "
+            "are kept",
+            remedy=["run it with ", Argument("workers", 1), " to see why"],
         )
 
 
@@ -218,7 +219,7 @@ def _worker(record: dict[str, Any], folder: str, number: int, threads: int) -> N
     _work(study, study.prepare(), Path(folder), worker=number)
 
 
-def _record(trial: Any, study: Study) -> Record:
+def _trial_record(trial: Any, study: Study) -> Record:
     measured = trial.user_attrs.get("measured", [])
     names = {name for result in measured for name in result}
     means = {

@@ -1,4 +1,4 @@
-"""Where a search looks: a range of numbers, or a list of choices."""
+"""Search space: ranges of numbers, and lists of choices."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from cuello.errors import InputError, unknown
 
-__all__ = ["Range"]
+__all__ = ["SearchRange"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Range:
+class SearchRange:
     """One option of a search.
 
     Parameters
@@ -32,7 +32,7 @@ class Range:
     choices: tuple[Any, ...] = ()
 
     @classmethod
-    def of(cls, name: str, record: Any) -> Range:
+    def of(cls, name: str, record: Any) -> SearchRange:
         """Build from a table (low, high, log) or a list of choices.
 
         Raises
@@ -42,9 +42,9 @@ class Range:
 
         Examples
         --------
-        >>> Range.of("learning_rate", {"low": 1e-4, "high": 0.1, "log": True}).high
+        >>> SearchRange.of("learning_rate", {"low": 1e-4, "high": 0.1, "log": True}).high
         0.1
-        >>> Range.of("hidden", [[64], [64, 32]]).choices
+        >>> SearchRange.of("hidden", [[64], [64, 32]]).choices
         ([64], [64, 32])
         """
         if isinstance(record, cls):

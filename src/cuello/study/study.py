@@ -8,13 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from sklearn.neighbors import KNeighborsClassifier
 
 from cuello import kinds, networks
+from cuello.arrays import Array, Codes
 from cuello.data import UNLABELLED
-from cuello.errors import InputError, unknown
+from cuello.errors import InputError, Use, unknown
 from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many
 from cuello.metrics import sample_errors
@@ -22,7 +21,7 @@ from cuello.run import Job
 from cuello.run.options import check_labels
 from cuello.run.prepare import Prepared, prepare
 from cuello.run.reconstruction import unit_width
-from cuello.study.space import Range
+from cuello.study.space import SearchRange
 from cuello.study.trials import Ran, Trial, over
 
 __all__ = ["MEASURES", "Study", "estimator_options"]
@@ -35,7 +34,7 @@ MEASURES = {
     "knn_accuracy": "share of validation rows whose class the 5 nearest training codes tell",
     "seconds": "training time, s",
 }
-"""What a study can be about, and in which unit."""
+"""Measures of a trial, each with its unit."""
 
 _HIGHER_IS_BETTER = ("knn_accuracy",)
 _MOST_NEIGHBOURS = 10_000  # training rows that the 5 nearest are looked for among
@@ -44,7 +43,7 @@ _NOT_OPTIONS = ("random_state", "kind_options", "network_options", "encoder", "d
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """What varies, what does not, and how often.
+    """Options that vary, those that do not, seeds, and the measure.
 
     Parameters
     ----------
@@ -55,7 +54,7 @@ class Study:
         network go beside them by their own names (``noise_level``).
     grid : mapping of str to sequence
         Values of the options that vary: every combination is tried.
-    search : mapping of str to Range or sequence
+    search : mapping of str to SearchRange or sequence
         Instead of a grid: where to look for the best, see :class:`cuello.study.search`.
     seeds : int
         Seeds of each combination (of each trial of a search).
@@ -66,7 +65,7 @@ class Study:
     labels : str or None
         For kinds that need classes: how many labels are known, or ``all``.
     validation, test : float
-        Shares of the rows; ``test`` only where the set has no official test part.
+        Shares of the rows; ``test`` only where the set has no official test split.
     split_seed : int
         Decides which rows those are: the same for all trials.
     """
@@ -93,23 +92,25 @@ class Study:
             if not isinstance(found, list | tuple) or not found:
                 raise InputError(
                     f"grid: {name}={found!r} must be a list of one value or more, such as "
-                    f"{name} = [0.1, 0.01]."
+                    f"{name} = [0.1, 0.01]"
                 )
         for name in ("seeds", "trials"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise InputError(
-                    f"{name}={getattr(self, name)!r} must be a whole number from 1 on."
+                    argument=name, value=getattr(self, name), allowed="a whole number from 1 on"
                 )
         if self.measure not in MEASURES:
             raise unknown("measure", self.measure, MEASURES)
         if self.search and self.measure.startswith("test"):
             raise InputError(
-                f"measure={self.measure!r} would choose on the test rows, which then say nothing "
-                "about new ones; use measure='validation_mse', test rows are measured beside it."
+                "would choose on the test rows, which then say nothing about new ones",
+                argument="measure",
+                value=self.measure,
+                remedy=[Use("measure", "validation_mse"), "; test rows are measured beside it"],
             )
         both = set(self.options) & {*self.grid, *self.search}
         if both:
-            raise InputError(f"{min(both)} cannot be both fixed (options) and varied; drop one.")
+            raise InputError(f"{min(both)} cannot be both fixed (options) and varied; drop one")
         for settings in self.settings() if self.grid else [self.example()]:
             estimator_options({**self.options, **settings})
 
@@ -138,7 +139,7 @@ class Study:
             if not isinstance(record.get(name, {}), Mapping):
                 raise InputError(f"{name}={record[name]!r} must be a table: write [{name}].")
         own = dict(record)
-        own["search"] = {k: Range.of(k, v) for k, v in dict(own.get("search", {})).items()}
+        own["search"] = {k: SearchRange.of(k, v) for k, v in dict(own.get("search", {})).items()}
         if own.get("labels") is not None:
             own["labels"] = str(own["labels"])
         return cls(**own)
@@ -248,14 +249,14 @@ def measure(model: Autoencoder, prepared: Prepared) -> dict[str, Any]:
     test, _ = prepared.test
     sequences = networks.NETWORKS[model.network].is_sequence
     width = unit_width(prepared.train, sequences=sequences)
-    parts = {
+    splits = {
         "train_mse": prepared.train[:_MOST_NEIGHBOURS],
         "validation_mse": prepared.validation,
         "test_mse": test,
     }
     measured: dict[str, Any] = {
         name: float(sample_errors(rows / width, model.reconstruct(rows) / width).mean())
-        for name, rows in parts.items()
+        for name, rows in splits.items()
         if len(rows)
     }
     measured["validation_loss"] = min(epoch.loss for epoch in model.history_)
@@ -266,12 +267,10 @@ def measure(model: Autoencoder, prepared: Prepared) -> dict[str, Any]:
     return measured
 
 
-def _knn_accuracy(
-    model: Autoencoder, X: npt.NDArray[Any], y: npt.NDArray[np.int64], prepared: Prepared
-) -> float | None:
+def _knn_accuracy(model: Autoencoder, X: Array, y: Codes, prepared: Prepared) -> float | None:
     train, held_out = (
-        part[y[part] != UNLABELLED][:_MOST_NEIGHBOURS]
-        for part in (prepared.rows.train, prepared.rows.validation)
+        rows[y[rows] != UNLABELLED][:_MOST_NEIGHBOURS]
+        for rows in (prepared.rows.train, prepared.rows.validation)
     )
     if len(train) < 5 or len(held_out) == 0:
         return None

@@ -16,7 +16,7 @@ from cuello.study.trials import Record
 __all__ = ["Spread", "group", "sign_of_difference", "spread", "values"]
 
 
-_ROUNDING = 1e-12
+_ROUNDING_SHARE = 1e-12
 """Deviation, as a share of the mean, that is the rounding of equal numbers."""
 
 
@@ -51,7 +51,7 @@ class Spread:
     def __str__(self) -> str:
         if not self.count:
             return "–"
-        if self.count == 1 or self.sd <= _ROUNDING * abs(self.mean):
+        if self.count == 1 or self.sd <= _ROUNDING_SHARE * abs(self.mean):
             return f"{self.mean:.4g}"
         # Two digits of the deviation say how many of the mean mean anything.
         decimals = max(0, 1 - math.floor(math.log10(self.sd)))

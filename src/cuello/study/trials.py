@@ -1,4 +1,7 @@
-"""Trials of a study: what each one is, and the file in which finished ones are kept."""
+"""Trials of a study, and the file in which finished ones are kept.
+
+A record is a line of ``trials.jsonl``: options and seed of a trial, and what was measured.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cuello.errors import RunError
+from cuello.arrays import Record
+from cuello.errors import Argument, RunError
 
 __all__ = ["Ran", "Record", "Trial", "over", "read_records", "run_trials"]
-
-Record = dict[str, Any]
-"""One line of ``trials.jsonl``: options and seed of a trial, and what was measured."""
 
 Ran = Iterator[tuple["Trial", dict[str, Any]]]
 """Trials as they finish, with what was measured; in any order."""
@@ -22,7 +23,7 @@ Ran = Iterator[tuple["Trial", dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Trial:
-    """One thing to do: options by name, and a seed.
+    """Options by name, and a seed.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def run_trials(
         If the file cannot be written, or holds something else.
     """
     wanted = {trial.key for trial in trials}
-    found = {_key(record): record for record in read_records(path)}
+    found = {_trial_key(record): record for record in read_records(path)}
     missing = [trial for trial in dict.fromkeys(trials) if trial.key not in found]
     done = len(wanted) - len(missing)
     progress(done, len(wanted))
@@ -108,8 +109,12 @@ def run_trials(
                     progress(done, len(wanted))
         except OSError as error:
             raise RunError(
-                f"{path} cannot be written ({error.strerror or error}); finished trials are "
-                "kept; make room, or write elsewhere with --out, and start again."
+                f"{path} cannot be written ({error.strerror or error}); finished trials are kept",
+                remedy=[
+                    "make room, or write elsewhere with ",
+                    Argument("out"),
+                    ", and start again",
+                ],
             ) from error
     return [found[trial.key] for trial in trials]
 
@@ -132,20 +137,20 @@ def read_records(path: Path) -> list[Record]:
     for number, line in enumerate(lines):
         try:
             record = json.loads(line)
-            _key(record)
+            _trial_key(record)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             if number == len(lines) - 1 and not line.endswith("\n"):
                 break
             raise RunError(
-                f"{path}, line {number + 1} is no finished trial; remove that line, or write "
-                "elsewhere with --out."
+                f"{path}, line {number + 1} is no finished trial",
+                remedy=["remove that line, or write elsewhere with ", Argument("out")],
             ) from error
         if line.endswith("\n"):
             records.append(record)
     return records
 
 
-def _key(record: Record) -> str:
+def _trial_key(record: Record) -> str:
     return Trial(record["options"], record["seed"]).key
 
 
