@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 import cuello
 from benchmarks.timing import Bar, Result, Settings
-from cuello.data.labels import draw
+from cuello.data.drawing import draw_by_class
 from cuello.few_label.suggest import suggest, uncertainty
 from cuello.metrics import mean_sd
 
@@ -85,7 +85,7 @@ def _one(
 ) -> tuple[float, ...]:
     """Return the accuracy in % with random, least certain and suggested rows; and seconds."""
     rng = np.random.default_rng(seed)
-    known = draw(y, labels, rng, list("0123456789")) if labels else np.empty(0, dtype=int)
+    known = draw_by_class(y, labels, rng, list("0123456789")) if labels else np.empty(0, dtype=int)
     mask = np.isin(np.arange(len(Z)), known)
     free = np.flatnonzero(~mask)
     random = rng.choice(free, SUGGESTED, replace=False)

@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 
 from cuello import few_label
 from cuello.data.dataset import UNLABELLED
-from cuello.data.drawing import draw
+from cuello.data.drawing import draw_by_class
 from cuello.errors import CuelloWarning
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_knn_pixels, fit_pca_logistic, flat
@@ -73,7 +73,7 @@ METHODS: Mapping[str, Method] = {
 def draw_told(data: Images, labels: int, seed: int) -> Labels:
     """Return the places of so many training rows, as evenly over the classes as there are rows."""
     classes = [str(code) for code in np.unique(data.y)]
-    return draw(data.y, labels, np.random.default_rng(seed), classes)
+    return draw_by_class(data.y, labels, np.random.default_rng(seed), classes)
 
 
 def measure(trial: Trial, data: Images, encoder: Autoencoder, pca: PCA) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cuello.data import load
-from cuello.data.drawing import draw
-from cuello.data.splits import folds, part, split
+from cuello.data.drawing import draw_by_class
+from cuello.data.splits import make_split, split_arrays, stratified_folds
 from cuello.estimators.baselines import INVERSE_PENALTIES
 from cuello.study.figures import new
 from cuello.study.images import image_grid
@@ -64,9 +64,9 @@ def images(name: str, rows: int | None = None, test_rows: int | None = None) -> 
     get the same arrays: do not change them.
     """
     data = load(name)
-    own = split(data, validation=0.01, test=1 / 3, random_state=0)
+    own = make_split(data, validation=0.01, test=1 / 3, random_state=0)
     train = np.concatenate([own.train, own.validation])
-    (X, y), (X_test, y_test) = part(data, train), part(data, own.test)
+    (X, y), (X_test, y_test) = split_arrays(data, train), split_arrays(data, own.test)
     assert y is not None
     assert y_test is not None
     X, y = _some(X, y, rows)
@@ -89,7 +89,7 @@ def draw_labelled(y: Labels, per_class: int, seed: int) -> Labels:
     array([0, 0, 1, 1])
     """
     classes = [str(code) for code in np.unique(y)]
-    return draw(y, per_class * len(classes), np.random.default_rng(seed), classes)
+    return draw_by_class(y, per_class * len(classes), np.random.default_rng(seed), classes)
 
 
 def knn_accuracy(codes: Array, y: Labels, test: Array, y_test: Labels) -> float:
@@ -106,7 +106,7 @@ def few_label_accuracy(
     Its penalty is chosen by cross-validation among those labels. The seed draws them.
     """
     told = draw_labelled(y, per_class, seed)
-    parts = folds(y[told], 3, seed)
+    parts = stratified_folds(y[told], 3, seed)
     search = GridSearchCV(LogisticRegression(max_iter=2000), {"C": INVERSE_PENALTIES}, cv=parts)
     model = make_pipeline(StandardScaler(), search).fit(_flat(codes[told]), y[told])
     return float(model.score(_flat(test), y_test))

@@ -111,11 +111,11 @@ def write_table(path, rows=40, **columns):
         ("--scaling minmx", ("'minmax'",)),
         ("--precision f16", ("'bf16'",)),
         ("--augment shift=0.1", ("--augment shift=0.1 moves", "leave --augment out for tables")),
-        ("--image-size 28", ("--image-size is for", "leave it out")),
+        ("--image-size 28", ("--image-size is for", "leave --image-size out")),
         ("--image-size 0", ("--image-size 0", "28x32")),
         ("--image-size 99999", ("--image-size 99999", "65535")),
         ("--image-size 28x28x3", ("--image-size 28x28x3",)),
-        ("--label-column y", ("--label-column is for", "leave it out")),
+        ("--label-column y", ("--label-column is for", "leave --label-column out")),
         ("--labels 0", ("0 labels are too few for 3 classes", "3 or more")),
         ("--labels 2", ("2 labels are too few for 3 classes",)),
         ("--labels 43", ("43 labels", "only 42 rows")),
@@ -152,9 +152,9 @@ def test_option(refused, arrays, options, saying):
 
 def test_a_way_out_is_named_once_and_as_a_flag(refused, pictures, tmp_path):
     broken_image(pictures)
-    refused("fit", "pictures", *SMALL, saying=("p00.png cannot be read", " --skip-bad "))
+    refused("fit", "pictures", *SMALL, saying=("p00.png: cannot be read", " --skip-bad "))
     write_table(tmp_path / "t.csv", y=["p", "q"] * 20, label=["r", "s"] * 20)
-    text = refused("fit", "t.csv", *SMALL, saying=("; pass --label-column NAME, or ''",))
+    text = refused("fit", "t.csv", *SMALL, saying=("; use --label-column ",))
     assert text.count("--label-column") == 1
 
 
@@ -162,7 +162,7 @@ def test_what_looks_like_an_option_in_the_data_stays(refused, tmp_path):
     write_table(tmp_path / "t.csv", kind=["plain"] * 40, seed=[1] * 40)
     refused("fit", "t.csv", *SMALL, saying=("rows: kind=plain, seed;", "--keep-constant"))
     (tmp_path / "seed=1").mkdir()
-    refused("fit", "seed=1", *SMALL, saying=("/seed=1 holds no image",))
+    refused("fit", "seed=1", *SMALL, saying=("/seed=1: holds no image",))
 
 
 def test_the_library_speaks_of_arguments():
@@ -215,8 +215,8 @@ def test_command(refused, arguments, saying):
         ("mnits", ("mnits", "did you mean 'mnist'", "digits, fashion-mnist, font, mnist")),
         ("digits:x", ("no parts",)),
         ("font:lowr", ("lowr", "'lower'")),
-        ("rows.npy", ("rows.npy does not exist", "did you mean rows.npz")),
-        ("no/such/folder", ("no/such/folder does not exist",)),
+        ("rows.npy", ("rows.npy: does not exist", "did you mean rows.npz")),
+        ("no/such/folder", ("no/such/folder: does not exist",)),
         ("~no-such-user/rows.npz", ("does not exist",)),
         ("", ("which data",)),
         ("x" * 5000, ("x" * 5000,)),
@@ -240,7 +240,7 @@ def test_set_that_cannot_be_downloaded(refused, tmp_path, monkeypatch):
 
 def test_empty_folder(refused, tmp_path):
     (tmp_path / "empty").mkdir()
-    refused("fit", "empty", *SMALL, saying=("empty holds no image", ".png"))
+    refused("fit", "empty", *SMALL, saying=("empty: holds no image", ".png"))
 
 
 def broken_image(path):
@@ -251,7 +251,7 @@ def broken_image(path):
 
 def test_truncated_image(refused, pictures):
     broken_image(pictures)
-    refused("fit", "pictures", *SMALL, saying=("p00.png cannot be read", "--skip-bad"))
+    refused("fit", "pictures", *SMALL, saying=("p00.png: cannot be read", "--skip-bad"))
 
 
 def test_skipped_image_is_named(cuello, pictures, tmp_path):

@@ -18,9 +18,9 @@ from cli_samples import ENVIRONMENT, SMALL, SUBPROCESS, picture, rows_of_three_c
 
 from cuello import Autoencoder, kinds, load, networks, open_run
 from cuello.cli.choices import CHOICES, OWN_OPTIONS
-from cuello.data import sets
 from cuello.data.augment import Augment
 from cuello.data.scaling import SCALINGS
+from cuello.data.sets import NAMED_SETS, locate
 from cuello.few_label import METHODS
 from cuello.kinds import LOSSES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS
@@ -392,7 +392,7 @@ def test_nothing_is_cut_off_in_a_narrow_terminal(cuello, finished, tmp_path, mon
     lines = cuello("data").out
     assert "fashion-mnist: garments" in lines
     assert str(folder) in lines
-    mirrors = [info.where for info in sets.listing() if info.kind == "mirror"]
+    mirrors = [where for kind, where in map(locate, NAMED_SETS) if kind == "mirror"]
     assert mirrors
     assert [where for where in mirrors if where not in lines] == []
     file = finished / "config.json"

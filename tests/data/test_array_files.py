@@ -7,7 +7,7 @@ from idx_writer import CODES, write_idx
 
 from cuello.data import load
 from cuello.data.readers import arrays, idx
-from cuello.data.readers.base import content
+from cuello.data.readers.base import read_content
 from cuello.errors import CuelloError, DataError
 
 same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -26,7 +26,7 @@ def test_idx_reads_back_what_was_written(tmp_path, values, compress):
     data = load(write_idx(tmp_path / "a-idx3-ubyte", values, compress=compress))
     assert data.X.dtype == (np.uint8 if values.dtype == np.uint8 else np.float32)
     np.testing.assert_array_equal(data.X, values.astype(np.float32))
-    exact = idx.parse(content(tmp_path / "a-idx3-ubyte"), "a")
+    exact = idx.parse_idx(read_content(tmp_path / "a-idx3-ubyte"), "a")
     assert exact.dtype == values.dtype  # the machine's byte order, not the file's
     np.testing.assert_array_equal(exact, values)
 
@@ -71,10 +71,10 @@ def test_a_file_of_labels_is_refused_as_examples(tmp_path):
 def test_idx_of_another_length_than_its_header_says(tmp_path):
     path = write_idx(tmp_path / "a-idx3-ubyte", np.zeros((2, 3, 3), dtype=np.uint8))
     path.write_bytes(path.read_bytes() + b"x")
-    with pytest.raises(DataError, match=r"a-idx3-ubyte has 35 bytes.*34 bytes.*again"):
+    with pytest.raises(DataError, match=r"a-idx3-ubyte: has 35 bytes.*34 bytes.*again"):
         load(path)
     with pytest.raises(DataError, match="inside its IDX header"):
-        idx.parse(bytes([0, 0, 8, 3, 0, 0]), "a")
+        idx.parse_idx(bytes([0, 0, 8, 3, 0, 0]), "a")
 
 
 @same_folder
@@ -146,7 +146,7 @@ def test_nan_ends_a_short_sequence(tmp_path, dtype):
 
 
 BAD_ARRAYS = {
-    "one axis": (np.zeros(3), r"shape \(3,\).*one example a row"),
+    "one axis": (np.zeros(3), r"shape \(3,\).*along the first axis"),
     "no axis": (np.float64(3), r"shape \(\)"),
     "five axes": (np.zeros((2, 2, 2, 2, 2)), "reshape"),
     "no row": (np.zeros((0, 4)), "holds no value"),
@@ -180,12 +180,12 @@ def test_arrays_that_cannot_be_examples(tmp_path, name):
     ("parts", "message"),
     [
         ({"data": np.zeros((2, 2))}, "no array named X; it holds 'data'.*np.savez"),
-        ({"X": np.zeros((3, 2)), "y": [1, 2]}, "2 labels for 3 examples"),
-        ({"X": np.zeros((3, 2)), "y": np.eye(3)}, "one value a row.*argmax"),
+        ({"X": np.zeros((3, 2)), "y": [1, 2]}, "2 labels for 3 samples"),
+        ({"X": np.zeros((3, 2)), "y": np.eye(3)}, "one value a sample.*argmax"),
         ({"X": np.zeros((3, 2)), "y": [0.5] * 3}, "number to predict.*0.5"),
         ({"X": np.zeros((1, 2)), "y": [np.inf]}, "number to predict"),
         ({"X": np.zeros((1, 2)), "y": [1j]}, "complex128"),
-        ({"X": np.zeros((1, 2)), "y_test": [1]}, "no test examples"),
+        ({"X": np.zeros((1, 2)), "y_test": [1]}, "no test samples"),
         ({"X": np.zeros((1, 2)), "X_test": np.zeros((1, 3))}, "save both alike"),
         ({"X": np.zeros((1, 2)), "X_test": np.zeros((1, 2), "u1")}, "save both alike"),
         (
@@ -229,7 +229,7 @@ def test_a_large_npy_stays_on_disk(tmp_path, monkeypatch, dtype, mapped):
 def test_pickles_are_refused_unopened(tmp_path, suffix):
     path = tmp_path / f"model{suffix}"
     path.write_bytes(b"\x80\x04whatever")
-    with pytest.raises(DataError, match=rf"model{suffix} is a pickle: cuello never unpickles"):
+    with pytest.raises(DataError, match=rf"model{suffix}: is a pickle; cuello never unpickles"):
         load(path)
 
 

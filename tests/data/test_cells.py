@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cuello import DataError, load
-from cuello.data.cells import as_cells, number, with_holes, without_fill
+from cuello.data.cells import as_cells, format_number, mark_missing, without_fill
 
 LINES = [
     ["size", "hue", "born"],
@@ -52,7 +52,7 @@ def test_empty_cells_become_nan_whatever_they_were_filled_with(tmp_path):
     (tmp_path / "holed.csv").write_text("size,hue,born\n,red,2020-01-01\n2,,\n")
     filled = load(tmp_path / "holed.csv", encoding=encoding)
     assert np.isfinite(filled.X).all()
-    holed = with_holes(load(tmp_path / "holed.csv", encoding=without_fill(encoding)))
+    holed = mark_missing(load(tmp_path / "holed.csv", encoding=without_fill(encoding)))
     expected = [[True, False, False, False, False], [False, True, True, True, True]]
     assert np.isnan(holed.X).tolist() == expected
     assert encoding["columns"][0]["fill"] is not None  # the caller's own is left as it was
@@ -62,15 +62,15 @@ def test_arrays_may_have_holes_where_they_are_asked_for(tmp_path):
     X = np.random.default_rng(0).random((3, 4, 4)).astype(np.float32)
     X[0, 1, 2] = np.nan
     np.save(tmp_path / "images.npy", X)
-    np.testing.assert_array_equal(load(tmp_path / "images.npy", holes=True).X, X)
+    np.testing.assert_array_equal(load(tmp_path / "images.npy", allow_nan=True).X, X)
     with pytest.raises(DataError):
         load(tmp_path / "images.npy")
     X[1, 0, 0] = np.inf
     np.save(tmp_path / "images.npy", X)
     with pytest.raises(DataError, match="infinite"):
-        load(tmp_path / "images.npy", holes=True)
+        load(tmp_path / "images.npy", allow_nan=True)
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.1, "0.1"), (np.float32(1 / 3), "0.3333333")])
 def test_numbers_are_written_as_float32_holds_them(value, text):
-    assert number(value) == text
+    assert format_number(value) == text

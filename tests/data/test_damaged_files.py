@@ -13,7 +13,7 @@ from idx_writer import write_idx
 from PIL import Image
 
 from cuello.data import load
-from cuello.data.readers.base import content
+from cuello.data.readers.base import read_content
 from cuello.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -108,5 +108,5 @@ def test_gzip_with_a_wrong_checksum(tmp_path):
     raw = bytearray(gzip.compress(b"cuello" * 100))
     raw[-6] ^= 1
     (tmp_path / "a.gz").write_bytes(raw)
-    with pytest.raises(DataError, match=r"a\.gz cannot be read.*CRC.*again"):
-        content(tmp_path / "a.gz")
+    with pytest.raises(DataError, match=r"a\.gz: cannot be read.*CRC.*again"):
+        read_content(tmp_path / "a.gz")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cuello.data import Dataset, labels, load
+from cuello.data import Dataset, drawing, labels, load
 from cuello.errors import DataError, InputError
 
 NAMES = ("cat/a.png", "cat/b.png", "dog/b.png", "dog/c.png")
@@ -16,7 +16,7 @@ def data(n=4, classes=(), names=None):
 def read(tmp_path, text, dataset):
     path = tmp_path / "labels.csv"
     path.write_text(text, encoding="utf-8")
-    return labels.read(path, dataset)
+    return labels.read_label_file(path, dataset)
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -78,7 +78,7 @@ BAD = {
     "two labels": ("0,a\n1,b\n0,b\n", {}, "line 3: row '0' is 'b' here and 'a' in line 1"),
     "case": ("0,Cat\n", {"classes": ("cat", "dog")}, "line 1: 'Cat' is no class.*mean 'cat'"),
     "spaces": ("0,red  fox\n", {"classes": ("red fox",)}, "did you mean 'red fox'"),
-    "no class": ("0,bird\n", {"classes": ("cat", "dog")}, "no class of the data. Classes: 'cat'"),
+    "no class": ("0,bird\n", {"classes": ("cat", "dog")}, "no class of the data. Allowed: 'cat'"),
     "case alone": ("0,cat\n1,cat\n2,Cat\n", {}, "line 3: 'Cat' differs from 'cat' .line 1. only"),
     "quotes": ('0,"a\n', {}, "cannot be read"),
 }
@@ -119,8 +119,8 @@ def test_a_rare_label_that_is_nearly_a_common_one(tmp_path, rare, common, refuse
 
 
 def test_no_such_file(tmp_path):
-    with pytest.raises(DataError, match=r"no\.csv does not exist"):
-        labels.read(tmp_path / "no.csv", data())
+    with pytest.raises(DataError, match=r"no\.csv: does not exist"):
+        labels.read_label_file(tmp_path / "no.csv", data())
 
 
 @settings(deadline=None)
@@ -133,20 +133,20 @@ def test_draw_is_even_exact_and_repeatable(y, extra, seed):
     y = np.array([0, 1, 2, 3, *y])
     available = np.bincount(y[y >= 0], minlength=4)
     count = min(4 + extra, int(available.sum()))
-    chosen = labels.draw(y, count, np.random.default_rng(seed), "abcd")
+    chosen = drawing.draw_by_class(y, count, np.random.default_rng(seed), "abcd")
     assert len(set(chosen.tolist())) == len(chosen) == count
     taken = np.bincount(y[chosen], minlength=4)
     assert (y[chosen] >= 0).all()
     # As even as it can be: who has rows left is at most one behind the class with the most.
     assert (taken >= np.where(taken < available, taken.max() - 1, 0)).all()
-    again = labels.draw(y, count, np.random.default_rng(seed), "abcd")
+    again = drawing.draw_by_class(y, count, np.random.default_rng(seed), "abcd")
     np.testing.assert_array_equal(chosen, again)
 
 
 def test_the_remainder_goes_to_random_classes():
     y = np.repeat(np.arange(4), 20)
     extra = {
-        int(np.bincount(y[labels.draw(y, 5, np.random.default_rng(s), "abcd")]).argmax())
+        int(np.bincount(y[drawing.draw_by_class(y, 5, np.random.default_rng(s), "abcd")]).argmax())
         for s in range(40)
     }
     assert extra == {0, 1, 2, 3}
@@ -163,7 +163,7 @@ def test_the_remainder_goes_to_random_classes():
 )
 def test_draws_that_cannot_be(y, count, message):
     with pytest.raises(InputError, match=message):
-        labels.draw(y, count, np.random.default_rng(0), ("cat", "dog"))
+        drawing.draw_by_class(y, count, np.random.default_rng(0), ("cat", "dog"))
 
 
 def test_labels_of_a_named_set(tmp_path):

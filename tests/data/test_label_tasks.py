@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cuello.data import Dataset, labels, load
+from cuello.data import Dataset, drawing, labels, load
 from cuello.data.dataset import keep_labels, labelled_rows
 from cuello.data.readers.targets import are_amounts, read_labels
-from cuello.data.splits import split
+from cuello.data.splits import make_split
 from cuello.errors import DataError, InputError
 
 FILES = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -25,7 +25,7 @@ def rows(n, **more):
 def labelled(tmp_path, text, dataset, task="auto"):
     path = tmp_path / "labels.csv"
     path.write_text(text, encoding="utf-8")
-    return labels.labelled(path, dataset, task)
+    return labels.with_labels(path, dataset, task)
 
 
 def write(path, text):
@@ -82,7 +82,7 @@ def test_whole_numbers_stay_classes(tmp_path, values):
         return
     found = labelled(tmp_path, text, rows(len(values)))
     assert found.task == "multiclass"
-    codes, classes = labels.read(tmp_path / "labels.csv", rows(len(values)))
+    codes, classes = labels.read_label_file(tmp_path / "labels.csv", rows(len(values)))
     assert np.array_equal(found.y, codes)
     assert found.classes == classes
 
@@ -145,8 +145,8 @@ REGRESSION, MULTILABEL = "regression", "multilabel"
         ("row,a,b\n0,1,0\n1,0,yes\n", "auto", "line 3: 'b' is 'yes'.*file of row,label"),
         ("row,a,b\n0,1,0\n1,0,\n", MULTILABEL, "line 3: the label of '1' is empty"),
         ("row,a,b\n0,1,0\n1,0\n", MULTILABEL, "line 3: 2 cells, but a line is a row and 2 prop"),
-        ("row,a,a\n0,1,0\n", MULTILABEL, "give each property a name of its own"),
-        ("row,a,\n0,1,0\n", "auto", "give each property a name of its own"),
+        ("row,a,a\n0,1,0\n", MULTILABEL, "give each property another name"),
+        ("row,a,\n0,1,0\n", "auto", "give each property another name"),
         ("row,a\n0,1\n", MULTILABEL, "names two properties or more"),
         ("0,1,0\n1,0,1\n", MULTILABEL, "names two properties or more"),
         ("0,1,0\n1,0,1\n", "auto", "line 1: 3 cells, but a line is row,label"),
@@ -204,7 +204,7 @@ def test_columns_of_properties(tmp_path):
     [
         ("a,p\n1,2.5\n2,cheap\n3,4\n", "p", "regression", "'p' holds numbers, but row 1 .*'cheap'"),
         ("a,p\n1,u\n2,v\n3,u\n", "p", "regression", "'p' holds numbers, but row 0 .*'u'"),
-        ("a,p\n1,2.5\n2,inf\n3,4\n", "p", "regression", "'p': y is infinite in row 1"),
+        ("a,p\n1,2.5\n2,inf\n3,4\n", "p", "regression", "'p': y: is infinite in row 1"),
         ("a,p\n1,2.5\n2,3\n", "price", "regression", "label_column='price' is no column"),
         ("a,p,q\n1,1,0\n2,2,1\n", "p,q", "auto", "property 'p' is 2 in row 1"),
         ("a,p,q\n1,1,0\n2,,1\n", "p,q", "auto", "property 'p' is empty in row 1"),
@@ -245,9 +245,9 @@ def test_arrays(tmp_path):
     assert data.y.tolist() == [1, 2, -1, 3]
     np.testing.assert_array_equal(data.y_test, [1, 2, np.nan, 4])
     np.savez(tmp_path / "a.npz", X=X, y=["1", "2", "x", "3"])
-    with pytest.raises(DataError, match=r"y holds 'x' in row 2"):
+    with pytest.raises(DataError, match=r"y: holds 'x' in row 2"):
         load(tmp_path / "a.npz", task="regression")
-    for wrong, message in (([1, 2], "2 labels for 4"), (table[:3], "one value a row")):
+    for wrong, message in (([1, 2], "2 labels for 4"), (table[:3], "one value a sample")):
         np.savez(tmp_path / "a.npz", X=X, y=wrong)
         with pytest.raises(DataError, match=message):
             load(tmp_path / "a.npz", task="regression")
@@ -259,19 +259,21 @@ def test_classes_that_are_numbers_can_be_learned_as_numbers():
     assert numbers.classes == ()
     with pytest.raises(DataError, match=r"the labels are no numbers \('@', 'A'.*task='regression'"):
         load("font", task="regression")
-    with pytest.raises(DataError, match=r"has one label a row; task='multilabel'"):
+    with pytest.raises(DataError, match=r"has one label a sample; task='multilabel'"):
         load("digits", task="multilabel")
     with pytest.raises(InputError, match=r"task='regresion' is not known; did you mean 'reg"):
         load("digits", task="regresion")
 
 
 def test_many_whole_numbers_are_said_to_be_classes():
-    many = read_labels(np.arange(100) // 2 * 10, rows=(100, 0), where="t.csv")
+    many = read_labels(np.arange(100) // 2 * 10, sizes=(100, 0), source="t.csv")
     assert len(many.classes) == 50
     assert many.notes == ()
-    more = read_labels(np.arange(120) // 2, rows=(120, 0), where="t.csv")
+    more = read_labels(np.arange(120) // 2, sizes=(120, 0), source="t.csv")
     assert "60 different whole numbers were read as classes" in more.notes[0]
-    assert read_labels(np.arange(120) // 2, rows=(120, 0), where="t", task="multiclass").notes == ()
+    assert (
+        read_labels(np.arange(120) // 2, sizes=(120, 0), source="t", task="multiclass").notes == ()
+    )
 
 
 # What is done with them
@@ -299,18 +301,18 @@ def test_labels_that_are_kept(data):
 def test_rows_with_a_label_are_divided_like_those_without():
     y = np.full(200, np.nan)
     y[:50] = np.arange(50)
-    parts = split(rows(200, y=y), validation=0.1, test=0.2)
+    parts = make_split(rows(200, y=y), validation=0.1, test=0.2)
     for part, size in ((parts.train, 140), (parts.validation, 20), (parts.test, 40)):
         assert len(part) == size
         assert abs((~np.isnan(y[part])).sum() - size / 4) <= 1
-    assert np.array_equal(parts.train, split(rows(200, y=y)).train)
+    assert np.array_equal(parts.train, make_split(rows(200, y=y)).train)
 
 
 @settings(deadline=None)
 @given(n=st.integers(4, 40), seed=st.integers(0, 99))
 def test_a_draw_is_of_labelled_rows(n, seed):
     y = np.where(np.arange(60) % 3 == 0, np.nan, np.arange(60.0))
-    chosen = labels.draw_any(y, n, np.random.default_rng(seed), fewest=4)
+    chosen = drawing.draw_any(y, n, np.random.default_rng(seed), fewest=4)
     assert len(set(chosen.tolist())) == n
     assert np.all(np.diff(chosen) > 0)
     assert not np.isnan(y[chosen]).any()
@@ -320,4 +322,4 @@ def test_a_draw_is_of_labelled_rows(n, seed):
 def test_draws_that_cannot_be(n, message):
     y = np.where(np.arange(60) % 3 == 0, np.nan, 1.0)
     with pytest.raises(InputError, match=message):
-        labels.draw_any(y, n, np.random.default_rng(0), fewest=4)
+        drawing.draw_any(y, n, np.random.default_rng(0), fewest=4)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from idx_writer import write_idx
 
-from cuello.data import fetch, load, sets
-from cuello.data.sets import mnist
+from cuello.data import fetch, load
+from cuello.data.sets import NAMED_SETS, locate, mnist
 from cuello.data.sets.font import BITMAPS
 from cuello.errors import DataError
 
@@ -37,9 +37,9 @@ def tiny(tmp_path, monkeypatch):
         content = gzip.decompress(path.read_bytes())
         files.append(fetch.RemoteFile(file.name, hashlib.sha256(content).hexdigest(), 1))
     named = replace(
-        sets.get("mnist"), files=tuple(files), mirrors=("http://one.test/", "http://two.test/")
+        NAMED_SETS["mnist"], files=tuple(files), mirrors=("http://one.test/", "http://two.test/")
     )
-    monkeypatch.setitem(sets._registered, "mnist", named)
+    monkeypatch.setitem(NAMED_SETS._entries, "mnist", named)
     monkeypatch.setenv("CUELLO_DATA", str(tmp_path / "folder"))
     monkeypatch.setenv("CUELLO_CACHE", str(tmp_path / "cache"))
     return tmp_path, arrays
@@ -75,7 +75,7 @@ def same(data, arrays):
 
 
 def kind():
-    return next((info.kind, info.where) for info in sets.listing() if info.name == "mnist")
+    return locate("mnist")
 
 
 def test_digits_are_scikit_learns():
@@ -129,8 +129,8 @@ def test_the_real_sets(provided, name):
     folder = load(provided / name)
     np.testing.assert_array_equal(folder.X, data.X)
     np.testing.assert_array_equal(folder.y_test, data.y_test)
-    info = next(info for info in sets.listing() if info.name == name)
-    assert (info.kind, info.rows, info.test_rows, info.shape) == (
+    info = NAMED_SETS[name]
+    assert (locate(name)[0], info.rows, info.test_rows, info.shape) == (
         *("folder", 60000, 10000, (28, 28)),
     )
 
@@ -180,8 +180,8 @@ def test_a_damaged_file_is_named_with_both_checksums(tiny, fake):
     path.write_bytes(gzip.compress(b"\0\0\x08\x01\0\0\0\x04\x03\x01\x09\x01"))
     with pytest.raises(DataError) as error:
         load("mnist")
-    expected = sets.get("mnist").files[1].sha256
-    for part in (str(path), expected, "is damaged", "Delete it"):
+    expected = NAMED_SETS["mnist"].files[1].sha256
+    for part in (str(path), expected, "is damaged", "delete it"):
         assert part in str(error.value)
     assert not fake
 
@@ -244,8 +244,8 @@ def test_a_download_over_http(tiny, monkeypatch):
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         here = f"http://127.0.0.1:{server.server_port}/"
-        named = replace(sets.get("mnist"), mirrors=(here + "missing/", here))
-        monkeypatch.setitem(sets._registered, "mnist", named)
+        named = replace(NAMED_SETS["mnist"], mirrors=(here + "missing/", here))
+        monkeypatch.setitem(NAMED_SETS._entries, "mnist", named)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         try:
             same(load("mnist"), arrays)

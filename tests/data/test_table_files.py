@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cuello.data import constant_columns, load
-from cuello.data.readers.separated import separator
+from cuello.data.readers.separated import find_separator
 from cuello.errors import DataError, InputError
 
 same_folder = settings(
@@ -81,8 +81,8 @@ def test_a_header_is_told_from_numbers(tmp_path):
 
 
 def test_separator_is_not_fooled_by_quotes():
-    assert separator('a\tb\n"x,y,z"\t2\n') == "\t"
-    assert separator("a\n1\n2\n") == ","
+    assert find_separator('a\tb\n"x,y,z"\t2\n') == "\t"
+    assert find_separator("a\n1\n2\n") == ","
 
 
 def test_types_are_found_over_the_whole_column(tmp_path):
@@ -165,7 +165,7 @@ def test_further_files_are_read_as_in_training(tmp_path):
     assert "1 cells of 'colour' hold a category not seen in training" in data.notes
     assert "ignored columns that the model does not use: extra" in data.notes
     assert data.encoding == train.encoding | {"label_column": None}
-    with pytest.raises(DataError, match=r"c\.csv has no column 'size', which the model"):
+    with pytest.raises(DataError, match=r"c\.csv: has no column 'size', which the model"):
         load(write(tmp_path / "c.csv", "colour\nred\n"), encoding=train.encoding)
     text = write(tmp_path / "d.csv", "size,colour\nbig,red\n1,red\n")
     with pytest.raises(DataError, match=r"'size' holds numbers, but row 0 .* holds 'big'"):
@@ -193,7 +193,9 @@ def test_the_label_that_is_asked_for(tmp_path):
     assert data.columns == ("a", "label", "part")
     with pytest.raises(InputError, match=r"label_column='knid' is no column of .*a\.csv.*'kind'"):
         load(path, label_column="knid")
-    with pytest.raises(DataError, match=r"a\.csv: column 'part': y looks like a number to predict"):
+    with pytest.raises(
+        DataError, match=r"a\.csv: column 'part': y: looks like a number to predict"
+    ):
         load(path, label_column="part")
     write(path, "a,label,class\n1,u,0\n2,v,1\n")
     with pytest.raises(InputError, match=r"'label', 'class' could all be the label"):
@@ -239,7 +241,7 @@ def test_bad_tables(tmp_path, name):
 
 def test_text_that_is_not_utf8(tmp_path):
     (tmp_path / "bad.csv").write_bytes("a,b\nm\u00fcde,1\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"bad\.csv cannot be read.*utf-8"):
+    with pytest.raises(DataError, match=r"bad\.csv: cannot be read.*utf-8"):
         load(tmp_path / "bad.csv")
 
 

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from cuello import Autoencoder, CuelloWarning, FewLabelClassifier
-from cuello.data.splits import folds
+from cuello.data.splits import stratified_folds
 from cuello.estimators.baselines import (
     INVERSE_PENALTIES,
     fit_knn_pixels,
@@ -82,7 +82,7 @@ def test_frozen_is_a_logistic_regression_on_standardized_codes(trained, classes)
     X, y = blobs(classes)
     model = use(trained, "linear_probe").fit(X, y)
     codes = (trained.transform(X) - trained.embedding_mean_) / trained.embedding_scale_
-    expected, scores = choose_penalty(codes, y, folds(y, 3, SEED))
+    expected, scores = choose_penalty(codes, y, stratified_folds(y, 3, SEED))
     assert model.cv_scores_ == pytest.approx(scores)
     assert (model.chosen_, model.cv_accuracy_) == (expected.C, pytest.approx(max(scores.values())))
     np.testing.assert_allclose(model.predict_proba(X), expected.predict_proba(codes), atol=1e-4)
@@ -178,7 +178,7 @@ def test_fine_tuning_takes_the_rate_that_does_best_on_held_out_folds(trained):
     assert model.cv_scores_.keys() == set(rates)
     assert model.cv_accuracy_ == model.cv_scores_[0.03] == max(model.cv_scores_.values())
     x, scores = torch.from_numpy(trained.scaling_.apply(X)), []
-    for a, b in folds(y, 3, SEED):
+    for a, b in stratified_folds(y, 3, SEED):
         network = start_of(model)
         how = Options(epochs=10).training(0.03, len(a), SEED)
         train(network, Rows(x[a], torch.from_numpy(y[a])), how)
@@ -217,7 +217,7 @@ def test_a_record_rebuilds_the_classifier(trained, task, method):
 )
 def test_folds_are_a_stratified_partition(sizes, cv, seed):
     y = np.repeat(np.arange(len(sizes)), sizes)
-    parts = folds(y, cv, seed)
+    parts = stratified_folds(y, cv, seed)
     assert len(parts) == min(cv, *sizes)
     assert sorted(np.concatenate([b for _, b in parts])) == list(range(len(y)))
     for a, b in parts:
@@ -228,7 +228,7 @@ def test_folds_are_a_stratified_partition(sizes, cv, seed):
 
 def test_folds_follow_the_seed():
     y = np.repeat([0, 1], 30)
-    first, again, other = (folds(y, 3, seed)[0][1].tolist() for seed in (1, 1, 2))
+    first, again, other = (stratified_folds(y, 3, seed)[0][1].tolist() for seed in (1, 1, 2))
     assert first == again != other
 
 
@@ -319,7 +319,7 @@ def test_pca_baseline_against_an_own_computation():
     assert np.array_equal(pca.components_, before.components_)
     codes = before.transform(X)
     codes = (codes - codes.mean(axis=0)) / codes.std(axis=0)
-    expected, scores = choose_penalty(codes, y, folds(y, 4, 5))
+    expected, scores = choose_penalty(codes, y, stratified_folds(y, 4, 5))
     assert accuracy == pytest.approx(max(scores.values()))
     np.testing.assert_allclose(model.predict_proba(X), expected.predict_proba(codes), atol=1e-4)
 
@@ -327,7 +327,10 @@ def test_pca_baseline_against_an_own_computation():
 def test_knn_baseline_against_an_own_computation():
     X, y = blobs(n=90)
     model, accuracy = fit_knn_pixels(X.reshape(90, 2, 4), y, cv=4, seed=5)
-    scores = [KNeighborsClassifier(5).fit(X[a], y[a]).score(X[b], y[b]) for a, b in folds(y, 4, 5)]
+    scores = [
+        KNeighborsClassifier(5).fit(X[a], y[a]).score(X[b], y[b])
+        for a, b in stratified_folds(y, 4, 5)
+    ]
     assert accuracy == pytest.approx(np.mean(scores))
     new = blobs(seed=9)[0]
     assert np.array_equal(model.predict(new), KNeighborsClassifier(5).fit(X, y).predict(new))

@@ -17,7 +17,7 @@ from cuello import (
     FewLabelRegressor,
     InputError,
 )
-from cuello.data.spelling import distance, near_misses
+from cuello.data.spelling import edit_distance, near_misses
 
 X = np.random.default_rng(0).normal(size=(24, 6)).astype(np.float32)
 NAMES = np.array(["trouser", "sandal"] * 12, dtype=object)
@@ -178,10 +178,10 @@ words = st.text("abc", max_size=5)
 
 @given(a=words, b=words, c=words)
 def test_distance_counts_letters(a, b, c):
-    assert distance(a, b) == distance(b, a)
-    assert (distance(a, b) == 0) == (a == b)
-    assert abs(len(a) - len(b)) <= distance(a, b) <= max(len(a), len(b))
-    assert distance(a + c, b + c) <= distance(a, b)
+    assert edit_distance(a, b) == edit_distance(b, a)
+    assert (edit_distance(a, b) == 0) == (a == b)
+    assert abs(len(a) - len(b)) <= edit_distance(a, b) <= max(len(a), len(b))
+    assert edit_distance(a + c, b + c) <= edit_distance(a, b)
     for i in range(len(a) - 1):
         swapped = a[:i] + a[i + 1] + a[i] + a[i + 2 :]
-        assert distance(a, swapped) == (a != swapped)
+        assert edit_distance(a, swapped) == (a != swapped)

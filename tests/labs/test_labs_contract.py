@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import cuello_labs as labs
-from cuello.data import sets
+from cuello.data import NAMED_SETS
 from cuello_labs.running import run_lab, write_index
 
 
@@ -46,7 +46,7 @@ class TestLab:
         assert lab.title
         assert lab.source
         assert lab.protocol
-        assert set(lab.data) <= set(sets.names())
+        assert set(lab.data) <= set(NAMED_SETS)
         assert len(lab.trials(False)) >= len(lab.trials(True)) > 0
         keys = [trial.key for trial in lab.trials(False)]
         assert len(set(keys)) == len(keys)

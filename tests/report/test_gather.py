@@ -66,9 +66,9 @@ def test_latent_map_of_one_test_row(tmp_path):
 
 def _test_rows(X):
     from cuello import Dataset
-    from cuello.data.splits import split
+    from cuello.data.splits import make_split
 
-    return split(Dataset(X=X, name="x", source="x")).test
+    return make_split(Dataset(X=X, name="x", source="x")).test
 
 
 @pytest.mark.parametrize("scale", [1.0, 255.0, -3.0])

@@ -12,8 +12,9 @@ from sklearn.metrics import f1_score
 from sklearn.neighbors import KNeighborsClassifier
 
 import cuello
-from cuello.data import UNLABELLED, labels, load
-from cuello.data.splits import split
+from cuello.data import UNLABELLED, load
+from cuello.data.drawing import draw_by_class
+from cuello.data.splits import make_split
 from cuello.errors import DataError, InputError
 from cuello.few_label import FewLabelClassifier
 from cuello.run import Job, resume
@@ -82,7 +83,7 @@ def test_metrics_hold_what_is_promised(metrics):
 
 def test_reconstruction_error_against_an_own_computation(folder, metrics):
     data = load("digits")
-    rows = split(data)
+    rows = make_split(data)
     test = data.X[rows.test] / 255.0
     train = data.X[rows.train].reshape(len(rows.train), -1) / 255.0
     run = cuello.open_run(folder.path)
@@ -98,12 +99,12 @@ def test_reconstruction_error_against_an_own_computation(folder, metrics):
 
 def test_knn_baseline_against_an_own_computation(metrics):
     data = load("digits")
-    rows = split(data)
+    rows = make_split(data)
     X, y = data.X.reshape(len(data), -1) / 255.0, data.y
     expected = []
     for draw in range(2):
         rng = np.random.default_rng([0, draw])
-        known = rows.train[labels.draw(y[rows.train], 60, rng, data.classes)]
+        known = rows.train[draw_by_class(y[rows.train], 60, rng, data.classes)]
         assert np.bincount(y[known]).tolist() == [6] * 10
         model = KNeighborsClassifier(5).fit(X[known], y[known])
         expected.append((model.predict(X[rows.test]), y[rows.test]))
@@ -118,7 +119,7 @@ def test_the_kept_classifier_is_the_chosen_method_on_the_first_draw(folder, metr
     run = cuello.open_run(folder.path)
     assert run.classifier.method == metrics["best_method"]
     data = load("digits")
-    rows = split(data)
+    rows = make_split(data)
     accuracy = (run.classifier.predict(data.X[rows.test]) == data.y[rows.test]).mean()
     row = next(r for r in metrics["few_labels"] if r["method"] == metrics["best_method"])
     assert accuracy == pytest.approx(row["accuracy"][0])
@@ -131,7 +132,7 @@ def test_embeddings_are_the_codes_of_all_rows(folder):
     codes = np.column_stack([table[f"z{k}"] for k in range(8)])
     assert np.array_equal(codes, run.autoencoder.transform(data.X))
     assert table["label"] == [data.classes[i] for i in data.y]
-    rows = split(data)
+    rows = make_split(data)
     assert np.flatnonzero(np.array(table["split"]) == "test").tolist() == rows.test.tolist()
 
 

@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 import cuello
 from cuello import FewLabelClassifier, FewLabelRegressor
 from cuello.data import load
-from cuello.data.splits import plain_folds, split
+from cuello.data.splits import make_split, plain_folds
 from cuello.errors import InputError, RunError
 from cuello.estimators.baselines import INVERSE_PENALTIES, fit_pca
 from cuello.few_label import Multilabel, Regression
@@ -190,7 +190,7 @@ def test_what_is_measured_on_numbers(numbers, table):
 
 def test_neighbours_of_numbers_against_an_own_computation(numbers, table):
     data = load(table, **NUMBER)
-    rows = split(data)
+    rows = make_split(data)
     run = cuello.open_run(numbers.path)
     X = run.autoencoder.scaling_.apply(data.X)
     found, errors = [], []
@@ -213,7 +213,7 @@ def test_the_kept_regressor_is_the_chosen_method_on_the_first_draw(numbers, tabl
     assert isinstance(run.classifier.task_, Regression)
     assert run.classifier.method == metrics["best_method"]
     data = load(table, **NUMBER)
-    test = split(data).test
+    test = make_split(data).test
     predicted = run.classifier.predict(data.X[test])
     row = row_of(numbers, metrics["best_method"])
     assert r2_score(data.y[test], predicted) == pytest.approx(row["r2"][0])
@@ -272,7 +272,7 @@ def test_numbers_are_in_the_embeddings(numbers, table):
 def test_the_page_knows_the_numbers_of_test_rows(numbers, table):
     content = gather(numbers)
     data = load(table, **NUMBER)
-    y = data.y[split(data).test]
+    y = data.y[make_split(data).test]
     arrays = numbers.read_arrays("examples.npz")
     np.testing.assert_array_equal(content.latent.value, y[arrays["projection_rows"]])
     assert content.latent.label is None

@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import NearestNeighbors
 
 from cuello import load, open_run
-from cuello.data import labels as label_files
+from cuello.data.labels import read_label_file
 from cuello.few_label import FewLabelClassifier
 from cuello.run import Job, start
 from cuello.server.serving import app_for
@@ -176,7 +176,7 @@ def test_labels_are_saved_as_fit_reads_them(client, tmp_path):
     assert len(after["labels"]) == 12
     run = open_run(tmp_path / "run")
     data = load(run.config["job"]["data"])
-    codes, classes = label_files.read(tmp_path / "run" / after["file"], data)
+    codes, classes = read_label_file(tmp_path / "run" / after["file"], data)
     read = {str(i): classes[codes[i]] for i in np.flatnonzero(codes >= 0)}
     assert read == after["labels"] == asked.get("/api/labels")["labels"]
     assert Client(app_for(tmp_path / "run")).get("/api/labels")["labels"] == read

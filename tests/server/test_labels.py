@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuello.data import Dataset
-from cuello.data import labels as label_files
+from cuello.data.labels import read_label_file
 from cuello.errors import CuelloError, DataError, RunError
 from cuello.server.labels import LabelFile
 
@@ -56,7 +56,7 @@ def test_what_is_kept_is_what_was_given_or_what_was_there(names, batches):
             if expected:
                 X = np.zeros((6, 1))
                 data = Dataset(X=X, row_names=names, name="again", source="again")
-                codes, classes = label_files.read(file.path, data)
+                codes, classes = read_label_file(file.path, data)
                 read = {int(i): classes[codes[i]] for i in np.flatnonzero(codes >= 0)}
                 assert read == expected
 

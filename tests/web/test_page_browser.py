@@ -463,7 +463,7 @@ def test_two_runs_show_the_same_image_side_by_side(visit: Visiting, made: Made) 
 
 
 def test_labelling_saves_what_fit_reads_and_refits_in_place(visit: Visiting, made: Made) -> None:
-    from cuello.data.labels import labelled
+    from cuello.data.labels import with_labels
 
     opened = visit("four")
     codes, data = codes_of(made, "four"), made.run("four").load(made.folder / "digits")
@@ -480,7 +480,7 @@ def test_labelling_saves_what_fit_reads_and_refits_in_place(visit: Visiting, mad
         opened.page.locator("#labels-save").click()
     saved = made.folder / "labels.csv"
     download.value.save_as(saved)
-    read = labelled(saved, data)
+    read = with_labels(saved, data)
     assert sum(read.y >= 0) == 15
     opened.page.locator("#refit").click()
     opened.page.locator("#refit-text", has_text="15 labels").wait_for()
@@ -668,7 +668,7 @@ def test_served_what_is_drawn_is_scored_by_the_detector_of_the_run(
 def test_served_labels_are_saved_and_refits_are_those_of_the_run(
     chromium: Any, served: str, made: Made, tmp_path: Path
 ) -> None:
-    from cuello.data.labels import labelled
+    from cuello.data.labels import with_labels
 
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     opened = Visit(context.new_page(), served)
@@ -685,7 +685,7 @@ def test_served_labels_are_saved_and_refits_are_those_of_the_run(
     opened.page.locator("#refit").click()
     opened.page.locator("#refit-text", has_text="It is done").wait_for(timeout=120_000)
     data = made.run("four").load(made.folder / "digits")
-    read = labelled(tmp_path / "run" / "labels.csv", data)
+    read = with_labels(tmp_path / "run" / "labels.csv", data)
     assert read.y is not None
     assert {int(i): read.classes[read.y[i]] for i in np.flatnonzero(read.y >= 0)} == rows
     assert opened.page.locator("#colour").input_value() == "served class"

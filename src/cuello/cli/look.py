@@ -116,23 +116,29 @@ def complete(run: Path | str) -> Iterator[None]:
 
 
 def data() -> None:
-    """List the named data sets: what, size, licence, where from."""
+    """List the named data sets, with size, licence and source, and the formats of files."""
     with importing():
-        from cuello.data import sets
+        from cuello.data import NAMED_SETS, READERS
+        from cuello.data.sets import locate
 
-    for entry in sets.listing():
+    for name, entry in NAMED_SETS.items():
         rows = f"{entry.rows:,}" + (f" + {entry.test_rows:,}" if entry.test_rows else "")
-        where = f"{entry.kind}: {entry.where}" if entry.where else entry.kind
+        kind, where = locate(name)
+        where = f"{kind}: {where}" if where else kind
         if entry.download_bytes:
             where += f" ({entry.download_bytes / 1e6:.1f} MB)"
-        _say(f"{entry.name}: {entry.what}")
-        _say(f"    {rows} rows of {' x '.join(map(str, entry.shape))}; licence: {entry.licence}")
+        _say(f"{name}: {entry.summary}")
+        _say(f"    {rows} samples of {' x '.join(map(str, entry.shape))}; licence: {entry.licence}")
         _say(f"    {where}")
     folders = os.environ.get("CUELLO_DATA")
     _say(
         f"Sets that are not bundled are looked for in CUELLO_DATA ({folders or 'not set'}), then "
-        "in the cache, then downloaded. A path works as well as a name."
+        "in the cache, then downloaded. A path works as well as a name:"
     )
+    for reader in READERS.values():
+        _say(f"{reader.display_name}: {reader.summary}")
+        if reader.suffixes:
+            _say(f"    {', '.join(reader.suffixes)}{' (or .gz)' if reader.compressed else ''}")
 
 
 def _say(text: str) -> None:

@@ -62,9 +62,9 @@ def absolute(spec: str) -> str:
 
 
 def _is_set(spec: str) -> bool:
-    from cuello.data import sets
+    from cuello.data import NAMED_SETS
 
-    return spec.partition(":")[0] in sets.names()
+    return spec.partition(":")[0] in NAMED_SETS
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""Numbers of a table back into its cells: the inverse of how a table was read."""
+"""Cells of a table from its features: the inverse of reading it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from cuello.arrays import Array
 from cuello.data.dataset import Dataset
+from cuello.data.readers.columns import column_width
 
-__all__ = ["as_cells", "number", "with_holes", "without_fill"]
-
-Array = npt.NDArray[Any]
+__all__ = ["as_cells", "format_number", "mark_missing", "without_fill"]
 
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -25,7 +24,7 @@ def as_cells(X: Array, encoding: Mapping[str, Any]) -> tuple[list[str], list[lis
     Parameters
     ----------
     X : ndarray of shape (n, features)
-        As read, or as a model gives them: of the columns of a category the largest tells which.
+        As read, or as decoded: the largest feature of a category is its value.
     encoding : mapping
         ``Dataset.encoding`` of the table; empty for an array, whose columns are ``0``, ``1``, ...
 
@@ -37,11 +36,11 @@ def as_cells(X: Array, encoding: Mapping[str, Any]) -> tuple[list[str], list[lis
     (['size', 'hue'], [['1.5', 'red']])
     """
     if not encoding.get("columns"):
-        return [str(k) for k in range(X.shape[1])], [[number(v) for v in row] for row in X]
+        return [str(k) for k in range(X.shape[1])], [[format_number(v) for v in row] for row in X]
     names, cells = [], []
-    for column, place in _places(encoding):
+    for column, block in _feature_blocks(encoding):
         names.append(str(column["name"]))
-        cells.append(_cells(X[:, place], column))
+        cells.append(_block_cells(X[:, block], column))
     return names, [list(row) for row in zip(*cells, strict=True)]
 
 
@@ -51,31 +50,31 @@ def without_fill(encoding: Mapping[str, Any]) -> dict[str, Any]:
     return dict(encoding) | ({"columns": columns} if columns else {})
 
 
-def with_holes(data: Dataset) -> Dataset:
-    """Return a table with NaN in all columns of a category whose cell was empty: all were 0."""
+def mark_missing(data: Dataset) -> Dataset:
+    """Return a table with NaN in all features of a category whose cell was empty: all were 0."""
     X = np.array(data.X)
-    for column, place in _places(data.encoding):
+    for column, block in _feature_blocks(data.encoding):
         if column["kind"] == "category":
-            empty = (data.X[:, place] == 0.0).all(axis=1)
-            X[empty, place] = np.nan
+            empty = (data.X[:, block] == 0.0).all(axis=1)
+            X[empty, block] = np.nan
     return replace(data, X=X)
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Write what float32 holds, 7 digits, without an exponent."""
     return np.format_float_positional(value, 7, unique=False, fractional=False, trim="-")
 
 
-def _places(encoding: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], slice]]:
+def _feature_blocks(encoding: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], slice]]:
     """Yield the description of each column, and which features it became."""
     start = 0
     for column in encoding.get("columns", ()):
-        width = len(column["categories"]) if column["kind"] == "category" else 1
+        width = column_width(column)
         yield column, slice(start, start + width)
         start += width
 
 
-def _cells(block: Array, column: Mapping[str, Any]) -> list[str]:
+def _block_cells(block: Array, column: Mapping[str, Any]) -> list[str]:
     if column["kind"] == "category":
         return [column["categories"][k] for k in block.argmax(axis=1)]
     if column["kind"] == "date":
@@ -85,4 +84,4 @@ def _cells(block: Array, column: Mapping[str, Any]) -> list[str]:
         step = 86_400 if whole else 1
         days = [_START + timedelta(seconds=step * round(float(s) / step)) for s in seconds]
         return [day.strftime("%Y-%m-%d" if whole else "%Y-%m-%dT%H:%M:%S") for day in days]
-    return [number(value) for value in block[:, 0]]
+    return [format_number(value) for value in block[:, 0]]

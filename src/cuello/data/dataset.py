@@ -1,4 +1,4 @@
-"""The one record that every reader returns: examples, labels if there are any, and where from."""
+"""The one record that every reader returns: samples, labels if there are any, and their source."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cuello.arrays import Array, Bools, Codes, Float32s
 from cuello.errors import DataError
 
 __all__ = [
@@ -23,20 +24,20 @@ __all__ = [
 ]
 
 TASKS = ("auto", "binary", "multiclass", "regression", "multilabel")
-"""How labels can be read; ``auto``: as what they leave no doubt of."""
+"""Tasks that labels can be read for; ``auto``: the one that they leave no doubt of."""
 
 UNLABELLED = -1
-"""Label code of a row whose class is not known (scikit-learn's semi-supervised convention)."""
+"""Code of a sample without a label (scikit-learn's semi-supervised convention)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Examples with, where known, their labels.
+    """Samples with, where known, their labels.
 
     Parameters
     ----------
     X : ndarray of shape (n, features), (n, height, width) or (n, channels, height, width)
-        The examples. Images keep their stored type (``uint8`` in 0..255); tables are ``float32``
+        The samples. Images keep their stored type (``uint8`` in 0..255); tables are ``float32``
         and may hold NaN where a cell was empty (see :meth:`filled`).
     y : ndarray or None
         Labels, by :attr:`task`. Multiclass: (n,), int64, codes into ``classes``, ``UNLABELLED``
@@ -50,26 +51,26 @@ class Dataset:
     name : str
         Short name, used for titles and folders.
     source : str
-        Where it came from: a path, or an address.
+        A path, or an address.
     X_test, y_test : ndarray or None
-        The official test part, where the set has one.
+        The official test split, where the set has one.
     row_names : tuple of str or None
         One name a row of ``X`` (file names for a folder of images).
     encoding : dict
-        How files became numbers, as JSON: enough to read further files the same way
+        How files became numbers, as JSON, enough to read further files the same way
         (image size and mode; a table's columns, categories and fill values).
     notes : tuple of str
-        What was handled while reading and should be said: skipped files, empty cells.
+        Messages on what was done while reading: skipped files, empty cells.
     """
 
-    X: npt.NDArray[Any]
-    y: npt.NDArray[Any] | None = None
+    X: Array
+    y: Array | None = None
     classes: tuple[str, ...] = ()
     properties: tuple[str, ...] = ()
     name: str
     source: str
-    X_test: npt.NDArray[Any] | None = None
-    y_test: npt.NDArray[Any] | None = None
+    X_test: Array | None = None
+    y_test: Array | None = None
     row_names: tuple[str, ...] | None = None
     encoding: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -79,12 +80,12 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one example: (features,), (height, width) or (channels, height, width)."""
+        """Shape of one sample: (features,), (height, width) or (channels, height, width)."""
         return tuple(self.X.shape[1:])
 
     @property
     def is_image(self) -> bool:
-        """Whether an example has a height and a width."""
+        """Whether a sample has a height and a width."""
         return self.X.ndim > 2
 
     @property
@@ -96,8 +97,8 @@ class Dataset:
         return "regression" if y.ndim == 1 else "multilabel"
 
     @property
-    def labelled(self) -> npt.NDArray[np.bool_]:
-        """Which rows of ``X`` have a label, (n,)."""
+    def labelled(self) -> Bools:
+        """Which samples of ``X`` have a label, (n,)."""
         return np.zeros(len(self), dtype=bool) if self.y is None else labelled_rows(self.y)
 
     @property
@@ -142,34 +143,36 @@ class Dataset:
         """
         if self.X.ndim != 2 or self.X.dtype.kind != "f":
             return self
-        holes = _count_nan(self.X)
-        holes_test = None if self.X_test is None else _count_nan(self.X_test)
-        needed = holes > 0 if holes_test is None else (holes > 0) | (holes_test > 0)
+        empty = _count_nan(self.X)
+        empty_test = None if self.X_test is None else _count_nan(self.X_test)
+        needed = empty > 0 if empty_test is None else (empty > 0) | (empty_test > 0)
         if not needed.any() and not self.columns:
             return self
         fill = _medians(self.X if rows is None else self.X[np.asarray(rows)])
         self._check_fill(fill, needed)
-        note = f"{int(holes.sum())} empty cells were filled with the median of their column"
+        note = f"{int(empty.sum())} empty cells were filled with the median of their column"
         return replace(
             self,
-            X=_fill(self.X, fill),
-            X_test=None if self.X_test is None else _fill(self.X_test, fill),
+            X=_filled(self.X, fill),
+            X_test=None if self.X_test is None else _filled(self.X_test, fill),
             encoding=_with_fill(self.encoding, fill),
-            notes=(*self.notes, note) if holes.any() else self.notes,
+            notes=(*self.notes, note) if empty.any() else self.notes,
         )
 
-    def _check_fill(self, fill: npt.NDArray[np.float32], needed: npt.NDArray[np.bool_]) -> None:
+    def _check_fill(self, fill: Float32s, needed: Bools) -> None:
         empty = np.flatnonzero(np.isnan(fill) & needed)
         if len(empty):
             named = [repr(self.columns[i]) if self.columns else str(i) for i in empty[:5]]
             raise DataError(
-                f"{self.source}: column {', '.join(named)}{' and more' * (len(empty) > 5)} is "
-                "empty in every training row, so there is no median to fill in; drop that column."
+                f"column {', '.join(named)}{' and more' * (len(empty) > 5)} is empty in every "
+                "training row, so there is no median to fill in",
+                value=self.source,
+                remedy="drop that column",
             )
 
 
-def labelled_rows(y: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Say which rows have a label, (n,), whatever labels say (see :class:`Dataset`).
+def labelled_rows(y: Array) -> Bools:
+    """Return which samples have a label, (n,), for any task (see :class:`Dataset`).
 
     Examples
     --------
@@ -182,19 +185,19 @@ def labelled_rows(y: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.asarray(~(empty if y.ndim == 1 else empty.any(axis=1)))
 
 
-def keep_labels(y: npt.NDArray[Any], known: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    """Return labels with all but the known rows unlabelled.
+def keep_labels(y: Array, kept: Bools) -> Array:
+    """Return labels with all other samples unlabelled.
 
     Examples
     --------
     >>> keep_labels(np.array([1, 0]), np.array([False, True]))
     array([-1,  0])
     """
-    shown = known.reshape(-1, *[1] * (y.ndim - 1))
-    return np.where(shown, y, np.nan if y.dtype.kind == "f" else UNLABELLED)
+    kept = kept.reshape(-1, *[1] * (y.ndim - 1))
+    return np.where(kept, y, np.nan if y.dtype.kind == "f" else UNLABELLED)
 
 
-def check_finite(X: npt.NDArray[Any], where: str, *, allow_nan: bool = False) -> None:
+def check_finite(X: Array, source: str, *, allow_nan: bool = False) -> None:
     """Refuse NaN (unless allowed) and infinite values, naming the first row that has one.
 
     Works through the rows in blocks, so that a memory map larger than memory can be checked.
@@ -206,23 +209,24 @@ def check_finite(X: npt.NDArray[Any], where: str, *, allow_nan: bool = False) ->
     """
     if X.dtype.kind != "f":
         return
-    found, first = 0, -1
-    for start, block in _blocks(X):
+    count, first = 0, -1
+    for start, block in _row_blocks(X):
         bad = np.isinf(block) if allow_nan else ~np.isfinite(block)
         if bad.any():
             rows = np.flatnonzero(bad.reshape(len(block), -1).any(axis=1))
-            found += len(rows)
+            count += len(rows)
             first = first if first >= 0 else start + int(rows[0])
-    if found:
-        what = "infinite values" if allow_nan else "NaN or infinite values"
+    if count:
+        values = "infinite values" if allow_nan else "NaN or infinite values"
         raise DataError(
-            f"{where}: {found} of {len(X)} rows hold {what}, the first is row "
-            f"{first}; remove those rows or fill the values in first."
+            f"{count} of {len(X)} rows hold {values}, the first is row {first}",
+            value=source,
+            remedy="remove those rows or fill the values in first",
         )
 
 
-def constant_columns(data: Dataset | npt.NDArray[Any]) -> list[str] | list[int]:
-    """Find the features that have the same value in every row, so carry nothing.
+def constant_columns(data: Dataset | Array) -> list[str] | list[int]:
+    """Return the features that have the same value in every row, so carry nothing.
 
     Parameters
     ----------
@@ -242,45 +246,45 @@ def constant_columns(data: Dataset | npt.NDArray[Any]) -> list[str] | list[int]:
     X = data.X if isinstance(data, Dataset) else data
     first = X[:1].reshape(1, -1)
     same = np.ones(first.shape[1], dtype=bool)
-    for _, block in _blocks(X):
+    for _, block in _row_blocks(X):
         rows = block.reshape(len(block), -1)
         equal = rows == first
         if X.dtype.kind == "f":
             equal |= np.isnan(rows) & np.isnan(first)
         same &= equal.all(axis=0)
-    found: list[int] = np.flatnonzero(same).tolist()
+    positions: list[int] = np.flatnonzero(same).tolist()
     names = data.columns if isinstance(data, Dataset) else ()
-    return [names[i] for i in found] if names else found
+    return [names[i] for i in positions] if names else positions
 
 
-def _blocks(X: npt.NDArray[Any]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+def _row_blocks(X: Array) -> Iterator[tuple[int, Array]]:
     step = max(1, 2**24 // max(1, X[:1].size))
     for start in range(0, len(X), step):
         yield start, X[start : start + step]
 
 
-def _count_nan(X: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def _count_nan(X: Array) -> Codes:
     counts = np.zeros(X.shape[1], dtype=np.int64)
-    for _, block in _blocks(X):
+    for _, block in _row_blocks(X):
         counts += np.isnan(block).sum(axis=0)
     return counts
 
 
-def _medians(X: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def _medians(X: Array) -> Float32s:
     fill = np.full(X.shape[1], np.nan, dtype=np.float32)
     for j in range(X.shape[1]):
-        known = X[:, j][~np.isnan(X[:, j])]
-        if len(known):
-            fill[j] = np.median(known)
+        values = X[:, j][~np.isnan(X[:, j])]
+        if len(values):
+            fill[j] = np.median(values)
     return fill
 
 
-def _fill(X: npt.NDArray[Any], fill: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
-    holes = np.isnan(X)
-    return np.where(holes, fill, X).astype(X.dtype, copy=False) if holes.any() else X
+def _filled(X: Array, fill: Float32s) -> Array:
+    empty = np.isnan(X)
+    return np.where(empty, fill, X).astype(X.dtype, copy=False) if empty.any() else X
 
 
-def _with_fill(encoding: dict[str, Any], fill: npt.NDArray[np.float32]) -> dict[str, Any]:
+def _with_fill(encoding: dict[str, Any], fill: Float32s) -> dict[str, Any]:
     changed = copy.deepcopy(encoding)
     position = 0
     for column in changed.get("columns", ()):

@@ -1,34 +1,34 @@
-"""Which rows to label, or to pretend are the only labelled ones: evenly over classes, or any."""
+"""Random samples to be labelled, or to be treated as the only labelled ones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cuello.arrays import Array, Indices
 from cuello.data.dataset import labelled_rows
-from cuello.data.readers.base import listed
+from cuello.data.readers.base import join_names
 from cuello.errors import InputError
 
-__all__ = ["draw", "draw_any"]
+__all__ = ["draw_any", "draw_by_class"]
 
 
-def draw(
+def draw_by_class(
     y: npt.ArrayLike, count: int, rng: np.random.Generator, classes: Sequence[str]
-) -> npt.NDArray[np.intp]:
-    """Draw labelled rows at random, as evenly over the classes as there are rows.
+) -> Indices:
+    """Draw labelled samples, as evenly over the classes as these have samples.
 
-    Each class gives ``count // len(classes)`` rows, random classes one more each; a class with
-    fewer rows gives all it has, and the others share what is missing.
+    Each class gives ``count // len(classes)`` samples, random classes one more each; a class with
+    fewer gives all it has, and the others share what is missing.
 
     Parameters
     ----------
     y : array-like of int, shape (n,)
         Codes into ``classes``, -1 where unlabelled.
     count : int
-        How many rows, at least one a class.
+        How many samples, at least one a class.
     rng : numpy.random.Generator
     classes : sequence of str
 
@@ -40,50 +40,49 @@ def draw(
     Raises
     ------
     InputError
-        If there are fewer labelled rows than ``count``, or fewer than one a class.
+        If there are fewer labelled samples than ``count``, or fewer than one a class.
 
     Examples
     --------
     >>> y = [0, 0, 0, 0, 1, 1, -1, -1]
-    >>> chosen = draw(y, 4, np.random.default_rng(0), ["cat", "dog"])
+    >>> chosen = draw_by_class(y, 4, np.random.default_rng(0), ["cat", "dog"])
     >>> np.bincount(np.array(y)[chosen])
     array([2, 2])
     """
     codes = np.asarray(y)
-    rows = [np.flatnonzero(codes == code) for code in range(len(classes))]
-    _check_draw(count, rows, classes)
-    shares = _shares(count, [len(members) for members in rows], rng)
+    members = [np.flatnonzero(codes == code) for code in range(len(classes))]
+    if count < max(1, len(classes)):
+        raise InputError(
+            f"{count} labels are too few for {len(classes)} classes; draw at least one a class: "
+            f"{len(classes)} or more."
+        )
+    without = [name for name, rows in zip(classes, members, strict=True) if not len(rows)]
+    if without:
+        raise InputError(
+            f"no row is labelled {join_names(map(repr, without))} among those to draw from; every "
+            "class needs at least one."
+        )
+    _check_count(count, sum(map(len, members)))
+    shares = _even_shares(count, [len(rows) for rows in members], rng)
     chosen = [
-        rng.choice(members, size=share, replace=False)
-        for members, share in zip(rows, shares, strict=True)
+        rng.choice(rows, size=share, replace=False)
+        for rows, share in zip(members, shares, strict=True)
     ]
     return np.sort(np.concatenate(chosen))
 
 
-def draw_any(
-    y: npt.NDArray[Any], count: int, rng: np.random.Generator, *, fewest: int
-) -> npt.NDArray[np.intp]:
-    """Draw labelled rows at random, where labels are no classes.
+def draw_any(y: Array, count: int, rng: np.random.Generator, *, fewest: int) -> Indices:
+    """Draw labelled samples, where labels are no classes.
 
     Parameters
     ----------
     y : ndarray of shape (n,) or (n, properties)
         NaN where unlabelled.
     count : int
-        How many rows.
+        How many samples, at least ``fewest``.
     rng : numpy.random.Generator
     fewest : int
         How many are needed to learn from.
-
-    Returns
-    -------
-    ndarray of int, shape (count,)
-        Positions in ``y``, ascending.
-
-    Raises
-    ------
-    InputError
-        If there are fewer labelled rows than ``count``, or ``count`` is below ``fewest``.
 
     Examples
     --------
@@ -97,22 +96,6 @@ def draw_any(
     return np.sort(rng.choice(rows, size=count, replace=False))
 
 
-def _check_draw(count: int, rows: list[npt.NDArray[np.intp]], classes: Sequence[str]) -> None:
-    labelled = sum(map(len, rows))
-    without = [name for name, members in zip(classes, rows, strict=True) if not len(members)]
-    if count < max(1, len(classes)):
-        raise InputError(
-            f"{count} labels are too few for {len(classes)} classes; draw at least one a class: "
-            f"{len(classes)} or more."
-        )
-    if without:
-        raise InputError(
-            f"no row is labelled {listed(map(repr, without))} among those to draw from; every "
-            "class needs at least one."
-        )
-    _check_count(count, labelled)
-
-
 def _check_count(count: int, labelled: int) -> None:
     if count > labelled:
         raise InputError(
@@ -121,7 +104,7 @@ def _check_count(count: int, labelled: int) -> None:
         )
 
 
-def _shares(count: int, available: list[int], rng: np.random.Generator) -> list[int]:
+def _even_shares(count: int, available: list[int], rng: np.random.Generator) -> list[int]:
     shares = [0] * len(available)
     left = count
     while left:
@@ -129,7 +112,7 @@ def _shares(count: int, available: list[int], rng: np.random.Generator) -> list[
         even = left // len(open_)
         chosen = open_ if even else rng.choice(open_, size=left, replace=False).tolist()
         for i in chosen:
-            given = min(max(even, 1), available[i] - shares[i])
-            shares[i] += given
-            left -= given
+            more = min(max(even, 1), available[i] - shares[i])
+            shares[i] += more
+            left -= more
     return shares

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cuello.data.readers.base import content
+from cuello.data.readers.base import read_content
 from cuello.errors import DataError
 
-__all__ = ["RemoteFile", "cache_folder", "data_folders", "find", "obtain"]
+__all__ = ["RemoteFile", "cache_folder", "data_folders", "find_file", "obtain"]
 
 FOLDERS, CACHE = "CUELLO_DATA", "CUELLO_CACHE"
 
@@ -40,13 +40,13 @@ class RemoteFile:
 
 
 def data_folders() -> list[Path]:
-    """Folders of the environment variable CUELLO_DATA."""
-    listed = os.environ.get(FOLDERS, "").split(os.pathsep)
-    return [Path(folder).expanduser() for folder in listed if folder]
+    """Return the folders of the environment variable CUELLO_DATA."""
+    folders = os.environ.get(FOLDERS, "").split(os.pathsep)
+    return [Path(folder).expanduser() for folder in folders if folder]
 
 
 def cache_folder() -> Path:
-    """Folder of downloads: CUELLO_CACHE, or the usual cache folder of the system."""
+    """Return the folder of downloads: CUELLO_CACHE, or the usual cache folder of the system."""
     chosen = os.environ.get(CACHE)
     if chosen:
         return Path(chosen).expanduser()
@@ -55,12 +55,12 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("cuello"))
 
 
-def find(set_name: str, file: RemoteFile) -> Path | None:
+def find_file(set_name: str, file: RemoteFile) -> Path | None:
     """Find a file in ``<folder>/<set>/`` of the data folders, then of the cache; gzip or plain."""
     names = (file.name, file.name.removesuffix(".gz"))
-    places = [*data_folders(), cache_folder()]
-    tried = (folder / set_name / name for folder in places for name in names)
-    return next((path for path in tried if path.is_file()), None)
+    folders = [*data_folders(), cache_folder()]
+    paths = (folder / set_name / name for folder in folders for name in names)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def obtain(set_name: str, file: RemoteFile, mirrors: Sequence[str], *, offline: bool) -> bytes:
@@ -71,21 +71,25 @@ def obtain(set_name: str, file: RemoteFile, mirrors: Sequence[str], *, offline: 
     DataError
         If a copy on this machine is damaged, or no mirror gives a good one.
     """
-    path = find(set_name, file)
+    path = find_file(set_name, file)
     if path is None:
         if offline:
-            raise DataError(f"{set_name}: {file.name} is not on this machine. {_by_hand(set_name)}")
+            raise DataError(
+                f"{file.name} is not on this machine", value=set_name, remedy=_by_hand(set_name)
+            )
         path = _download(set_name, file, mirrors)
-    return _checked(path, file)
+    return _checked_content(path, file)
 
 
-def _checked(path: Path, file: RemoteFile) -> bytes:
-    raw = content(path)
-    found = hashlib.sha256(raw).hexdigest()
-    if found != file.sha256:
+def _checked_content(path: Path, file: RemoteFile) -> bytes:
+    raw = read_content(path)
+    sha256 = hashlib.sha256(raw).hexdigest()
+    if sha256 != file.sha256:
         raise DataError(
-            f"{path} is damaged: the sha256 of its uncompressed content is {found}, expected "
-            f"{file.sha256}. Delete it: it is then looked for elsewhere or downloaded again."
+            f"is damaged: the sha256 of its uncompressed content is {sha256}, expected "
+            f"{file.sha256}",
+            value=path,
+            remedy="delete it: it is then looked for elsewhere or downloaded again",
         )
     return raw
 
@@ -102,7 +106,7 @@ def _download(set_name: str, file: RemoteFile, mirrors: Sequence[str]) -> Path:
                 try:
                     _log.info("downloading %s (%.1f MB)", mirror + file.name, file.size / 1e6)
                     _retrieve(mirror + file.name, part)
-                    _checked(part, file)
+                    _checked_content(part, file)
                 except Exception as error:  # whatever a connection raises, the next may do
                     failures.append(f"{mirror} ({' '.join(str(error).split())[:200]})")
                     continue
@@ -110,10 +114,14 @@ def _download(set_name: str, file: RemoteFile, mirrors: Sequence[str]) -> Path:
                 return folder / file.name
     except OSError as error:
         raise DataError(
-            f"{folder} cannot be written ({error}); set {CACHE} to a folder that can."
+            f"cannot be written ({error})",
+            value=folder,
+            remedy=f"set {CACHE} to a folder that can be",
         ) from error
     raise DataError(
-        f"{set_name}: no mirror gave {file.name}: {'; '.join(failures)}. {_by_hand(set_name)}"
+        f"no mirror gave {file.name}: {'; '.join(failures)}",
+        value=set_name,
+        remedy=_by_hand(set_name),
     )
 
 
@@ -125,6 +133,6 @@ def _retrieve(url: str, path: Path) -> None:
 
 def _by_hand(set_name: str) -> str:
     return (
-        f"Check the connection, or copy the files to a folder {set_name}/ inside a folder that "
+        f"check the connection, or copy the files to a folder {set_name}/ inside a folder that "
         f"{FOLDERS} names (several are separated by {os.pathsep!r}), or into {cache_folder()}."
     )

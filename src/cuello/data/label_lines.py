@@ -1,4 +1,4 @@
-"""The lines of a CSV of labels: which row each names, and what it says of it."""
+"""The lines of a CSV of labels: which sample each names, and its label."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cuello.data.dataset import Dataset
-from cuello.data.readers.base import content, reading
-from cuello.data.readers.separated import separator
-from cuello.errors import DataError
+from cuello.data.readers.base import read_content, reading
+from cuello.data.readers.separated import find_separator
+from cuello.errors import Argument, DataError
 
-__all__ = ["Line", "parse", "refuse_empty"]
+__all__ = ["Line", "line_error", "read_lines", "refuse_empty_label"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Line:
     row : int
         Of the data.
     name : str
-        What the line calls it.
+        As the line calls that row.
     cells : tuple of str
         The others.
     """
@@ -43,11 +43,16 @@ class Line:
 
     @property
     def label(self) -> str:
-        """The one label of a line, or the properties in a row."""
+        """The one label of a line, or all properties."""
         return ",".join(self.cells)
 
 
-def parse(path: Path, dataset: Dataset, task: str) -> tuple[tuple[str, ...], list[Line]]:
+def line_error(path: Path, number: int, problem: str, remedy: str = "") -> DataError:
+    """Build the error for a line of a file."""
+    return DataError(problem, value=f"{path}, line {number}", remedy=remedy)
+
+
+def read_lines(path: Path, dataset: Dataset, task: str) -> tuple[tuple[str, ...], list[Line]]:
     """Read a file: its first line, if that is a header, and the others.
 
     Parameters
@@ -65,61 +70,74 @@ def parse(path: Path, dataset: Dataset, task: str) -> tuple[tuple[str, ...], lis
         With the number of the line.
     """
     if not path.is_file():
-        raise DataError(f"{path} does not exist or is no file; give a CSV of row,label.")
-    raw = content(path)
+        raise DataError(
+            "does not exist or is no file", value=path, remedy="give a CSV of row,label"
+        )
+    raw = read_content(path)
     with reading(path):
         text = raw.decode("utf-8-sig")
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator(text), strict=True)
-        cells = [(rows.line_num, [cell.strip() for cell in row]) for row in rows if any(row)]
-    find = _Rows(dataset)
+        rows = csv.reader(
+            io.StringIO(text, newline=""), delimiter=find_separator(text), strict=True
+        )
+        lines = [(rows.line_num, [cell.strip() for cell in row]) for row in rows if any(row)]
+    find = _RowFinder(dataset)
     header: tuple[str, ...] = ()
-    if cells and find.is_header(cells[0][1]):
-        header, cells = tuple(cells[0][1]), cells[1:]
-    if not cells:
-        raise DataError(f"{path} holds no labels; write lines of row,label, for example 0,cat.")
+    if lines and find.is_header(lines[0][1]):
+        header, lines = tuple(lines[0][1]), lines[1:]
+    if not lines:
+        raise DataError(
+            "holds no labels", value=path, remedy="write lines of row,label, for example 0,cat"
+        )
     if task == "multilabel" or (task == "auto" and len(header) > 2):
         _check_properties(header, path)
     else:
         header = header[:2]
     width = max(len(header), 2)
-    return header, [_line(number, row, width, find, path) for number, row in cells]
+    return header, [_check_line(number, cells, width, find, path) for number, cells in lines]
 
 
 def _check_properties(header: tuple[str, ...], path: Path) -> None:
     if len(header) < 3:
         raise DataError(
-            f"{path}: task='multilabel' (--task) needs a first line that names two properties or "
-            "more, such as row,even,loop."
+            (
+                Argument("task", "multilabel"),
+                " needs a first line that names two properties or more, such as row,even,loop",
+            ),
+            value=path,
         )
     if "" in header[1:] or len(set(header[1:])) < len(header) - 1:
-        raise DataError(f"{path}: the first line must give each property a name of its own.")
+        raise DataError("the first line must give each property another name", value=path)
 
 
-def _line(number: int, cells: list[str], width: int, find: _Rows, path: Path) -> Line:
+def _check_line(number: int, cells: list[str], width: int, find: _RowFinder, path: Path) -> Line:
     if len(cells) != width:
-        what = "row,label" if width == 2 else f"a row and {width - 1} properties"
-        raise DataError(
-            f"{path}, line {number}: {len(cells)} cells, but a line is {what}; put quotes "
-            "around a cell that holds the separator."
+        content = "row,label" if width == 2 else f"a row and {width - 1} properties"
+        raise line_error(
+            path,
+            number,
+            f"{len(cells)} cells, but a line is {content}",
+            "put quotes around a cell that holds the separator",
         )
     row = find(cells[0])
     line = Line(number, -1 if row is None else row, cells[0], tuple(cells[1:]))
-    refuse_empty(line, ("",), path)
+    refuse_empty_label(line, ("",), path)
     if row is None:
-        raise DataError(f"{path}, line {number}: {find.complaint(cells[0])}")
+        raise line_error(path, number, find.explain(cells[0]))
     return line
 
 
-def refuse_empty(line: Line, empty: tuple[str, ...], path: Path) -> None:
-    """Refuse a line with a cell that says nothing."""
+def refuse_empty_label(line: Line, empty: tuple[str, ...], path: Path) -> None:
+    """Refuse a line with a cell that holds no label."""
     if any(cell in empty for cell in line.cells):
-        raise DataError(
-            f"{path}, line {line.number}: the label of {line.name!r} is empty; leave the line out "
-            "if the row is unlabelled."
+        raise line_error(
+            path,
+            line.number,
+            f"the label of {line.name!r} is empty",
+            "leave the line out if the row is unlabelled",
         )
 
 
-class _Rows:
+class _RowFinder:
     """Finds rows by name, by the last part of the name where it is unique, or by number."""
 
     def __init__(self, dataset: Dataset) -> None:
@@ -137,7 +155,7 @@ class _Rows:
         same_base = self.by_base.get(name, [])
         if len(same_base) == 1:
             return same_base[0]
-        return int(name) if _is_row(name) and int(name) < self.count else None
+        return int(name) if _is_row_number(name) and int(name) < self.count else None
 
     def is_header(self, cells: list[str]) -> bool:
         """Whether the first line is a header, and not a row with a mistake in its name."""
@@ -147,8 +165,8 @@ class _Rows:
         like_a_name = "/" in name or "." in name
         return not (self.by_name and (like_a_name or self._near(name)))
 
-    def complaint(self, cell: str) -> str:
-        """Say why a cell names no row, and which one is near."""
+    def explain(self, cell: str) -> str:
+        """Return why a cell names no row, and which one is near."""
         if re.fullmatch(r"[+-]?\d+", cell):
             return f"row {cell} does not exist; rows are 0 to {self.count - 1}."
         same_base = self.by_base.get(self._clean(cell), [])
@@ -175,5 +193,5 @@ class _Rows:
         return cell.replace("\\", "/").removeprefix("./")
 
 
-def _is_row(text: str) -> bool:
+def _is_row_number(text: str) -> bool:
     return bool(re.fullmatch(r"[0-9]{1,15}", text))

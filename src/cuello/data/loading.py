@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from cuello.data import sets
 from cuello.data.dataset import TASKS, Dataset
-from cuello.data.readers import Options, format_of
-from cuello.data.readers.base import listed
-from cuello.errors import DataError, InputError, unknown
+from cuello.data.readers import READERS, reader_of
+from cuello.data.readers.base import join_names
+from cuello.data.sets import NAMED_SETS, read_named_set
+from cuello.errors import Argument, DataError, InputError, Use, unknown
 
 __all__ = ["load"]
+
+ENCODINGS = ("images", "table")
 
 
 def load(
@@ -29,18 +31,17 @@ def load(
     skip_bad: bool = False,
     encoding: Mapping[str, Any] | None = None,
     offline: bool = False,
-    holes: bool = False,
+    allow_nan: bool = False,
+    **options: Any,
 ) -> Dataset:
     """Read a data set.
 
     Parameters
     ----------
     spec : str or Path
-        The name of a set (``digits``, ``font``, ``font:lower``, ``mnist``, ``fashion-mnist``; see
-        :func:`cuello.data.sets.listing`), or a path: ``.npy``, ``.npz`` (X, and if known y,
-        X_test, y_test), IDX, ``.csv``, ``.parquet``, a folder of images with or without class
-        sub-folders, or a folder in MNIST's layout. A name wins over a file of that name: write
-        ``./mnist`` for the file.
+        The name of a set (``digits``, ``font:lower``; see :data:`cuello.data.NAMED_SETS`), or the
+        path of a file or folder in one of the formats of :data:`cuello.data.READERS`. A name wins
+        over a file of that name: write ``./mnist`` for the file.
     image_size : int or (int, int), optional
         Height and width to bring image files to; one number for a square.
     label_column : str, optional
@@ -52,13 +53,15 @@ def load(
         ten or more is not whole, and there are more than 50 different values, or fewer than three
         rows for each; otherwise multiclass. None: labels are not read.
     skip_bad : bool, default False
-        Leave out image files and table rows that cannot be read, and say so in the notes.
+        Leave out image files and table rows that cannot be read, and count them in the notes.
     encoding : mapping, optional
         ``Dataset.encoding`` of the data a model was trained on: further files are read alike.
     offline : bool, default False
         Download nothing.
-    holes : bool, default False
-        Let arrays hold NaN anywhere, for elements that are missing; tables may always.
+    allow_nan : bool, default False
+        Let arrays hold NaN anywhere, for missing elements; tables may always.
+    **options
+        Options that a reader has beyond these.
 
     Returns
     -------
@@ -77,60 +80,70 @@ def load(
     >>> font.X.shape, font.classes[:3]
     ((32, 7, 5), ('@', 'A', 'B'))
     """
-    options = Options(
-        image_size=_size(image_size),
-        label_column=label_column,
-        task=task,
-        skip_bad=skip_bad,
-        holes=holes,
-        encoding=_known_encoding(encoding),
-    )
     if task not in (None, *TASKS):
         raise unknown("task", task, TASKS)
-    return _as_task(_read(spec, options, offline), task)
-
-
-def _read(spec: str | Path, options: Options, offline: bool) -> Dataset:
-    name, _, part = spec.partition(":") if isinstance(spec, str) else ("", "", "")
-    if name in sets.names():
-        _check_options(f"data set {name!r}", frozenset(), "", options)
-        return _load_named(sets.get(name), part, offline)
+    size, encoding = _check_size(image_size), _check_encoding(encoding or {})
+    chosen = {"image_size": size, "label_column": label_column, **options}
+    chosen = {name: value for name, value in chosen.items() if value is not None}
+    name, _, subset = spec.partition(":") if isinstance(spec, str) else ("", "", "")
+    if name in NAMED_SETS:
+        _check_options(f"data set {name!r}", (), chosen)
+        return _as_task(read_named_set(name, subset, offline=offline), task)
     path = _existing(spec)
-    found = format_of(path)
-    _check_options(str(path), found.takes, found.encoding, options)
-    return found.read(path, options)
+    reader = reader_of(path)
+    takes = reader.options
+    _check_options(str(path), tuple(takes), chosen)
+    trained = encoding.get("type")
+    if trained and reader.encoding and trained != reader.encoding:
+        raise DataError(
+            f"the model was trained on {trained}, this is {reader.encoding}", value=path
+        )
+    trained_size = tuple(encoding.get("size", ()))
+    if size and trained_size and trained_size != size:
+        raise InputError(
+            f"is not the size of the training images, {trained_size}",
+            argument="image_size",
+            value=size,
+            remedy=Use("image_size", None),
+        )
+    settings = {"task": task, "skip_bad": skip_bad, "encoding": encoding, "allow_nan": allow_nan}
+    settings |= chosen
+    return _as_task(reader.read(path, **{k: v for k, v in settings.items() if k in takes}), task)
 
 
 def _as_task(data: Dataset, task: str | None) -> Dataset:
-    """Return data with labels that are only known as classes as numbers, if those are wanted."""
+    """Turn labels that are only known as classes into numbers, if the task is regression."""
     if task not in ("regression", "multilabel") or data.task == task or not data.classes:
         return data
     if task == "multilabel":
         raise DataError(
-            f"{data.source} has one label a row; task='multilabel' (--task) needs columns of "
-            "0 and 1, one a property."
+            (
+                "has one label a sample; ",
+                Argument("task", task),
+                " needs columns of 0 and 1, one a property",
+            ),
+            value=data.source,
         )
     try:
         values = np.array([float(name) for name in data.classes])
     except ValueError:
         values = np.full(1, np.nan)
     if not np.isfinite(values).all():
+        named = join_names(map(repr, data.classes), 3)
         raise DataError(
-            f"{data.source}: the labels are no numbers ({listed(map(repr, data.classes), 3)}), and "
-            "task='regression' (--task) learns numbers; use task='auto', or pass a CSV of "
-            "file-or-row,number as labels."
+            (
+                f"the labels are no numbers ({named}), and ",
+                Argument("task", task),
+                " learns numbers",
+            ),
+            value=data.source,
+            remedy=(Use("task", "auto"), ", or pass a CSV of file-or-row,number as labels"),
         )
     y, y_test = (
-        None if part is None else np.where(part >= 0, values[part], np.nan)
-        for part in (data.y, data.y_test)
+        None if codes is None else np.where(codes >= 0, values[codes], np.nan)
+        for codes in (data.y, data.y_test)
     )
     return replace(data, y=y, y_test=y_test, classes=())
-
-
-def _load_named(named: sets.NamedSet, part: str, offline: bool) -> Dataset:
-    if part and not named.parts:
-        raise InputError(f"data set {named.name!r} has no parts; write {named.name!r} alone.")
-    return named.read(part or (named.parts[0] if named.parts else ""), offline)
 
 
 def _existing(spec: str | Path) -> Path:
@@ -143,55 +156,58 @@ def _existing(spec: str | Path) -> Path:
     text = str(spec)
     like_a_path = isinstance(spec, Path) or path.suffix or os.sep in text or "/" in text
     if not like_a_path:
-        raise InputError(
-            f"{unknown('data', text, sets.names())} There is no file or folder of that name either."
-        )
-    near = difflib.get_close_matches(path.name, _beside(path), n=1)
-    hint = f"; did you mean {path.parent / near[0]}?" if near else "."
-    raise DataError(f"{path} does not exist (seen from {Path.cwd()}){hint}")
+        error = unknown("data", text, NAMED_SETS)
+        error.allowed = f"{error.allowed}, or the path of a file or folder"
+        raise error
+    near = difflib.get_close_matches(path.name, _names_beside(path), n=1)
+    raise DataError(
+        f"does not exist (seen from {Path.cwd()})",
+        value=path,
+        remedy=f"did you mean {path.parent / near[0]}?" if near else "",
+    )
 
 
-def _beside(path: Path) -> list[str]:
+def _names_beside(path: Path) -> list[str]:
     try:
         return [entry.name for entry in path.parent.iterdir()]
     except (OSError, ValueError):
         return []
 
 
-def _size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+def _check_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     if image_size is None:
         return None
     pair = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     if len(pair) != 2 or any(not 1 <= int(side) <= 65535 for side in pair):
         raise InputError(
-            f"image_size={image_size!r} must be one number of pixels, or (height, width), each "
-            "from 1 to 65535; for example image_size=28."
+            argument="image_size",
+            value=image_size,
+            allowed="one number of pixels, or (height, width), each from 1 to 65535",
+            remedy=Use("image_size", 28),
         )
     return int(pair[0]), int(pair[1])
 
 
-def _known_encoding(encoding: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    kind = (encoding or {}).get("type")
-    if encoding and kind not in ("images", "table"):
+def _check_encoding(encoding: Mapping[str, Any]) -> Mapping[str, Any]:
+    if encoding and encoding.get("type") not in ENCODINGS:
         raise InputError(
-            f"encoding has type={kind!r}; it must be the encoding of a Dataset, of type 'images' "
-            "or 'table'."
+            f"has type={encoding.get('type')!r}; it must be the encoding of a Dataset",
+            argument="encoding",
+            allowed=f"type {' or '.join(map(repr, ENCODINGS))}",
         )
-    return encoding or {}
+    return encoding
 
 
-def _check_options(where: str, takes: frozenset[str], encoding: str, options: Options) -> None:
-    """Refuse options that would be ignored, and data of another sort than in training."""
-    if options.image_size is not None and "image_size" not in takes:
-        raise InputError(f"image_size is for image files; {where} is none: leave it out.")
-    if options.label_column is not None and "label_column" not in takes:
-        raise InputError(f"label_column is for tables; {where} is none: leave it out.")
-    trained = options.encoding.get("type")
-    if trained and encoding and trained != encoding:
-        raise DataError(f"{where}: the model was trained on {trained}, this is {encoding}.")
-    wanted = tuple(options.encoding.get("size", ()))
-    if options.image_size and wanted and wanted != options.image_size:
+def _check_options(where: str, takes: tuple[str, ...], chosen: Mapping[str, Any]) -> None:
+    """Refuse options that would be ignored."""
+    for name in chosen:
+        if name in takes:
+            continue
+        readers = [entry.display_name for entry in READERS.values() if name in entry.options]
+        if not readers:
+            raise unknown("option", name, {o for entry in READERS.values() for o in entry.options})
         raise InputError(
-            f"image_size={options.image_size} is not the size of the training images, {wanted}; "
-            "leave it out."
+            f"is for {join_names(readers)}; {where} is none",
+            argument=name,
+            remedy=Use(name, None),
         )

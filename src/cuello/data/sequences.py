@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from cuello.arrays import Array, Indices
 from cuello.errors import InputError
 
 __all__ = ["pad", "sequence_lengths", "steps_of"]
-
-Array = npt.NDArray[Any]
 
 
 def pad(X: Any, steps: int | None = None) -> Any:
@@ -62,7 +60,7 @@ def pad(X: Any, steps: int | None = None) -> Any:
     return out
 
 
-def sequence_lengths(X: Array) -> npt.NDArray[np.int64]:
+def sequence_lengths(X: Array) -> Indices:
     """Return the length of each sequence in (n, time, features): NaN fills up its end.
 
     Raises
@@ -70,13 +68,13 @@ def sequence_lengths(X: Array) -> npt.NDArray[np.int64]:
     InputError
         If a sequence is empty, or has NaN elsewhere than at its end.
     """
-    known = ~np.isnan(X)
-    steps = known.all(axis=2)
-    lengths: npt.NDArray[np.int64] = steps.sum(axis=1)
+    present = ~np.isnan(X)
+    steps = present.all(axis=2)
+    lengths: Indices = steps.sum(axis=1)
     if (empty := np.flatnonzero(lengths == 0)).size:
         raise InputError(f"sequence {empty[0]} has length 0; leave it out.")
     expected = np.arange(X.shape[1]) < lengths[:, None]
-    if (bad := np.flatnonzero((known != expected[..., None]).any(axis=(1, 2)))).size:
+    if (bad := np.flatnonzero((present != expected[..., None]).any(axis=(1, 2)))).size:
         raise InputError(
             f"sequence {bad[0]} has NaN before its end; NaN marks the end of short sequences, so "
             "fill in missing values first."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-__all__ = ["distance", "folded", "is_typo", "near_misses", "whole"]
+__all__ = ["edit_distance", "fold_label", "is_typo", "near_misses", "whole_number"]
 
 LONG = 5
 """Letters of a word from which one different letter is taken for a typing error."""
@@ -40,15 +40,15 @@ def is_typo(a: str, b: str) -> bool:
     return letters and min(map(len, words)) >= LONG - 1 and (one or swapped)
 
 
-def folded(label: str) -> str:
-    """Leave out what two spellings of one label may differ in: case, and kinds of space."""
+def fold_label(label: str) -> str:
+    """Return a label without case and kinds of space, in which two spellings of it may differ."""
     return re.sub(r"[\s_-]+", " ", label).strip().casefold()
 
 
-def whole(text: str) -> int | None:
+def whole_number(text: str) -> int | None:
     """Read a whole number (``7``, ``07``, ``7.0``), else None."""
-    found = re.fullmatch(r"([+-]?\d{1,15})(\.0*)?", text)
-    return int(found[1]) if found else None
+    digits = re.fullmatch(r"([+-]?\d{1,15})(\.0*)?", text)
+    return int(digits[1]) if digits else None
 
 
 def near_misses(counts: Mapping[str, int]) -> list[tuple[str, str]]:
@@ -62,25 +62,25 @@ def near_misses(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     >>> near_misses({"trouser": 20, "trousre": 1, "Trouser": 1, "dress": 2, "sandal": 8})
     [('trousre', 'trouser'), ('Trouser', 'trouser')]
     """
-    found = []
+    pairs = []
     for rare, few in counts.items():
         common = [
             label
             for label, rows in counts.items()
-            if few <= RARE and rows >= COMMON * few and _alike(rare, label)
+            if few <= RARE and rows >= COMMON * few and _near_miss(rare, label)
         ]
         if common:
-            found.append((rare, min(common, key=lambda label: (distance(rare, label), label))))
-    return found
+            pairs.append((rare, min(common, key=lambda label: (edit_distance(rare, label), label))))
+    return pairs
 
 
-def distance(a: str, b: str) -> int:
+def edit_distance(a: str, b: str) -> int:
     """Count the letters to leave out, add, change, or swap with the next, to get from a to b.
 
     Examples
     --------
-    >>> distance("sandal", "sandle"), distance("coat", "coats"), distance("ab", "ba")
-    (2, 1, 1)
+    >>> edit_distance("sandal", "sandle"), edit_distance("ab", "ba")
+    (2, 1)
     """
     two_back: list[int] = []
     back = list(range(len(b) + 1))
@@ -94,10 +94,10 @@ def distance(a: str, b: str) -> int:
     return back[-1]
 
 
-def _alike(a: str, b: str) -> bool:
+def _near_miss(a: str, b: str) -> bool:
     if a == b:
         return False
-    short, other = folded(a), folded(b)
+    short, other = fold_label(a), fold_label(b)
     if short == other or is_typo(short, other):
         return True
     # "type a" and "size a" are two classes: one word alone may differ, and it has to be very long.
@@ -105,4 +105,5 @@ def _alike(a: str, b: str) -> bool:
     if len(short.split()) != len(other.split()) or len(pairs) != 1:
         return False
     (p, q) = pairs[0]
-    return p.isalpha() and q.isalpha() and min(len(p), len(q)) >= VERY_LONG and distance(p, q) <= 2
+    words = p.isalpha() and q.isalpha() and min(len(p), len(q)) >= VERY_LONG
+    return words and edit_distance(p, q) <= 2

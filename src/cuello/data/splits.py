@@ -1,70 +1,69 @@
-"""Train, validation and test rows: stratified, seeded, never overlapping."""
+"""Train, validation and test samples: stratified, seeded, never overlapping."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from cuello.arrays import Array, Codes, Indices
 from cuello.data.dataset import Dataset
-from cuello.errors import CuelloWarning, InputError
+from cuello.errors import Argument, CuelloWarning, InputError
 
-__all__ = ["Split", "folds", "part", "split"]
-
-Rows = npt.NDArray[np.int64]
+__all__ = ["Split", "make_split", "plain_folds", "split_arrays", "stratified_folds"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Which rows of a data set are for what.
+    """Positions of the training, validation and test samples of a data set.
 
-    ``test`` is None where the set has an official test part, which is then used whole.
+    ``test`` is None where the set has an official test split, which is then used whole.
     """
 
-    train: Rows
-    validation: Rows
-    test: Rows | None
+    train: Indices
+    validation: Indices
+    test: Indices | None
 
 
-def split(
+def make_split(
     data: Dataset, *, validation: float = 0.1, test: float = 0.2, random_state: int = 0
 ) -> Split:
-    """Divide the rows, a class at a time where classes are known.
+    """Divide the samples, a class at a time where classes are known.
 
-    Where labels are no classes, rows with and without a label are divided alike.
+    Where labels are no classes, samples with and without a label are divided alike.
 
     Parameters
     ----------
     data : Dataset
-        An official test part (``data.X_test``) is kept as it is.
+        An official test split (``data.X_test``) is kept as it is.
     validation, test : float
-        Shares of the rows, in (0, 1); ``test`` is not used where there is an official part.
+        Shares of the samples, in (0, 1); ``test`` is not used where there is an official split.
     random_state : int
-        Same seed, same rows.
+        Same seed, same split.
 
     Raises
     ------
     InputError
-        If a share is not between 0 and 1, or a part would be left empty.
+        If a share is not between 0 and 1, or a split would be empty.
 
     Examples
     --------
-    >>> rows = split(Dataset(X=np.zeros((10, 2)), name="toy", source="here"))
+    >>> rows = make_split(Dataset(X=np.zeros((10, 2)), name="toy", source="memory"))
     >>> len(rows.train), len(rows.validation), len(rows.test)
     (7, 1, 2)
     """
     share_test = 0.0 if data.X_test is not None else test
     for name, share in {"validation": validation, "test": test}.items():
         if not 0.0 < share < 1.0:
-            raise InputError(f"{name}={share} is not a share of the rows; use one between 0 and 1.")
+            raise InputError(argument=name, value=share, allowed="a share between 0 and 1")
     if validation + share_test >= 1.0:
         raise InputError(
-            f"validation={validation} and test={test} leave nothing to train on; "
-            "their sum must be below 1."
+            ("and ", Argument("test", test), " leave nothing to train on"),
+            argument="validation",
+            value=validation,
+            remedy="their sum must be below 1",
         )
     rng = np.random.default_rng(random_state)
     has_classes = data.y is not None and data.task == "multiclass"
@@ -79,58 +78,46 @@ def split(
     rank = np.concatenate([(np.arange(size) + rng.random()) / size for size in sizes])
     ranked = by_class[np.argsort(rank, kind="stable")]
     n_test, n_validation = round(len(data) * share_test), round(len(data) * validation)
-    parts = np.split(ranked, [n_test, n_test + n_validation])
-    empty = [
-        name
-        for name, rows, needed in zip(
-            ("test", "validation", "train"), parts, (share_test > 0, True, True), strict=True
-        )
-        if needed and len(rows) == 0
-    ]
+    cuts = np.split(ranked, [n_test, n_test + n_validation])
+    needed = {"test": share_test > 0, "validation": True, "train": True}
+    rows = {name: np.sort(cut).astype(np.int64) for name, cut in zip(needed, cuts, strict=True)}
+    empty = [name for name in needed if needed[name] and not len(rows[name])]
     if empty:
         raise InputError(
-            f"{data.source}: {len(data)} rows are too few for a {' and a '.join(empty)} part; "
+            f"{data.source}: {len(data)} rows are too few for a {' and a '.join(empty)} split; "
             "bring more rows, at least 10."
         )
-    test_rows, validation_rows, train_rows = (np.sort(rows).astype(np.int64) for rows in parts)
-    return Split(
-        train=train_rows,
-        validation=validation_rows,
-        test=test_rows if data.X_test is None else None,
-    )
+    test_rows = rows["test"] if data.X_test is None else None
+    return Split(train=rows["train"], validation=rows["validation"], test=test_rows)
 
 
-def part(data: Dataset, rows: Rows | None) -> tuple[npt.NDArray[Any], npt.NDArray[Any] | None]:
-    """Return the examples and labels of a part; None is the official test part."""
+def split_arrays(data: Dataset, rows: Indices | None) -> tuple[Array, Array | None]:
+    """Return the samples and labels of a split; None is the official test split."""
     if rows is None:
         assert data.X_test is not None
         return data.X_test, data.y_test
     return data.X[rows], None if data.y is None else data.y[rows]
 
 
-def folds(y: Rows, cv: int, seed: int) -> list[tuple[Rows, Rows]]:
+def stratified_folds(y: Codes, cv: int, seed: int) -> list[tuple[Indices, Indices]]:
     """Return stratified folds as (train, held out); none, with a warning, if a class has one label.
 
     Examples
     --------
-    >>> [len(held_out) for _, held_out in folds(np.array([0, 0, 0, 1, 1, 1]), 3, seed=0)]
+    >>> y = np.array([0, 0, 0, 1, 1, 1])
+    >>> [len(held_out) for _, held_out in stratified_folds(y, 3, seed=0)]
     [2, 2, 2]
     """
     fewest = int(np.bincount(y).min())
     if fewest < 2:
-        warnings.warn(
-            "a class has a single label, so nothing can be held out to compare options: the "
-            "middle one is taken, and no accuracy is estimated; label two rows of every class.",
-            CuelloWarning,
-            stacklevel=2,
-        )
+        _warn_no_folds("a class has a single label", "accuracy", "two samples of every class")
         return []
-    parts = StratifiedKFold(min(cv, fewest), shuffle=True, random_state=seed)
-    return list(parts.split(np.zeros(len(y)), y))
+    folds = StratifiedKFold(min(cv, fewest), shuffle=True, random_state=seed)
+    return list(folds.split(np.zeros(len(y)), y))
 
 
-def plain_folds(n: int, cv: int, seed: int) -> list[tuple[Rows, Rows]]:
-    """Return folds of two rows or more as (train, held out); none, with a warning, if n is below 4.
+def plain_folds(n: int, cv: int, seed: int) -> list[tuple[Indices, Indices]]:
+    """Return folds of two or more as (train, held out); none, with a warning, if n is below 4.
 
     Examples
     --------
@@ -138,12 +125,15 @@ def plain_folds(n: int, cv: int, seed: int) -> list[tuple[Rows, Rows]]:
     [3, 2, 2]
     """
     if n < 4:
-        warnings.warn(
-            f"{n} labelled rows are too few to hold some out and compare options: the middle one "
-            "is taken, and no score is estimated; label four rows or more.",
-            CuelloWarning,
-            stacklevel=2,
-        )
+        _warn_no_folds(f"there are only {n} labels", "score", "four samples or more")
         return []
-    parts = KFold(min(cv, n // 2), shuffle=True, random_state=seed)
-    return list(parts.split(np.zeros(n)))
+    return list(KFold(min(cv, n // 2), shuffle=True, random_state=seed).split(np.zeros(n)))
+
+
+def _warn_no_folds(why: str, estimate: str, label: str) -> None:
+    warnings.warn(
+        f"{why}, so nothing can be held out to compare options: the middle one is taken, and no "
+        f"{estimate} is estimated; label {label}.",
+        CuelloWarning,
+        stacklevel=3,
+    )

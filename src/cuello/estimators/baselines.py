@@ -14,7 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cuello.data.splits import folds
+from cuello.data.splits import stratified_folds
 
 __all__ = ["INVERSE_PENALTIES", "fit_knn_pixels", "fit_pca", "fit_pca_logistic", "flat"]
 
@@ -64,7 +64,7 @@ def fit_pca_logistic(
     """
     table = flat(rows)
     regression = LogisticRegression(max_iter=2000)
-    parts = folds(y, cv, seed)
+    parts = stratified_folds(y, cv, seed)
     if not parts:
         model = make_pipeline(FrozenEstimator(pca), StandardScaler(), regression)
         return model.fit(table, y), float("nan")
@@ -78,7 +78,7 @@ def fit_knn_pixels(
 ) -> tuple[KNeighborsClassifier, float]:
     """Fit a 5-nearest-neighbour classifier on the rows as they are (fewer than 5 rows: all)."""
     table = flat(rows)
-    parts = folds(y, cv, seed)
+    parts = stratified_folds(y, cv, seed)
     neighbours = min(5, *(len(train) for train, _ in parts), len(table))
     model = KNeighborsClassifier(neighbours)
     accuracy = float(cross_val_score(model, table, y, cv=parts).mean()) if parts else float("nan")

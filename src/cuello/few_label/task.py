@@ -144,7 +144,7 @@ class Multiclass(SingleLabel):
 
     def folds(self, y: Array, cv: int, seed: int) -> list[Fold]:
         """Return stratified folds; none where a class has one label."""
-        return splits.folds(y, cv, seed)
+        return splits.stratified_folds(y, cv, seed)
 
     def fit_linear(self, codes: Array, y: Array, inverse_penalty: float) -> Linear:
         """Return a multinomial logistic regression."""
@@ -199,7 +199,7 @@ class Binary(SingleLabel):
 
     def folds(self, y: Array, cv: int, seed: int) -> list[Fold]:
         """Return stratified folds; none where a class has one label."""
-        return splits.folds(y, cv, seed)
+        return splits.stratified_folds(y, cv, seed)
 
     def fit_linear(self, codes: Array, y: Array, inverse_penalty: float) -> Linear:
         """Return a logistic regression."""

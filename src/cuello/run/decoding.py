@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cuello.data import Dataset
-from cuello.data.cells import as_cells, number
+from cuello.data.cells import as_cells, format_number
 from cuello.errors import InputError, Use
 from cuello.metrics import sample_errors
 from cuello.run.folder import RunFolder
@@ -153,5 +153,5 @@ def _label_cells(data: Dataset) -> list[str]:
     if data.y is None or data.X_test is not None or data.y.ndim > 1:
         return []
     if data.task == "regression":
-        return ["" if np.isnan(value) else number(value) for value in data.y]
+        return ["" if np.isnan(value) else format_number(value) for value in data.y]
     return [data.classes[code] if code >= 0 else "" for code in data.y]

@@ -9,7 +9,7 @@ import numpy as np
 
 from cuello.arrays import Record
 from cuello.data import Dataset, load
-from cuello.data.cells import with_holes, without_fill
+from cuello.data.cells import mark_missing, without_fill
 from cuello.data.sequences import pad
 from cuello.errors import DataError
 from cuello.estimators import Autoencoder
@@ -35,9 +35,9 @@ def read_further_data(
     task = "multiclass" if config["data"]["task"] == "multiclass" else None
     if holes and encoding is not None:
         encoding = without_fill(encoding)
-    data = load(spec, encoding=encoding, task=task, skip_bad=skip_bad, holes=holes)
+    data = load(spec, encoding=encoding, task=task, skip_bad=skip_bad, allow_nan=holes)
     data = explain_empty_text(data)
-    data = with_holes(data) if holes else data.filled()
+    data = mark_missing(data) if holes else data.filled()
     expected, sequences = autoencoder.shape_, NETWORKS[autoencoder.network].is_sequence
     if sequences:
         test = None if data.X_test is None else pad(data.X_test, expected[0])

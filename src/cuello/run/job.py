@@ -33,7 +33,7 @@ class Job:
         A named set or a path; see :func:`cuello.load`.
     labels : str or None
         How many labels to keep (``"300"``), ``"all"``, or a CSV of ``file-or-row,label`` (see
-        :func:`cuello.data.labels.labelled`). None: all labels where only some rows have one,
+        :func:`cuello.data.labels.with_labels`). None: all labels where only some rows have one,
         otherwise no classifier.
     repeats : int
         Label draws, at least 1.

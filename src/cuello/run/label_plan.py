@@ -11,11 +11,12 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from cuello.arrays import Array, Indices
-from cuello.data import Dataset, labels
+from cuello.data import Dataset
 from cuello.data.dataset import labelled_rows
+from cuello.data.drawing import draw_any, draw_by_class
 from cuello.data.readers.targets import MOST_CLASSES
-from cuello.data.spelling import whole
-from cuello.data.splits import Split, part
+from cuello.data.spelling import whole_number
+from cuello.data.splits import Split, split_arrays
 from cuello.errors import Argument, CuelloWarning, InputError, Use
 from cuello.run.job import KEEP_LABELS, Job
 
@@ -178,7 +179,7 @@ def _labels_of(data: Dataset, rows: Array) -> Array:
 
 
 def _test_labels(data: Dataset, rows: Split) -> Array:
-    y = part(data, rows.test)[1]
+    y = split_arrays(data, rows.test)[1]
     return np.empty(0) if y is None else np.asarray(y[labelled_rows(y)])
 
 
@@ -191,9 +192,9 @@ def _draw(job: Job, data: Dataset, rows: Split) -> LabelPlan:
         rng = np.random.default_rng([job.seed, i])
         if data.task == "multiclass":
             with _hint_at_amounts(data):
-                chosen = labels.draw(y, count, rng, data.classes)
+                chosen = draw_by_class(y, count, rng, data.classes)
         else:
-            chosen = labels.draw_any(y, count, rng, fewest=_FEWEST_LABELS)
+            chosen = draw_any(y, count, rng, fewest=_FEWEST_LABELS)
         draws.append(rows.train[chosen])
     return _on_test_split(data, rows, tuple(draws))
 
@@ -205,7 +206,7 @@ def _hint_at_amounts(data: Dataset) -> Iterator[None]:
         yield
     except InputError as error:
         if len(data.classes) > MOST_CLASSES and all(
-            whole(name) is not None for name in data.classes
+            whole_number(name) is not None for name in data.classes
         ):
             hint: list[str | Argument | Use] = [
                 f"{error} If the labels are amounts, ",
@@ -216,7 +217,7 @@ def _hint_at_amounts(data: Dataset) -> Iterator[None]:
 
 
 def _on_test_split(data: Dataset, rows: Split, draws: tuple[Indices, ...]) -> LabelPlan:
-    size = len(part(data, rows.test)[0])
+    size = len(split_arrays(data, rows.test)[0])
     where = f"{'official test' if rows.test is None else 'test'} split ({size:,} rows)"
     return LabelPlan(draws=draws, held_out=None, evaluated_on=where, final=draws[0])
 

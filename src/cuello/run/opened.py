@@ -8,7 +8,7 @@ from pathlib import Path
 from cuello.anomalies import AnomalyDetector
 from cuello.arrays import Record
 from cuello.data import Dataset
-from cuello.data.cells import number
+from cuello.data.cells import format_number
 from cuello.errors import Argument, RunError, Use
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier
@@ -152,7 +152,7 @@ class Run:
                 head = list(self.properties)
                 cells = [[f"{p:.4f}" for p in row] for row in model.predict_proba(rows)]
             else:
-                head, cells = ["value"], [[number(value)] for value in model.predict(rows)]
+                head, cells = ["value"], [[format_number(value)] for value in model.predict(rows)]
         write_rows(out, data, head, cells)
         return Classified(len(rows), undecided, basis)
 

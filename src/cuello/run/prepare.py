@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from cuello.arrays import Array, Codes
-from cuello.data import Dataset, constant_columns, labels, load
+from cuello.data import Dataset, constant_columns, load
 from cuello.data.dataset import keep_labels
-from cuello.data.splits import Split, part, split
+from cuello.data.labels import with_labels
+from cuello.data.splits import Split, make_split, split_arrays
 from cuello.errors import Argument, DataError, InputError
 from cuello.run.job import Job
 from cuello.run.label_plan import LabelPlan, plan_labels
@@ -57,7 +58,7 @@ class Prepared:
     @property
     def test(self) -> tuple[Array, Array | None]:
         """Test rows and their labels."""
-        return part(self.data, self.rows.test)
+        return split_arrays(self.data, self.rows.test)
 
 
 def prepare(job: Job) -> Prepared:
@@ -79,8 +80,8 @@ def prepare(job: Job) -> Prepared:
     data = explain_empty_text(data)
     if given:
         assert job.labels is not None
-        data = labels.labelled(_existing_labels(job.labels), data, job.task)
-    rows = split(data, validation=job.validation, test=job.test, random_state=job.seed)
+        data = with_labels(_existing_labels(job.labels), data, job.task)
+    rows = make_split(data, validation=job.validation, test=job.test, random_state=job.seed)
     data = data.filled(rows.train)
     _refuse_constant(data, rows, job)
     return Prepared(

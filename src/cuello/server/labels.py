@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cuello import atomic
-from cuello.data import Dataset, labels
+from cuello.data import Dataset
+from cuello.data.labels import read_label_file
 from cuello.errors import DataError
 
 __all__ = ["FILE", "LabelFile"]
@@ -118,7 +119,7 @@ class LabelFile:
             X=nothing, classes=self.classes, row_names=self.names, name="run", source="run"
         )
         try:
-            return labels.read(path, data)
+            return read_label_file(path, data)
         except DataError as error:
             raise DataError(str(error).replace(str(path), self.path.name)) from error
 

@@ -1,59 +1,46 @@
-"""Readers: one file a format. A path becomes a Dataset by the format that claims it."""
+"""Readers: one file a format, which registers itself. A new one is a new file in this folder."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from pathlib import Path
 
-from cuello.data.dataset import Dataset
-from cuello.data.readers.arrays import NPY, NPZ
-from cuello.data.readers.base import NO_PICKLE, Format, Options
-from cuello.data.readers.idx import IDX, find_parts, is_idx, read_folder
-from cuello.data.readers.images import IMAGES
-from cuello.data.readers.tables import CSV, PARQUET
+from cuello.data.readers.base import NO_PICKLE, READERS, Reader
 from cuello.errors import DataError
 
-__all__ = ["FORMATS", "Format", "Options", "format_of"]
+__all__ = ["READERS", "Reader", "reader_of"]
 
-MNIST_FOLDER = Format(what="folder in MNIST's layout of four files", suffixes=(), read=read_folder)
-
-FORMATS: tuple[Format, ...] = (NPY, NPZ, IDX, CSV, PARQUET, IMAGES, MNIST_FOLDER)
-
-_BY_SUFFIX = {suffix: form for form in FORMATS for suffix in form.suffixes}
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".joblib", ".ckpt")
 
-
-def _refuse_pickle(path: Path, options: Options) -> Dataset:
-    raise DataError(f"{path} is a pickle: {NO_PICKLE}.")
-
-
-_BY_SUFFIX |= {
-    suffix: Format(
-        what="", suffixes=(), read=_refuse_pickle, takes=frozenset(Options.__annotations__)
-    )
-    for suffix in _PICKLES
-}
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
 
 
-def format_of(path: Path) -> Format:
-    """Find the format of a file or folder.
+def reader_of(path: Path) -> Reader:
+    """Find the reader of a file or folder: by its suffix, else by who claims it.
 
     Raises
     ------
     DataError
-        If no reader claims it; the message lists what is read.
+        If there is none; lists the formats.
     """
-    if path.is_dir():
-        return MNIST_FOLDER if "X" in find_parts(path) else IMAGES
     name = path.name.lower()
-    compressed = name.endswith(".gz")
-    found = _BY_SUFFIX.get(Path(name.removesuffix(".gz")).suffix)
-    # Compressed, only CSV and IDX are read.
-    if found is not None and (not compressed or found in (CSV, IDX)):
-        return found
-    if is_idx(path):
-        return IDX
-    known = ", ".join(suffix for form in FORMATS for suffix in form.suffixes)
+    plain = name.removesuffix(".gz")
+    if not path.is_dir():
+        suffix = Path(plain).suffix
+        if suffix in _PICKLES:
+            raise DataError("is a pickle", value=path, remedy=NO_PICKLE)
+        for reader in READERS.values():
+            if suffix in reader.suffixes and (reader.compressed or plain == name):
+                return reader
+    for reader in READERS.values():
+        if reader.claims(path):
+            return reader
+    allowed = [", ".join(entry.suffixes) or entry.display_name for entry in READERS.values()]
     raise DataError(
-        f"{path} is of no format that is read: {known}, IDX (*-idx3-ubyte, .gz or not), a "
-        "folder of images, or a folder in MNIST's layout. Convert it to one of them."
+        "is of no format that can be read",
+        value=path,
+        allowed=", ".join(allowed),
+        remedy="convert it to one of them",
     )

@@ -1,4 +1,4 @@
-"""NumPy's own files (.npy, .npz), and the rules every array of examples has to meet."""
+"""NumPy's own files (.npy, .npz), and the rules that every array of samples has to meet."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from cuello.arrays import Array
 from cuello.data.dataset import Dataset, check_finite
-from cuello.data.readers.base import Format, Options, listed, reading, stem
+from cuello.data.readers.base import (
+    READERS,
+    Reader,
+    join_names,
+    reading,
+    refuse_empty_file,
+    stem,
+)
 from cuello.data.readers.targets import read_labels
 from cuello.data.sequences import sequence_lengths
 from cuello.errors import DataError, InputError
 
-__all__ = ["NPY", "NPZ", "as_examples", "image_encoding", "labelled"]
-
-Array = npt.NDArray[Any]
+__all__ = ["as_samples", "image_encoding", "labelled_dataset"]
 
 KEEP_ON_DISK = 256 * 2**20
 """A .npy file larger than this many bytes stays on disk, as a memory map."""
 
-# Left: the key of cuello. Right: spellings that are met, the first one found is taken.
+# Left: the name in cuello. Right: names in other files, of which the first is taken.
 KEYS = {
     "X": ("X", "x", "X_train", "x_train"),
     "y": ("y", "Y", "y_train", "Y_train"),
@@ -33,83 +38,84 @@ KEYS = {
 _SHAPES = "(n, features), (n, height, width) or (n, channels, height, width)"
 
 
-def as_examples(X: Array, where: str, *, holes: bool = False) -> tuple[Array, tuple[str, ...]]:
-    """Check an array of examples and bring it to the stored form.
+def as_samples(X: Array, source: str, *, allow_nan: bool = False) -> tuple[Array, tuple[str, ...]]:
+    """Check an array of samples and bring it to the stored form, with notes on what changed.
 
     uint8 stays uint8 (0..255), everything else becomes float32. Channels that come last,
-    (n, height, width, 1|3|4), are moved to the front. In (n, time, features), NaN after the end of
-    a row marks a short sequence. With ``holes``, NaN is an element that is missing, anywhere.
-
-    Returns
-    -------
-    X : ndarray, uint8 or float32
-    notes : tuple of str
+    (n, height, width, 1|3|4), are moved to the front. In (n, time, features), NaN at the end of a
+    sequence marks a short one. With ``allow_nan``, NaN is a missing element, anywhere.
 
     Raises
     ------
     DataError
-        For a shape or type that cannot be examples, or values that are not finite.
+        For a shape or type that cannot be samples, or values that are not finite.
 
     Examples
     --------
-    >>> X, notes = as_examples(np.zeros((5, 8, 8, 3), dtype=np.uint8), "photos.npy")
+    >>> X, notes = as_samples(np.zeros((5, 8, 8, 3), dtype=np.uint8), "photos.npy")
     >>> X.shape, notes
     ((5, 3, 8, 8), ('photos.npy: channels were last, (8, 8, 3), and were moved to the front',))
     """
-    _check(X, where)
+    _check_array(X, source)
     notes: tuple[str, ...] = ()
     if X.ndim == 4 and X.shape[1] > 4 and X.shape[3] in (1, 3, 4):
-        notes = (f"{where}: channels were last, {X.shape[1:]}, and were moved to the front",)
+        notes = (f"{source}: channels were last, {X.shape[1:]}, and were moved to the front",)
         X = np.moveaxis(X, 3, 1)
-    if holes:
-        check_finite(X, where, allow_nan=True)
-    elif X.ndim == 3 and X.dtype.kind == "f":
-        notes = _check_sequences(X, where)
-    else:
-        check_finite(X, where)
-    return _stored(X, where), notes
+    sequences = not allow_nan and X.ndim == 3 and X.dtype.kind == "f"
+    check_finite(X, source, allow_nan=allow_nan or sequences)
+    if sequences:
+        notes = _check_sequences(X, source)
+    return _stored(X, source), notes
 
 
-def labelled(
-    parts: dict[str, Array],
+def labelled_dataset(
+    arrays: dict[str, Array],
     path: Path,
     *,
     task: str | None,
     notes: tuple[str, ...] = (),
     name: str = "",
-    holes: bool = False,
+    allow_nan: bool = False,
 ) -> Dataset:
-    """Put examples and labels (keys X, y, X_test, y_test; only X is needed) together."""
-    X, notes_X = as_examples(parts["X"], f"{path}", holes=holes)
+    """Make a dataset of samples and labels (keys X, y, X_test, y_test; only X is needed)."""
+    X, notes_X = as_samples(arrays["X"], f"{path}", allow_nan=allow_nan)
     X_test = None
-    if "X_test" in parts:
-        X_test, _ = as_examples(parts["X_test"], f"{path}: X_test", holes=holes)
-        _check_same(X, X_test, path)
-    elif "y_test" in parts:
-        raise DataError(f"{path} has test labels (y_test) but no test examples (X_test); add them.")
-    found = read_labels(
-        parts.get("y"),
-        parts.get("y_test"),
-        rows=(len(X), 0 if X_test is None else len(X_test)),
-        where=str(path),
+    if "X_test" in arrays:
+        X_test, _ = as_samples(arrays["X_test"], f"{path}: X_test", allow_nan=allow_nan)
+        if X.shape[1:] != X_test.shape[1:] or X.dtype != X_test.dtype:
+            raise DataError(
+                f"X holds samples of shape {X.shape[1:]} ({X.dtype}), X_test of shape "
+                f"{X_test.shape[1:]} ({X_test.dtype})",
+                value=path,
+                remedy="save both alike",
+            )
+    elif "y_test" in arrays:
+        raise DataError(
+            "has test labels (y_test) but no test samples (X_test)", value=path, remedy="add them"
+        )
+    labels = read_labels(
+        arrays.get("y"),
+        arrays.get("y_test"),
+        sizes=(len(X), 0 if X_test is None else len(X_test)),
+        source=str(path),
         task=task,
     )
     return Dataset(
         X=X,
-        y=found.y,
-        classes=found.classes,
-        properties=found.properties,
+        y=labels.y,
+        classes=labels.classes,
+        properties=labels.properties,
         name=name or stem(path),
         source=str(path),
         X_test=X_test,
-        y_test=found.y_test,
+        y_test=labels.y_test,
         encoding=image_encoding(X),
-        notes=notes + notes_X + found.notes,
+        notes=notes + notes_X + labels.notes,
     )
 
 
 def image_encoding(X: Array) -> dict[str, Any]:
-    """Say how image files have to be read to be like these examples; {} where nothing does."""
+    """Return the encoding by which image files become samples like these; {} if none can."""
     modes = {1: "L", 3: "RGB"}
     channels = 1 if X.ndim == 3 else X.shape[1]
     if X.dtype != np.uint8 or X.ndim < 3 or channels not in modes:
@@ -117,10 +123,10 @@ def image_encoding(X: Array) -> dict[str, Any]:
     return {"type": "images", "size": [int(s) for s in X.shape[-2:]], "mode": modes[channels]}
 
 
-def _read_npy(path: Path, options: Options) -> Dataset:
+def read_npy(path: Path, *, task: str | None = "auto", allow_nan: bool = False) -> Dataset:
+    """Read an array; a large one of float32 or uint8 stays on disk."""
     with reading(path):
-        if path.stat().st_size == 0:
-            raise DataError(f"{path} is empty (0 bytes); save it again.")
+        refuse_empty_file(path)
         with path.open("rb") as file:
             if file.read(6) != b"\x93NUMPY":
                 raise ValueError("it does not start like a file of numpy.save")
@@ -129,82 +135,96 @@ def _read_npy(path: Path, options: Options) -> Dataset:
         native = X.dtype in (np.dtype(np.float32), np.dtype(np.uint8))
         if X.nbytes <= KEEP_ON_DISK or not native:
             X = np.array(X)
-        return labelled({"X": X}, path, task=options.task, holes=options.holes)
+        return labelled_dataset({"X": X}, path, task=task, allow_nan=allow_nan)
 
 
-def _read_npz(path: Path, options: Options) -> Dataset:
+def read_npz(path: Path, *, task: str | None = "auto", allow_nan: bool = False) -> Dataset:
+    """Read the arrays of an archive that have one of the names of :data:`KEYS`."""
     with reading(path):
         if not zipfile.is_zipfile(path):
             raise ValueError("it is not a complete archive of numpy.savez")
         # Opened here, as NumPy leaves the file open when the archive is damaged.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            found = list(archive.files)
+            stored = list(archive.files)
             taken = {
-                key: next(name for name in names if name in found)
+                key: next(name for name in names if name in stored)
                 for key, names in KEYS.items()
-                if any(name in found for name in names)
+                if any(name in stored for name in names)
             }
             if "X" not in taken:
+                held = join_names(map(repr, stored)) or "nothing"
                 raise DataError(
-                    f"{path} has no array named X; it holds {listed(map(repr, found)) or 'nothing'}"
-                    ". Save it with np.savez(file, X=..., y=...)."
+                    f"has no array named X; it holds {held}",
+                    value=path,
+                    remedy="save it with np.savez(file, X=..., y=...)",
                 )
-            parts = {key: archive[name] for key, name in taken.items()}
-        other = sorted(set(found) - set(taken.values()))
-        notes = (f"{path}: ignored the arrays {listed(map(repr, other))}",) if other else ()
-        return labelled(parts, path, task=options.task, notes=notes, holes=options.holes)
+            arrays = {key: archive[name] for key, name in taken.items()}
+        other = sorted(set(stored) - set(taken.values()))
+        notes = (f"{path}: ignored the arrays {join_names(map(repr, other))}",) if other else ()
+        return labelled_dataset(arrays, path, task=task, notes=notes, allow_nan=allow_nan)
 
 
-def _check(X: Array, where: str) -> None:
+def _check_array(X: Array, source: str) -> None:
     if X.dtype.kind not in "biuf":
         raise DataError(
-            f"{where} has dtype {X.dtype}, but examples are real numbers; convert it to float32 "
-            "(or uint8 for pixels 0..255) and save it again."
+            f"has dtype {X.dtype}, but samples are real numbers",
+            value=source,
+            remedy="convert it to float32 (or uint8 for pixels 0..255) and save it again",
         )
     if X.ndim not in (2, 3, 4):
         raise DataError(
-            f"{where} has shape {X.shape}, but examples are {_SHAPES}; reshape it and save it "
-            "again, one example a row."
+            f"has shape {X.shape}, but samples are {_SHAPES}",
+            value=source,
+            remedy="reshape it and save it again, the samples along the first axis",
         )
     if X.size == 0:
-        raise DataError(f"{where} has shape {X.shape}: it holds no value; save it with examples.")
+        raise DataError(
+            f"has shape {X.shape}: it holds no value", value=source, remedy="save it with samples"
+        )
 
 
-def _check_sequences(X: Array, where: str) -> tuple[str, ...]:
-    """Refuse infinite values, and NaN elsewhere than after the end of a row."""
-    check_finite(X, where, allow_nan=True)
+def _check_sequences(X: Array, source: str) -> tuple[str, ...]:
+    """Refuse NaN elsewhere than at the end of a sequence; return a note on the lengths."""
     try:
         lengths = sequence_lengths(X)
     except InputError as error:
         raise DataError(
-            f"{where}: {error} (Read as (n, time, features): elsewhere, images have no NaN.)"
+            f"{error} (Read as (n, time, features): elsewhere, images have no NaN.)", value=source
         ) from error
     if lengths.min() == X.shape[1]:
         return ()
-    return (f"{where}: sequences of {lengths.min()} to {lengths.max()} steps",)
+    return (f"{source}: sequences of {lengths.min()} to {lengths.max()} steps",)
 
 
-def _stored(X: Array, where: str) -> Array:
-    in_memory = not isinstance(X, np.memmap)
+def _stored(X: Array, source: str) -> Array:
     if X.dtype in (np.dtype(np.uint8), np.dtype(np.float32)):
-        return np.ascontiguousarray(X) if in_memory else X
+        return X if isinstance(X, np.memmap) else np.ascontiguousarray(X)
     with np.errstate(over="ignore"):
         narrow = np.ascontiguousarray(X, dtype=np.float32)
     if np.isinf(narrow).any():
         raise DataError(
-            f"{where} holds values up to {np.nanmax(np.abs(X)):.3g}, beyond float32 (3.4e38); "
-            "divide them, or take their logarithm, and save it again."
+            f"holds values up to {np.nanmax(np.abs(X)):.3g}, beyond float32 (3.4e38)",
+            value=source,
+            remedy="divide them, or take their logarithm, and save it again",
         )
     return narrow
 
 
-def _check_same(X: Array, X_test: Array, path: Path) -> None:
-    if X.shape[1:] != X_test.shape[1:] or X.dtype != X_test.dtype:
-        raise DataError(
-            f"{path}: X holds examples of shape {X.shape[1:]} ({X.dtype}), X_test of shape "
-            f"{X_test.shape[1:]} ({X_test.dtype}); save both alike."
-        )
-
-
-NPY = Format(what="NumPy array", suffixes=(".npy",), read=_read_npy)
-NPZ = Format(what="NumPy archive with X and, if known, y", suffixes=(".npz",), read=_read_npz)
+READERS.add(
+    "npy",
+    Reader(
+        display_name="NumPy array",
+        summary="Samples in one array; above 256 MiB it stays on disk as a memory map.",
+        suffixes=(".npy",),
+        read=read_npy,
+    ),
+)
+READERS.add(
+    "npz",
+    Reader(
+        display_name="NumPy archive",
+        summary="Arrays X and, where they exist, y, X_test and y_test.",
+        suffixes=(".npz",),
+        read=read_npz,
+    ),
+)

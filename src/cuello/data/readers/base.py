@@ -1,67 +1,73 @@
-"""What all readers share: the options, the record of a format, and how a damaged file is said."""
+"""The registry of readers, and what all of them share."""
 
 from __future__ import annotations
 
 import gzip
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cuello.data.dataset import Dataset
-from cuello.errors import CuelloError, DataError
+from cuello.errors import CuelloError, DataError, Use
+from cuello.registry import Option, Registry, read_options
 
-__all__ = ["NO_PICKLE", "Format", "Options", "content", "listed", "reading", "stem"]
+__all__ = ["READERS", "Reader", "join_names", "read_content", "reading", "stem"]
 
 NO_PICKLE = (
     "cuello never unpickles, as a pickle can run any program; save plain arrays with "
     "np.savez(file, X=..., y=...), or a table as Parquet or CSV"
 )
+SAVE_AGAIN = "copy, download or save it again"
+SKIP_BAD = ("correct it, or ", Use("skip_bad", True), " to leave such rows out")
+"""The remedy for files and rows that cannot be read."""
 
 _GZIP = b"\x1f\x8b"
 
 
+def _claims_nothing(path: Path) -> bool:
+    return False
+
+
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """The options of :func:`cuello.data.load`, checked.
+class Reader:
+    """A format: how its files or folders are recognised and read.
 
     Parameters
     ----------
-    image_size : (int, int) or None
-        Height and width.
-    label_column : str or None
-        Column of a table that holds the labels, or several with commas between them; None: found by
-        its name, "": there is none.
-    task : str or None
-        How labels are read, one of :data:`cuello.data.dataset.TASKS`; None: not at all.
-    skip_bad : bool
-        Leave out images and rows that cannot be read instead of refusing.
-    holes : bool
-        Let arrays hold NaN anywhere, for elements that are missing.
-    encoding : mapping
-        ``Dataset.encoding`` of an earlier reading, to be followed; empty: decide anew.
+    display_name, summary : str
+        As shown in tables, and one sentence on what is read.
+    read : callable
+        ``read(path, *, option=default, ...) -> Dataset``. Its keyword-only parameters are those
+        options of :func:`cuello.data.load` that it follows, and any of its own.
+    suffixes : tuple of str
+        Endings of file names, in lower case.
+    claims : callable
+        Whether a path is of this format that no suffix decides: a folder, or by its first bytes.
+    compressed : bool
+        Whether ``.gz`` may follow the suffix.
+    encoding : str
+        ``type`` of the :attr:`Dataset.encoding` that it returns and follows; "" for none.
     """
 
-    image_size: tuple[int, int] | None = None
-    label_column: str | None = None
-    task: str | None = "auto"
-    skip_bad: bool = False
-    holes: bool = False
-    encoding: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Format:
-    """One kind of file: how it is recognised and read, and which options mean something for it."""
-
-    what: str
-    suffixes: tuple[str, ...]
-    read: Callable[[Path, Options], Dataset]
-    takes: frozenset[str] = frozenset()
+    display_name: str
+    summary: str
+    read: Callable[..., Dataset]
+    suffixes: tuple[str, ...] = ()
+    claims: Callable[[Path], bool] = _claims_nothing
+    compressed: bool = False
     encoding: str = ""
+
+    @property
+    def options(self) -> dict[str, Option]:
+        """Options by name."""
+        return read_options(self.read)
+
+
+READERS: Registry[Reader] = Registry("format")
+"""Every format by name; each module of this folder enters its own."""
 
 
 @contextmanager
@@ -79,19 +85,27 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         if "allow_pickle" in str(error) or "Python objects in dtype" in str(error):
-            raise DataError(f"{path} holds Python objects, not numbers: {NO_PICKLE}.") from error
+            raise DataError(
+                "holds Python objects, not numbers", value=path, remedy=NO_PICKLE
+            ) from error
         raise DataError(
-            f"{path} cannot be read: {_reason(error)}. The file is damaged, incomplete or of "
-            "another format; copy, download or save it again."
+            f"cannot be read: {reason(error)}; it is damaged, incomplete or of another format",
+            value=path,
+            remedy=SAVE_AGAIN,
         ) from error
 
 
-def content(path: Path) -> bytes:
-    """Read a file, uncompressed if it is gzip (told by its first bytes, not by its name)."""
+def refuse_empty_file(path: Path) -> None:
+    """Refuse a file of 0 bytes, which decoders describe in odd ways."""
+    if path.stat().st_size == 0:
+        raise DataError("is empty (0 bytes)", value=path, remedy=SAVE_AGAIN)
+
+
+def read_content(path: Path) -> bytes:
+    """Read a file, uncompressed if it is gzip by its first bytes, whatever its name."""
     with reading(path):
+        refuse_empty_file(path)
         raw = path.read_bytes()
-        if not raw:
-            raise DataError(f"{path} is empty (0 bytes); copy, download or save it again.")
         return gzip.decompress(raw) if raw.startswith(_GZIP) else raw
 
 
@@ -113,12 +127,12 @@ def stem(path: Path) -> str:
     return name.removesuffix(".gz").rsplit(".", 1)[0] if "." in name.lstrip(".") else name
 
 
-def listed(names: Iterable[object], limit: int = 20) -> str:
-    """Join names for a note: all of them, or the first ones and how many more there are.
+def join_names(names: Iterable[object], limit: int = 20) -> str:
+    """Join names for a message: all of them, or the first ones and how many more there are.
 
     Examples
     --------
-    >>> listed(["a", "b", "c"], limit=2)
+    >>> join_names(["a", "b", "c"], limit=2)
     'a, b and 1 more'
     """
     every = [str(name) for name in names]
@@ -126,6 +140,6 @@ def listed(names: Iterable[object], limit: int = 20) -> str:
     return ", ".join(every[:limit]) + rest
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()).rstrip(".")
-    return text[:300] if text else type(error).__name__
+def reason(error: Exception) -> str:
+    """Return the text of a decoder's error on one line, at most 300 characters."""
+    return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from cuello.errors import DataError
+from cuello.arrays import Bools, Float32s, Floats
+from cuello.errors import DataError, Use
 
-__all__ = ["Column", "convert", "encode", "learn", "number_like"]
+__all__ = [
+    "Column",
+    "column_width",
+    "convert_column",
+    "describe_column",
+    "encode_column",
+    "number_like",
+]
 
 MOST_CATEGORIES = 50
 DAY = 86_400_000_000  # microseconds
 
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_NUMERAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _DECIMAL_COMMA = r"^[+-]?\d+,\d+$"
 _EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "NULL", "null", "None", "?")
 
@@ -30,24 +38,24 @@ class Column:
     name : str
     kind : {"number", "date", "category"}
     values : ndarray of float64 with NaN, or an Arrow array of text with nulls
-    whole : bool
+    discrete : bool
         Whether it was stored as integers or text, so could be an identifier.
     """
 
     name: str
     kind: str
     values: Any
-    whole: bool = False
+    discrete: bool = False
 
     @property
-    def empty(self) -> npt.NDArray[np.bool_]:
+    def empty(self) -> Bools:
         """Where there is no value."""
         if self.kind == "category":
             return np.asarray(self.values.is_null().to_numpy(zero_copy_only=False), dtype=bool)
         return np.asarray(np.isnan(self.values), dtype=bool)
 
 
-def convert(name: str, column: Any, where: str, *, wanted: str | None = None) -> Column:
+def convert_column(name: str, column: Any, path: Path, *, wanted: str | None = None) -> Column:
     """Convert an Arrow column to the kind it can be, or the wanted one.
 
     A column of numbers that cannot be converted comes back as a category: see ``number_like``.
@@ -59,45 +67,53 @@ def convert(name: str, column: Any, where: str, *, wanted: str | None = None) ->
     """
     import pyarrow as pa
 
-    column = _cleaned(column)
+    column = _clean_text(column)
     if wanted != "category" and not pa.types.is_dictionary(column.type):
-        for kind, attempt in (("number", _numbers), ("date", _days)):
+        for kind, attempt in (("number", _as_numbers), ("date", _as_days)):
             values = attempt(column) if wanted in (None, kind) else None
             if values is not None:
                 return Column(name, kind, values, not pa.types.is_floating(column.type))
-    text = _texts(column)
+    text = _as_text(column)
     if text is None:
         raise DataError(
-            f"{where}: column {name!r} has type {column.type}, which is neither numbers, dates nor "
-            "text; drop it or convert it."
+            f"column {name!r} has type {column.type}, which is neither numbers, dates nor text",
+            value=path,
+            remedy="drop it or convert it",
         )
-    _refuse_decimal_comma(name, text, where)
-    return Column(name, "category", text, whole=True)
+    _refuse_decimal_comma(name, text, path)
+    return Column(name, "category", text, discrete=True)
 
 
-def number_like(column: Column) -> npt.NDArray[np.bool_]:
-    """Say which cells of a text column are numbers."""
+def number_like(column: Column) -> Bools:
+    """Return which cells of a text column are numbers."""
     import pyarrow.compute as pc
 
-    found = pc.match_substring_regex(column.values, _NUMBER).fill_null(False)
-    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
+    matches = pc.match_substring_regex(column.values, _NUMERAL).fill_null(False)
+    return np.asarray(matches.to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def learn(column: Column, where: str) -> dict[str, Any]:
+def column_width(spec: Mapping[str, Any]) -> int:
+    """Return how many features a described column becomes."""
+    return len(spec["categories"]) if spec["kind"] == "category" else 1
+
+
+def describe_column(column: Column, path: Path) -> dict[str, Any]:
     """Describe a column as JSON, enough to read it from another file in the same way."""
     categories: list[str] = []
     if column.kind == "category":
         categories = sorted(column.values.drop_null().unique().to_pylist())
         if len(categories) > MOST_CATEGORIES:
             raise DataError(
-                f"{where}: column {column.name!r} is text with {len(categories)} different values "
-                f"(for example {categories[0]!r}), more than the {MOST_CATEGORIES} that are turned "
-                f"into columns; drop it, or if it is the label pass label_column={column.name!r}."
+                f"column {column.name!r} is text with {len(categories)} different values (for "
+                f"example {categories[0]!r}), more than the {MOST_CATEGORIES} that are turned into "
+                "columns",
+                value=path,
+                remedy=("drop it, or if it is the label ", Use("label_column", column.name)),
             )
     return {"name": column.name, "kind": column.kind, "categories": categories, "fill": None}
 
 
-def encode(column: Column, spec: dict[str, Any]) -> tuple[npt.NDArray[np.float32], int]:
+def encode_column(column: Column, spec: dict[str, Any]) -> tuple[Float32s, int]:
     """Turn a column into numbers as described.
 
     Returns
@@ -105,7 +121,7 @@ def encode(column: Column, spec: dict[str, Any]) -> tuple[npt.NDArray[np.float32
     block : ndarray of float32, shape (n, 1) or (n, categories)
         Empty cells are NaN (or the fill value, where there is one), or all zeros for a category.
     unseen : int
-        How many cells hold a category that was not there when the description was made.
+        How many cells hold a category that the description does not have.
     """
     if spec["kind"] != "category":
         with np.errstate(over="ignore"):
@@ -116,84 +132,85 @@ def encode(column: Column, spec: dict[str, Any]) -> tuple[npt.NDArray[np.float32
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    place = pc.index_in(column.values, value_set=pa.array(spec["categories"], pa.string()))
-    codes = place.fill_null(-1).to_numpy(zero_copy_only=False)
+    codes = pc.index_in(column.values, value_set=pa.array(spec["categories"], pa.string()))
+    codes = codes.fill_null(-1).to_numpy(zero_copy_only=False)
     codes = np.where(column.empty, -1, codes)
     block = (codes[:, None] == np.arange(len(spec["categories"]))).astype(np.float32)
     return block, int(((codes < 0) & ~column.empty).sum())
 
 
-def _cleaned(column: Any) -> Any:
-    """One Arrow array; of text, without white space around it and with null for empty cells."""
+def _clean_text(column: Any) -> Any:
+    """Return one Arrow array; text without white space around it, null for empty cells."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_dictionary(column.type):
         return column
-    if not _is_text(column.type):
+    if not _is_text_type(column.type):
         return column
     text = pc.utf8_trim_whitespace(column.cast(pa.large_string()))
     empty = pc.is_in(text, value_set=pa.array(_EMPTY, pa.large_string()))
     return pc.if_else(empty, pa.scalar(None, pa.large_string()), text).cast(pa.large_string())
 
 
-def _numbers(column: Any) -> npt.NDArray[np.float64] | None:
+def _as_numbers(column: Any) -> Floats | None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     kind = column.type
-    if _is_text(kind):
+    if _is_text_type(kind):
         # Arrow reads no "+5"; true and false are numbers too.
-        column = _first(
-            _cast(column, pa.float64()),
-            lambda: _cast(pc.replace_substring_regex(column, r"^\+", ""), pa.float64()),
-            lambda: _cast(_cast(column, pa.bool_()), pa.uint8()),
+        column = _first_of(
+            _cast_or_none(column, pa.float64()),
+            lambda: _cast_or_none(pc.replace_substring_regex(column, r"^\+", ""), pa.float64()),
+            lambda: _cast_or_none(_cast_or_none(column, pa.bool_()), pa.uint8()),
         )
     elif pa.types.is_boolean(kind):
         column = column.cast(pa.uint8())
-    elif not (pa.types.is_null(kind) or _is_number(kind)):
+    elif not (pa.types.is_null(kind) or _is_numeric(kind)):
         return None
-    return None if column is None else _floats(column)
+    return None if column is None else _to_floats(column)
 
 
-def _days(column: Any) -> npt.NDArray[np.float64] | None:
-    """Days since 1970-01-01, of dates, of time stamps, and of text in the ISO form."""
+def _as_days(column: Any) -> Floats | None:
+    """Return days since 1970-01-01, of dates, of time stamps, and of text in the ISO form."""
     import pyarrow as pa
 
     kind = column.type
-    if _is_text(kind):
-        column = _first(
-            _cast(column, pa.timestamp("us")), lambda: _cast(column, pa.timestamp("us", "UTC"))
+    if _is_text_type(kind):
+        column = _first_of(
+            _cast_or_none(column, pa.timestamp("us")),
+            lambda: _cast_or_none(column, pa.timestamp("us", "UTC")),
         )
     elif pa.types.is_date(kind):
-        column = _cast(column, pa.timestamp("us"))
+        column = _cast_or_none(column, pa.timestamp("us"))
     elif pa.types.is_timestamp(kind):
-        column = _cast(column, pa.timestamp("us", kind.tz))
+        column = _cast_or_none(column, pa.timestamp("us", kind.tz))
     else:
         return None
-    return None if column is None else _floats(column.cast(pa.int64())) / DAY
+    return None if column is None else _to_floats(column.cast(pa.int64())) / DAY
 
 
-def _texts(column: Any) -> Any:
+def _as_text(column: Any) -> Any:
     import pyarrow as pa
 
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    readable = _is_text(kind) or _is_number(kind) or pa.types.is_boolean(kind)
+    readable = _is_text_type(kind) or _is_numeric(kind) or pa.types.is_boolean(kind)
     if not (readable or pa.types.is_temporal(kind) or pa.types.is_null(kind)):
         return None
     text = column.cast(kind).cast(pa.large_string())
-    return _cleaned(text).cast(pa.string())
+    return _clean_text(text).cast(pa.string())
 
 
-def _floats(column: Any) -> npt.NDArray[np.float64]:
+def _to_floats(column: Any) -> Floats:
     import pyarrow as pa
 
     values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return np.array(values, dtype=np.float64)
 
 
-def _cast(column: Any, kind: Any) -> Any:
+def _cast_or_none(column: Any, kind: Any) -> Any:
     """Cast, or None where a value does not fit (or there is no column)."""
     import pyarrow as pa
 
@@ -205,13 +222,13 @@ def _cast(column: Any, kind: Any) -> Any:
         return None
 
 
-def _first(found: Any, *others: Callable[[], Any]) -> Any:
+def _first_of(column: Any, *others: Callable[[], Any]) -> Any:
     for other in others:
-        found = other() if found is None else found
-    return found
+        column = other() if column is None else column
+    return column
 
 
-def _is_text(kind: Any) -> bool:
+def _is_text_type(kind: Any) -> bool:
     import pyarrow as pa
 
     types = pa.types
@@ -219,19 +236,20 @@ def _is_text(kind: Any) -> bool:
     return bool(view or types.is_string(kind) or types.is_large_string(kind))
 
 
-def _is_number(kind: Any) -> bool:
+def _is_numeric(kind: Any) -> bool:
     import pyarrow as pa
 
     types = pa.types
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
 
 
-def _refuse_decimal_comma(name: str, text: Any, where: str) -> None:
+def _refuse_decimal_comma(name: str, text: Any, path: Path) -> None:
     import pyarrow.compute as pc
 
-    known = text.drop_null()
-    if len(known) and pc.all(pc.match_substring_regex(known, _DECIMAL_COMMA)).as_py():
+    texts = text.drop_null()
+    if len(texts) and pc.all(pc.match_substring_regex(texts, _DECIMAL_COMMA)).as_py():
         raise DataError(
-            f"{where}: column {name!r} holds numbers with a decimal comma ({known[0]}); save the "
-            "file with a decimal point."
+            f"column {name!r} holds numbers with a decimal comma ({texts[0]})",
+            value=path,
+            remedy="save the file with a decimal point",
         )

@@ -1,4 +1,4 @@
-"""A folder of images: which files are examples, which class and which part each belongs to."""
+"""A folder of images: which files are samples, and the class and split of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from cuello.data.dataset import UNLABELLED
 from cuello.errors import DataError
 
-__all__ = ["SUFFIXES", "Found", "scan"]
+__all__ = ["SUFFIXES", "ImageFiles", "scan"]
 
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
@@ -22,7 +22,7 @@ NO_CLASS = ("unlabelled", "unlabeled")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class ImageFiles:
     """The images of a folder, in the order of their names.
 
     Parameters
@@ -37,17 +37,17 @@ class Found:
 
     names: tuple[str, ...]
     y: tuple[int, ...]
-    names_test: tuple[str, ...]
-    y_test: tuple[int, ...]
-    classes: tuple[str, ...]
-    notes: tuple[str, ...]
+    names_test: tuple[str, ...] = ()
+    y_test: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def scan(folder: Path) -> Found:
+def scan(folder: Path) -> ImageFiles:
     """Look through a folder and its sub-folders without opening a file.
 
     Sub-folders are classes; images beside them, or in a sub-folder ``unlabelled``, have no label.
-    With a top folder ``train``, the top folders ``test`` (else ``val``) are the test part, and the
+    With a top folder ``train``, the top folders ``test`` (else ``val``) are the test split, and the
     classes are the sub-folders of both. Hidden files and folders are left out.
 
     Raises
@@ -55,37 +55,39 @@ def scan(folder: Path) -> Found:
     DataError
         If there is no image.
     """
-    files = sorted(_walk(folder))
+    files = sorted(_visible_files(folder))
     images = [name for name in files if name.lower().endswith(SUFFIXES)]
     other = len(files) - len(images)
     if not images:
         raise DataError(
-            f"{folder} holds no image ({other} other files); images end in {', '.join(SUFFIXES)}."
+            f"holds no image ({other} other files)",
+            value=folder,
+            remedy=f"images end in {', '.join(SUFFIXES)}",
         )
     notes = [f"{other} files are not images and were left out"] if other else []
-    test, prefixes = _parts({PurePosixPath(name).parts[0] for name in images if "/" in name})
+    test, prefixes = _splits({PurePosixPath(name).parts[0] for name in images if "/" in name})
     if prefixes:
-        notes.append(f"the folder {test!r} is the test part" if test else "there is no test part")
-    owner = {name: _class_of(name, prefixes) for name in images}
-    classes = tuple(sorted({name for name in owner.values() if name is not None}))
+        notes.append(f"the folder {test!r} is the test split" if test else "there is no test split")
+    class_of = {name: _class_of(name, prefixes) for name in images}
+    classes = tuple(sorted({name for name in class_of.values() if name is not None}))
     if len(classes) == 1:
         notes.append(f"all classes are {classes[0]!r}: one sub-folder is no label, so none is kept")
         classes = ()
-    code = {name: i for i, name in enumerate(classes)}
-    is_test = {name: bool(test) and name.startswith(f"{test}/") for name in images}
-    names = tuple(name for name in images if not is_test[name])
-    names_test = tuple(name for name in images if is_test[name])
-    return Found(
+    codes = {name: i for i, name in enumerate(classes)}
+    y = {name: codes.get(class_of[name] or "", UNLABELLED) for name in images}
+    names_test = tuple(name for name in images if test and name.startswith(f"{test}/"))
+    names = tuple(name for name in images if not (test and name.startswith(f"{test}/")))
+    return ImageFiles(
         names=names,
-        y=tuple(code.get(owner[name] or "", UNLABELLED) for name in names),
+        y=tuple(y[name] for name in names),
         names_test=names_test,
-        y_test=tuple(code.get(owner[name] or "", UNLABELLED) for name in names_test),
+        y_test=tuple(y[name] for name in names_test),
         classes=classes,
         notes=tuple(notes),
     )
 
 
-def _walk(folder: Path) -> Iterator[str]:
+def _visible_files(folder: Path) -> Iterator[str]:
     """Yield every visible file; follow links to folders, but enter none twice."""
     seen = set()
     for root, folders, files in os.walk(folder, followlinks=True):
@@ -94,18 +96,18 @@ def _walk(folder: Path) -> Iterator[str]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not _hidden(name))
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
         for name in files:
-            if not _hidden(name):
+            if not _is_hidden(name):
                 yield (Path(root) / name).relative_to(folder).as_posix()
 
 
-def _hidden(name: str) -> bool:
+def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def _parts(top: set[str]) -> tuple[str, set[str]]:
-    """Tell the test folder, and all top folders that are parts and not classes."""
+def _splits(top: set[str]) -> tuple[str, set[str]]:
+    """Return the test folder, and all top folders that are splits and not classes."""
     allowed = {*TRAIN, *TEST, *VALIDATION, *NO_CLASS}
     if not top & set(TRAIN) or not top <= allowed:
         return "", set()

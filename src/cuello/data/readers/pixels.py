@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Header", "decode", "probe"]
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 GRAY = {"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"}
 ORIENTATION = 0x0112  # EXIF tag; 5 to 8 turn the image by a quarter
 
@@ -29,7 +29,7 @@ class Header:
 
 def probe(path: Path) -> Header:
     """Read the header of an image, not its pixels."""
-    with _open(path) as image:
+    with _open_image(path) as image:
         width, height = image.size
         # Pillow turns TIFF by itself, and decodes a whole PNG to look for EXIF behind the pixels.
         tagged = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
@@ -57,25 +57,25 @@ def decode(path: Path, mode: str, size: tuple[int, int]) -> npt.NDArray[np.uint8
     """
     from PIL import Image, ImageOps
 
-    with _open(path) as opened:
+    with _open_image(path) as opened:
         # JPEG can be decoded at 1/2, 1/4, 1/8 of its size: several times faster for large scans.
         opened.draft(None, (4 * max(size), 4 * max(size)))
         image: Image.Image = ImageOps.exif_transpose(opened)
-        image = _plain(image, mode)
+        image = _opaque(image, mode)
         if image.size != (size[1], size[0]):
             image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         pixels = np.asarray(image)
     return pixels if mode == "L" else np.moveaxis(pixels, 2, 0)
 
 
-def _open(path: Path) -> Image:
+def _open_image(path: Path) -> Image:
     from PIL import Image
 
     Image.init()  # else formats beyond PNG, JPEG, BMP, GIF are not known yet; cheap once done
-    return Image.open(path, formats=FORMATS)
+    return Image.open(path, formats=PILLOW_FORMATS)
 
 
-def _plain(image: Image, mode: str) -> Image:
+def _opaque(image: Image, mode: str) -> Image:
     from PIL import Image
 
     if image.mode.startswith("I"):

@@ -1,4 +1,4 @@
-"""Text with separators (CSV): which separator, whether there is a header, which rows are broken."""
+"""Text with separators (CSV): the separator, whether there is a header, and broken rows."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cuello.data.readers.base import Options, listed
+from cuello.data.readers.base import SKIP_BAD, join_names
 from cuello.errors import DataError
 
-__all__ = ["parse", "separator"]
+__all__ = ["find_separator", "parse_csv"]
 
 
-def separator(text: str) -> str:
-    """Tell comma, semicolon or tab: the one that cuts all first lines into equally many cells.
+def find_separator(text: str) -> str:
+    r"""Return comma, semicolon or tab: what cuts the first lines into equally many cells.
 
     Examples
     --------
-    >>> separator("a;b\\n1;2\\n")
+    >>> find_separator("a;b\n1;2\n")
     ';'
     """
     lines = text.splitlines()[:50]
@@ -33,21 +33,13 @@ def separator(text: str) -> str:
     return max(",;\t", key=score)
 
 
-def parse(raw: bytes, path: Path, options: Options) -> tuple[Any, list[str]]:
-    """Read all cells as text: types are found later, over the whole column.
-
-    Parameters
-    ----------
-    raw : bytes
-        UTF-8, with or without a byte order mark.
-    path : Path
-        For the errors.
-    options : Options
-        ``skip_bad``: leave out rows that have more or fewer cells than the first one.
+def parse_csv(raw: bytes, path: Path, *, skip_bad: bool) -> tuple[Any, list[str]]:
+    """Read all cells of UTF-8 text as text; types are found later, over the whole column.
 
     Returns
     -------
     table : pyarrow.Table
+        With ``skip_bad`` without the rows that have more or fewer cells than the first one.
     notes : list of str
     """
     import pyarrow as pa
@@ -55,16 +47,16 @@ def parse(raw: bytes, path: Path, options: Options) -> tuple[Any, list[str]]:
 
     # A cut at 1 MiB may split a character: those first lines are only looked at.
     head = raw[: 2**20].decode("utf-8-sig", "ignore" if len(raw) > 2**20 else "strict")
-    mark = separator(head)
+    mark = find_separator(head)
     first = next((row for row in csv.reader(io.StringIO(head), delimiter=mark) if row), [])
     if not first:
-        raise DataError(f"{path} holds no rows; save it again.")
-    bare = _no_header(first)
+        raise DataError("holds no rows", value=path, remedy="save it again")
+    bare = _has_no_header(first)
     names = [f"c{i}" for i in range(len(first))] if bare else [name.strip() for name in first]
     automatic = [f"f{i}" for i in range(len(first))]  # Arrow's own names
     bad: list[str] = []
 
-    def broken(row: Any) -> str:
+    def skip(row: Any) -> str:
         bad.append(f"line {row.number} has {row.actual_columns} cells, not {row.expected_columns}")
         return "skip"
 
@@ -72,28 +64,27 @@ def parse(raw: bytes, path: Path, options: Options) -> tuple[Any, list[str]]:
         pa.BufferReader(raw),
         # One thread: only then are lines numbered.
         pacsv.ReadOptions(use_threads=False, autogenerate_column_names=bare, block_size=2**26),
-        pacsv.ParseOptions(delimiter=mark, newlines_in_values=True, invalid_row_handler=broken),
+        pacsv.ParseOptions(delimiter=mark, newlines_in_values=True, invalid_row_handler=skip),
         pacsv.ConvertOptions(column_types=dict.fromkeys([*first, *automatic], pa.string())),
     )
-    if bad and not options.skip_bad:
+    if bad and not skip_bad:
         raise DataError(
-            f"{path}: {bad[0]} ({len(bad)} such rows, separator {mark!r}). Correct it, or pass "
-            "skip_bad=True (--skip-bad) to leave such rows out."
+            f"{bad[0]} ({len(bad)} such rows, separator {mark!r})", value=path, remedy=SKIP_BAD
         )
     notes = [f"the file has no header: columns are named c0 to c{len(names) - 1}"] if bare else []
-    notes += [f"{len(bad)} broken rows were skipped: {listed(bad)}"] if bad else []
+    notes += [f"{len(bad)} broken rows were skipped: {join_names(bad)}"] if bad else []
     return table.rename_columns(names), notes
 
 
-def _no_header(first: Sequence[str]) -> bool:
-    """All cells are numbers or empty, but not the 0, 1, 2, ... that pandas writes as names."""
+def _has_no_header(first: Sequence[str]) -> bool:
+    """Whether all cells are numbers or empty, but not the 0, 1, 2, ... that pandas writes."""
     cells = [cell.strip() for cell in first]
     numbers = [cell for cell in cells if cell]
     counted = len(cells) > 2 and cells == [str(i) for i in range(len(cells))]
-    return bool(numbers) and not counted and all(_is_number(cell) for cell in numbers)
+    return bool(numbers) and not counted and all(map(_is_numeral, numbers))
 
 
-def _is_number(cell: str) -> bool:
+def _is_numeral(cell: str) -> bool:
     try:
         float(cell)
     except ValueError:

@@ -6,12 +6,12 @@ import numpy as np
 
 from cuello.data.dataset import Dataset
 from cuello.data.readers.arrays import image_encoding
-from cuello.data.sets import NamedSet, register
+from cuello.data.sets.base import NAMED_SETS, NamedSet
 
-__all__ = ["read"]
+__all__ = ["read_digits"]
 
 
-def read(part: str, offline: bool) -> Dataset:
+def read_digits(subset: str, offline: bool) -> Dataset:
     """Read scikit-learn's digits: X (1797, 8, 8) uint8, y their digit.
 
     The stored values 0..16 are scaled to 0..255 and rounded, ``(v * 255 + 8) // 16``, so that a
@@ -31,13 +31,14 @@ def read(part: str, offline: bool) -> Dataset:
     )
 
 
-register(
+NAMED_SETS.add(
+    "digits",
     NamedSet(
-        name="digits",
-        what="handwritten digits of 43 people, bundled with scikit-learn",
+        display_name="Digits",
+        summary="handwritten digits of 43 people, bundled with scikit-learn",
         licence="CC BY 4.0 (UCI, Alpaydin and Kaynak)",
         rows=1797,
         shape=(8, 8),
-        read=read,
-    )
+        read=read_digits,
+    ),
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from cuello.arrays import Array
 from cuello.data.dataset import Dataset
 from cuello.data.readers.arrays import image_encoding
-from cuello.data.sets import NamedSet, register
+from cuello.data.sets.base import NAMED_SETS, NamedSet
 from cuello.errors import unknown
 
-__all__ = ["BITMAPS", "read"]
+__all__ = ["BITMAPS", "read_font"]
 
 # fmt: off
 # One number a row of pixels, from the top; bit 0x10 is the leftmost of five columns.
@@ -61,44 +61,45 @@ BITMAPS: dict[str, dict[str, tuple[int, ...]]] = {
 }
 # fmt: on
 
-PARTS = (*BITMAPS, "all")
+SUBSETS = (*BITMAPS, "all")
 
 
-def read(part: str, offline: bool) -> Dataset:
-    """Read a part of the font: X (n, 7, 5) uint8 of 0 and 255; every character is its own class.
+def read_font(subset: str, offline: bool) -> Dataset:
+    """Read a subset of the font: X (n, 7, 5) uint8 of 0 and 255; every character is its own class.
 
     ``upper`` has the 32 characters 0x40 to 0x5f of the 7x5 experiments, ``digits`` ten, ``lower``
     the 32 from 0x60 on, ``all`` the three one after the other.
     """
-    if part not in PARTS:
-        raise unknown("part of font", part, PARTS)
-    chosen = BITMAPS.values() if part == "all" else (BITMAPS[part],)
+    if subset not in SUBSETS:
+        raise unknown("subset of font", subset, SUBSETS)
+    chosen = BITMAPS.values() if subset == "all" else (BITMAPS[subset],)
     characters = {name: rows for bitmaps in chosen for name, rows in bitmaps.items()}
-    X = _pixels(list(characters.values()))
+    X = _to_pixels(list(characters.values()))
     return Dataset(
         X=X,
         y=np.arange(len(X), dtype=np.int64),
         classes=tuple(characters),
-        name=f"font-{part}",
+        name=f"font-{subset}",
         source="cuello (7x5 course font)",
         row_names=tuple(characters),
         encoding=image_encoding(X),
     )
 
 
-def _pixels(rows: list[tuple[int, ...]]) -> npt.NDArray[np.uint8]:
+def _to_pixels(rows: list[tuple[int, ...]]) -> Array:
     bits = np.array(rows, dtype=np.uint8)[:, :, None] >> np.arange(4, -1, -1, dtype=np.uint8)
     return (bits & 1).astype(np.uint8) * np.uint8(255)
 
 
-register(
+NAMED_SETS.add(
+    "font",
     NamedSet(
-        name="font",
-        what="7x5 bitmap characters; font:upper (the default), font:digits, font:lower, font:all",
+        display_name="Font 7x5",
+        summary="7x5 bitmap characters: font or font:upper, font:digits, font:lower, font:all",
         licence="public domain (facts)",
         rows=32,
         shape=(7, 5),
-        read=read,
-        parts=PARTS,
-    )
+        read=read_font,
+        subsets=SUBSETS,
+    ),
 )

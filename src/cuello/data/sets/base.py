@@ -1,0 +1,82 @@
+"""The registry of data sets that have a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cuello.data.dataset import Dataset
+from cuello.data.fetch import RemoteFile, data_folders, find_file
+from cuello.errors import InputError
+from cuello.registry import Registry
+
+__all__ = ["NAMED_SETS", "NamedSet", "read_named_set"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedSet:
+    """A data set with a name.
+
+    Parameters
+    ----------
+    display_name, summary, licence : str
+        As shown in tables, one sentence, and under what terms it may be used.
+    rows, test_rows : int
+        Samples in the training and in the official test split.
+    shape : tuple of int
+        Shape of one sample.
+    read : callable
+        ``read(subset, offline) -> Dataset``.
+    subsets : tuple of str
+        Names that may follow a colon; the first is the default.
+    files, mirrors : tuple
+        Files to be found or downloaded, and addresses; empty for a bundled set.
+    """
+
+    display_name: str
+    summary: str
+    licence: str
+    rows: int
+    test_rows: int = 0
+    shape: tuple[int, ...]
+    read: Callable[[str, bool], Dataset]
+    subsets: tuple[str, ...] = ()
+    files: tuple[RemoteFile, ...] = ()
+    mirrors: tuple[str, ...] = ()
+
+    @property
+    def download_bytes(self) -> int:
+        """Size of a download; 0 for a bundled set."""
+        return sum(file.size for file in self.files)
+
+
+NAMED_SETS: Registry[NamedSet] = Registry("data set")
+"""Every data set by name; each module of this folder enters its own."""
+
+
+def locate(name: str) -> tuple[str, str]:
+    """Return where a set would come from, without opening a file.
+
+    Returns
+    -------
+    kind : {"bundled", "folder", "cache", "mirror"}
+    where : str
+        The folder, or the address of the first mirror; empty for a bundled set.
+    """
+    named = NAMED_SETS[name]
+    if not named.files:
+        return "bundled", ""
+    paths = [find_file(name, file) for file in named.files]
+    folders = [path.parent for path in paths if path is not None]
+    if len(folders) < len(named.files):
+        return "mirror", named.mirrors[0]
+    kind = "folder" if folders[0].parent in data_folders() else "cache"
+    return kind, str(folders[0])
+
+
+def read_named_set(name: str, subset: str = "", *, offline: bool = False) -> Dataset:
+    """Read a set, or the subset of it that follows the colon in ``name:subset``."""
+    named = NAMED_SETS[name]
+    if subset and not named.subsets:
+        raise InputError(f"data set {name!r} has no subsets; write {name!r} alone.")
+    return named.read(subset or "".join(named.subsets[:1]), offline)
