@@ -112,12 +112,16 @@ class Option:
         """
         if self.choices and value not in self.choices:
             raise unknown(self.name, value, self.choices)
-        if self.type not in ("int", "float"):
+        types = self.type.split(" | ")
+        if value is None and "None" in types or isinstance(value, str) and "str" in types:
             return
+        if not {"int", "float"} & set(types):
+            return
+        fraction = "float" in types
         number = isinstance(value, Real) and not isinstance(value, bool)
-        number = number and math.isfinite(value) and (self.type == "float" or value == int(value))
+        number = number and math.isfinite(value) and (fraction or value == int(value))
         if not number or (self.range is not None and value not in self.range):
-            allowed = "a whole number" if self.type == "int" else "a finite number"
+            allowed = "a finite number" if fraction else "a whole number"
             if self.range is not None:
                 allowed += f", {self.range}"
             remedy = Use(self.name, self.default)

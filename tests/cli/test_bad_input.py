@@ -56,7 +56,7 @@ def write_table(path, rows=40, **columns):
             ("--noise-level", "an option of --kind denoising, not of --kind plain"),
         ),
         ("--network dens", ("dens", "'dense'")),
-        ("--epochs -1", ("--epochs -1 must be 1 or more",)),
+        ("--epochs -1", ("--epochs -1 must be a whole number, 1 or more",)),
         ("--epochs 0", ("--epochs 0 must",)),
         ("--repeats 0", ("--repeats 0 must be at least 1",)),
         ("--validation 1.5", ("--validation 1.5", "between 0 and 1")),

@@ -215,10 +215,10 @@ def _build_custom(design: Architecture, data: DataProperties) -> tuple[nn.Module
         )
     encoder = make_network("encoder", design.encoder)
     decoder = make_network("decoder", design.decoder)
-    given = _try("encoder", encoder, (2, *shape))
+    given = _try_network("encoder", encoder, (2, *shape))
     if len(given) != 2 or given[0] != 2:
         raise InputError(
-            f"encoder turns samples of shape (2, {_listed(shape)}) into {given}; it must give "
+            f"encoder turns samples of shape (2, {_join(shape)}) into {given}; it must give "
             "(2, latent dimension): end it with torch.nn.Flatten()."
         )
     latent_dim = given[1] // kind.encoder_width(1)
@@ -228,17 +228,17 @@ def _build_custom(design: Architecture, data: DataProperties) -> tuple[nn.Module
             f"{kind.encoder_width(1)}."
         )
     width = kind.decoder_width(latent_dim, data.classes)
-    decoded = _try("decoder", decoder, (2, width))
+    decoded = _try_network("decoder", decoder, (2, width))
     if decoded != (2, *shape):
         raise InputError(
             f"decoder turns embeddings of shape (2, {width}) into {decoded}; it must give "
-            f"(2, {_listed(shape)}), the shape of the samples: end it with "
-            f"torch.nn.Unflatten(1, ({_listed(shape)}))."
+            f"(2, {_join(shape)}), the shape of the samples: end it with "
+            f"torch.nn.Unflatten(1, ({_join(shape)}))."
         )
     return encoder, decoder, latent_dim
 
 
-def _try(argument: str, module: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+def _try_network(argument: str, module: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
     try:
         out: Any = networks.note_uses(module, torch.zeros(shape))
     except Exception as error:  # whatever a network of the user's may raise
@@ -251,5 +251,5 @@ def _try(argument: str, module: nn.Module, shape: tuple[int, ...]) -> tuple[int,
     return tuple(out.shape)
 
 
-def _listed(shape: tuple[int, ...]) -> str:
+def _join(shape: tuple[int, ...]) -> str:
     return ", ".join(map(str, shape))

@@ -38,7 +38,7 @@ from cuello.train import Callbacks, Epoch, Rows, TrainingConfig, choose_placemen
 __all__ = ["Autoencoder"]
 
 
-_OPTIONS = RecordOptions((Architecture, TrainingConfig))
+_RECORD_OPTIONS = RecordOptions((Architecture, TrainingConfig))
 
 
 class _Prepared(NamedTuple):
@@ -49,7 +49,7 @@ class _Prepared(NamedTuple):
     augment: Augment | None
 
 
-@_OPTIONS
+@_RECORD_OPTIONS
 class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Learn a short embedding of every sample, and how to get the sample back from it.
 
@@ -115,7 +115,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.scaling = scaling
         self.augment = augment
         self.random_state = random_state
-        self.__dict__.update(_OPTIONS.complete({"kind": kind} | options))
+        self.__dict__.update(_RECORD_OPTIONS.complete({"kind": kind} | options))
 
     def fit(
         self,

@@ -1,11 +1,8 @@
-"""What an autoencoder has to beat: PCA, logistic regression on it, nearest neighbours on pixels."""
+"""Baselines: PCA, logistic regression on it, nearest neighbours on pixels."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -14,18 +11,17 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from cuello.arrays import Array, Codes
 from cuello.data.splits import stratified_folds
 
 __all__ = ["INVERSE_PENALTIES", "fit_knn_pixels", "fit_pca", "fit_pca_logistic", "flat"]
 
-Array = npt.NDArray[Any]
-
 INVERSE_PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
-"""What a logistic regression on codes chooses from (scikit-learn's ``C``)."""
+"""Candidates of a logistic regression on embeddings (scikit-learn's ``C``)."""
 
 
 def flat(rows: Array) -> Array:
-    """Return scaled rows as a table, 0 after the end of short sequences.
+    """Return scaled samples as a table, 0 after the end of short sequences.
 
     Examples
     --------
@@ -33,13 +29,13 @@ def flat(rows: Array) -> Array:
     array([[1., 0.]])
     """
     table = rows.reshape(len(rows), -1)
-    # Bytes and complete rows are not copied.
+    # Bytes and complete samples are not copied.
     has_holes = table.dtype.kind == "f" and np.isnan(table).any()
     return np.nan_to_num(table) if has_holes else table
 
 
 def fit_pca(rows: Array, components: int, seed: int) -> PCA:
-    """Fit a PCA to flattened rows, with as many components as they allow up to ``components``.
+    """Fit a PCA to flattened samples, with as many components as they allow up to ``components``.
 
     Examples
     --------
@@ -51,14 +47,14 @@ def fit_pca(rows: Array, components: int, seed: int) -> PCA:
 
 
 def fit_pca_logistic(
-    pca: PCA, rows: Array, y: npt.NDArray[np.int64], *, cv: int, seed: int
+    pca: PCA, rows: Array, y: Codes, *, cv: int, seed: int
 ) -> tuple[Pipeline, float]:
-    """Fit a logistic regression on PCA codes; its penalty is chosen inside the labelled rows.
+    """Fit a logistic regression on PCA components; its penalty is chosen by cross-validation.
 
     Returns
     -------
     model : Pipeline
-        Takes rows as :func:`flat` gives them.
+        Takes samples as :func:`flat` returns them.
     cv_accuracy : float
         On held-out folds; NaN where a class has a single label.
     """
@@ -74,9 +70,9 @@ def fit_pca_logistic(
 
 
 def fit_knn_pixels(
-    rows: Array, y: npt.NDArray[np.int64], *, cv: int, seed: int
+    rows: Array, y: Codes, *, cv: int, seed: int
 ) -> tuple[KNeighborsClassifier, float]:
-    """Fit a 5-nearest-neighbour classifier on the rows as they are (fewer than 5 rows: all)."""
+    """Fit a 5-nearest-neighbour classifier on samples as they are (fewer than 5: all)."""
     table = flat(rows)
     parts = stratified_folds(y, cv, seed)
     neighbours = min(5, *(len(train) for train, _ in parts), len(table))

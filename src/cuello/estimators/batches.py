@@ -12,7 +12,7 @@ from cuello.arrays import Float32s
 
 __all__ = ["in_batches"]
 
-_BATCH = 1024  # the layer outputs of a convolutional network are many times its input
+_INFERENCE_BATCH = 1024  # the layer outputs of a convolutional network are many times its input
 
 
 @torch.no_grad()
@@ -21,7 +21,7 @@ def in_batches(
 ) -> Float32s:
     """Fill (samples, *shape) a batch at a time: no scaled copy of all samples is ever made."""
     out = np.empty((samples, *shape), dtype=np.float32)
-    for start in range(0, samples, _BATCH):
-        stop = min(start + _BATCH, samples)
+    for start in range(0, samples, _INFERENCE_BATCH):
+        stop = min(start + _INFERENCE_BATCH, samples)
         out[start:stop] = compute(start, stop).numpy()
     return out

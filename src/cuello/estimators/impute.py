@@ -11,6 +11,7 @@ from torch import Tensor
 from cuello.arrays import Array, Float32s
 from cuello.errors import InputError, Use
 from cuello.estimators.batches import in_batches
+from cuello.estimators.inputs import check_whole
 from cuello.estimators.network import TrainedNetwork
 from cuello.kinds import KINDS
 from cuello.kinds.gaussians import Posterior
@@ -18,7 +19,7 @@ from cuello.kinds.likelihoods import DecoderLikelihood
 
 __all__ = ["fill_missing"]
 
-_STEPS = 20  # towards the fixed point
+_FIXED_POINT_STEPS = 20  # towards the fixed point
 _STEPS_RESTORED = 1  # where the first filling is good already, more steps only wander off
 _TOLERANCE = 1e-3  # largest change of a step, in units of the range of the scaled data
 _BURN_IN = 20  # sweeps before the first draw
@@ -42,8 +43,7 @@ def fill_missing(
 
     ``mean`` (K,) is the mean embedding of the training samples, where the filling begins.
     """
-    if draws < 1 or draws != int(draws):
-        raise InputError(argument="draws", value=draws, allowed="a whole number from 1 on")
+    draws = check_whole("draws", draws)
     if draws > 1 and not isinstance(network.module, HasPosterior):
         able = " or ".join(f"kind={n!r}" for n in sorted(KINDS) if hasattr(KINDS[n], "posterior"))
         raise InputError(
@@ -53,15 +53,15 @@ def fill_missing(
             value=draws,
             remedy=[Use("draws", 1), f", or fit {able}"],
         )
-    out = np.stack([np.asarray(X, dtype=np.float32)] * int(draws))
+    out = np.stack([np.asarray(X, dtype=np.float32)] * draws)
     missing = np.isnan(out[0])
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # and no GPU's generator
         rows = np.flatnonzero(missing.reshape(len(X), -1).any(axis=1))
         scaled = in_batches(
             len(rows),
-            lambda a, b: _fill(network, X[rows[a:b]], int(draws), torch.from_numpy(mean)),
-            (int(draws), *network.shape),
+            lambda a, b: _fill_batch(network, X[rows[a:b]], draws, torch.from_numpy(mean)),
+            (draws, *network.shape),
         )
     for draw in range(len(out)):
         complete = network.scaling.invert(np.ascontiguousarray(scaled[:, draw]))
@@ -69,7 +69,7 @@ def fill_missing(
     return out[0] if draws == 1 else out
 
 
-def _fill(network: TrainedNetwork, X: Array, draws: int, mean: Tensor) -> Tensor:
+def _fill_batch(network: TrainedNetwork, X: Array, draws: int, mean: Tensor) -> Tensor:
     """Return the filled scaled samples (B, draws, ...)."""
     x = network.scale(X)
     missing = x.isnan()
@@ -78,7 +78,7 @@ def _fill(network: TrainedNetwork, X: Array, draws: int, mean: Tensor) -> Tensor
     def keep(filling: Tensor) -> Tensor:
         return torch.where(missing, filling, x)
 
-    filled, steps = keep(module.decode(mean[None]).expand_as(x)), _STEPS
+    filled, steps = keep(module.decode(mean[None]).expand_as(x)), _FIXED_POINT_STEPS
     if module.restores:
         # As in its training: what is missing is 0, and the rest is raised by what it lacks.
         share = (~missing).flatten(1).float().mean(dim=1).clamp_min(1e-3)

@@ -16,8 +16,16 @@ from cuello.data.augment import Augment
 from cuello.data.dataset import UNLABELLED
 from cuello.data.sequences import pad, sequence_lengths
 from cuello.errors import Argument, InputError, Use
+from cuello.registry import Range
 
-__all__ = ["check_rows", "check_shape", "class_codes", "divide", "parse_augment"]
+__all__ = [
+    "check_rows",
+    "check_shape",
+    "check_whole",
+    "class_codes",
+    "divide",
+    "parse_augment",
+]
 
 _DTYPES = [np.float32, np.float64, np.uint8]  # kept; others become float32
 
@@ -70,6 +78,13 @@ def check_rows(
             )
         sequence_lengths(rows)
     return rows
+
+
+def check_whole(argument: str, value: float, least: int = 1) -> int:
+    """Return a number as an integer; refuse fractions, and what is below the least."""
+    if value < least or value != int(value):
+        raise InputError(argument=argument, value=value, allowed=f"a whole number from {least} on")
+    return int(value)
 
 
 def check_shape(X: Array, shape: tuple[int, ...]) -> None:
@@ -139,10 +154,7 @@ def divide(
     InputError
         If the share is not in [0, 1).
     """
-    if not 0.0 <= fraction < 1.0:
-        raise InputError(
-            argument="validation_fraction", value=fraction, allowed="in [0, 1); 0 is none"
-        )
+    Range(0.0, 1.0, open_high=True).check("validation_fraction", fraction)
     held_out = round(len(X) * fraction)
     if held_out == 0:
         return X, codes, None

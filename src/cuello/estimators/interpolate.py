@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from cuello.arrays import Array, Float32s
-from cuello.errors import InputError, unknown
+from cuello.errors import unknown
+from cuello.estimators.inputs import check_whole
 from cuello.estimators.network import TrainedNetwork
 
 __all__ = ["INTERPOLATIONS", "decode_path", "linear", "spherical"]
@@ -21,14 +22,11 @@ def decode_path(network: TrainedNetwork, a: Array, b: Array, steps: int, method:
     """Decode the path between two checked samples; see ``Autoencoder.interpolate``."""
     if method not in INTERPOLATIONS:
         raise unknown("method", method, INTERPOLATIONS)
-    if steps < 2 or steps != int(steps):
-        raise InputError(
-            argument="steps", value=steps, allowed="a whole number from 2 on: both ends count"
-        )
+    steps = check_whole("steps", steps, least=2)  # both ends count
     if method == "auto":
         method = "spherical" if network.module.normal_prior else "linear"
     first, last = network.encode(np.stack([a, b]))
-    path = (linear if method == "linear" else spherical)(first, last, int(steps))
+    path = (linear if method == "linear" else spherical)(first, last, steps)
     return network.decode_nearest(path.astype(np.float32))
 
 

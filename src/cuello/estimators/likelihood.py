@@ -10,12 +10,13 @@ from torch import Tensor
 
 from cuello.arrays import Array, Floats
 from cuello.errors import InputError
+from cuello.estimators.inputs import check_whole
 from cuello.estimators.network import TrainedNetwork
 from cuello.kinds import KINDS
 
 __all__ = ["HasLikelihood", "estimate_log_likelihood", "has_likelihood"]
 
-_SAMPLES = 256  # at a time; the module decodes as many draws of them together as fit
+_AT_ONCE = 256  # samples; the module decodes as many draws of them together as fit
 
 
 @runtime_checkable
@@ -38,19 +39,13 @@ def estimate_log_likelihood(network: TrainedNetwork, X: Array, draws: int, seed:
             value=network.kind,
             remedy=f"use {able}, or score_samples for reconstruction errors",
         )
-    if draws < 1 or draws != int(draws):
-        raise InputError(
-            argument="samples",
-            value=draws,
-            allowed="a whole number from 1 on",
-            remedy="200 is usual",
-        )
+    draws = check_whole("samples", draws)
     out = np.empty(len(X))
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # and no GPU's generator
-        for start in range(0, len(X), _SAMPLES):
-            x = network.scale(X[start : start + _SAMPLES])
-            out[start : start + _SAMPLES] = module.log_likelihood(x, int(draws)).numpy()
+        for start in range(0, len(X), _AT_ONCE):
+            x = network.scale(X[start : start + _AT_ONCE])
+            out[start : start + _AT_ONCE] = module.log_likelihood(x, draws).numpy()
     return out
 
 

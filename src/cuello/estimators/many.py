@@ -33,11 +33,11 @@ def groups_of(models: Sequence[Autoencoder]) -> list[list[int]]:
     """
     groups: dict[str, list[int]] = {}
     for position, model in enumerate(models):
-        groups.setdefault(json.dumps(_options(model), sort_keys=True), []).append(position)
+        groups.setdefault(json.dumps(_stacked_options(model), sort_keys=True), []).append(position)
     return list(groups.values())
 
 
-def _options(model: Autoencoder) -> dict[str, str]:
+def _stacked_options(model: Autoencoder) -> dict[str, str]:
     """Return the options that must be the same in a stack, as texts."""
     options: dict[str, Any] = model.get_params(deep=False)
     free = KINDS[model.kind].stacked_options if model.kind in KINDS else ()
@@ -119,7 +119,7 @@ def fit_many(
 
 
 def _differences(models: Sequence[Autoencoder]) -> set[str]:
-    options = [_options(model) for model in models]
+    options = [_stacked_options(model) for model in models]
     names = set().union(*options)
     return {name for name in names if len({each.get(name) for each in options}) > 1}
 

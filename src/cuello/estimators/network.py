@@ -15,8 +15,8 @@ from cuello.kinds import AutoencoderModule, Diagnosis
 
 __all__ = ["TrainedNetwork", "examine"]
 
-_EXAMINED = 10_000  # samples
-_DIAGNOSED = 2_000_000  # elements: diagnose() takes samples at once, and needs many times as many
+_EXAMINED_SAMPLES = 10_000
+_DIAGNOSED_ELEMENTS = 2_000_000  # diagnose() takes samples at once, and needs many times as many
 
 
 @dataclass(frozen=True)
@@ -95,11 +95,11 @@ class TrainedNetwork:
 @torch.no_grad()
 def examine(module: AutoencoderModule, x: Tensor) -> tuple[Float32s, Float32s, Float32s, Diagnosis]:
     """Return embeddings of scaled training samples, their mean and deviation, and a diagnosis."""
-    x, latents = x[:_EXAMINED], module.latent_dim
+    x, latents = x[:_EXAMINED_SAMPLES], module.latent_dim
     embeddings = in_batches(len(x), lambda a, b: module.encode(x[a:b]), (latents,))
     return (
-        embeddings[: max(256, _DIAGNOSED // latents)],
+        embeddings[: max(256, _DIAGNOSED_ELEMENTS // latents)],
         embeddings.mean(axis=0),
         np.maximum(embeddings.std(axis=0), 1e-6),
-        module.diagnose(x[: max(256, _DIAGNOSED // x[0].numel())]),
+        module.diagnose(x[: max(256, _DIAGNOSED_ELEMENTS // x[0].numel())]),
     )

@@ -23,7 +23,7 @@ __all__ = ["RecordOptions", "resolve_training_config"]
 Estimator = TypeVar("Estimator", bound=type)
 
 _AUTO = ("epochs", "batch_size")  # for these an estimator also takes ``auto``, its default
-_STEPS = 10_000
+_AUTO_STEPS = 10_000
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def resolve_training_config(estimator: object, samples: int, seed: int) -> Train
             remedy=Use("batch_norm", False),
         )
     if epochs == "auto":
-        epochs = min(max(math.ceil(_STEPS / math.ceil(samples / batch_size)), 20), 300)
+        epochs = min(max(math.ceil(_AUTO_STEPS / math.ceil(samples / batch_size)), 20), 300)
     if not isinstance(epochs, int | np.integer):
         whole = "a whole number from 1 on, or 'auto'"
         raise InputError(argument="epochs", value=epochs, allowed=whole)

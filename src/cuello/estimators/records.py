@@ -67,7 +67,7 @@ def autoencoder_of(record: Record, weights: Weights) -> Autoencoder:
     model.diagnosis_ = Diagnosis(**record["diagnosis"])
     # Without memory first: a record may ask for more than there are weights for.
     with torch.device("meta"):
-        _compare(model.build_module(seed=0), weights)
+        _check_shapes(model.build_module(seed=0), weights)
     module = model.build_module(seed=0)
     model.latent_dim_ = model._n_features_out = module.latent_dim
     module.load_state_dict(dict(weights))
@@ -75,7 +75,7 @@ def autoencoder_of(record: Record, weights: Weights) -> Autoencoder:
     return model
 
 
-def _compare(module: nn.Module, weights: Weights) -> None:
+def _check_shapes(module: nn.Module, weights: Weights) -> None:
     """Refuse weights of another number, name or shape than the module's."""
     wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     read = {name: tuple(tensor.shape) for name, tensor in weights.items()}

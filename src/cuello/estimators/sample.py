@@ -11,6 +11,7 @@ import torch
 
 from cuello.arrays import Array, Codes, Float32s
 from cuello.errors import Argument, InputError, Use, unknown
+from cuello.estimators.inputs import check_whole
 from cuello.estimators.mixture import fit_mixture
 from cuello.estimators.network import TrainedNetwork
 
@@ -52,11 +53,10 @@ def draw_samples(
     rng: np.random.RandomState,
 ) -> Float32s:
     """Return n new samples; see ``Autoencoder.sample``."""
-    if n < 1 or n != int(n):
-        raise InputError(argument="n", value=n, allowed="a whole number from 1 on")
+    n = check_whole("n", n)
     sampler = resolve_sampler(network, sampler, has_reference=reference.embeddings is not None)
     if classes is None or network.module.needs_labels:
-        drawn = draw_embeddings(network, int(n), sampler, reference.embeddings, rng)
+        drawn = draw_embeddings(network, n, sampler, reference.embeddings, rng)
         codes = None if classes is None else _class_codes(network, classes, n)
         return network.decode_nearest(drawn, codes)
     if sampler != "mixture":
@@ -70,7 +70,7 @@ def draw_samples(
             value=list(classes),
             remedy=[Use("sampler", "mixture"), " with X and y, or fit kind='conditional'"],
         )
-    return network.decode_nearest(_draw_by_class(network, int(n), classes, reference, rng))
+    return network.decode_nearest(_draw_by_class(network, n, classes, reference, rng))
 
 
 def resolve_sampler(network: TrainedNetwork, sampler: str, *, has_reference: bool) -> str:
@@ -133,7 +133,7 @@ def draw_embeddings(
 def _class_codes(network: TrainedNetwork, classes: Sequence[Any], n: int) -> Codes:
     """Return the class code of each new sample: the classes in turn."""
     names = network.classes.tolist()
-    _check_classes(classes, names)
+    _check_class_names(classes, names)
     return np.resize(np.array([names.index(name) for name in classes], dtype=np.int64), n)
 
 
@@ -153,7 +153,7 @@ def _draw_by_class(
             argument="classes",
             value=list(classes),
         )
-    _check_classes(classes, [name for name in np.unique(labels).tolist() if name != -1])
+    _check_class_names(classes, [name for name in np.unique(labels).tolist() if name != -1])
     drawn = np.empty((n, embeddings.shape[1]), dtype=np.float32)
     for start, name in enumerate(classes):
         of_class = embeddings[labels == name]
@@ -165,7 +165,7 @@ def _draw_by_class(
     return drawn
 
 
-def _check_classes(classes: Sequence[Any], known: list[Any]) -> None:
+def _check_class_names(classes: Sequence[Any], known: list[Any]) -> None:
     for name in classes:
         if name not in known:
             raise InputError(

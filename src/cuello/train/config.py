@@ -7,13 +7,12 @@ Name, type, default, allowed values and help of an option are those of its field
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import torch
 
-from cuello.errors import Argument, InputError, Use, unknown
+from cuello.errors import Argument, InputError, Use
 from cuello.registry import Option, Range, read_options
 from cuello.train.optimizers import OPTIMIZERS
 from cuello.train.schedules import SCHEDULES
@@ -77,14 +76,14 @@ class TrainingConfig:
     >>> TrainingConfig(learning_rate=-1.0)
     Traceback (most recent call last):
     ...
-    cuello.errors.InputError: learning_rate=-1.0 must be above 0 and below inf; use
+    cuello.errors.InputError: learning_rate=-1.0 must be a finite number, above 0; use
     learning_rate=0.001.
     """
 
     optimizer: Annotated[str, OPTIMIZERS] = "adam"
-    learning_rate: Annotated[float, Range(0.0, math.inf, open_low=True, open_high=True)] = 1e-3
+    learning_rate: Annotated[float, Range(0.0, open_low=True)] = 1e-3
     momentum: Annotated[float, Range(0.0, 1.0, open_high=True)] = 0.9
-    weight_decay: Annotated[float, Range(0.0, math.inf, open_high=True)] = 0.0
+    weight_decay: Annotated[float, Range(0.0)] = 0.0
     schedule: Annotated[str, SCHEDULES] = "cosine"
     warm_up: Annotated[float, Range(0.0, 1.0, open_high=True)] = 0.0
     epochs: Annotated[int, Range(1)] = 30
@@ -99,7 +98,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         config: Any = type(self)
         for name, option in training_options(config).items():
-            _check(option, getattr(self, name))
+            option.check(getattr(self, name))
         if self.warm_up and self.schedule == "adaptive":
             raise InputError(
                 ["does not go with ", Argument("schedule", "adaptive"), ", which finds its rate"],
@@ -130,16 +129,3 @@ def training_options(config: Any = TrainingConfig) -> dict[str, Option]:
     Range(low=0.0, high=1.0, open_low=False, open_high=True)
     """
     return read_options(config)
-
-
-def _check(option: Option, value: Any) -> None:
-    if option.choices and value not in option.choices:
-        raise unknown(option.name, value, option.choices)
-    is_none = value is None and option.type.endswith("None")
-    if option.range is not None and not is_none and value not in option.range:
-        raise InputError(
-            argument=option.name,
-            value=value,
-            allowed=str(option.range),
-            remedy=Use(option.name, option.default),
-        )

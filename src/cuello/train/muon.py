@@ -4,6 +4,10 @@ Source: Jordan et al., "Muon: an optimizer for hidden layers in neural networks"
 of a step is replaced by the orthogonal one nearest to it, which is found by products of matrices
 alone (a Newton-Schulz iteration), so that rare directions of the gradient count as much as others.
 
+``torch.optim.Muon`` moves two-dimensional weights alike, but for rounding (additions are in another
+order). It refuses kernels of convolutions, biases and norms, which would then need a second
+optimizer. So this one stays.
+
 Shapes: R outputs of a layer, C inputs of it (with a convolution's kernel).
 """
 
@@ -18,25 +22,25 @@ from torch import Tensor
 __all__ = ["Muon", "is_matrix", "orthogonal"]
 
 SMALLEST = 16
-"""Rows and columns below which weights are no matrix here: scores of classes, filters of pixels."""
+"""Rows and columns below which weights do not count as a matrix: class scores, pixel filters."""
 OTHERS = 0.04
 """Rate of all other weights, which move by Adam, as a share of the rate."""
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the iteration's polynomial: singular values come to lie between about 0.7 and 1.2."""
-_ITERATIONS = 4
+"""Of the iteration's polynomial, which moves singular values to between about 0.7 and 1.2."""
+_NEWTON_SCHULZ_STEPS = 4
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 
 @final
 class Muon(torch.optim.Optimizer):
-    """Moves matrices by orthogonal steps, and biases, norms and thin layers by Adam.
+    """Move matrices by orthogonal steps, and biases, norms and thin layers by Adam.
 
     Parameters
     ----------
     params : iterable of tensors, or of groups
         Kernels of convolutions count as matrices, one row an output channel.
     lr : float
-        Of matrices: a step moves what a layer gives by about this share of what it is given.
+        Of matrices: a step moves a layer's output by about this share of its input.
     momentum : float
         Share of the last step that goes on, in [0, 1); Nesterov's.
     weight_decay : float
@@ -63,10 +67,10 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             moved = [weight for weight in group["params"] if weight.grad is not None]
             for weight in filter(is_matrix, moved):
-                self._turn(weight, group)
-            self._drift([weight for weight in moved if not is_matrix(weight)], group)
+                self._step_matrix(weight, group)
+            self._step_by_adam([weight for weight in moved if not is_matrix(weight)], group)
 
-    def _turn(self, weight: Tensor, group: dict[str, Any]) -> None:
+    def _step_matrix(self, weight: Tensor, group: dict[str, Any]) -> None:
         slots, gradient = self.state[weight], weight.grad
         assert gradient is not None
         if not slots:
@@ -79,7 +83,7 @@ class Muon(torch.optim.Optimizer):
         weight.mul_(1.0 - group["lr"] * group["weight_decay"])
         weight.add_(orthogonal(ahead).view_as(weight), alpha=-rate)
 
-    def _drift(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+    def _step_by_adam(self, weights: list[Tensor], group: dict[str, Any]) -> None:
         for weight in weights:
             slots, gradient = self.state[weight], weight.grad
             assert gradient is not None
@@ -95,7 +99,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def is_matrix(weight: Tensor) -> bool:
-    """Return whether weights are a matrix large enough for steps that are orthogonal.
+    """Return whether weights are a matrix large enough for orthogonal steps.
 
     Examples
     --------
@@ -106,7 +110,7 @@ def is_matrix(weight: Tensor) -> bool:
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """Return about the nearest matrix (R, C) whose singular values are all alike, near 1.
+    """Return about the nearest matrix (R, C) whose singular values are all near 1.
 
     Examples
     --------
@@ -120,8 +124,8 @@ def orthogonal(matrix: Tensor) -> Tensor:
     x = x.mT if tall else x
     x = x / x.norm().clamp(min=1e-7)
     a, b, c = _COEFFICIENTS
-    for _ in range(_ITERATIONS):
+    for _ in range(_NEWTON_SCHULZ_STEPS):
         square = x @ x.mT
         x = a * x + (b * square + c * (square @ square)) @ x
-    found: Tensor = x.mT if tall else x
-    return found.to(matrix.dtype)
+    orthogonal_matrix: Tensor = x.mT if tall else x
+    return orthogonal_matrix.to(matrix.dtype)

@@ -22,7 +22,8 @@ from cuello.train.history import Histories
 from cuello.train.loop import Callbacks, row_order
 from cuello.train.rows import Rows, batch_bounds
 from cuello.train.schedules import ADAPTIVE_EPOCHS, adapted_rate
-from cuello_labs.kernels.steps import ACTIVATIONS, train_compiled
+from cuello_labs.kernels.steps import train_compiled
+from cuello_labs.kernels.supported import ACTIVATIONS
 
 __all__ = ["Layers", "layers_of", "train_plain_dense"]
 
@@ -33,13 +34,13 @@ _ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.Tanh: "tanh",
 }
 
-_ORDER_BYTES = 64 * 2**20  # of the orders of rows that are held at once
-_LOOKS = 50  # how often progress is told
+_ORDER_BYTES = 64 * 2**20  # of the orders of samples that are held at once
+_LOOKS = 50  # calls of the progress callback
 
 
 @dataclass(frozen=True)
 class Layers:
-    """A plain dense autoencoder as data: units from the input to the output, activations between.
+    """Layers of a plain dense autoencoder: units from input to output, activations between.
 
     ``scale`` times the sum of squared errors is the loss of a row.
     """
@@ -50,7 +51,7 @@ class Layers:
 
 
 def layers_of(model: nn.Module) -> Layers | None:
-    """Return what a network consists of, or None if compiled steps cannot train it.
+    """Return the layers of a network, or None if compiled steps cannot train it.
 
     Examples
     --------
@@ -63,8 +64,8 @@ def layers_of(model: nn.Module) -> Layers | None:
     """
     if type(model) is not Plain:
         return None
-    own = model.reconstruction
-    if own.loss != "mse" or own.missing or own.output not in ACTIVATIONS:
+    loss = model.reconstruction
+    if loss.loss != "mse" or loss.missing or loss.output not in ACTIVATIONS:
         return None
     sizes: list[int] = []
     activations: list[str] = []
@@ -83,8 +84,8 @@ def layers_of(model: nn.Module) -> Layers | None:
         return None
     if activations[-1] != "identity":
         return None
-    activations[-1] = own.output
-    scale = 1.0 if own.reduction == "sum" else 1.0 / sizes[-1]
+    activations[-1] = loss.output
+    scale = 1.0 if loss.reduction == "sum" else 1.0 / sizes[-1]
     return Layers(tuple(sizes), tuple(activations), scale)
 
 
@@ -105,10 +106,10 @@ def train_plain_dense(
     x = rows.x.reshape(count, -1).numpy()
     state = [weights, np.zeros_like(weights), np.zeros_like(weights)]
     good = weights.copy()
-    first = np.array([own.learning_rate for own in configs])
+    first = np.array([each.learning_rate for each in configs])
     rates = first.copy()
     losses = np.empty((len(configs), config.epochs))
-    told = np.empty_like(losses)
+    used_rates = np.empty_like(losses)
     common: dict[str, Any] = {
         "sizes": layers.sizes,
         "activations": layers.activations,
@@ -141,7 +142,7 @@ def train_plain_dense(
             factors=np.array(factors, dtype=np.float32),
             steps_before=start * steps,
         )
-        told[:, start:stop] = rates[:, None] * np.array(factors)[steps - 1 :: steps]
+        used_rates[:, start:stop] = rates[:, None] * np.array(factors)[steps - 1 :: steps]
         finite = np.isfinite(weights).all(axis=1)
         good[finite] = weights[finite]
         callbacks.step(stop * steps, config.epochs * steps)
@@ -149,14 +150,16 @@ def train_plain_dense(
     seconds = (time.perf_counter() - started) / config.epochs / len(configs)
     # A loss beyond float32 overflows here as it does there.
     losses[np.abs(losses) > np.finfo(np.float32).max] = np.inf
-    return Histories(train={"reconstruction": losses}, validation=None, rates=told, seconds=seconds)
+    return Histories(
+        train={"reconstruction": losses}, validation=None, rates=used_rates, seconds=seconds
+    )
 
 
 def _orders(
     configs: Sequence[TrainingConfig], epochs: Sequence[int], rows: int
 ) -> npt.NDArray[np.int32]:
     """Return the order of the rows in each of these epochs, (N, epochs, n)."""
-    orders = [torch.stack([row_order(own, epoch, rows) for epoch in epochs]) for own in configs]
+    orders = [torch.stack([row_order(each, epoch, rows) for epoch in epochs]) for each in configs]
     return torch.stack(orders).numpy().astype(np.int32)
 
 

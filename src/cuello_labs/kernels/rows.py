@@ -31,7 +31,7 @@ from cuello_labs.kernels.lanes import (
     store,
     sub,
 )
-from cuello_labs.kernels.steps import ACTIVATIONS, OPTIMIZERS
+from cuello_labs.kernels.supported import ACTIVATIONS, OPTIMIZERS
 
 __all__ = ["LANES", "activate", "train_group"]
 
@@ -158,6 +158,59 @@ def _move(rule, weights, velocity, squares, gradients, count, minus_rate, moment
         store(weights, at, fma(minus_rate, step, old))
 
 
+@_inlined
+def _forward(weights, values, sizes, codes):
+    """Compute the outputs of all layers; return the place behind the last parameter."""
+    at, below = 0, 0  # a place among the parameters, the place of the layer's inputs
+    for layer in range(len(codes)):
+        ins, outs = sizes[layer] * LANES, sizes[layer + 1] * LANES
+        here, bias = below + ins, at + ins * sizes[layer + 1]
+        for o in range(0, outs, LANES):
+            total = load(weights, bias + o)
+            for i in range(0, ins, LANES):
+                total = fma(load(weights, at + i), load(values, below + i), total)
+            store(values, here + o, total)
+            at += ins
+        activate(codes[layer], values, here, here + outs)
+        at, below = bias + outs, here
+    return at
+
+
+@_inlined
+def _backward(
+    weights, velocity, gradients, values, slopes, sizes, codes, outputs, end, alone,
+    minus_rate, momentum, decay,
+):  # fmt: skip
+    """Turn the slopes of the outputs into gradients, or, with ``alone``, into steps at once."""
+    at, here = end, outputs
+    for layer in range(len(codes) - 1, -1, -1):
+        ins, outs = sizes[layer] * LANES, sizes[layer + 1] * LANES
+        bias, below = at - outs, here - ins
+        at = bias - ins * sizes[layer + 1]
+        _through(codes[layer], values, slopes, here, here + outs)
+        for i in range(below, here, LANES):
+            store(slopes, i, every(0.0))
+        for o in range(0, outs, LANES):
+            slope, row = load(slopes, here + o), at + (o // LANES) * ins
+            if alone:
+                _update(weights, velocity, bias + o, slope, minus_rate, momentum, decay)
+            else:
+                store(gradients, bias + o, add(slope, load(gradients, bias + o)))
+            for i in range(0, ins, LANES):
+                by_weight = mul(slope, load(values, below + i))
+                if alone:
+                    old = _update(
+                        weights, velocity, row + i, by_weight, minus_rate, momentum, decay
+                    )
+                else:
+                    old = load(weights, row + i)
+                    store(gradients, row + i, add(by_weight, load(gradients, row + i)))
+                if layer > 0:  # nobody asks for slopes by the inputs
+                    passed = fma(old, slope, load(slopes, below + i))
+                    store(slopes, below + i, passed)
+        here = below
+
+
 def _steps(
     weights,  # (P LANES,) float32, as all others whose type is not given
     velocity,  # (P LANES,)
@@ -187,7 +240,6 @@ def _steps(
     """Train up to ``LANES`` networks from one epoch to another, all in place."""
     networks, orders, count = order.shape
     steps = len(bounds) - 1
-    layers = len(codes)
     outputs = (sizes.sum() - sizes[-1]) * LANES
     momentum, decay = load(momenta, 0), load(decays, 0)
     for epoch in range(first, last):
@@ -205,19 +257,7 @@ def _steps(
                 for i in range(sizes[0]):
                     store(values, i * LANES, gather(rows, starts, i))
 
-                at, below = 0, 0  # a place among the parameters, the place of the layer's inputs
-                for layer in range(layers):
-                    ins, outs = sizes[layer] * LANES, sizes[layer + 1] * LANES
-                    here, bias = below + ins, at + ins * sizes[layer + 1]
-                    for o in range(0, outs, LANES):
-                        total = load(weights, bias + o)
-                        for i in range(0, ins, LANES):
-                            total = fma(load(weights, at + i), load(values, below + i), total)
-                        store(values, here + o, total)
-                        at += ins
-                    activate(codes[layer], values, here, here + outs)
-                    at, below = bias + outs, here
-
+                end = _forward(weights, values, sizes, codes)
                 loss = every(0.0)
                 for i in range(sizes[-1]):
                     error = sub(load(values, outputs + i * LANES), gather(targets, starts, i))
@@ -225,40 +265,10 @@ def _steps(
                     store(slopes, outputs + i * LANES, mul(error, twice))
                 accumulate(totals, 0, loss)
 
-                here = outputs
-                for layer in range(layers - 1, -1, -1):
-                    ins, outs = sizes[layer] * LANES, sizes[layer + 1] * LANES
-                    bias, below = at - outs, here - ins
-                    at = bias - ins * sizes[layer + 1]
-                    _through(codes[layer], values, slopes, here, here + outs)
-                    for i in range(below, here, LANES):
-                        store(slopes, i, every(0.0))
-                    for o in range(0, outs, LANES):
-                        slope, row = load(slopes, here + o), at + (o // LANES) * ins
-                        if alone:
-                            _update(weights, velocity, bias + o, slope, minus_rate, momentum, decay)
-                        else:
-                            store(gradients, bias + o, add(slope, load(gradients, bias + o)))
-                        for i in range(0, ins, LANES):
-                            by_weight = mul(slope, load(values, below + i))
-                            if alone:
-                                old = _update(
-                                    weights,
-                                    velocity,
-                                    row + i,
-                                    by_weight,
-                                    minus_rate,
-                                    momentum,
-                                    decay,
-                                )
-                            else:
-                                old = load(weights, row + i)
-                                total = add(by_weight, load(gradients, row + i))
-                                store(gradients, row + i, total)
-                            if layer > 0:  # nobody asks for slopes by the inputs
-                                passed = fma(old, slope, load(slopes, below + i))
-                                store(slopes, below + i, passed)
-                    here = below
+                _backward(
+                    weights, velocity, gradients, values, slopes, sizes, codes, outputs, end, alone,
+                    minus_rate, momentum, decay,
+                )  # fmt: skip
             if not alone:
                 time = before + epoch * steps + step + 1
                 _move(

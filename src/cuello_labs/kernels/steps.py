@@ -18,14 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cuello.errors import InputError, unknown
+from cuello_labs.kernels.supported import ACTIVATIONS, OPTIMIZERS
 
-__all__ = ["ACTIVATIONS", "OPTIMIZERS", "available", "train_compiled"]
-
-ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
-"""What can follow a layer."""
-
-OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
-"""What can move the weights, as the classes of ``torch.optim`` do, with their defaults."""
+__all__ = ["available", "train_compiled"]
 
 _ROWS_A_CALL = 20_000  # between two looks at whether to stop: a tenth of a second
 
@@ -33,7 +28,7 @@ Float32 = npt.NDArray[np.float32]
 
 
 def available() -> bool:
-    """Say whether numba is installed, without importing it."""
+    """Return whether numba is installed, without importing it."""
     return importlib.util.find_spec("numba") is not None
 
 
@@ -129,18 +124,18 @@ def train_compiled(
     codes = [ACTIVATIONS.index(name) if name in ACTIVATIONS else -1 for name in activations]
     if -1 in codes:
         raise unknown("activation", activations[codes.index(-1)], ACTIVATIONS)
+    if optimizer not in OPTIMIZERS:
+        raise unknown("optimizer", optimizer, OPTIMIZERS)
     networks, n = len(weights), len(rows)
     if len(sizes) < 2 or min(sizes) < 1 or len(codes) != len(sizes) - 1:
         raise InputError(f"sizes={tuple(sizes)!r} and {len(codes)} activations make no network.")
-    if optimizer not in OPTIMIZERS:
-        raise unknown("optimizer", optimizer, OPTIMIZERS)
     cuts = np.arange(n + 1) if bounds is None else np.array(bounds)
     if cuts[0] != 0 or cuts[-1] != n or (np.diff(cuts) < 1).any():
         raise InputError(f"bounds={cuts.tolist()!r} do not cut {n} rows into steps.")
     squares = np.zeros_like(velocity) if squares is None else squares
     parameters = sum((a + 1) * b for a, b in itertools.pairwise(sizes))
     orders = order.shape[1] if order.ndim == 3 and order.shape[1] == 1 else epochs
-    for what, array, shape in (
+    _check_shapes(
         ("weights", weights, (networks, parameters)),
         ("velocity", velocity, (networks, parameters)),
         ("squares", squares, (networks, parameters)),
@@ -152,17 +147,12 @@ def train_compiled(
         ("factors", factors, (epochs * (len(cuts) - 1),)),
         ("momentum", momentum, (networks,)),
         ("weight_decay", weight_decay, (networks,)),
-    ):
-        if array.shape != shape:
-            raise InputError(f"{what} has shape {array.shape}, not {shape}.")
+    )
     if order.size and not 0 <= order.min() <= order.max() < n:
         raise InputError(f"order has rows from {order.min()} to {order.max()}, not 0 to {n - 1}.")
-
     losses = np.zeros((networks, epochs))
     if networks == 0 or n == 0:
         return losses
-    from cuello_labs.kernels.rows import LANES, train_group
-
     shared = {
         "rows": _plain(rows, np.float32).reshape(-1),
         "targets": _plain(targets, np.float32).reshape(-1),
@@ -174,40 +164,55 @@ def train_compiled(
         "scale": float(scale),
         "before": int(steps_before),
     }
+    each = {"rates": rates, "momenta": momentum, "decays": weight_decay}
+    state = (weights, velocity, squares)
+    _train_groups(state, shared, each, order, losses, threads or _cores())
+    return losses
+
+
+def _check_shapes(*arrays: tuple[str, npt.NDArray[Any], tuple[int, ...]]) -> None:
+    for name, array, shape in arrays:
+        if array.shape != shape:
+            raise InputError(f"{name} has shape {array.shape}, not {shape}.")
+
+
+def _train_groups(
+    state: tuple[Float32, Float32, Float32],
+    shared: dict[str, Any],
+    each: dict[str, Float32],
+    order: npt.NDArray[np.int32],
+    losses: npt.NDArray[np.float64],
+    threads: int,
+) -> None:
+    """Train networks in groups of as many as a vector has lanes; ``each`` has a number for each."""
+    from cuello_labs.kernels.rows import LANES, train_group
+
+    networks, epochs = losses.shape
+    units, epochs_a_call = int(sum(shared["sizes"])), max(1, _ROWS_A_CALL // order.shape[-1])
     stop = threading.Event()
 
     def train_some(first: int) -> None:
         here = slice(first, min(first + LANES, networks))
-        state = (weights[here], velocity[here], squares[here])
-        group = _Group(state, sum(sizes), LANES)
-        arguments: dict[str, Any] = (
-            shared
-            | group.buffers
-            | {
-                "order": _plain(order[here], np.int32),
-                "rates": _filled_up(rates[here], LANES),
-                "momenta": _filled_up(momentum[here], LANES),
-                "decays": _filled_up(weight_decay[here], LANES),
-                "losses": losses[here],
-            }
-        )
-        epochs_a_call = max(1, _ROWS_A_CALL // n)
+        here_state = [array[here] for array in state]
+        group = _Group(here_state, units, LANES)
+        arguments = shared | group.buffers
+        arguments |= {name: _filled_up(values[here], LANES) for name, values in each.items()}
+        arguments |= {"order": _plain(order[here], np.int32), "losses": losses[here]}
         for start in range(0, epochs, epochs_a_call):
             if stop.is_set():
                 return
             train_group(**arguments, first=start, last=min(start + epochs_a_call, epochs))
-        for own, trained in zip(state, group.state(), strict=True):
-            own[:] = trained
+        for array, trained in zip(here_state, group.state(), strict=True):
+            array[:] = trained
 
     # Threads of Python are enough, as the compiled code does without the interpreter's lock: they
     # have no quarrel with the threads of PyTorch, and can be interrupted.
-    with ThreadPoolExecutor(threads or _cores()) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         try:
             for _ in pool.map(train_some, range(0, networks, LANES)):
                 pass
         finally:
             stop.set()
-    return losses
 
 
 class _Group:
