@@ -113,7 +113,7 @@ class Option:
         if self.choices and value not in self.choices:
             raise unknown(self.name, value, self.choices)
         types = self.type.split(" | ")
-        if value is None and "None" in types or isinstance(value, str) and "str" in types:
+        if (value is None and "None" in types) or (isinstance(value, str) and "str" in types):
             return
         if not {"int", "float"} & set(types):
             return

@@ -60,7 +60,7 @@ def test_an_option_that_is_added_to_the_config_is_an_option_of_the_estimator():
         Range(0.0, 1.0),
         "float",
     )
-    with pytest.raises(InputError, match=r"lookahead=2\.0 must be a finite number, 0 or more and at most 1"):
+    with pytest.raises(InputError, match=r"lookahead=2\.0 must be a finite number, 0 or more and"):
         Momentous(lookahead=2.0)
     with pytest.raises(TypeError, match="unexpected keyword argument 'lookahed'"):
         Toy(lookahed=0.1)
