@@ -1,8 +1,8 @@
-"""Error on test images with few labels, beside what is owed: MNIST and Fashion-MNIST.
+"""Error on test images with few labels, beside targets: MNIST and Fashion-MNIST.
 
 The network that ``method="auto"`` keeps there, trained with nothing held out (``cv=0``): folds only
-judge it. One thread, so that the figures are the same on every number of cores. The test part is
-looked at once for each training, and nothing is chosen by it.
+evaluate it. One thread, so that the figures are the same on every number of cores. The test split
+is used once for each training, and nothing is chosen by it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 import cuello
 from benchmarks.timing import Bar, Result, Settings
 from cuello.data.dataset import UNLABELLED
-from cuello_labs._few_label_methods import draw_told
+from cuello_labs._few_label_methods import draw_labelled
 from cuello_labs._images import images
 
 __all__ = ["CASES", "Case", "error", "run"]
@@ -26,12 +26,12 @@ DRAWS = 5
 
 @dataclass(frozen=True)
 class Case:
-    """A set, a network, a number of labels, and the error in % that is owed at most."""
+    """A set, a network, a number of labels, and the target: the largest error in %."""
 
     data: str
     network: str
     labels: int
-    owed: float
+    target: float
 
 
 CASES = (
@@ -55,8 +55,8 @@ def run(settings: Settings) -> Result:
         except cuello.DataError:
             return Result(name="few_labels", columns=(), rows=[], notes=[f"needs {case.data}."])
         draws = 1 if settings.quick else DRAWS
-        found = [error(case, seed, quick=settings.quick) for seed in range(draws)]
-        errors, seconds = np.array(found).T
+        measured = [error(case, seed, quick=settings.quick) for seed in range(draws)]
+        errors, seconds = np.array(measured).T
         sd = float(errors.std(ddof=1)) if len(errors) > 1 else float("nan")
         what = f"{case.data}, {case.network}, {case.labels} labels"
         each = ", ".join(f"{value:.2f}" for value in errors)
@@ -65,8 +65,8 @@ def run(settings: Settings) -> Result:
             Bar(
                 what=f"error in %, {what}",
                 value=float(errors.mean()),
-                owed=f"at most {case.owed}",
-                met=bool(errors.mean() <= case.owed),
+                owed=f"at most {case.target}",
+                met=bool(errors.mean() <= case.target),
             )
         )
     return Result(
@@ -82,9 +82,9 @@ def error(case: Case, seed: int, *, quick: bool = False) -> tuple[float, float]:
     """Return the test error in % of one draw of labels, and the seconds to fit."""
     torch.set_num_threads(1)
     data = images(case.data)
-    told = draw_told(data, case.labels, seed)
+    labelled = draw_labelled(data, case.labels, seed)
     y = np.full_like(data.y, UNLABELLED)
-    y[told] = data.y[told]
+    y[labelled] = data.y[labelled]
     model = cuello.FewLabelClassifier(
         method="mean_teacher",
         cv=0,

@@ -1,6 +1,7 @@
-"""What 50 suggested labels buy against 50 random ones, from 0, 30, 100 and 300 labels on.
+"""Gain of 50 suggested labels over 50 random ones, from 0, 30, 100 and 300 labels on.
 
-A logistic regression learns from codes of the training part, and is measured on the test part.
+A logistic regression learns from embeddings of the training split, and is scored on the test
+split.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 import cuello
 from benchmarks.timing import Bar, Result, Settings
 from cuello.data.drawing import draw_by_class
-from cuello.few_label.suggest import suggest, uncertainty
+from cuello.few_label.suggest import suggest_samples, uncertainty
 from cuello.metrics import mean_sd
 
 __all__ = ["run"]
@@ -43,13 +44,13 @@ def run(settings: Settings) -> Result:
         assert data.y_test is not None
         X, y = data.X[: settings.rows], data.y[: settings.rows]
         model = cuello.Autoencoder(epochs=EPOCHS, batch_size=256).fit(X)
-        codes = [
+        embeddings = [
             (model.transform(part) - model.embedding_mean_) / model.embedding_scale_
             for part in (X, data.X_test)
         ]
         for labels in LABELS:
             found = [
-                _one(codes[0], y, codes[1], data.y_test, labels, seed)
+                _one(embeddings[0], y, embeddings[1], data.y_test, labels, seed)
                 for seed in range(2 if settings.quick else SEEDS)
             ]
             *scores, seconds = np.array(found).T
@@ -85,20 +86,22 @@ def _one(
 ) -> tuple[float, ...]:
     """Return the accuracy in % with random, least certain and suggested rows; and seconds."""
     rng = np.random.default_rng(seed)
-    known = draw_by_class(y, labels, rng, list("0123456789")) if labels else np.empty(0, dtype=int)
-    mask = np.isin(np.arange(len(Z)), known)
+    labelled = (
+        draw_by_class(y, labels, rng, list("0123456789")) if labels else np.empty(0, dtype=int)
+    )
+    mask = np.isin(np.arange(len(Z)), labelled)
     free = np.flatnonzero(~mask)
     random = rng.choice(free, SUGGESTED, replace=False)
     p, uncertain = None, random  # without a classifier no row is more uncertain than another
     if labels:
-        p = LogisticRegression(max_iter=1000).fit(Z[known], y[known]).predict_proba(Z)
+        p = LogisticRegression(max_iter=1000).fit(Z[labelled], y[labelled]).predict_proba(Z)
         uncertain = free[np.argsort(-uncertainty(p)[free])[:SUGGESTED]]
     started = time.perf_counter()
-    suggested = suggest(p, Z, SUGGESTED, labelled=mask, seed=seed)
+    suggested = suggest_samples(p, Z, SUGGESTED, labelled=mask, seed=seed)
     seconds = time.perf_counter() - started
     scores = []
     for rows in (random, uncertain, suggested):
-        learned = np.concatenate([known, rows])
+        learned = np.concatenate([labelled, rows])
         model = LogisticRegression(max_iter=1000).fit(Z[learned], y[learned])
         scores.append(100 * float(model.score(Z_test, y_test)))
     return (*scores, seconds)

@@ -1,4 +1,4 @@
-"""Ways to classify with few labels, each measured alike: what the lab ``few-labels`` compares."""
+"""The methods that the lab ``few-labels`` compares, each measured alike."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from cuello.errors import CuelloWarning
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_knn_pixels, fit_pca_logistic, flat
 from cuello.few_label import FewLabelClassifier
-from cuello.few_label.suggest import suggest
+from cuello.few_label.suggest import suggest_samples
 from cuello.study.trials import Trial
 from cuello_labs._images import Images
 
-__all__ = ["METHODS", "Method", "buy_labels", "draw_told", "measure", "mistakes"]
+__all__ = ["METHODS", "Method", "buy_labels", "draw_labelled", "measure", "mistakes"]
 
 CV = 3
 KEPT_MISTAKES = 12
@@ -35,18 +35,18 @@ Labels = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Method:
-    """A way to classify.
+    """A method of classification.
 
     Parameters
     ----------
     label : str
         On the page.
-    mode : str
+    method : str
         Of :class:`~cuello.few_label.FewLabelClassifier`; empty for a baseline.
     options : mapping
-        The mode's own.
+        The method's own.
     dense : bool
-        Whether it does without convolutions.
+        Whether it has no convolutions.
     """
 
     label: str
@@ -70,7 +70,7 @@ METHODS: Mapping[str, Method] = {
 }
 
 
-def draw_told(data: Images, labels: int, seed: int) -> Labels:
+def draw_labelled(data: Images, labels: int, seed: int) -> Labels:
     """Return the places of so many training rows, as evenly over the classes as there are rows."""
     classes = [str(code) for code in np.unique(data.y)]
     return draw_by_class(data.y, labels, np.random.default_rng(seed), classes)
@@ -82,25 +82,25 @@ def measure(trial: Trial, data: Images, encoder: Autoencoder, pca: PCA) -> dict[
     Returns
     -------
     dict
-        ``accuracy`` on the test rows; ``estimate``, what the labelled rows alone say of it (None
+        ``accuracy`` on the test rows; ``estimate``, its estimate from the labelled rows (None
         without folds); ``right`` of ``held_out`` labelled rows by models that were not trained on
-        them; ``seconds`` to fit; and ``given``, ``sureness``: each test row's class and the
-        probability of it, for :func:`mistakes`.
+        them; ``seconds`` to fit; and ``predicted``, ``confidence``: each test row's class and
+        the probability of it, for :func:`mistakes`.
     """
     method = METHODS[trial.options["method"]]
-    told = draw_told(data, trial.options["labels"], trial.seed)
+    labelled = draw_labelled(data, trial.options["labels"], trial.seed)
     started = time.perf_counter()
-    found: dict[str, Any]
+    measured: dict[str, Any]
     if method.method:
-        model = _fit_method(method, trial, data, told, encoder)
+        model = _fit_method(method, trial, data, labelled, encoder)
         seconds = time.perf_counter() - started
         probabilities = model.predict_proba(data.X_test)
         held_out = ~np.isnan(model.held_out_scores_).any(axis=1)
-        right = model.held_out_scores_[held_out].argmax(axis=1) == data.y[told[held_out]]
-        found = {"estimate": model.cv_score_, "right": int(right.sum()), "by": model.method_}
-        found["held_out"] = int(held_out.sum())
+        right = model.held_out_scores_[held_out].argmax(axis=1) == data.y[labelled[held_out]]
+        measured = {"estimate": model.cv_score_, "right": int(right.sum()), "by": model.method_}
+        measured["held_out"] = int(held_out.sum())
     else:
-        X, y = data.X[told], data.y[told]
+        X, y = data.X[labelled], data.y[labelled]
         cv = trial.options["training"].get("cv", CV)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CuelloWarning)
@@ -112,21 +112,21 @@ def measure(trial: Trial, data: Images, encoder: Autoencoder, pca: PCA) -> dict[
         probabilities = baseline.predict_proba(flat(data.X_test))
         count = 0 if np.isnan(estimate) else len(y)
         # Folds are equally large, up to a row: their mean accuracy is the share of all rows.
-        found = {"estimate": estimate, "held_out": count}
-        found["right"] = round(estimate * count) if count else 0
-    if np.isnan(found["estimate"]):
-        found["estimate"] = None
-    given = probabilities.argmax(axis=1)
-    return found | {
-        "accuracy": float((given == data.y_test).mean()),
+        measured = {"estimate": estimate, "held_out": count}
+        measured["right"] = round(estimate * count) if count else 0
+    if np.isnan(measured["estimate"]):
+        measured["estimate"] = None
+    predicted = probabilities.argmax(axis=1)
+    return measured | {
+        "accuracy": float((predicted == data.y_test).mean()),
         "seconds": round(seconds, 2),
-        "given": given,
-        "sureness": probabilities.max(axis=1),
+        "predicted": predicted,
+        "confidence": probabilities.max(axis=1),
     }
 
 
 def _fit_method(
-    method: Method, trial: Trial, data: Images, told: Labels, encoder: Autoencoder
+    method: Method, trial: Trial, data: Images, labelled: Labels, encoder: Autoencoder
 ) -> FewLabelClassifier:
     model = FewLabelClassifier(
         FrozenEstimator(encoder),
@@ -137,50 +137,51 @@ def _fit_method(
     )
     if few_label.METHODS[method.method].uses_unlabelled:
         X, y = data.X, np.full_like(data.y, UNLABELLED)
-        y[told] = data.y[told]
+        y[labelled] = data.y[labelled]
     else:
-        X, y = data.X[told], data.y[told]
+        X, y = data.X[labelled], data.y[labelled]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CuelloWarning)
         return model.fit(X, y)
 
 
-def mistakes(data: Images, given: Labels, sureness: Array) -> list[dict[str, Any]]:
-    """Return the test rows with a wrong class that a method was surest of, the surest first."""
-    wrong = np.flatnonzero(given != data.y_test)
-    surest = wrong[np.argsort(-sureness[wrong], kind="stable")[:KEPT_MISTAKES]]
+def mistakes(data: Images, predicted: Labels, confidence: Array) -> list[dict[str, Any]]:
+    """Return the test rows with a wrong class, the most confident predictions first."""
+    wrong = np.flatnonzero(predicted != data.y_test)
+    first = wrong[np.argsort(-confidence[wrong], kind="stable")[:KEPT_MISTAKES]]
     name = dict(enumerate(data.classes))
     return [
         {
             "image": np.round(255 * data.X_test[row]).astype(int).tolist(),
             "true": name.get(int(data.y_test[row]), str(data.y_test[row])),
-            "given": name.get(int(given[row]), str(given[row])),
-            "sureness": float(sureness[row]),
+            "predicted": name.get(int(predicted[row]), str(predicted[row])),
+            "confidence": float(confidence[row]),
         }
-        for row in surest
+        for row in first
     ]
 
 
 def buy_labels(trial: Trial, data: Images, encoder: Autoencoder) -> dict[str, float]:
-    """Return the accuracy of a regression on codes with a draw's labels, and with some more.
+    """Return the accuracy of a regression on embeddings with a draw's labels, and with some more.
 
     Those are as many random rows (``random``), or suggested ones (``suggested``).
     """
-    told, count = draw_told(data, trial.options["labels"], trial.seed), trial.options["more"]
+    labelled = draw_labelled(data, trial.options["labels"], trial.seed)
+    count = trial.options["more"]
 
     def fit(rows: Labels) -> FewLabelClassifier:
         return _fit_method(METHODS["linear_probe"], trial, data, rows, encoder)
 
-    model = fit(told)
-    known = np.isin(np.arange(len(data.y)), told)
-    probabilities, codes = model.predict_proba(data.X), encoder.transform(data.X)
+    model = fit(labelled)
+    has_label = np.isin(np.arange(len(data.y)), labelled)
+    probabilities, z = model.predict_proba(data.X), encoder.transform(data.X)
     rng = np.random.default_rng(trial.seed)
     chosen = {
-        "random": rng.choice(np.flatnonzero(~known), count, replace=False),
-        "suggested": suggest(probabilities, codes, count, labelled=known, seed=trial.seed),
+        "random": rng.choice(np.flatnonzero(~has_label), count, replace=False),
+        "suggested": suggest_samples(probabilities, z, count, labelled=has_label, seed=trial.seed),
     }
-    found = {"start": float(model.score(data.X_test, data.y_test))}
+    measured = {"start": float(model.score(data.X_test, data.y_test))}
     for name, rows in chosen.items():
-        more = fit(np.concatenate([told, rows]))
-        found[name] = float(more.score(data.X_test, data.y_test))
-    return found
+        more = fit(np.concatenate([labelled, rows]))
+        measured[name] = float(more.score(data.X_test, data.y_test))
+    return measured

@@ -146,7 +146,7 @@ def _draw_interval(axes: Axes, record: Record, height: float) -> None:
 
 
 def draw_mistakes(mistakes: Sequence[Mapping[str, Any]]) -> Figure:
-    """Draw images with the class they have, the class they were given, and how surely."""
+    """Draw images with their class, the predicted class, and its probability."""
     lines = -(-len(mistakes) // PER_LINE)
     options: dict[str, Any] = {"width": 9, "height": 1.9 * lines, "squeeze": False}
     with new(PER_LINE, lines, **options) as (figure, grid):
@@ -155,7 +155,7 @@ def draw_mistakes(mistakes: Sequence[Mapping[str, Any]]) -> Figure:
         for axes, own in zip(grid.flat, mistakes, strict=False):
             image_grid(axes, np.array([own["image"]]), columns=1, low=0, high=255)
             axes.set_title(
-                f"{own['true']}, given {own['given']}\np = {own['sureness']:.4f}", size=9
+                f"{own['true']}, predicted {own['predicted']}\np = {own['confidence']:.4f}", size=9
             )
     return figure
 

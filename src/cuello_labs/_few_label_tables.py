@@ -91,7 +91,7 @@ def tabulate_estimates(records: Sequence[Record]) -> Table:
         held, every = coverage([record for part in own for record in part])
         rows.append((method.label, *apart, f"{held} of {every}"))
     return Table(
-        title="What the labelled rows alone say of the accuracy",
+        title="Accuracy estimated from the labelled rows alone",
         columns=(
             "method",
             *(f"estimate less accuracy, {count:,} labels (points)" for count in counts),

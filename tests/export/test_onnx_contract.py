@@ -1,4 +1,4 @@
-"""What ONNX files must do for every registered kind, network and mode: just what PyTorch does."""
+"""The contract of ONNX files for every registered kind, network and method: PyTorch's answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cuello import Autoencoder, FewLabelClassifier, FewLabelRegressor, InputErro
 from cuello.export import onnx_models
 from cuello.export.convert import convert, export_models, parts_of
 from cuello.few_label import METHODS
-from cuello.few_label.methods.label_spreading import NeighbourVote, Space
+from cuello.few_label.methods.label_spreading import FeatureSpace, NeighbourVote
 from cuello.kinds import KINDS
 from cuello.networks import NETWORKS
 from cuello.run import Run
@@ -32,14 +32,37 @@ QUICK = {
     "mean_teacher": {"steps": 60},
     "ladder": {"epochs": 80, "hidden": [32, 16]},
 }
-"""Own options that make a mode fast; one that is not listed takes its defaults."""
+"""Options that make a method fast; one that is not listed takes its defaults."""
 COMMON = {
     # Every runtime has these since opset 13; nothing of PyTorch's own may be among them.
-    *("Abs", "Add", "And", "ArgMin", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape"),
+    *(
+        "Abs",
+        "Add",
+        "And",
+        "ArgMin",
+        "Atan",
+        "Cast",
+        "Clip",
+        "Concat",
+        "Constant",
+        "ConstantOfShape",
+    ),
     *("Conv", "ConvTranspose", "Div", "Elu", "Equal", "Erf", "Exp", "Expand", "Gather"),
     *("GatherElements", "GatherND", "Gemm", "Greater", "GreaterOrEqual", "GRU", "Identity"),
-    *("IsInf", "IsNaN", "LeakyRelu", "Less", "Log", "LSTM", "MatMul", "Max", "Mul", "Neg"),
-    *("Not", "Pad", "Range", "Reciprocal", "ReduceSum", "Relu", "Reshape", "Shape", "Sigmoid"),
+    *("IsInf", "IsNaN", "LeakyRelu", "Less", "Log", "LSTM", "MatMul", "Max", "Min", "Mul", "Neg"),
+    *(
+        "Not",
+        "Pad",
+        "Pow",
+        "Range",
+        "Reciprocal",
+        "ReduceMax",
+        "ReduceSum",
+        "Relu",
+        "Reshape",
+        "Shape",
+        "Sigmoid",
+    ),
     *("Slice", "Softmax", "Softplus", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tanh", "Tile"),
     *("TopK", "Transpose", "Unsqueeze", "Where"),
 }
@@ -149,7 +172,7 @@ def classifier(method, **options):
 @pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("method", sorted(METHODS))
-def test_every_mode_of_few_labels(method, classes):
+def test_every_method_of_few_labels(method, classes):
     X, _, known = clouds(classes)
     model = classifier(method).fit(X, known)
     model.temperature_ = 1.7  # where it is 1, leaving it out would not be seen
@@ -163,15 +186,61 @@ def test_every_mode_of_few_labels(method, classes):
     assert meta["classes"] == '["a", "b", "c"]'
 
 
+def samples(data, n=120, seed=0):
+    """Images of bars, a table, or sequences of one length, with a class each."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    if data == "table":
+        return (rng.normal(size=(n, 6)) + 4.0 * np.eye(3, 6)[y]).astype(np.float32), y
+    if data == "sequence":
+        waves = np.sin(np.arange(7) * (0.3 + y[:, None]) + rng.random((n, 1)))
+        return (waves[..., None] + 0.1 * rng.normal(size=(n, 7, 2))).astype(np.float32), y
+    X = 40.0 * rng.random((n, 8, 8))
+    for image, side in zip(X, y, strict=True):
+        bar = image[3:5] if side == 0 else image[:, 3:5] if side == 1 else image[2:6, 2:6]
+        bar += 200.0
+    return X.astype(np.float32), y
+
+
+@functools.cache
+def encoder_of(data):
+    network = "sequence" if data == "sequence" else "dense"
+    return Autoencoder(network=network, hidden=(8,), latent_dim=3, epochs=2).fit(samples(data)[0])
+
+
+@pytest.mark.parametrize("data", ["image", "table", "sequence"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param(name, marks=() if METHODS[name].refittable else pytest.mark.slow)
+        for name in METHODS
+    ],
+)
+def test_every_method_on_every_sort_of_data(method, data):
+    X, y = samples(data)
+    options = {"learning_rates": (0.01,), "epochs": 5, "method_options": QUICK.get(method)}
+    model = FewLabelClassifier(FrozenEstimator(encoder_of(data)), method=method, **options)
+    model.fit(X, np.where(np.arange(len(y)) < 30, y, -1))
+    run = run_of(encoder_of(data), model)
+    other = samples(data, n=90, seed=1)[0]
+    part = parts_of(run, other)["classifier"]
+    found = convert(run, "classifier", part)
+    clear = other[~part.tied]
+    assert len(clear) > 60
+    for rows in (1, len(clear)):
+        assert_near(compute(found.content, clear[:rows]), model.predict_proba(clear[:rows]), 1.0)
+    assert {n.op_type for n in onnx.load_from_string(found.content).graph.node} <= COMMON
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("by", ["components", "codes"])
+@pytest.mark.parametrize("by", ["components", "embedding"])
 def test_a_vote_by_either_measure_of_nearness(by):
     X, _, known = clouds()
     model = classifier("label_spreading").fit(X, known)
     space = model.module_.space
     if (len(space.components) > 0) != (by == "components"):
         problem = model.problem(X, known, known >= 0, seed=0)
-        other = Space.both(problem)[by == "components"]
+        other = FeatureSpace.candidates(problem)[by == "components"]
         shares = model.module_.shares
         model.module_ = NeighbourVote(problem, other, other(problem.x), shares)
     run = run_of(small(), model)
@@ -184,16 +253,17 @@ def test_rows_whose_last_voter_is_tied_are_left_out():
     model = classifier("label_spreading").fit(X, known)
     vote = model.module_
     k, codes = vote.k, vote.space(torch.from_numpy(model.autoencoder_.scaling_.apply(X[:9])))
-    far = codes.max() + torch.arange(1, len(vote.codes) + 1)[:, None] * torch.ones(codes.shape[1])
-    vote.codes.copy_(far)
-    vote.codes[k] = vote.codes[k - 1]  # for every row, and what they vote for is not the same
+    steps = torch.arange(1, len(vote.features) + 1)[:, None]
+    far = codes.max() + steps * torch.ones(codes.shape[1])
+    vote.features.copy_(far)
+    vote.features[k] = vote.features[k - 1]  # for every row, and they vote for other classes
     vote.shares[k - 1 : k + 1] = torch.eye(3)[:2]
     run = run_of(small(), model)
     part = parts_of(run, X[:9])["classifier"]
     assert part.tied.all()
     with pytest.raises(RunError, match="hangs on rounding"):
         convert(run, "classifier", part)
-    vote.codes[k] += 1e-3
+    vote.features[k] += 1e-3
     part = parts_of(run, X[:9])["classifier"]
     assert not part.tied.any()
     assert convert(run, "classifier", part).rows == 9

@@ -1,4 +1,4 @@
-"""Auto keeps consistency, unless held-out labels show more than chance that another way is better.
+"""Auto keeps the mean teacher, unless held-out labels show that another method is better.
 
 The oracle is the exact binomial tail, counted out.
 """
@@ -16,46 +16,46 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cuello.few_label import METHODS, Binary, Multiclass
-from cuello.few_label.base import Problem, Solution
+from cuello.few_label.base import LearningProblem, Solution
 from cuello.few_label.methods import auto
-from cuello.few_label.methods.label_spreading import Spread
-from cuello.few_label.methods.mean_teacher import Consistency
+from cuello.few_label.methods.label_spreading import LabelSpreading
+from cuello.few_label.methods.mean_teacher import MeanTeacherMethod
 
 N = 40
 
 
 def solution(wrong, task, y, score=None):
     """One whose held-out scores are wrong in the rows named."""
-    said = np.where(np.isin(np.arange(N), list(wrong)), 1 - y, y)
-    scores = np.eye(2, dtype=np.float32)[said]
+    predicted = np.where(np.isin(np.arange(N), list(wrong)), 1 - y, y)
+    scores = np.eye(2, dtype=np.float32)[predicted]
     if task.outputs == 1:
         scores = scores[:, 1:] - scores[:, :1]
     accuracy = 1 - len(wrong) / N if score is None else score
     return Solution(module=nn.Identity(), held_out=scores, cv_scores={1.0: accuracy}, chosen=1.0)
 
 
-def kept(consistency, spread, slow, task=None, score=None):
+def kept(mean_teacher, spreading, slow, task=None, score=None):
     task = Multiclass(2) if task is None else task
     y = np.arange(N) % 2
-    problem = Problem(
+    problem = LearningProblem(
         x=torch.zeros(4 * N, 3),
         y=np.concatenate([y, np.full(3 * N, -1)]),
         labelled=np.arange(4 * N) < N,
         task=task,
         autoencoder=None,
     )
-    made = [solution(wrong, task, y, score) for wrong in (consistency, spread, slow)]
+    made = [solution(wrong, task, y, score) for wrong in (mean_teacher, spreading, slow)]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Consistency, "train", lambda *_: made[0])
-        patched.setattr(Spread, "solve", lambda *_: (made[1], None))
+        patched.setattr(MeanTeacherMethod, "train", lambda *_: made[0])
+        patched.setattr(LabelSpreading, "solve", lambda *_: (made[1], None))
         patched.setattr(type(METHODS["fine_tune_slow"]), "fit", lambda *_: made[2])
         return METHODS["auto"].fit(problem)
 
 
 @pytest.mark.parametrize(("labels", "started"), [(2 * auto.FEW_LABELS - 1, True), (N, False)])
-def test_guesses_are_for_very_few_labels(labels, started):
+def test_pseudo_labels_are_for_very_few_labels(labels, started):
     y = np.arange(N) % 2
-    problem = Problem(
+    problem = LearningProblem(
         x=torch.zeros(4 * N, 3),
         y=np.concatenate([y, np.full(3 * N, -1)]),
         labelled=np.arange(4 * N) < labels,
@@ -66,12 +66,14 @@ def test_guesses_are_for_very_few_labels(labels, started):
     made = replace(made, held_out=made.held_out[:labels])
     given = []
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Consistency, "train", lambda *told: given.append(told[-1]) or made)
-        patched.setattr(Spread, "solve", lambda *_: (made, "guesses"))
+        patched.setattr(
+            MeanTeacherMethod, "train", lambda *arguments: given.append(arguments[-1]) or made
+        )
+        patched.setattr(LabelSpreading, "solve", lambda *_: (made, "pseudo-labels"))
         patched.setattr(type(METHODS["fine_tune_slow"]), "fit", lambda *_: made)
-        said = METHODS["auto"].fit(problem).said
-    assert given == ["guesses" if started else None]
-    assert ("started from what spreading guesses" in " ".join(said)) == started
+        summary = METHODS["auto"].fit(problem).summary
+    assert given == ["pseudo-labels" if started else None]
+    assert ("pseudo-labels of spreading" in " ".join(summary)) == started
 
 
 def tail(gains, losses):
@@ -82,12 +84,12 @@ def tail(gains, losses):
 @given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 5))
 def test_a_lead_counts_where_chance_gives_it_less_than_once_in_twenty(only_one, only_other, both):
     places = np.arange(N)
-    consistency = {*places[:only_one], *places[30 : 30 + both]}
-    spread = {*places[only_one : only_one + only_other], *places[30 : 30 + both]}
-    found = kept(consistency, spread, range(N))
+    mean_teacher = {*places[:only_one], *places[30 : 30 + both]}
+    spreading = {*places[only_one : only_one + only_other], *places[30 : 30 + both]}
+    found = kept(mean_teacher, spreading, range(N))
     clear = only_one > only_other and tail(only_one, only_other) < 0.05
     assert found.method == ("label_spreading" if clear else "mean_teacher")
-    assert ("none was better beyond chance" in found.said[0]) == (not clear)
+    assert ("none was better beyond chance" in found.summary[0]) == (not clear)
 
 
 @pytest.mark.parametrize("task", [Multiclass(2), Binary()])
@@ -96,7 +98,7 @@ def test_of_two_clear_leads_the_larger_is_kept(task):
     assert kept(range(20), range(1), range(3), task).method == "label_spreading"
 
 
-def test_without_folds_consistency_is_kept():
+def test_without_folds_the_mean_teacher_is_kept():
     found = kept(range(20), (), (), score=float("nan"))
     assert found.method == "mean_teacher"
-    assert "no labels were held out" in found.said[0]
+    assert "no labels were held out" in found.summary[0]

@@ -1,4 +1,4 @@
-"""How sure a classifier may be, and what it says of its own accuracy."""
+"""Temperature of a classifier, and the estimate of its own accuracy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sklearn.frozen import FrozenEstimator
 
 from cuello import Autoencoder, CuelloWarning, FewLabelClassifier, metrics
 from cuello.few_label import METHODS, Binary, Multiclass, Multilabel, Regression
-from cuello.few_label.confidence import judge, tempered
+from cuello.few_label.confidence import assess, tempered
 
 SMALL = Autoencoder("plain", hidden=(32,), latent_dim=8, epochs=15, learning_rate=0.003)
 
@@ -45,9 +45,9 @@ def held_out(draw):
 
 @given(case=held_out(), temper=st.booleans())
 @pytest.mark.filterwarnings("ignore::cuello.CuelloWarning")
-def test_answers_may_become_less_sure_and_stay_the_same(case, temper):
+def test_predictions_may_become_less_confident_and_stay_the_same(case, temper):
     task, scores, y = case
-    found = judge(task, scores, y, temper=temper)
+    found = assess(task, scores, y, find_temperature=temper)
     assert found.temperature >= 1.0
     if not temper:
         assert found.temperature == 1.0
@@ -59,10 +59,10 @@ def test_answers_may_become_less_sure_and_stay_the_same(case, temper):
         assert found.temperature == max(1.0, metrics.temperature(both, y))
     low, high = found.estimate.low, found.estimate.high
     assert low <= found.estimate.estimate == (both.argmax(axis=1) == y).mean() <= high
-    assert any(f"{100 * found.estimate.estimate:.1f} %" in said for said in found.said)
-    assert any(f" {len(y)} labelled rows" in said for said in found.said)
+    assert any(f"{100 * found.estimate.estimate:.1f} %" in line for line in found.summary)
+    assert any(f" {len(y)} labelled samples" in line for line in found.summary)
     error = metrics.expected_calibration_error(p, y, max(round(len(y) / 20), 2))
-    assert f"{100 * error:.1f} points" in " ".join(found.said)
+    assert f"{100 * error:.1f} points" in " ".join(found.summary)
 
 
 @given(n=st.integers(1, 400), share=st.floats(0.0, 1.0))
@@ -73,7 +73,7 @@ def test_a_wide_interval_is_warned_of(n, share):
     assume(abs(width - 0.2) > 1e-9)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        judge(Multiclass(2), np.repeat([[9.0, 0.0]], n, axis=0), y, temper=False)
+        assess(Multiclass(2), np.repeat([[9.0, 0.0]], n, axis=0), y, find_temperature=False)
     assert len(caught) == (width > 0.2)
     if caught:
         text = str(caught[0].message)
@@ -95,12 +95,12 @@ def test_a_wide_interval_is_warned_of(n, share):
     ],
 )
 def test_nothing_is_said_where_nothing_was_held_out_or_labels_are_no_classes(task, scores):
-    found = judge(task, scores, np.zeros(len(scores), np.int64), temper=True)
-    assert (found.temperature, found.estimate, found.said) == (1.0, None, ())
+    found = assess(task, scores, np.zeros(len(scores), np.int64), find_temperature=True)
+    assert (found.temperature, found.estimate, found.summary) == (1.0, None, ())
 
 
-def test_which_modes_are_tempered():
-    assert {name for name, method in METHODS.items() if not method.temper} == {
+def test_which_methods_are_tempered():
+    assert {name for name, method in METHODS.items() if not method.overconfident} == {
         "linear_probe",
         "label_spreading",
     }
@@ -119,7 +119,7 @@ def test_probabilities_are_tempered_and_scores_are_not(digits, encoder, method):
     model = fit(encoder, digits, method, 60, epochs=40)
     X = digits.images[:300]
     scores, p = model.scores(X), model.predict_proba(X)
-    if METHODS[method].temper:
+    if METHODS[method].overconfident:
         y = model.held_out_labels_
         assert model.temperature_ == max(1.0, metrics.temperature(model.held_out_scores_, y))
     else:

@@ -24,7 +24,7 @@ from cuello.estimators.baselines import (
     fit_pca,
     fit_pca_logistic,
 )
-from cuello.few_label import METHODS, Multiclass, Options
+from cuello.few_label import METHODS, FewLabelOptions, Multiclass
 from cuello.few_label.head import EncoderWithHead
 from cuello.few_label.records import classifier_of, record_classifier, tensors_of_classifier
 from cuello.kinds import Batch
@@ -84,7 +84,7 @@ def test_frozen_is_a_logistic_regression_on_standardized_codes(trained, classes)
     codes = (trained.transform(X) - trained.embedding_mean_) / trained.embedding_scale_
     expected, scores = choose_penalty(codes, y, stratified_folds(y, 3, SEED))
     assert model.cv_scores_ == pytest.approx(scores)
-    assert (model.chosen_, model.cv_accuracy_) == (expected.C, pytest.approx(max(scores.values())))
+    assert (model.chosen_, model.cv_score_) == (expected.C, pytest.approx(max(scores.values())))
     np.testing.assert_allclose(model.predict_proba(X), expected.predict_proba(codes), atol=1e-4)
     assert np.array_equal(model.predict(X), expected.predict(codes))
 
@@ -176,20 +176,20 @@ def test_fine_tuning_takes_the_rate_that_does_best_on_held_out_folds(trained):
     model = use(trained, "fine_tune", learning_rates=rates, epochs=10, weight_decay=0.01).fit(X, y)
     assert model.chosen_ == 0.03
     assert model.cv_scores_.keys() == set(rates)
-    assert model.cv_accuracy_ == model.cv_scores_[0.03] == max(model.cv_scores_.values())
+    assert model.cv_score_ == model.cv_scores_[0.03] == max(model.cv_scores_.values())
     x, scores = torch.from_numpy(trained.scaling_.apply(X)), []
     for a, b in stratified_folds(y, 3, SEED):
         network = start_of(model)
-        how = Options(epochs=10).training(0.03, len(a), SEED)
+        how = FewLabelOptions(epochs=10).training(0.03, len(a), SEED)
         train(network, Rows(x[a], torch.from_numpy(y[a])), how)
         found = network(x[b])
         scores.append(np.mean(found.argmax(1).numpy() == y[b]))
         np.testing.assert_allclose(model.held_out_scores_[b], found.detach(), atol=1e-6)
-    assert model.cv_accuracy_ == pytest.approx(np.mean(scores))
+    assert model.cv_score_ == pytest.approx(np.mean(scores))
     assert model.summary_[:2] == [
         "Task 'multiclass': the labels are 3 classes.",
-        f"Learning rate 0.03: accuracy {np.mean(scores):.3f} on 3 folds of the labelled rows, the "
-        "best of 3.",
+        f"Learning rate 0.03: accuracy {np.mean(scores):.3f} on 3 folds of the labelled samples, "
+        "the best of 3.",
     ]
 
 
@@ -239,14 +239,14 @@ def test_a_class_with_one_label_leaves_the_middle_candidate(trained, method, mid
     with pytest.warns(CuelloWarning, match="single label"):
         model = use(trained, method, epochs=2).fit(X[rows], y[rows])
     assert (model.chosen_, model.cv_scores_) == (middle, {})
-    assert math.isnan(model.cv_accuracy_)
+    assert math.isnan(model.cv_score_)
     assert np.isnan(model.held_out_scores_).all()
     assert "no labels were held out" in model.summary_[1]
 
 
 @given(rows=st.integers(1, 3000), batch=st.integers(1, 400))
 def test_auto_is_150_steps_in_20_passes_or_more(rows, batch):
-    how = Options(batch_size=batch, weight_decay=0.5).training(0.2, rows, 7)
+    how = FewLabelOptions(batch_size=batch, weight_decay=0.5).training(0.2, rows, 7)
     assert how.batch_size == min(batch, rows)
     assert (how.optimizer, how.learning_rate, how.weight_decay, how.seed) == ("adamw", 0.2, 0.5, 7)
     steps = math.ceil(rows / how.batch_size)

@@ -85,10 +85,10 @@ def test_labels_that_a_regressor_refuses(y, saying):
         ({"cv": 1}, ("cv=1", "2 folds", "0 to hold nothing out")),
         ({"layer_decay": 0.0}, ("layer_decay=0.0",)),
         ({"layer_decay": 1.5}, ("layer_decay=1.5",)),
-        ({"head_hidden": 0}, ("head_hidden=0", "None")),
-        ({"dropout": 1.0}, ("dropout=1.0", "[0, 1)")),
+        ({"head_hidden": 0}, ("head_hidden=0", "1 or more")),
+        ({"dropout": 1.0}, ("dropout=1.0", "below 1")),
         ({"batch_norm": True, "batch_size": 1}, ("batch_size=2",)),
-        ({"method": "frozn"}, ("method='frozn'", "'linear_probe'")),
+        ({"method": "linear_prob"}, ("method='linear_prob'", "'linear_probe'")),
         (
             {"method": "fine_tune_slow", "method_options": {"depth": 3}},
             ("method_options='depth'", "none"),

@@ -95,7 +95,7 @@ def test_several_properties_of_a_digit(digits, encoder, method):
     assert ((found == truth).mean(axis=0) > usual + 0.1).all()
     assert np.array_equal(found, model.predict_proba(digits.images[200:]) > 0.5)
     accuracy = ((model.held_out_scores_ > 0) == y[:200]).mean()
-    assert model.cv_accuracy_ == pytest.approx(accuracy, abs=0.01)  # folds are of nearly one size
+    assert model.cv_score_ == pytest.approx(accuracy, abs=0.01)  # folds are of nearly one size
 
 
 @pytest.mark.parametrize("method", ["linear_probe", "fine_tune_slow"])

@@ -14,23 +14,23 @@ from sklearn.linear_model import LogisticRegression
 
 from cuello import InputError
 from cuello.data.augment import Augment
-from cuello.few_label import Options, Problem, pretraining
-from cuello.few_label.methods import mean_teacher as consistency
+from cuello.few_label import FewLabelOptions, LearningProblem, pretraining
+from cuello.few_label.methods import mean_teacher
 from cuello.few_label.pretraining import contrast_views, pretrain
 from cuello.few_label.students import build_student
-from cuello.few_label.task import Multiclass
+from cuello.few_label.tasks import Multiclass
 
 
 def digits(**own):
     X, y = load_digits(return_X_y=True)
     x = torch.from_numpy(X.reshape(-1, 8, 8)).float() / 16
-    return Problem(
+    return LearningProblem(
         x=x,
         y=y,
         labelled=np.arange(len(y)) < 100,
         task=Multiclass(10),
         autoencoder=None,
-        options=Options(method_options=own),
+        options=FewLabelOptions(method_options=own),
     )
 
 
@@ -43,8 +43,8 @@ def test_the_loss_is_the_cross_entropy_of_finding_the_other_half(rows, seed):
     for i in range(2 * rows):
         partner = (i + rows) % (2 * rows)
         others = [j for j in range(2 * rows) if j != i]
-        near = np.exp(unit[others] @ unit[i] / pretraining.TEMPERATURE)
-        own = np.exp(unit[partner] @ unit[i] / pretraining.TEMPERATURE)
+        near = np.exp(unit[others] @ unit[i] / pretraining.CONTRAST_TEMPERATURE)
+        own = np.exp(unit[partner] @ unit[i] / pretraining.CONTRAST_TEMPERATURE)
         expected -= np.log(own / near.sum()) / (2 * rows)
     assert float(pretraining._similarity_loss(projected)) == pytest.approx(expected, rel=1e-4)
 
@@ -81,15 +81,15 @@ def test_no_label_is_looked_at_and_the_seed_decides():
 
 def test_folds_and_the_kept_student_start_from_the_same_pretrained_one(monkeypatch):
     made, started = [], []
-    real, train = consistency.pretrain, consistency._train
+    real, train = mean_teacher.pretrain, mean_teacher._train_teacher
     monkeypatch.setattr(
-        consistency, "pretrain", lambda *given: (made.append(given[2]), real(*given))
+        mean_teacher, "pretrain", lambda *given: (made.append(given[2]), real(*given))
     )
     monkeypatch.setattr(
-        consistency, "_train", lambda *given: (started.append(given[-1]), train(*given))[1]
+        mean_teacher, "_train_teacher", lambda *given: (started.append(given[-1]), train(*given))[1]
     )
     problem = digits(steps=20)
-    consistency.Consistency().fit(problem)
+    mean_teacher.MeanTeacherMethod().fit(problem)
     assert made == [10]
     assert len(started) == problem.options.cv + 1
     assert all(one is started[0] for one in started)
@@ -108,19 +108,19 @@ def test_folds_and_the_kept_student_start_from_the_same_pretrained_one(monkeypat
 def test_images_that_may_be_changed_are_contrasted(own, augment, contrasts):
     problem = digits(**own)
     problem = replace(problem, options=replace(problem.options, augment=augment))
-    assert consistency._contrasts(problem) == contrasts
+    assert mean_teacher._is_pretrained(problem) == contrasts
 
 
 def test_tables_are_not_contrasted():
     images = digits()
     table = replace(images, x=images.x.flatten(1))
-    assert not consistency._contrasts(table)
-    asked = replace(table, options=Options(method_options={"pretraining": "contrast"}))
+    assert not mean_teacher._is_pretrained(table)
+    asked = replace(table, options=FewLabelOptions(method_options={"pretraining": "contrast"}))
     with pytest.raises(InputError, match="pretraining='contrast' needs images"):
-        consistency.Consistency().check(asked)
-    wrong = replace(table, options=Options(method_options={"pretraining": "contras"}))
+        mean_teacher.MeanTeacherMethod().check(asked)
+    wrong = replace(table, options=FewLabelOptions(method_options={"pretraining": "contras"}))
     with pytest.raises(InputError, match="did you mean 'contrast'"):
-        consistency.Consistency().check(wrong)
+        mean_teacher.MeanTeacherMethod().check(wrong)
 
 
 @given(side=st.integers(1, 300))

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
 from cuello.errors import InputError
-from cuello.few_label.suggest import distance_to_labelled, suggest, uncertainty
+from cuello.few_label.suggest import distance_to_labelled, suggest_samples, uncertainty
 
 
 def problem(rows, classes=3, latents=2, seed=0):
@@ -36,11 +36,11 @@ def test_rows_are_different_without_a_label_and_the_same_for_a_seed(
     Z = Z[np.arange(rows) % distinct]
     mask = np.arange(rows) < min(labelled, rows - 1)
     p = p if known else None
-    found = suggest(p, Z, n, labelled=mask, seed=seed)
+    found = suggest_samples(p, Z, n, labelled=mask, seed=seed)
     assert found.dtype == np.int64
     assert len(found) == min(n, (~mask).sum()) == len(set(found.tolist()))
     assert not mask[found].any()
-    np.testing.assert_array_equal(found, suggest(p, Z, n, labelled=mask, seed=seed))
+    np.testing.assert_array_equal(found, suggest_samples(p, Z, n, labelled=mask, seed=seed))
 
 
 @given(shift=st.floats(-100, 100), factor=st.floats(0.01, 100.0))
@@ -49,14 +49,14 @@ def test_units_of_the_codes_do_not_matter(shift, factor):
     mask = np.arange(60) < 10
     moved = np.stack([factor * Z[:, 0] + shift, Z[:, 1]], axis=1)
     np.testing.assert_array_equal(
-        suggest(p, Z, 5, labelled=mask), suggest(p, moved, 5, labelled=mask)
+        suggest_samples(p, Z, 5, labelled=mask), suggest_samples(p, moved, 5, labelled=mask)
     )
 
 
 def test_rows_come_with_the_most_to_teach_first():
     p, Z = problem(300)
     mask = np.arange(300) < 20
-    found = suggest(p, Z, 12, labelled=mask)
+    found = suggest_samples(p, Z, 12, labelled=mask)
     weight = uncertainty(p) * distance_to_labelled(Z, Z[mask])
     assert (np.diff(weight[found]) <= 0).all()
     assert weight[found].mean() > 1.5 * weight[~mask].mean()
@@ -66,23 +66,23 @@ def test_one_row_of_each_kind_is_suggested_however_many_a_kind_has():
     centres = 10.0 * np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     kind = np.repeat(np.arange(4), [200, 40, 40, 40])
     Z = centres[kind] + 0.1 * np.random.default_rng(0).normal(size=(320, 2))
-    assert sorted(kind[suggest(None, Z, 4)]) == [0, 1, 2, 3]
+    assert sorted(kind[suggest_samples(None, Z, 4)]) == [0, 1, 2, 3]
     even = np.full((320, 2), 0.5)
-    assert sorted(kind[suggest(even, Z, 4)]) == [0, 1, 2, 3]
+    assert sorted(kind[suggest_samples(even, Z, 4)]) == [0, 1, 2, 3]
     # What is labelled already teaches nothing, whether it is among these rows or not.
-    assert sorted(kind[suggest(even, Z, 3, labelled=kind == 0)]) == [1, 2, 3]
-    assert sorted(kind[suggest(even, Z, 3, labelled_embeddings=centres[:1])]) == [1, 2, 3]
+    assert sorted(kind[suggest_samples(even, Z, 3, labelled=kind == 0)]) == [1, 2, 3]
+    assert sorted(kind[suggest_samples(even, Z, 3, labelled_embeddings=centres[:1])]) == [1, 2, 3]
 
 
 def test_where_codes_tell_nothing_the_uncertain_rows_are_suggested():
     p, _ = problem(100)
-    found = suggest(p, np.zeros((100, 2)), 10)
+    found = suggest_samples(p, np.zeros((100, 2)), 10)
     np.testing.assert_array_equal(np.sort(found), np.sort(np.argsort(-uncertainty(p))[:10]))
 
 
 def test_a_classifier_that_is_sure_of_everything_gets_suggestions():
     _, Z = problem(50)
-    assert len(suggest(np.eye(3)[np.arange(50) % 3], Z, 7)) == 7
+    assert len(suggest_samples(np.eye(3)[np.arange(50) % 3], Z, 7)) == 7
 
 
 @given(rows=st.integers(1, 30), labels=st.integers(1, 10))
@@ -111,10 +111,14 @@ def test_suggested_labels_are_worth_more_than_random_ones():
         known = np.concatenate([rng.permutation(rows)[:3] for rows in classes])
         mask = np.isin(train, known)
         model = LogisticRegression(max_iter=500).fit(Z[known], digits.target[known])
-        rows = suggest(model.predict_proba(Z[train]), Z[train], 30, labelled=mask, seed=seed)
+        rows = suggest_samples(
+            model.predict_proba(Z[train]), Z[train], 30, labelled=mask, seed=seed
+        )
         random = rng.choice(train[~mask], 30, replace=False)
         gains.append(accuracy(np.r_[known, rows]) - accuracy(np.r_[known, random]))
-        first_gains.append(accuracy(suggest(None, Z[train], 30, seed=seed)) - accuracy(random))
+        first_gains.append(
+            accuracy(suggest_samples(None, Z[train], 30, seed=seed)) - accuracy(random)
+        )
     assert np.mean(gains) > 0.01
     assert np.mean(first_gains) > 0.03
 
@@ -122,7 +126,7 @@ def test_suggested_labels_are_worth_more_than_random_ones():
 def test_sixty_thousand_rows_take_seconds():
     p, Z = problem(60_000, classes=10, latents=32)
     started = time.process_time()
-    suggest(p, Z, 50, labelled=np.arange(60_000) < 300)
+    suggest_samples(p, Z, 50, labelled=np.arange(60_000) < 300)
     assert time.process_time() - started < 10.0
 
 
@@ -130,18 +134,18 @@ def test_sixty_thousand_rows_take_seconds():
     ("changed", "saying"),
     [
         ({"n": 0}, "n=0 must be 1"),
-        ({"codes": np.zeros(5)}, "codes have shape"),
-        ({"codes": np.full((5, 2), np.nan)}, "finite"),
-        ({"codes": np.zeros((4, 2))}, "5 rows, codes 4"),
+        ({"embeddings": np.zeros(5)}, "embeddings has shape"),
+        ({"embeddings": np.full((5, 2), np.nan)}, "finite"),
+        ({"embeddings": np.zeros((4, 2))}, "those of 4 embeddings"),
         ({"probabilities": np.ones((5, 1))}, "2 classes or more"),
-        ({"labelled": np.ones(5, dtype=bool)}, "give further rows"),
-        ({"labelled": np.ones(4, dtype=bool)}, "each of 5 rows"),
+        ({"labelled": np.ones(5, dtype=bool)}, "give further samples"),
+        ({"labelled": np.ones(4, dtype=bool)}, "each of 5 samples"),
         ({"labelled": np.arange(5)}, "True or False"),
         ({"labelled_embeddings": np.ones((2, 3))}, "2 columns"),
     ],
 )
 def test_what_does_not_fit_is_refused(changed, saying):
-    arguments = {"probabilities": np.full((5, 2), 0.5), "codes": np.zeros((5, 2)), "n": 1}
+    arguments = {"probabilities": np.full((5, 2), 0.5), "embeddings": np.zeros((5, 2)), "n": 1}
     arguments |= changed
     with pytest.raises(InputError, match=saying):
-        suggest(**arguments)
+        suggest_samples(**arguments)

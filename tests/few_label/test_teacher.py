@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cuello import Autoencoder, FewLabelClassifier, InputError
-from cuello.few_label import METHODS, Options, Problem, teacher
-from cuello.few_label.methods import mean_teacher as consistency
+from cuello.few_label import METHODS, FewLabelOptions, LearningProblem, teacher
+from cuello.few_label.methods import mean_teacher
 from cuello.few_label.students import STUDENTS, build_student
-from cuello.few_label.task import Binary, Multiclass
+from cuello.few_label.tasks import Binary, Multiclass
 from cuello.few_label.teacher import MeanTeacher, strong_augmentation
 from cuello.kinds import Batch
 
@@ -25,13 +25,13 @@ def problem_of(shape=(6,), classes=3, n=40, **own):
     rng = np.random.default_rng(0)
     y = np.arange(n) % classes
     x = rng.normal(size=(n, *shape)) + y.reshape(-1, *[1] * len(shape))
-    return Problem(
+    return LearningProblem(
         x=torch.from_numpy(x).float(),
         y=y,
         labelled=np.arange(n) < 2 * classes,
         task=Binary() if classes == 2 else Multiclass(classes),
         autoencoder=None,
-        options=Options(method_options=own),
+        options=FewLabelOptions(method_options=own),
     )
 
 
@@ -47,8 +47,8 @@ def test_the_teacher_is_the_running_average_of_the_student():
         with torch.no_grad():
             for weight in pair.student.parameters():
                 weight.add_(1.0 + step)
-        pair._follow()
-        kept = min(teacher.DECAY, (1.0 + step) / (10.0 + step))
+        pair._average_weights()
+        kept = min(teacher.TEACHER_DECAY, (1.0 + step) / (10.0 + step))
         for name, value in pair.student.state_dict().items():
             if value.is_floating_point():
                 expected[name] = kept * expected[name] + (1.0 - kept) * value
@@ -76,9 +76,9 @@ def test_the_terms_are_those_of_the_formulas(classes):
     torch.manual_seed(0)
     terms = pair.losses(batch_of(problem), "student")
 
-    before._follow()
+    before._average_weights()
     torch.manual_seed(0)
-    drawn = torch.randint(2 * classes, (teacher.LABELLED_ROWS,))
+    drawn = torch.randint(2 * classes, (teacher.LABELLED_BATCH,))
 
     def score(network, x):
         scores = network(x).detach()
@@ -91,19 +91,19 @@ def test_the_terms_are_those_of_the_formulas(classes):
     student = score(before.student, problem.x)
     off = -student.log_softmax(1)
     expected = off[torch.arange(40), named][sure >= 0.5].sum() / 40
-    torch.testing.assert_close(terms["sure"].detach(), expected)
-    sharper = F.normalize(aligned**teacher.SHARPENED, p=1.0, dim=1)
+    torch.testing.assert_close(terms["confident"].detach(), expected)
+    sharper = F.normalize(aligned**teacher.SHARPENING, p=1.0, dim=1)
     expected = (sharper * off).sum(1)[sure < 0.5].sum() / 40
-    torch.testing.assert_close(terms["unsure"].detach(), expected)
+    torch.testing.assert_close(terms["unconfident"].detach(), expected)
     labels = torch.from_numpy(problem.y[: 2 * classes])[drawn]
     own = -student[: 2 * classes][drawn].log_softmax(1)[torch.arange(len(drawn)), labels]
-    (name,) = terms.keys() - {"sure", "unsure", "guessed"}
+    (name,) = terms.keys() - {"confident", "unconfident", "pseudo_labels"}
     torch.testing.assert_close(terms[name].detach(), own.mean())
     shares = torch.from_numpy(guesses).float()
     certain = 1 + (shares * shares.log()).sum(1) / np.log(classes)
-    fading = 1.0 - 0.1 / teacher.GUESSED
+    fading = 1.0 - 0.1 / teacher.PSEUDO_LABEL_SHARE
     torch.testing.assert_close(
-        terms["guessed"].detach(), fading * (certain * (shares * off).sum(1)).mean()
+        terms["pseudo_labels"].detach(), fading * (certain * (shares * off).sum(1)).mean()
     )
 
 
@@ -111,8 +111,8 @@ def test_guesses_fade_to_nothing():
     problem = problem_of()
     guesses = np.full((40, 3), [0.8, 0.1, 0.1])
     pair = MeanTeacher(problem, build_student(problem), guesses).train()
-    pair.progress = teacher.GUESSED
-    assert pair.losses(batch_of(problem), "student")["guessed"] == 0.0
+    pair.progress = teacher.PSEUDO_LABEL_SHARE
+    assert pair.losses(batch_of(problem), "student")["pseudo_labels"] == 0.0
 
 
 def test_a_class_that_is_named_too_often_is_named_less():
@@ -129,12 +129,12 @@ def test_rows_of_tables_are_moved_where_the_teacher_changes_most():
     distances = torch.cdist(problem.x, problem.x).fill_diagonal_(torch.inf).amin(1)
     assert pair.radius == pytest.approx(0.5 * float(np.median(distances.numpy())), rel=1e-4)
     torch.manual_seed(0)
-    moved = pair._perturbed(problem.x, pair._told(problem.x).detach())
+    moved = pair._perturbed(problem.x, pair._log_probabilities(problem.x).detach())
     torch.testing.assert_close((moved - problem.x).norm(dim=1), torch.full((40,), pair.radius))
 
     def change(rows):
-        told = pair._told(problem.x)
-        return (told.exp() * (told - pair._told(rows))).sum(1).mean()
+        told = pair._log_probabilities(problem.x)
+        return (told.exp() * (told - pair._log_probabilities(rows))).sum(1).mean()
 
     random = problem.x + pair.radius * F.normalize(torch.randn_like(problem.x), dim=1)
     assert change(moved) > 2.0 * change(random)
@@ -146,7 +146,7 @@ def test_rows_of_tables_are_moved_where_the_teacher_changes_most():
 def test_an_unsteady_row_says_nothing():
     problem = problem_of(threshold=0.999)
     pair = MeanTeacher(problem, build_student(problem)).train()
-    assert pair.losses(batch_of(problem), "student")["sure"] == 0.0
+    assert pair.losses(batch_of(problem), "student")["confident"] == 0.0
 
 
 @settings(max_examples=15, deadline=None)
@@ -173,14 +173,14 @@ def test_larger_students_get_fewer_steps_but_no_fewer_than_the_fewest():
     steps = []
     for cost in costs:
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(consistency, "multiplications", lambda _, cost=cost: cost)
-            patched.setattr(consistency, "build_student", lambda _: None)
-            steps.append(consistency._steps(problem_of(n=rows)))
-    assert steps[0] == consistency.MOST_STEPS
+            patched.setattr(mean_teacher, "multiplications", lambda _, cost=cost: cost)
+            patched.setattr(mean_teacher, "build_student", lambda _: None)
+            steps.append(mean_teacher._steps(problem_of(n=rows)))
+    assert steps[0] == mean_teacher.MAX_STEPS
     assert steps[1:3] == [round(STUDENTS["dense"].work / cost) for cost in costs[1:3]]
-    assert steps[3] == consistency.FEWEST_STEPS
-    few = problem_of(n=30 * consistency.UNLABELLED_ROWS)
-    assert consistency._steps(few) == 30 * consistency.PASSES, "few rows are seen often enough"
+    assert steps[3] == mean_teacher.MIN_STEPS
+    few = problem_of(n=30 * mean_teacher.BATCH)
+    assert mean_teacher._steps(few) == 30 * mean_teacher.PASSES, "few rows are seen often enough"
 
 
 def test_students_follow_from_the_rows_and_the_seed():
@@ -201,7 +201,7 @@ def test_a_table_has_no_convolutions():
 
 def test_time_steps_are_no_images():
     rows = problem_of((12, 3))
-    sequences = Problem(
+    sequences = LearningProblem(
         x=rows.x,
         y=rows.y,
         labelled=rows.labelled,
@@ -221,14 +221,14 @@ def test_the_displacement_grows_with_the_image(side):
 @pytest.mark.parametrize("network", sorted(STUDENTS))
 def test_each_student_learns_by_its_recipe_with_as_much_decay_a_step(network, monkeypatch):
     hows = []
-    monkeypatch.setattr(consistency, "train", lambda model, rows, how, **_: hows.append(how))
+    monkeypatch.setattr(mean_teacher, "train", lambda model, rows, how, **_: hows.append(how))
     problem = problem_of((8, 8), network=network, steps=2, pretraining="none")
     METHODS["mean_teacher"].fit(problem)
     recipe = STUDENTS[network]
     assert {(how.optimizer, how.learning_rate) for how in hows} == {
         (recipe.optimizer, recipe.learning_rate)
     }
-    decay = Options().decay * STUDENTS["dense"].learning_rate
+    decay = FewLabelOptions().decay * STUDENTS["dense"].learning_rate
     assert hows[0].weight_decay * hows[0].learning_rate == pytest.approx(decay)
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from cuello.study.summary import spread
 from cuello_labs import few_labels
-from cuello_labs._few_label_methods import METHODS, draw_told, mistakes
+from cuello_labs._few_label_methods import METHODS, draw_labelled, mistakes
 from cuello_labs._few_label_pictures import interval_of
 from cuello_labs._few_label_tables import coverage, tabulate_bought, tabulate_estimates
 from cuello_labs._images import Images
@@ -124,9 +124,9 @@ def test_mistakes_are_the_surest_wrong_ones():
     X = np.linspace(0, 1, 4 * 6).reshape(6, 2, 2).astype(np.float32)
     y = np.array([0, 1, 2, 0, 1, 2])
     data = Images(X=X, y=y, X_test=X, y_test=y, classes=("a", "b", "c"))
-    sureness = np.array([0.9, 0.6, 0.99, 0.8, 0.7, 0.95])
-    found = mistakes(data, np.array([0, 2, 2, 1, 0, 2]), sureness)
-    assert [(m["true"], m["given"], m["sureness"]) for m in found] == [
+    confidence = np.array([0.9, 0.6, 0.99, 0.8, 0.7, 0.95])
+    found = mistakes(data, np.array([0, 2, 2, 1, 0, 2]), confidence)
+    assert [(m["true"], m["predicted"], m["confidence"]) for m in found] == [
         ("a", "b", 0.8),
         ("b", "a", 0.7),
         ("b", "c", 0.6),
@@ -139,10 +139,10 @@ def test_mistakes_are_the_surest_wrong_ones():
 def test_draws_are_even_and_follow_from_the_seed(labels, seed):
     y = np.random.default_rng(0).permutation(np.repeat(np.arange(4), 10))
     data = Images(X=y, y=y, X_test=y, y_test=y)
-    told = draw_told(data, labels, seed)
-    assert np.array_equal(told, draw_told(data, labels, seed))
-    assert len(set(told.tolist())) == labels
-    assert np.ptp(np.bincount(y[told], minlength=4)) <= 1
+    labelled = draw_labelled(data, labels, seed)
+    assert np.array_equal(labelled, draw_labelled(data, labels, seed))
+    assert len(set(labelled.tolist())) == labels
+    assert np.ptp(np.bincount(y[labelled], minlength=4)) <= 1
 
 
 def test_quick_methods_come_first_and_all_labels_once():

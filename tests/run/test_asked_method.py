@@ -10,7 +10,7 @@ import cuello
 from cuello.data import UNLABELLED, load
 from cuello.errors import InputError
 from cuello.few_label import METHODS, FewLabelClassifier
-from cuello.few_label.methods import mean_teacher as consistency
+from cuello.few_label.methods import mean_teacher
 from cuello.report.few_labels import METHODS as NAMES
 from cuello.run import Job, start
 from cuello.run.few_labels import CV, rows_for
@@ -123,8 +123,8 @@ def test_a_mode_is_given_what_it_may_see(partly, method):
 
 
 def test_progress_of_a_long_mode_is_told(partly, tmp_path, monkeypatch):
-    monkeypatch.setattr(consistency, "MOST_STEPS", 4)
-    monkeypatch.setattr(consistency, "FEWEST_STEPS", 4)
+    monkeypatch.setattr(mean_teacher, "MAX_STEPS", 4)
+    monkeypatch.setattr(mean_teacher, "MIN_STEPS", 4)
     told = Told()
     job = Job.of(data=str(partly), repeats=1, method="mean_teacher", **QUICK)
     start(job, tmp_path / "run", progress=told)

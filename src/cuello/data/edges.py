@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["edge_histograms", "histogram_size"]
+__all__ = ["edge_histograms", "edge_histograms_of", "histogram_size"]
 
 DIRECTIONS = 8
 CELLS = 7
@@ -59,34 +59,37 @@ def edge_histograms(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     >>> found.shape, bool(np.allclose(found, edge_histograms(3 * images + 1), atol=1e-3))
     ((2, 392), True)
     """
-    height, width = images.shape[-2:]
-    channels = images.reshape(len(images), -1, height, width)
     found = np.empty((len(images), histogram_size(images.shape)), dtype=np.float32)
     for start in range(0, len(images), _CHUNK):
-        part = torch.from_numpy(np.ascontiguousarray(channels[start : start + _CHUNK], np.float32))
-        found[start : start + _CHUNK] = _histograms(part).numpy()
+        chunk = np.ascontiguousarray(images[start : start + _CHUNK], np.float32)
+        found[start : start + _CHUNK] = edge_histograms_of(torch.from_numpy(chunk)).numpy()
     return found
 
 
-def _histograms(images_NCHW: Tensor) -> Tensor:
-    n, _, height, width = images_NCHW.shape
+def edge_histograms_of(images: Tensor) -> Tensor:
+    """Return the same as :func:`edge_histograms` of a batch of tensors, with operators of ONNX."""
+    height, width = images.shape[-2:]
+    # Not len(images), which would fix the size of a batch in an exported file.
+    images_NCHW = images.reshape(images.shape[0], -1, height, width)
+    channels = images_NCHW.shape[1]
     # Edges of the frame are none: what lies beyond it is as bright.
     framed = F.pad(images_NCHW, (1, 1, 1, 1), mode="replicate").flatten(0, 1)
     # Sobel's filters, a side at a time.
     down = _smooth(framed[:, :-2] - framed[:, 2:], dim=2)
     right = _smooth(framed[:, :, :-2] - framed[:, :, 2:], dim=1)
-    steepness = torch.hypot(down, right)
+    # Rounds as torch.hypot does, which ONNX has not.
+    steepness = (down.double().square() + right.double().square()).sqrt().float()
     # An even grey has no edges, however it rounds.
-    steepness *= steepness > _ROUNDING * framed.abs().amax(dim=(1, 2), keepdim=True)
+    steepness = steepness * (steepness > _ROUNDING * framed.abs().amax(dim=(1, 2), keepdim=True))
     turns = torch.atan2(down, right) * (DIRECTIONS / (2.0 * torch.pi))
     over, across = _cells(height), _cells(width).mT
-    found = torch.empty(n, DIRECTIONS, len(over), across.shape[1])
+    cells = []
     for direction in range(DIRECTIONS):
         off = (turns - direction).abs()
         off = torch.minimum(off, DIRECTIONS - off).abs()  # the shorter way around
         share = (1.0 - off).clamp(min=0.0) * steepness
-        found[:, direction] = over @ share.view(n, -1, height, width).sum(dim=1) @ across
-    found = found.flatten(1)
+        cells.append(over @ share.view(-1, channels, height, width).sum(dim=1) @ across)
+    found = torch.stack(cells, dim=1).flatten(1)
     return (found / found.sum(dim=1, keepdim=True).clamp(min=_LEAST)).sqrt()
 
 

@@ -1,34 +1,28 @@
-"""Many rows, few labels: tasks, modes, and the estimators on top of them."""
+"""Many samples, few labels: tasks, methods, and the estimators on top of them."""
 
 from __future__ import annotations
 
 from cuello.few_label import methods as methods
-from cuello.few_label.base import METHODS, Method, Options, Problem, Solution, register
+from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
 from cuello.few_label.estimator import FewLabelClassifier, FewLabelRegressor
-from cuello.few_label.task import (
-    HEAD_LOSSES,
-    TASKS,
-    Binary,
-    Multiclass,
-    Multilabel,
-    Regression,
-    Task,
-)
+from cuello.few_label.options import FewLabelOptions, MethodOptions
+from cuello.few_label.task import TASKS, Task
+from cuello.few_label.tasks import HEAD_LOSSES, Binary, Multiclass, Multilabel, Regression
 
 __all__ = [
     "HEAD_LOSSES",
     "METHODS",
     "TASKS",
     "Binary",
-    "Multiclass",
     "FewLabelClassifier",
+    "FewLabelOptions",
     "FewLabelRegressor",
+    "LearningProblem",
     "Method",
-    "Regression",
-    "Options",
-    "Problem",
+    "MethodOptions",
+    "Multiclass",
     "Multilabel",
+    "Regression",
     "Solution",
     "Task",
-    "register",
 ]

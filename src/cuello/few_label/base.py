@@ -1,229 +1,157 @@
-"""What a mode of learning from few labels is given, what it returns, and the registry of modes.
+"""What a method of learning from few labels is given, what it returns, and the registry of methods.
 
-A mode is one file in ``modes``: a final class below :class:`Mode`, entered by :func:`register`.
+A method is one file in ``methods``: a final class below :class:`Method`, entered in ``METHODS``.
 """
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from cuello.data.augment import Augment
-from cuello.errors import InputError
+from cuello.arrays import Array, Bools, Float32s, Indices
+from cuello.errors import Argument, InputError, Use
 from cuello.estimators import Autoencoder
+from cuello.few_label.options import FewLabelOptions, MethodOptions
 from cuello.few_label.task import SingleLabel, Task
-from cuello.train import Callbacks, Rows, TrainingConfig
+from cuello.registry import Option, Registry, read_options
+from cuello.train import Callbacks, Rows
 
-__all__ = ["METHODS", "Method", "Options", "Problem", "Solution", "register"]
+__all__ = ["METHODS", "LearningProblem", "Method", "Solution"]
 
-Array = npt.NDArray[Any]
-
-_STEPS = 150
-WEIGHT_DECAY = 0.01
+OwnOptions = TypeVar("OwnOptions", bound=MethodOptions)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """Options of the estimators that every mode can read; see :class:`FewLabelClassifier`.
-
-    Raises
-    ------
-    InputError
-        If a value is outside its range.
-    """
-
-    encoder_lr_factor: float = 0.1
-    learning_rates: Sequence[float] = (0.001, 0.003, 0.01, 0.03)
-    cv: int = 3
-    epochs: int | str = "auto"
-    batch_size: int = 64
-    weight_decay: float | str = "auto"
-    layer_decay: float = 1.0
-    head_hidden: int | None = None
-    batch_norm: bool = False
-    dropout: float = 0.0
-    augment: str | None = "auto"
-    device: str = "auto"
-    precision: str = "auto"
-    method_options: Mapping[str, Any] | None = None
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.encoder_lr_factor <= 1.0:
-            raise InputError(
-                f"encoder_lr_factor={self.encoder_lr_factor} must be above 0 and at most 1; "
-                "method='linear_probe' keeps the encoder as it is."
-            )
-        if not len(self.learning_rates):
-            raise InputError("learning_rates is empty; give one rate or more, such as (0.01,).")
-        if self.cv < 2 and self.cv != 0:
-            raise InputError(f"cv={self.cv} must be at least 2 folds, or 0 to hold nothing out.")
-        if not 0.0 < self.layer_decay <= 1.0:
-            raise InputError(
-                f"layer_decay={self.layer_decay} must be above 0 and at most 1; 1 lets all blocks "
-                "of the encoder learn alike."
-            )
-        if self.head_hidden is not None and self.head_hidden < 1:
-            raise InputError(
-                f"head_hidden={self.head_hidden} must be at least 1 unit; None is no hidden layer."
-            )
-        if not 0.0 <= self.dropout < 1.0:
-            raise InputError(f"dropout={self.dropout} must be a rate in [0, 1).")
-        if self.batch_norm and self.batch_size == 1:
-            raise InputError(
-                "batch_norm=True needs batch_size=2 or more: a single row has no variance."
-            )
-        self.training(self.learning_rates[0], 1, 0)
-
-    @property
-    def plain_head(self) -> bool:
-        """Whether the head is one linear layer, for which there are exact solvers."""
-        return self.head_hidden is None and not self.batch_norm and self.dropout == 0.0
-
-    @property
-    def decay(self) -> float:
-        """Weight decay: what is given, or the usual one.
-
-        Raises
-        ------
-        InputError
-            If it is another word than "auto".
-        """
-        decay = self.weight_decay
-        if decay == "auto":
-            return WEIGHT_DECAY
-        if isinstance(decay, str):
-            raise InputError(f"weight_decay={decay!r} must be a number from 0 on, or 'auto'.")
-        return decay
-
-    def training(self, rate: float, rows: int, seed: int) -> TrainingConfig:
-        """Return how to fine-tune on so many labelled rows.
-
-        Examples
-        --------
-        >>> Options(epochs="auto", batch_size=64).training(0.01, 100, seed=0).epochs
-        75
-        """
-        batch_size = min(self.batch_size, rows) if self.batch_size > 0 else self.batch_size
-        epochs = self.epochs
-        if epochs == "auto":
-            epochs = max(math.ceil(_STEPS / math.ceil(rows / max(batch_size, 1))), 20)
-        if not isinstance(epochs, int | np.integer):
-            raise InputError(f"epochs={epochs!r} must be a whole number from 1 on, or 'auto'.")
-        return TrainingConfig(
-            optimizer="adamw",
-            learning_rate=rate,
-            weight_decay=self.decay,
-            epochs=int(epochs),
-            batch_size=batch_size,
-            device=self.device,
-            precision=self.precision,
-            seed=seed,
-        )
-
-    def augmentation(self) -> Augment | None:
-        """Return what is done to images while fine-tuning, as far as that is given."""
-        given = self.augment
-        return None if given is None or given == "auto" else Augment.parse(given)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """Rows, the labels of some of them, and how to learn.
+class LearningProblem:
+    """Samples, the labels of some of them, and the options of learning.
 
     Parameters
     ----------
     x : Tensor
-        (n, ...), scaled. All rows, or the labelled ones alone for a mode that looks at no others.
+        (n, ...), scaled. All samples, or the labelled ones alone for a method that uses no others.
     y : ndarray
-        What the task wants of each row, ``y[i]`` of row i; not to be read where unlabelled.
+        Targets as the task wants them, ``y[i]`` of sample i; undefined where it has no label.
     labelled : ndarray of bool, shape (n,)
-        Which rows have a label.
+        Which samples have a label.
     task : Task
-        What labels say.
+        The type of the labels.
     autoencoder : Autoencoder or None
-        Fitted; None for a mode that needs none.
-    options : Options
+        Fitted; None for a method that needs none.
+    options : FewLabelOptions
         Those of the estimator.
     seed : int
-        New weights, folds, order of the rows and noise follow from it.
+        New weights, folds, order of the samples and noise follow from it.
     callbacks : Callbacks or None
         Called while training.
     """
 
     x: Tensor
     y: Array
-    labelled: npt.NDArray[np.bool_]
+    labelled: Bools
     task: Task
     autoencoder: Autoencoder | None
-    options: Options = field(default_factory=Options)
+    options: FewLabelOptions = field(default_factory=FewLabelOptions)
     seed: int = 0
     callbacks: Callbacks | None = None
 
-    def rows(self) -> Rows:
-        """Return the labelled rows."""
-        known = torch.from_numpy(np.flatnonzero(self.labelled))
-        return Rows(self.x[known], torch.from_numpy(self.y)[known])
+    def labelled_samples(self) -> Rows:
+        """Return the samples that have a label, with it."""
+        index = torch.from_numpy(np.flatnonzero(self.labelled))
+        return Rows(self.x[index], torch.from_numpy(self.y)[index])
 
-    def knowing(self, rows: npt.NDArray[np.int64]) -> Problem:
-        """Return the same problem with the labels of these rows alone, the others unlabelled."""
+    def with_labels_of(self, index: Indices) -> LearningProblem:
+        """Return the same problem with the labels of these samples alone, the others unlabelled."""
         labelled = np.zeros_like(self.labelled)
-        labelled[rows] = True
+        labelled[index] = True
         return replace(self, labelled=labelled)
 
-    def among(self, rows: npt.NDArray[np.int64]) -> Problem:
-        """Return the same problem with these rows alone."""
-        return replace(self, x=self.x[rows], y=self.y[rows], labelled=self.labelled[rows])
+    def subset(self, index: Indices) -> LearningProblem:
+        """Return the same problem with these samples alone."""
+        return replace(self, x=self.x[index], y=self.y[index], labelled=self.labelled[index])
 
     @property
     def single_label(self) -> SingleLabel:
-        """Return the task of a mode with ``single_label_only``."""
+        """Return the task of a method with ``single_label_only``."""
         assert isinstance(self.task, SingleLabel)
         return self.task
 
-    def option(self, name: str, default: Any) -> Any:
-        """Return one of the mode's own options."""
-        return (self.options.method_options or {}).get(name, default)
+    def method_options(self, declared: type[OwnOptions]) -> OwnOptions:
+        """Return the options that one method declares."""
+        return declared.read(self.options.method_options)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Solution:
-    """What a mode found.
+    """A trained module, and its cross-validation.
 
     Parameters
     ----------
     module : nn.Module
-        Gives scores (B, outputs) of scaled rows, before the link; on the CPU, in evaluation mode.
-    held_out : ndarray of shape (labelled rows, outputs)
-        Scores of each labelled row by a model that was not trained on it; NaN where there is none.
+        Gives scores (B, outputs) of scaled samples, before activation; on the CPU, in evaluation
+        mode.
+    held_out : ndarray of shape (labelled samples, outputs)
+        Scores of each labelled sample by a model that was not trained on it; NaN where there is
+        none.
     cv_scores : dict
-        How good each candidate, a number or a name, was on held-out folds; empty where nothing
-        could be compared.
+        Score of each candidate, a number or a name, on held-out folds; empty where nothing could be
+        compared.
     chosen : float or str
         The chosen candidate.
-    said : list of str
+    summary : list of str
         What was chosen and why, in plain sentences.
-    mode : str
-        The mode that made the module, if it is another one than was asked for.
+    method : str
+        The method that made the module, if it is another one than was asked for.
     """
 
     module: nn.Module
-    held_out: npt.NDArray[np.float32]
+    held_out: Float32s
     cv_scores: Mapping[Any, float]
     chosen: Any
-    said: Sequence[str] = ()
+    summary: Sequence[str] = ()
     method: str = ""
+
+    @property
+    def cv_score(self) -> float:
+        """Score of the chosen candidate on held-out folds; NaN without folds."""
+        return self.cv_scores.get(self.chosen, float("nan"))
 
 
 class Method(ABC):
-    """A way to learn from few labels.
+    """A method of learning from few labels, and all that others must know of it.
+
+    Tables, reports, pages, command line and server read these attributes; nothing else names
+    methods. Its learned arrays are those of its module: :meth:`arrays`, :meth:`restore`.
+
+    Attributes
+    ----------
+    name : str
+        As users type it.
+    display_name : str
+        As tables and reports show it.
+    summary : str
+        What it does, in a plain sentence.
+    own_options : type of MethodOptions
+        A dataclass of its options (``method_options``): name, type, default, help, range.
+    pretrained : bool
+        Whether it starts from a trained autoencoder.
+    uses_unlabelled : bool
+        Whether it reads samples without a label, beside the autoencoder's own training.
+    single_label_only : bool
+        Whether it can learn nothing but one class a sample.
+    fixed_length : bool
+        Whether it cannot read sequences of different lengths, which hold NaN after their end.
+    overconfident : bool
+        Whether its probabilities tend to be too high, so that they are given a temperature.
+    compared_by_default : bool
+        Whether a run compares it unasked: those that are quick.
+    refittable : bool
+        Whether it is quick enough to be fitted again while somebody waits, as the server does.
 
     Examples
     --------
@@ -237,7 +165,8 @@ class Method(ABC):
     ...     def forward(self, x):
     ...         return self.scores.expand(len(x), -1)
     >>> class Majority(Method):
-    ...     name, summary, pretrained = "majority", "the most frequent class", False
+    ...     name, display_name, pretrained = "majority", "Majority", False
+    ...     summary = "Gives every sample the most frequent class."
     ...     def build(self, problem):
     ...         return Constant(problem.task.outputs)
     ...     def fit(self, problem):
@@ -246,40 +175,45 @@ class Method(ABC):
     ...         module.scores.data = torch.from_numpy(counts / counts.sum()).float().log()
     ...         none = np.full((problem.labelled.sum(), problem.task.outputs), np.nan)
     ...         return Solution(module=module, held_out=none, cv_scores={}, chosen=0.0)
-    >>> _ = register(Majority())
+    >>> METHODS.add("majority", Majority())
     >>> model = FewLabelClassifier(Autoencoder(latent_dim=2), method="majority", task="multiclass")
     >>> model.fit(np.eye(9, 6), [2, 1, 2, -1, -1, -1, 2, 1, 2]).predict(np.zeros((2, 6)))
     array([2, 2])
-    >>> del METHODS["majority"]
+    >>> METHODS.remove("majority")
     """
 
     name: str
+    display_name: str
     summary: str
+    own_options: ClassVar[type[MethodOptions]] = MethodOptions
     pretrained: bool = True
-    """Whether it needs a trained autoencoder."""
     uses_unlabelled: bool = False
-    """Whether it looks at rows without a label beside the autoencoder."""
-    options: ClassVar[Mapping[str, str]] = {}
-    """Its own options (``method_options``), each with what it is."""
     single_label_only: bool = False
-    """Whether it can learn nothing but one class a row."""
-    one_length: bool = False
-    """Whether it cannot read sequences of different lengths, which hold NaN after their end."""
-    temper: bool = True
-    """Whether its probabilities may be too sure, and are given a temperature."""
+    fixed_length: bool = False
+    overconfident: bool = True
+    compared_by_default: bool = False
+    refittable: bool = False
 
-    def check_rows(self, rows: Array) -> None:
-        """Refuse rows that it cannot read, before anything is trained.
+    @property
+    def options(self) -> Mapping[str, Option]:
+        """Its options by name."""
+        return read_options(self.own_options)
+
+    def check_rows(self, X: Array) -> None:
+        """Refuse samples that it cannot read, before anything is trained.
 
         Raises
         ------
         InputError
             If they are sequences of different lengths, and it reads none.
         """
-        if self.one_length and rows.dtype.kind == "f" and np.isnan(rows).any():
+        if self.fixed_length and X.dtype.kind == "f" and np.isnan(X).any():
             raise InputError(
-                f"mode={self.name!r} reads sequences of one length, and some of these end earlier "
-                "(NaN after their end); use method='auto', or cut or fill them."
+                "reads sequences of one length, and some of these end earlier (NaN after their "
+                "end)",
+                argument="method",
+                value=self.name,
+                remedy=[Use("method", "auto"), ", or cut or fill them"],
             )
 
     def check_task(self, task: str, *, classes: bool) -> None:
@@ -290,41 +224,48 @@ class Method(ABC):
         task : str
             Its name.
         classes : bool
-            Whether it gives each row one class.
+            Whether it gives each sample one class.
 
         Raises
         ------
         InputError
-            If it does not, and the mode learns nothing else.
+            If it does not, and the method learns nothing else.
         """
         if self.single_label_only and not classes:
             raise InputError(
-                f"mode={self.name!r} passes classes on from row to row, and task={task!r} has "
-                "none; use method='fine_tune_slow'."
+                ["learns one class for each sample, and ", Argument("task", task), " has none"],
+                argument="method",
+                value=self.name,
+                remedy=Use("method", "fine_tune_slow"),
             )
 
-    def check(self, problem: Problem) -> None:  # noqa: B027
-        """Refuse a value of its own options that is not allowed, before anything is trained.
+    def check(self, problem: LearningProblem) -> None:
+        """Refuse values of its options that are not allowed, before anything is trained.
 
-        The problem has no rows: ``x`` has shape (0, ...).
+        The problem has no samples: ``x`` has shape (0, ...).
         """
+        problem.method_options(self.own_options)
 
     @abstractmethod
-    def fit(self, problem: Problem) -> Solution:
-        """Learn from the labelled rows."""
+    def fit(self, problem: LearningProblem) -> Solution:
+        """Learn from the labelled samples."""
 
     @abstractmethod
-    def build(self, problem: Problem) -> nn.Module:
-        """Return an untrained module like that of :meth:`fit`, for the weights of a stored one.
+    def build(self, problem: LearningProblem) -> nn.Module:
+        """Return an untrained module like that of :meth:`fit`, for stored arrays.
 
-        The problem has no rows: ``x`` has shape (0, ...).
+        The problem has no samples: ``x`` has shape (0, ...).
         """
 
+    def arrays(self, module: nn.Module) -> dict[str, Tensor]:
+        """Return the learned arrays of a module that it made."""
+        return dict(module.state_dict())
 
-METHODS: dict[str, Method] = {}
+    def restore(self, problem: LearningProblem, arrays: Mapping[str, Tensor]) -> nn.Module:
+        """Return the module that :meth:`arrays` came from."""
+        module = self.build(problem)
+        module.load_state_dict(dict(arrays))
+        return module.eval()
 
 
-def register(method: Method) -> Method:
-    """Enter a mode into ``METHODS`` under its name."""
-    METHODS[method.name] = method
-    return method
+METHODS: Registry[Method] = Registry("method")

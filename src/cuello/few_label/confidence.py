@@ -1,107 +1,96 @@
-"""How sure a classifier may be, and how right it is, by labels that it did not learn from.
+"""Accuracy and calibration of a classifier, by labels that it did not learn from.
 
-Shapes: n labelled rows, C outputs of the head.
+Shapes: n labelled samples, C outputs of the head.
 """
 
 from __future__ import annotations
 
-import itertools
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from cuello.arrays import Array
 from cuello.errors import CuelloWarning
 from cuello.few_label.task import SingleLabel, Task
 from cuello.metrics import Interval, accuracy_interval, expected_calibration_error, temperature
 
-__all__ = ["TOO_WIDE", "WIDE", "Confidence", "judge", "tempered"]
+__all__ = ["TOO_WIDE", "Confidence", "assess", "tempered"]
 
-Array = npt.NDArray[Any]
-
-WIDE = 0.2
-"""Of an accuracy's interval: from there on it tells little."""
+MAX_WIDTH = 0.2
+"""Of the interval of an accuracy: a wider one tells little."""
 TOO_WIDE = "the accuracy is only known to be"
 """How the warning of such an interval begins, for whoever compares many classifiers."""
-_BIN_ROWS = 20  # what expected_calibration_error advises for few rows
+_BIN_SAMPLES = 20  # what expected_calibration_error advises for few samples
 
 
 @dataclass(frozen=True, kw_only=True)
 class Confidence:
-    """What held-out scores say of a solution.
+    """Temperature and accuracy by held-out scores, and both in plain sentences.
 
-    Parameters
-    ----------
-    temperature : float
-        What scores are divided by before they become probabilities, from 1 on.
-    estimate : Interval or None
-        The accuracy on held-out rows, and the 95 % interval; None where nothing was held out, or
-        labels are no classes.
-    said : sequence of str
-        The same in plain sentences.
+    The estimate is None where nothing was held out, or labels are no classes.
     """
 
     temperature: float = 1.0
     estimate: Interval | None = None
-    said: Sequence[str] = ()
+    summary: Sequence[str] = ()
 
 
-def judge(task: Task, held_out: Array, y: Array, *, temper: bool) -> Confidence:
-    """Find out from held-out scores how right a solution is, and how sure it may be.
+def assess(task: Task, held_out: Array, y: Array, *, find_temperature: bool) -> Confidence:
+    """Estimate accuracy and temperature of a classifier from held-out scores.
 
     Parameters
     ----------
     task : Task
-        What labels say.
+        The type of the labels.
     held_out : ndarray of shape (n, C)
-        Scores of labelled rows by models that were not trained on them; NaN where there are none.
+        Scores of labelled samples by models that were not trained on them; NaN where there are
+        none.
     y : ndarray of shape (n,)
-        What the task wanted of those rows.
-    temper : bool
+        Targets of those samples.
+    find_temperature : bool
         Whether to find a temperature; if not, it is 1.
 
     Warns
     -----
     CuelloWarning
-        If the interval is wider than :data:`WIDE`.
+        If the interval is wider than :data:`MAX_WIDTH`.
 
     Examples
     --------
     >>> from cuello.few_label import Multiclass
-    >>> scores = np.repeat([[4.0, 0.0]], 100, axis=0)  # 98 % sure
-    >>> found = judge(Multiclass(2), scores, np.arange(100) % 10 // 9, temper=True)
-    >>> found.temperature > 1.5, [round(share, 2) for share in found.estimate]
+    >>> scores = np.repeat([[4.0, 0.0]], 100, axis=0)  # a probability of 98 %
+    >>> y = np.arange(100) % 10 // 9
+    >>> confidence = assess(Multiclass(2), scores, y, find_temperature=True)
+    >>> confidence.temperature > 1.5, [round(share, 2) for share in confidence.estimate]
     (True, [0.9, 0.83, 0.94])
     """
-    known = np.isfinite(held_out).all(axis=1)
-    if not isinstance(task, SingleLabel) or not known.any():
+    finite = np.isfinite(held_out).all(axis=1)
+    if not isinstance(task, SingleLabel) or not finite.any():
         return Confidence()
-    scores, y = held_out[known], y[known]
-    # Networks of folds learn from fewer labels, and some for fewer steps, so they are less sure
-    # than the one that is kept: what they say may make it less sure of its answers, never surer.
-    found = temperature(_class_scores(task, scores), y) if temper else 1.0
-    found = max(found, 1.0)
-    p = tempered(task, scores, found)
+    scores, y = held_out[finite], y[finite]
+    # Networks of folds learn from fewer labels, and some for fewer steps, so they are less
+    # confident than the one that is kept: they may make it less confident, never more.
+    t = temperature(_class_scores(task, scores), y) if find_temperature else 1.0
+    t = max(t, 1.0)
+    p = tempered(task, scores, t)
     estimate = accuracy_interval(int((p.argmax(axis=1) == y).sum()), len(y))
-    error = expected_calibration_error(p, y, max(round(len(y) / _BIN_ROWS), 2))
-    _warn(estimate, len(y))
-    said = [
+    error = expected_calibration_error(p, y, max(round(len(y) / _BIN_SAMPLES), 2))
+    _warn_of_width(estimate, len(y))
+    summary = [
         f"Accuracy: about {_percent(estimate.estimate)}, and between {_percent(estimate.low)} and "
-        f"{_percent(estimate.high)} with 95 % confidence, by {len(y)} labelled rows, each judged "
-        "by a model that learned without it and from fewer labels: a cautious figure.",
-        f"On those rows the probability of the answer differs from how often it is right by "
-        f"{100 * error:.1f} points on average (expected calibration error; temperature "
-        f"{found:.2f}).",
+        f"{_percent(estimate.high)} with 95 % confidence, by {len(y)} labelled samples, each "
+        "predicted by a model that learned without it and from fewer labels: a cautious figure.",
+        "On those samples the probability of the prediction differs from how often it is right by "
+        f"{100 * error:.1f} points on average (expected calibration error; temperature {t:.2f}).",
     ]
-    return Confidence(temperature=found, estimate=estimate, said=said)
+    return Confidence(temperature=t, estimate=estimate, summary=summary)
 
 
 def tempered(task: Task, scores: Array, temperature: float) -> Array:
-    """Return probabilities (n, classes) of scores (n, C), less sure the higher the temperature.
+    """Return probabilities (n, classes) of scores (n, C), the more even the higher the temperature.
 
     Examples
     --------
@@ -115,20 +104,21 @@ def tempered(task: Task, scores: Array, temperature: float) -> Array:
 
 
 def _class_scores(task: SingleLabel, scores: Array) -> Array:
-    found: Array = task.to_classes(torch.from_numpy(scores)).numpy()
-    return found
+    class_scores: Array = task.to_classes(torch.from_numpy(scores)).numpy()
+    return class_scores
 
 
-def _warn(estimate: Interval, n: int) -> None:
-    if _width(estimate) <= WIDE:
+def _warn_of_width(estimate: Interval, n: int) -> None:
+    if _width(estimate) <= MAX_WIDTH:
         return
     share = estimate.estimate
-    enough = next(
-        m for m in itertools.count(10, 10) if _width(accuracy_interval(round(share * m), m)) <= WIDE
-    )
+    enough = 10
+    while _width(accuracy_interval(round(share * enough), enough)) > MAX_WIDTH:
+        enough += 10
     warnings.warn(
         f"{TOO_WIDE} between {_percent(estimate.low)} and {_percent(estimate.high)}: {n} labels "
-        f"are few to measure it by; about {enough} would narrow that to {100 * WIDE:.0f} points.",
+        f"are few to measure it by; about {enough} would narrow it to {100 * MAX_WIDTH:.0f} "
+        "points.",
         CuelloWarning,
         stacklevel=2,
     )

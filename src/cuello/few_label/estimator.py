@@ -1,24 +1,23 @@
-"""Estimators for many rows and few labels."""
+"""Estimators for many samples and few labels."""
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 
-from cuello.errors import InputError
+from cuello.arrays import Array
+from cuello.errors import InputError, Use
 from cuello.few_label.base import METHODS
 from cuello.few_label.confidence import tempered
 from cuello.few_label.fitting import FewLabelEstimator
 from cuello.few_label.targets import Targets, read_classes, read_numbers
-from cuello.few_label.task import Multilabel
+from cuello.few_label.tasks import Multilabel
 
 __all__ = ["FewLabelClassifier", "FewLabelRegressor"]
-
-Array = npt.NDArray[Any]
 
 
 @final
@@ -28,99 +27,100 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     Parameters
     ----------
     autoencoder : Autoencoder or None
-        Cloned and trained on all rows, labelled or not; None takes the defaults. Wrap a fitted one
-        in :class:`sklearn.frozen.FrozenEstimator` to use it as it is.
-    mode : str
-        ``auto``: what held-out labels speak for, of the modes below; says what and why in
-        ``summary_``. ``label_spreading``: labels flow to the nearest neighbours among all rows;
-        ``mean_teacher``: a new network keeps what its average is sure of, when rows are changed;
-        ``ladder``: a ladder network; these look at rows without a label, for classes alone.
-        ``linear_probe``: the encoder stays as it is and a logistic regression is fitted to its
-        codes (a head with a hidden layer, batch normalisation or dropout is trained on them);
-        ``fine_tune_slow``: the encoder learns at a share of the head's rate; ``fine_tune``: at the
-        same rate; ``from_scratch``: the same network, newly initialised (what pre-training is
-        compared with), and the autoencoder is not trained.
+        Cloned and trained on all samples, labelled or not; None takes the defaults. Wrap a fitted
+        one in :class:`sklearn.frozen.FrozenEstimator` to use it as it is.
+    method : str
+        One of :data:`cuello.few_label.METHODS`. ``auto``: a mean teacher, or what held-out labels
+        show to be better; ``summary_`` has the reason. ``label_spreading``: labels spread to the
+        nearest neighbours among all samples; ``mean_teacher``: a new network learns from the
+        confident predictions of its own average; ``ladder``: a ladder network; these use samples
+        without a label, and learn classes alone. ``linear_probe``: the encoder stays as it is and a
+        logistic regression is fitted to its embeddings (a head with a hidden layer, batch
+        normalisation or dropout is trained on them); ``fine_tune_slow``: the encoder learns at a
+        share of the head's rate; ``fine_tune``: at the same rate; ``from_scratch``: the same
+        network, newly initialised (what pretraining is compared with), and the autoencoder is not
+        trained.
     task : str
         ``multiclass``: one class of many, softmax; ``binary``: one of two, a sigmoid;
-        ``multilabel``: any number of properties, a column of 0 and 1 each, and a
-        sigmoid each; ``auto``: by ``y``.
+        ``multilabel``: any number of properties, a column of 0 and 1 each, and a sigmoid each;
+        ``auto``: by ``y``.
     head_loss : str
         For numbers alone: see :class:`FewLabelRegressor`.
     head_hidden : int or None
         Units of a hidden layer of the head; None: it is linear.
     batch_norm : bool
-        Batch normalisation of the head's hidden layer, or without one of the codes.
+        Batch normalisation of the head's hidden layer, or without one of the embeddings.
     dropout : float
         Rate in [0, 1) of what enters the head's last layer.
     encoder_lr_factor : float
         That share for ``fine_tune_slow``, in (0, 1].
     layer_decay : float
         Each block of the encoder learns at this share of the rate of the next one, in (0, 1]; the
-        block at the code learns at the encoder's rate itself.
+        last block learns at the encoder's rate itself.
     learning_rates : sequence of float
-        Rates of the head to choose from, by cross-validation inside the labelled rows. For a
-        logistic regression its penalty is chosen instead. At the best rate, what is left to
-        ``auto`` of ``augment``, ``epochs`` and ``weight_decay`` is tried one after the other, and
-        kept where held-out labels speak for it.
+        Rates of the head to choose from, by cross-validation among the labelled samples. For a
+        logistic regression its penalty is chosen instead. At the best rate, whichever of
+        ``augment``, ``epochs`` and ``weight_decay`` are ``auto`` are tried one after the other, and
+        kept where held-out labels show a gain.
     cv : int
         Folds of that cross-validation, at least 2; fewer where a class has fewer labels. 0 holds
-        nothing out: sooner done, with the middle one of candidates and no estimate of accuracy.
+        nothing out: faster, with the middle one of candidates and no estimate of accuracy.
     epochs : int or "auto"
-        Passes over the labelled rows; ``auto`` is 150 steps, in 20 passes or more, or three times
-        as many.
+        Passes over the labelled samples; ``auto`` is 150 steps, in 20 passes or more, or three
+        times as many.
     batch_size : int
-        Rows a step, or all labelled rows if there are fewer.
+        Samples a step, or all labelled samples if there are fewer.
     weight_decay : float or "auto"
         Decoupled weight decay (AdamW); ``auto`` is 0.01, or 1.
     augment : str or None
-        What is done to images while they are learned; see :class:`cuello.data.augment.Augment`.
-        ``auto`` changes them mildly if held-out labels speak for it; None leaves them as they are.
+        Augmentation of images while training; see :class:`cuello.data.augment.Augment`. ``auto``
+        is mild if held-out labels show a gain; None leaves images as they are.
     device, precision : str
         See :class:`cuello.train.TrainingConfig`.
     method_options : dict or None
-        The mode's own options.
+        The method's own options, ``METHODS[method].options``.
     random_state : int, RandomState or None
-        New weights, folds and order of the rows follow from it.
+        New weights, folds and order of the samples follow from it.
 
     Attributes
     ----------
     autoencoder_ : Autoencoder
-        The fitted autoencoder; untrained in a mode that does not start from it.
+        The fitted autoencoder; untrained with a method that does not start from it.
     classes_ : ndarray
         Class labels, sorted; numbers of the columns of ``y`` for ``multilabel``.
     task_ : Task
-        What the labels say, and so how many scores the network gives.
+        The type of the labels, and so how many scores the network gives.
     method_ : str
-        The mode that made it.
+        The method that made it.
     module_ : nn.Module
-        The trained network: scores of scaled rows, before the link.
-    held_out_scores_ : ndarray of shape (labelled rows, outputs)
-        Scores of each labelled row by a network that was not trained on it, in the order of the
-        rows; NaN where there were no folds.
-    held_out_labels_ : ndarray of shape (labelled rows,), or (labelled rows, outputs)
-        What those rows are, as the task wants it: for classes their places in ``classes_``.
+        The trained network: scores of scaled samples, before activation.
+    held_out_scores_ : ndarray of shape (labelled samples, outputs)
+        Scores of each labelled sample by a network that was not trained on it; NaN where there were
+        no folds.
+    held_out_labels_ : ndarray of shape (labelled samples,), or (labelled samples, outputs)
+        Targets of those samples: for classes their places in ``classes_``.
     temperature_ : float
-        What scores are divided by before they become probabilities, from 1 on: by held-out labels
-        the network is too sure of its answers without. It changes no answer. 1 where there were no
-        folds, and for ``linear_probe`` and ``label_spreading``, which are rather too unsure.
+        What scores are divided by before they become probabilities, from 1 on, found on held-out
+        labels. It changes no prediction. 1 where there were no folds, and for ``linear_probe`` and
+        ``label_spreading``, whose probabilities are rather too low than too high.
     accuracy_estimate_ : Interval or None
         Accuracy by held-out labels, ``(estimate, low, high)`` with 95 % confidence; cautious, as
         networks of folds learn from fewer labels. None where there were no folds, and for
         ``multilabel``.
-    cv_scores_ : dict of float to float
+    cv_scores_ : dict of float or str to float
         Accuracy on held-out folds for each candidate; empty where nothing could be compared.
-    cv_score_, cv_accuracy_ : float
+    cv_score_ : float
         That of the chosen candidate; NaN where there were no folds.
-    chosen_ : float
-        The chosen learning rate, or inverse penalty for ``linear_probe``.
+    chosen_ : float or str
+        The chosen candidate: learning rate, or inverse penalty for ``linear_probe``.
     summary_ : list of str
         What was chosen and why, in plain sentences.
 
     Notes
     -----
-    Rows labelled -1 have no label (scikit-learn's convention for semi-supervised estimators); for
-    ``multilabel``, rows of NaN. Accuracy in ``cv_scores_`` is the mean over columns there, whereas
-    ``score`` counts the rows that are right in all of them, as scikit-learn does.
+    Samples labelled -1 have no label (scikit-learn's convention for semi-supervised estimators);
+    for ``multilabel``, rows of NaN. Accuracy in ``cv_scores_`` is the mean over columns there,
+    whereas ``score`` counts the samples that are right in all of them, as scikit-learn does.
 
     Examples
     --------
@@ -138,7 +138,7 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     """
 
     def predict_proba(self, X: Array) -> Array:
-        """Return the probability of each class, shape (n, classes), rows summing to 1.
+        """Return the probability of each class, shape (n, classes), summing to 1.
 
         For ``multilabel``: of each property, (n, outputs).
         """
@@ -146,7 +146,7 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         return tempered(self.task_, scores, self.temperature_)
 
     def predict(self, X: Array) -> Array:
-        """Return the most probable class of each row (n,); for ``multilabel`` 0 or 1 (n, k)."""
+        """Return the most probable class (n,); for ``multilabel`` 0 or 1 (n, outputs)."""
         scores = self.scores(X)  # refuses where nothing is fitted
         probabilities = self.task_.link(scores)
         if isinstance(self.task_, Multilabel):
@@ -154,20 +154,17 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         labels: Array = self.classes_[probabilities.argmax(axis=1)]
         return labels
 
-    @property
-    def cv_accuracy_(self) -> float:
-        """Accuracy on held-out folds of the chosen candidate."""
-        return self.cv_score_
-
     def _read(self, X: Array, y: npt.ArrayLike | None) -> Targets:
         if self.head_loss != "auto":
             raise InputError(
-                f"head_loss={self.head_loss!r} is for numbers; classes are learned by "
-                "cross-entropy: use head_loss='auto', or FewLabelRegressor."
+                "is for numbers; classes are learned by cross-entropy",
+                argument="head_loss",
+                value=self.head_loss,
+                remedy=[Use("head_loss", "auto"), ", or FewLabelRegressor"],
             )
-        found = read_classes(X, y, self.task)
-        self.classes_ = found.classes
-        return found
+        targets = read_classes(X, y, self.task)
+        self.classes_ = targets.classes
+        return targets
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -183,9 +180,9 @@ class FewLabelRegressor(RegressorMixin, FewLabelEstimator):  # type: ignore[misc
     Parameters
     ----------
     autoencoder : Autoencoder or None
-        Cloned and trained on all rows, labelled or not.
-    mode : str
-        As in :class:`FewLabelClassifier`; ``linear_probe`` is a ridge regression on codes.
+        Cloned and trained on all samples, labelled or not.
+    method : str
+        As in :class:`FewLabelClassifier`; ``linear_probe`` is a ridge regression on embeddings.
     task : str
         ``auto`` or ``regression``.
     head_loss : str
@@ -206,7 +203,7 @@ batch_size, weight_decay, augment, device, precision, method_options, random_sta
 
     Notes
     -----
-    Rows labelled NaN have no label. Labels are standardised for training.
+    Samples labelled NaN have no label. Labels are standardised for training.
 
     Examples
     --------
@@ -222,7 +219,7 @@ batch_size, weight_decay, augment, device, precision, method_options, random_sta
     """
 
     def predict(self, X: Array) -> Array:
-        """Return a number for each row, in the labels' units, shape (n,)."""
+        """Return a number for each sample, in the labels' units, shape (n,)."""
         scores = self.scores(X)
         return self.task_.link(scores)
 

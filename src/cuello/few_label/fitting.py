@@ -1,4 +1,4 @@
-"""What every few-label estimator does: options, training, and scores of rows."""
+"""The base of few-label estimators: options, training, and scores of samples."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from cuello import kinds, networks
-from cuello.errors import InputError, unknown
+from cuello.arrays import Array, Bools, Float32s
+from cuello.errors import Argument, InputError
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.estimators.batches import in_batches
 from cuello.estimators.inputs import check_rows, check_shape, parse_augment
-from cuello.few_label.base import METHODS, Method, Options, Problem
-from cuello.few_label.confidence import judge
+from cuello.few_label.base import METHODS, LearningProblem, Method
+from cuello.few_label.confidence import assess
+from cuello.few_label.options import FewLabelOptions
 from cuello.few_label.targets import Targets
 from cuello.few_label.task import SingleLabel, Task
 from cuello.train import Callbacks
 
 __all__ = ["FewLabelEstimator"]
 
-Array = npt.NDArray[Any]
-
 
 class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
-    """What the classifier and the regressor share: options, training, and scores of rows."""
+    """What the classifier and the regressor share: options, training, and scores of samples."""
 
     def __init__(
         self,
@@ -78,14 +78,14 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: Array, y: npt.ArrayLike, *, callbacks: Callbacks | None = None) -> Self:
-        """Train the autoencoder on all rows, then the head on the labelled ones.
+        """Train the autoencoder on all samples, then the head on the labelled ones.
 
         Parameters
         ----------
         X : ndarray of shape (n, features), (n, height, width) or (n, channels, height, width)
-            All rows.
+            All samples.
         y : array-like of shape (n,) or (n, outputs)
-            Labels. A row without one: -1 for classes, NaN for numbers and several columns.
+            Labels. A sample without one: -1 for classes, NaN for numbers and several columns.
         callbacks : Callbacks or None
             Called while training on labels.
 
@@ -94,46 +94,48 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         InputError
             If an option is outside its range, or labels cannot be used; before training starts.
         """
-        wanted = Autoencoder() if self.autoencoder is None else self.autoencoder
-        X = check_rows(self, X, reset=True, **_reading(wanted))
-        found = self._read(X, y)
-        method = self._method()
+        template = Autoencoder() if self.autoencoder is None else self.autoencoder
+        X = check_rows(self, X, reset=True, **_reading_options(template))
+        targets = self._read(X, y)
+        method = self._resolve_method()
         if self.augment != "auto":
-            sequences = networks.NETWORKS[wanted.network].is_sequence
+            sequences = networks.NETWORKS[template.network].is_sequence
             parse_augment(self.augment, X.shape[1:], sequences=sequences)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.task_: Task = found.task
-        self.autoencoder_ = clone(wanted)
+        self.task_: Task = targets.task
+        self.autoencoder_ = clone(template)
         self._check_method(method, X)
         try:
             check_is_fitted(self.autoencoder_)
         except NotFittedError:
-            has_classes = found.y.dtype.kind == "i"
-            if not has_classes and kinds.KINDS[wanted.kind].needs_labels:
+            has_classes = targets.y.dtype.kind == "i"
+            if not has_classes and kinds.KINDS[template.kind].needs_labels:
                 raise InputError(
-                    f"kind={wanted.kind!r} learns from classes, and y holds none; choose another "
-                    "kind of autoencoder."
+                    "learns from classes, and y holds none",
+                    argument="kind",
+                    value=template.kind,
+                    remedy="choose another kind of autoencoder",
                 ) from None
             start = self.autoencoder_.fit if method.pretrained else self.autoencoder_.initialize
             start(X, y if has_classes else None)
-        rows = slice(None) if method.uses_unlabelled else found.labelled
+        used = slice(None) if method.uses_unlabelled else targets.labelled
         problem = self.problem(
-            X[rows], found.y[rows], found.labelled[rows], seed=seed, callbacks=callbacks
+            X[used], targets.y[used], targets.labelled[used], seed=seed, callbacks=callbacks
         )
-        self._solve(method, problem, found.said)
+        self._solve(method, problem, targets.summary)
         return self
 
     @abstractmethod
     def _read(self, X: Array, y: npt.ArrayLike | None) -> Targets:
-        """Return what the labels come to."""
+        """Return the task and targets of labels."""
 
-    def scores(self, X: Array) -> npt.NDArray[np.float32]:
-        """Return the network's scores of rows before the link (n, outputs).
+    def scores(self, X: Array) -> Float32s:
+        """Return the network's scores of samples before activation (n, outputs).
 
         ``task_.link`` makes probabilities of them, or numbers in their own units.
         """
         check_is_fitted(self, "module_")
-        X = check_rows(self, X, reset=False, **_reading(self.autoencoder_))
+        X = check_rows(self, X, reset=False, **_reading_options(self.autoencoder_))
         check_shape(X, self.autoencoder_.shape_)
         scaling = self.autoencoder_.scaling_
         return in_batches(
@@ -146,16 +148,16 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self,
         X: Array | None = None,
         y: Array | None = None,
-        labelled: npt.NDArray[np.bool_] | None = None,
+        labelled: Bools | None = None,
         *,
         seed: int,
         callbacks: Callbacks | None = None,
-    ) -> Problem:
-        """Return what a mode is given: these rows, or none, for a model that is stored."""
+    ) -> LearningProblem:
+        """Return the problem of a method: with these samples, or none, for a stored model."""
         source = self.autoencoder_
-        rows = np.empty((0, *source.shape_), dtype=np.float32) if X is None else X
-        return Problem(
-            x=torch.from_numpy(source.scaling_.apply(rows)),
+        samples = np.empty((0, *source.shape_), dtype=np.float32) if X is None else X
+        return LearningProblem(
+            x=torch.from_numpy(source.scaling_.apply(samples)),
             y=np.empty(0, dtype=np.int64) if y is None else y,
             labelled=np.empty(0, dtype=np.bool_) if labelled is None else labelled,
             task=self.task_,
@@ -165,35 +167,34 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             callbacks=callbacks,
         )
 
-    def _solve(self, method: Method, problem: Problem, said: str) -> None:
+    def _solve(self, method: Method, problem: LearningProblem, task_summary: str) -> None:
         solution = method.fit(problem)
         self.method_ = solution.method or method.name
         self.module_ = solution.module
         self.held_out_scores_ = solution.held_out
         self.cv_scores_ = dict(solution.cv_scores)
         self.chosen_ = solution.chosen
-        self.cv_score_: float = self.cv_scores_.get(self.chosen_, float("nan"))
+        self.cv_score_: float = solution.cv_score
         self.held_out_labels_ = problem.y[problem.labelled]
-        found = judge(
+        confidence = assess(
             self.task_,
             solution.held_out,
             self.held_out_labels_,
-            temper=METHODS[self.method_].temper,
+            find_temperature=METHODS[self.method_].overconfident,
         )
-        self.temperature_ = found.temperature
-        self.accuracy_estimate_ = found.estimate
-        self.summary_ = [said, *solution.said, *found.said]
+        self.temperature_ = confidence.temperature
+        self.accuracy_estimate_ = confidence.estimate
+        self.summary_ = [task_summary, *solution.summary, *confidence.summary]
 
-    def _method(self) -> Method:
-        if self.method not in METHODS:
-            raise unknown("method", self.method, METHODS)
-        method = METHODS[self.method]
+    def _resolve_method(self) -> Method:
+        method = METHODS[METHODS.resolve(self.method)]
         for name in self._options().method_options or {}:
             if name not in method.options:
-                known = ", ".join(sorted(method.options)) or "none"
                 raise InputError(
-                    f"method_options={name!r} is not an option of method={self.method!r}; its "
-                    f"options: {known}."
+                    ["is not an option of ", Argument("method", self.method)],
+                    argument="method_options",
+                    value=name,
+                    allowed=", ".join(sorted(method.options)) or "none",
                 )
         return method
 
@@ -201,7 +202,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         method.check_task(self.task_.name, classes=isinstance(self.task_, SingleLabel))
         method.check_rows(X)
         method.check(
-            Problem(
+            LearningProblem(
                 x=torch.empty(0, *X.shape[1:]),
                 y=np.empty(0, dtype=np.int64),
                 labelled=np.empty(0, dtype=np.bool_),
@@ -211,8 +212,9 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             )
         )
 
-    def _options(self) -> Options:
-        return Options(**{field.name: getattr(self, field.name) for field in fields(Options)})
+    def _options(self) -> FewLabelOptions:
+        names = (field.name for field in fields(FewLabelOptions))
+        return FewLabelOptions(**{name: getattr(self, name) for name in names})
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -220,8 +222,8 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         return tags
 
 
-def _reading(autoencoder: Autoencoder) -> dict[str, Any]:
-    """Return how rows for this autoencoder are read: as long as the longest it was trained on."""
+def _reading_options(autoencoder: Autoencoder) -> dict[str, Any]:
+    """Return how samples for this autoencoder are read: as long as the longest of its training."""
     if not networks.NETWORKS[autoencoder.network].is_sequence:
         return {}
     shape = getattr(autoencoder, "shape_", None)

@@ -1,6 +1,6 @@
 """Label spreading on the graph of nearest neighbours.
 
-Shapes: n rows, K numbers a row is found by, k neighbours, C classes.
+Shapes: n samples, K features by which they are compared, k neighbours, C classes.
 """
 
 from __future__ import annotations
@@ -8,22 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from torch import Tensor
 
+from cuello.arrays import Floats
 from cuello.data.neighbours import neighbours, without_itself
 
-__all__ = ["Graph", "spread"]
+__all__ = ["Graph", "spread_labels"]
 
-Floats = npt.NDArray[np.float64]
-
-_ITERATIONS = 50
+_MAX_STEPS = 50
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Nearest neighbours of every row, as a symmetric matrix of weights.
+    """Nearest neighbours of every sample, as a symmetric matrix of weights.
 
     Parameters
     ----------
@@ -34,13 +32,13 @@ class Graph:
     weights: sparse.csr_array
 
     @classmethod
-    def of(cls, rows: Tensor, k: int) -> Graph:
-        """Connect each row (n, K) with its k nearest others.
+    def of(cls, features: Tensor, k: int) -> Graph:
+        """Connect each sample (n, K) with its k nearest others.
 
-        A weight falls with the squared distance, in units of how far the neighbours of the rows
-        reach, which adapts to places that are dense and sparse (after Zelnik-Manor and Perona,
-        "Self-tuning spectral clustering", NeurIPS 2004). The farther reach of both counts, so that
-        no row is cut off.
+        A weight falls with the squared distance, in units of the distance to the k-th neighbour,
+        which adapts to dense and sparse regions (after Zelnik-Manor and Perona, "Self-tuning
+        spectral clustering", NeurIPS 2004). The larger unit of both samples counts, so that none
+        is cut off.
 
         Examples
         --------
@@ -49,13 +47,13 @@ class Graph:
         >>> Graph.of(line, 1).weights.toarray().round(2).tolist()[0]
         [0.0, 1.0, 0.0, 0.0]
         """
-        n = len(rows)
+        n = len(features)
         k = min(k, n - 1)
-        index, near = without_itself(*neighbours(rows, rows, k + 1))
-        squares = near.astype(np.float64)
-        reach = squares.max(axis=1, initial=0.0)
-        farther = np.maximum(reach[:, None], reach[index])
-        weights = np.exp(-squares / np.where(farther > 0.0, farther, 1.0))
+        index, squares = without_itself(*neighbours(features, features, k + 1))
+        squares = squares.astype(np.float64)
+        radius = squares.max(axis=1, initial=0.0)
+        larger = np.maximum(radius[:, None], radius[index])
+        weights = np.exp(-squares / np.where(larger > 0.0, larger, 1.0))
         starts = np.arange(0, n * k + 1, k) if k else np.zeros(n + 1, dtype=np.int64)
         directed = sparse.csr_array((weights.ravel(), index.ravel(), starts), shape=(n, n))
         both = directed.maximum(directed.T)
@@ -64,19 +62,19 @@ class Graph:
         return cls(sparse.csr_array(root @ both @ root))
 
 
-def spread(graph: Graph, known: Floats, alpha: float) -> Floats:
-    """Let labels flow along a graph until each row agrees with its neighbours.
+def spread_labels(graph: Graph, labels: Floats, alpha: float) -> Floats:
+    """Return the class shares of every sample, from labels that spread along a graph.
 
     Source: Zhou et al., "Learning with local and global consistency", NeurIPS 2003.
 
     Parameters
     ----------
     graph : Graph
-        Of n rows.
-    known : ndarray of shape (n, C)
-        1 at the class of a labelled row, otherwise 0.
+        Of n samples.
+    labels : ndarray of shape (n, C)
+        1 at the class of a labelled sample, otherwise 0.
     alpha : float
-        In (0, 1): how much a row takes from its neighbours, rather than from its own label.
+        In (0, 1): how much a sample takes from its neighbours, rather than from its own label.
 
     Returns
     -------
@@ -88,26 +86,26 @@ def spread(graph: Graph, known: Floats, alpha: float) -> Floats:
     --------
     >>> import torch
     >>> line = Graph.of(torch.tensor([[0.0], [1.0], [5.0], [6.0]]), 1)
-    >>> known = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 1.0]])
-    >>> spread(line, known, 0.9).argmax(axis=1).tolist()
+    >>> labels = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 1.0]])
+    >>> spread_labels(line, labels, 0.9).argmax(axis=1).tolist()
     [0, 0, 1, 1]
     """
-    labels = known / np.maximum(known.sum(axis=0), 1.0)
+    labels = labels / np.maximum(labels.sum(axis=0), 1.0)
     # Conjugate gradients on (I - alpha W) F = Y, all classes side by side: the matrix is symmetric
     # and its condition number is at most 2 / (1 - alpha).
     flow = labels.copy()
     residual = labels - (flow - alpha * (graph.weights @ flow))
     direction = residual.copy()
     power = (residual * residual).sum(axis=0)
-    for _ in range(_ITERATIONS):
+    for _ in range(_MAX_STEPS):
         moved = direction - alpha * (graph.weights @ direction)
         step = power / np.maximum((direction * moved).sum(axis=0), np.finfo(np.float64).tiny)
         flow += step * direction
         residual -= step * moved
-        before, power = power, (residual * residual).sum(axis=0)
+        previous, power = power, (residual * residual).sum(axis=0)
         if np.all(power <= 1e-16 * np.maximum((labels * labels).sum(axis=0), 1e-300)):
             break
-        direction = residual + (power / np.maximum(before, np.finfo(np.float64).tiny)) * direction
+        direction = residual + (power / np.maximum(previous, np.finfo(np.float64).tiny)) * direction
     flow = np.maximum(flow, 0.0)
     total = flow.sum(axis=1, keepdims=True)
     shares: Floats = np.where(

@@ -1,6 +1,6 @@
-"""An encoder with a head on top, as the training loop wants it.
+"""An encoder with a head on top, as the training loop expects it.
 
-Shapes: B rows of a batch, ... the shape of one row, K latents, C outputs.
+Shapes: B samples of a batch, ... the shape of a sample, K latents, C outputs.
 """
 
 from __future__ import annotations
@@ -8,11 +8,10 @@ from __future__ import annotations
 import copy
 from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from cuello.arrays import Float32s
 from cuello.few_label.task import Task
 from cuello.kinds import AutoencoderModule, Batch, ParameterGroups
 
@@ -20,28 +19,24 @@ __all__ = ["EncoderWithHead"]
 
 
 class EncoderWithHead(nn.Module):
-    """Scores from the code of an autoencoder.
+    """Scores from the embedding of an autoencoder.
 
     Parameters
     ----------
-    autoencoder : kinds.AutoencoderModule
+    autoencoder : AutoencoderModule
         Copied; its decoder is left out.
     task : Task
-        What the scores are for: how many there are (C), and their loss.
+        Gives the number of scores (C), and their loss.
     embedding_mean, embedding_scale : ndarray of shape (K,)
-        Codes are standardised before the head, so that one learning rate suits every encoder.
+        Embeddings are standardised before the head, so that one learning rate suits every encoder.
     encoder_lr_factor : float
         The encoder's learning rate as a share of the head's; 0 keeps it as it is.
     layer_decay : float
         Each block of the encoder learns at this share of the rate of the next one, in (0, 1]; the
         last block at ``encoder_lr_factor`` itself. Source: Howard and Ruder, "Universal language
         model fine-tuning for text classification", ACL 2018, section 3.2 (share 1 / 2.6).
-    hidden : int or None
-        Units of a hidden layer with ReLU; None: the head is linear.
-    batch_norm : bool
-        Batch normalisation of the hidden layer before its activation, or without one of the codes.
-    dropout : float
-        Rate in [0, 1) of what enters the last layer.
+    hidden, batch_norm, dropout
+        Layers of the head, see :class:`~cuello.few_label.FewLabelClassifier`.
     """
 
     embedding_mean: Tensor
@@ -52,8 +47,8 @@ class EncoderWithHead(nn.Module):
         self,
         autoencoder: AutoencoderModule,
         task: Task,
-        embedding_mean: npt.NDArray[np.float32],
-        embedding_scale: npt.NDArray[np.float32],
+        embedding_mean: Float32s,
+        embedding_scale: Float32s,
         *,
         encoder_lr_factor: float = 1.0,
         layer_decay: float = 1.0,
@@ -80,19 +75,19 @@ class EncoderWithHead(nn.Module):
         self.register_buffer("embedding_scale", torch.as_tensor(embedding_scale))
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training; an encoder that is kept as it is stays in evaluation mode."""
+        """Switch to training; a frozen encoder stays in evaluation mode."""
         super().train(mode)
         if self.encoder_lr_factor == 0.0:
             self.body.eval()  # or batch normalisation would go on counting, and dropout drop
         return self
 
-    def codes(self, x: Tensor) -> Tensor:
-        """Return standardised codes (B, K)."""
+    def embeddings(self, x: Tensor) -> Tensor:
+        """Return standardised embeddings (B, K)."""
         return (self.body.features(x) - self.embedding_mean) / self.embedding_scale
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return scores before the link (B, C)."""
-        scores: Tensor = self.head(self.codes(x))
+        """Return scores before activation (B, C)."""
+        scores: Tensor = self.head(self.embeddings(x))
         return scores
 
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
@@ -101,11 +96,11 @@ class EncoderWithHead(nn.Module):
         return self.task.losses(self(batch.x), batch.y)
 
     def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the same on held-out rows."""
+        """Return the same on held-out samples."""
         return self.losses(batch, "classifier")
 
     def active_optimizers(self, progress: float) -> list[str]:
-        """Return the one optimizer there is."""
+        """Return the one optimizer."""
         return ["classifier"]
 
     def optimizers(self) -> ParameterGroups:
@@ -113,14 +108,14 @@ class EncoderWithHead(nn.Module):
         groups: list[dict[str, Any]] = [{"params": list(self.head.parameters())}]
         rate = self.encoder_lr_factor
         if rate > 0.0:
-            for parameters in _blocks(self.body.encoder):
+            for parameters in _parameters_by_block(self.body.encoder):
                 groups.append({"params": parameters, "lr_scale": rate})
                 rate *= self.layer_decay
         return {"classifier": groups}
 
 
-def _blocks(encoder: nn.Module) -> list[list[nn.Parameter]]:
-    """Return the parameters of each block that has some, from the code to the input."""
+def _parameters_by_block(encoder: nn.Module) -> list[list[nn.Parameter]]:
+    """Return the parameters of each block that has some, from the embedding to the input."""
     blocks = list(encoder) if isinstance(encoder, nn.Sequential) else [encoder]
-    found = [list(block.parameters()) for block in reversed(blocks)]
-    return [parameters for parameters in found if parameters]
+    every = [list(block.parameters()) for block in reversed(blocks)]
+    return [parameters for parameters in every if parameters]

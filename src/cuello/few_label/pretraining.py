@@ -1,9 +1,9 @@
-"""What a student learns before any label: two changes of an image are the same image.
+"""Contrastive pretraining of a student: two changes of an image are the same image.
 
 Source: Chen et al., "A simple framework for contrastive learning of visual representations", ICML
 2020, arXiv:2002.05709 (the loss, and a projection that is left out afterwards).
 
-Shapes: B rows of a batch, F features, P = 64 numbers that are compared.
+Shapes: B samples of a batch, F features, P = 64 numbers that are compared.
 """
 
 from __future__ import annotations
@@ -15,48 +15,40 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cuello.data.augment import Augment
-from cuello.few_label.base import Problem
-from cuello.few_label.students import Student, training_of
+from cuello.few_label.base import LearningProblem
+from cuello.few_label.students import Student, training_config
 from cuello.kinds import Batch, ParameterGroups
 from cuello.train import Rows, train
 
 __all__ = ["contrast_views", "pretrain"]
 
-ROWS = 128
-"""Rows in a step, each of which is seen twice."""
-LEARNING_RATE = 2e-3
-TEMPERATURE = 0.3
-"""By which cosines are divided: the lower, the more the nearest of the other rows count."""
-_HIDDEN, _COMPARED = 128, 64
+CONTRAST_BATCH = 128
+"""Samples in a step, each of which is seen twice."""
+CONTRAST_RATE = 2e-3
+CONTRAST_TEMPERATURE = 0.3
+"""By which cosines are divided: the lower, the more the nearest of the other samples count."""
+_HIDDEN_UNITS, _PROJECTED = 128, 64
 
 
-def pretrain(student: Student, problem: Problem, steps: int, change: Augment) -> None:
-    """Train the body of a student, in place, on all rows and no label.
+def pretrain(student: Student, problem: LearningProblem, steps: int, augment: Augment) -> None:
+    """Train the body of a student, in place, on all images of a problem and no label.
 
-    Parameters
-    ----------
-    student : Student
-        Its head stays what it is.
-    problem : Problem
-        Images.
-    steps : int
-        About so many; whole passes are made.
-    change : Augment
-        What makes two images of one.
+    The head is left as it is; ``steps`` are made in whole passes, and ``augment`` makes two images
+    of one.
     """
-    config = training_of(problem, ROWS, steps, "adamw", LEARNING_RATE, warm_up=0.05)
+    config = training_config(problem, CONTRAST_BATCH, steps, "adamw", CONTRAST_RATE, warm_up=0.05)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(problem.seed)
-        contrast = _Contrast(student.body, student.head.in_features, change)
+        contrast = _Contrast(student.body, student.head.in_features, augment)
     train(contrast, Rows(problem.x), config, callbacks=problem.callbacks)
     student.to("cpu").eval()
 
 
 def contrast_views(shape: tuple[int, ...]) -> Augment:
-    """Return changes under which images of a size are still to be told as the same one.
+    """Return the augmentation under which images of a size are still recognised as the same one.
 
-    They go further than those of :func:`~cuello.few_label.teacher.strong_augmentation`: here
-    nothing is said about classes, and what is alike too easily teaches little.
+    It goes further than :func:`~cuello.few_label.teacher.strong_augmentation`: no class depends on
+    it, and pairs that are recognised too easily teach little.
     """
     return Augment(
         shift=0.15,
@@ -70,44 +62,43 @@ def contrast_views(shape: tuple[int, ...]) -> Augment:
 
 
 def _similarity_loss(projected: Tensor) -> Tensor:
-    """Return how far rows (2B, P) are from being told by their other half among all rows.
+    """Return the normalised temperature-scaled cross-entropy of (2B, P) projections.
 
-    Rows i and B + i are of one image: cross-entropy of that pair among the 2B - 1 there are,
-    by cosine.
+    Samples i and B + i are of one image: cross-entropy of that pair among all 2B - 1, by cosine.
     """
     unit = F.normalize(projected.float(), dim=1)
-    cosines = (unit @ unit.T) / TEMPERATURE
+    cosines = (unit @ unit.T) / CONTRAST_TEMPERATURE
     itself = torch.eye(len(unit), dtype=torch.bool, device=unit.device)
     others = torch.arange(len(unit), device=unit.device).roll(len(unit) // 2)
     return F.cross_entropy(cosines.masked_fill(itself, float("-inf")), others)
 
 
 class _Contrast(nn.Module):
-    """A body and the projection behind it, as the training loop wants them."""
+    """A body and the projection behind it, as the training loop expects them."""
 
     progress = 1.0
 
-    def __init__(self, body: nn.Module, features: int, change: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, body: nn.Module, features: int, augment: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.body, self.change = body, change
+        self.body, self.augment = body, augment
         self.projection = nn.Sequential(
-            nn.Linear(features, _HIDDEN),
-            nn.BatchNorm1d(_HIDDEN),
+            nn.Linear(features, _HIDDEN_UNITS),
+            nn.BatchNorm1d(_HIDDEN_UNITS),
             nn.ReLU(),
-            nn.Linear(_HIDDEN, _COMPARED),
+            nn.Linear(_HIDDEN_UNITS, _PROJECTED),
         )
 
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
-        """Return the loss of two changes of each row."""
-        views = torch.cat([self.change(batch.x), self.change(batch.x)])
+        """Return the loss of two changes of each sample."""
+        views = torch.cat([self.augment(batch.x), self.augment(batch.x)])
         return {"contrast": _similarity_loss(self.projection(self.body(views)))}
 
     def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the same of held-out rows."""
+        """Return the same of held-out samples."""
         return self.losses(batch, "body")
 
     def active_optimizers(self, progress: float) -> list[str]:
-        """Return the one optimizer there is."""
+        """Return the one optimizer."""
         return ["body"]
 
     def optimizers(self) -> ParameterGroups:

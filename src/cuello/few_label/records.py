@@ -13,7 +13,8 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.records import Record, Weights
 from cuello.few_label.base import METHODS
 from cuello.few_label.estimator import FewLabelClassifier, FewLabelRegressor
-from cuello.few_label.task import TASKS, Regression
+from cuello.few_label.task import TASKS
+from cuello.few_label.tasks import Regression
 from cuello.metrics import Interval
 
 __all__ = ["classifier_of", "record_classifier", "tensors_of_classifier"]

@@ -1,31 +1,35 @@
-"""Networks that classify rows directly, for modes that train one of their own."""
+"""Networks that classify samples directly, for methods that train one of their own."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
 
-from cuello.errors import InputError, unknown
-from cuello.few_label.base import Problem
+from cuello.errors import InputError, Use
+from cuello.few_label.base import LearningProblem
+from cuello.few_label.options import AUTO, MethodOptions
 from cuello.networks import NETWORKS, conv, dense, note_uses
+from cuello.registry import Range
 from cuello.train import TrainingConfig
 
 __all__ = [
     "STUDENTS",
+    "MeanTeacherOptions",
     "Recipe",
     "Standardize",
     "Student",
     "build_student",
     "is_image",
     "student_name",
-    "training_of",
+    "training_config",
 ]
 
-_WIDTH = 256
+_CONV_FEATURES = 256
 """Units of the layer before the scores of a convolutional student."""
 _CHANNELS = 64
 """Of the last stage of a convolutional student; each stage before has half as many, 16 at least."""
@@ -35,45 +39,30 @@ _ADAMW_RATE = 4e-3
 
 
 class Standardize(nn.Module):
-    """Rows less their mean, over their deviation: one number each for all pixels or columns.
+    """Samples less their mean, over their deviation: one number each for all pixels or columns.
 
-    Columns are scaled before they come here; what is left is where 0 lies and how far values reach.
-    What is missing after the end of a short sequence becomes 0, the mean.
-
-    Parameters
-    ----------
-    rows : Tensor of shape (n, ...)
-        Empty for a network whose weights are stored.
+    Columns are scaled before they come here. NaN after the end of a short sequence becomes 0. The
+    samples (n, ...) to learn from are empty for a network whose weights are stored.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, rows: Tensor) -> None:
+    def __init__(self, samples: Tensor) -> None:
         super().__init__()
-        some = rows[:10_000]
-        some = some[some.isfinite()]
-        known = some.numel() > 1
-        self.register_buffer("mean", some.mean() if known else torch.zeros(()))
-        self.register_buffer("deviation", some.std().clamp(min=1e-6) if known else torch.ones(()))
+        values = samples[:10_000]
+        values = values[values.isfinite()]
+        some = values.numel() > 1
+        self.register_buffer("mean", values.mean() if some else torch.zeros(()))
+        self.register_buffer("deviation", values.std().clamp(min=1e-6) if some else torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return rows of the same shape."""
+        """Return samples of the same shape."""
         return torch.nan_to_num((x - self.mean) / self.deviation)
 
 
 class Student(nn.Module):
-    """Rows (B, ...) to scores (B, outputs), by way of features that can be learned without labels.
-
-    Parameters
-    ----------
-    standardize : Standardize
-        What rows go through first.
-    encoder : nn.Module
-        To ``features`` numbers a row.
-    features, outputs : int
-        Widths of the last two layers.
-    """
+    """Samples (B, ...) to scores (B, outputs), by features that can be learned without labels."""
 
     def __init__(
         self, standardize: Standardize, encoder: nn.Module, features: int, outputs: int
@@ -91,21 +80,24 @@ class Student(nn.Module):
 def _convolutions(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     if len(shape) not in (2, 3):
         raise InputError(
-            f"network='conv' cannot take rows of shape {shape}; use method_options="
-            "{'network': 'dense'}."
+            f"cannot take samples of shape {shape}",
+            argument="network",
+            value="conv",
+            remedy=Use("method_options", {"network": "dense"}),
         )
     stages = min(max(round(math.log2(min(shape[-2:]) / _SIDE)), 2), 4)
     # As many in the last stage for every size of image: a step takes about as long for all.
     channels = [max(_CHANNELS >> (stages - stage), 16) for stage in range(1, stages + 1)]
+    width = _CONV_FEATURES
     encoder, _ = conv.build_conv(
-        shape, _WIDTH, _WIDTH, hidden=channels, batch_norm=True, initializer="he_normal"
+        shape, width, width, hidden=channels, batch_norm=True, initializer="he_normal"
     )
     last = encoder[stages - 1]
     assert isinstance(last, nn.Sequential)
     # None in stages before: on larger images a block takes as long for fewer channels. Of two
     # trainings that take as long, that without those blocks ends with fewer errors.
     last.append(conv.residual_block(channels[-1], batch_norm=True, initializer="he_normal"))
-    return encoder, _WIDTH
+    return encoder, width
 
 
 def _dense(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
@@ -119,18 +111,18 @@ def _dense(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network and how it learns from all rows.
+    """A network, and how it learns from all samples.
 
     Parameters
     ----------
     build : callable
-        From the shape of a row to a network that gives features, and how many those are.
+        From the shape of a sample to a network that gives features, and how many those are.
     optimizer : str
         One of :data:`cuello.train.OPTIMIZERS`.
     learning_rate : float
         Above 0.
     work : float
-        Multiplications that all steps may cost for each row of a step.
+        Multiplications that all steps may cost for each sample of a step.
     """
 
     build: Callable[[tuple[int, ...]], tuple[nn.Module, int]]
@@ -154,31 +146,55 @@ all else in a step.
 """
 
 
-def student_name(problem: Problem) -> str:
-    """Return the network that the options ask for; ``auto`` is ``conv`` for images.
+@dataclass(frozen=True, kw_only=True)
+class MeanTeacherOptions(MethodOptions):
+    """Options of a student that learns from all samples, and of its teacher.
 
-    Raises
-    ------
-    InputError
-        If it is not known.
+    Parameters
+    ----------
+    network : str
+        Of the student; ``auto`` is ``conv`` for images.
+    pretraining : str
+        Of the student, without labels: ``contrast`` learns to recognise two changes of an image
+        among those of others; ``auto`` is ``contrast`` for ``conv``.
+    steps : int or "auto"
+        Of training; ``auto`` is 100 passes, but 1,000 to 20,000 steps, the fewer the larger the
+        student.
+    threshold : float
+        Probability from which the teacher is confident.
+    weak, strong : str or None
+        Augmentation of images for the teacher and for the student. None follows ``augment``; where
+        that is ``auto``, weak is shift=0.05, and strong is mild and elastic.
+    perturbation : float
+        How far samples of tables are moved, in distances to the nearest neighbour.
     """
-    name = str(problem.option("network", "auto"))
+
+    network: Annotated[str, (*AUTO, *STUDENTS)] = "auto"
+    pretraining: Annotated[str, ("auto", "contrast", "none")] = "auto"
+    steps: Annotated[int | str, Range(1), AUTO] = "auto"
+    threshold: Annotated[float, Range(0.0, 1.0, open_low=True, open_high=True)] = 0.95
+    weak: str | None = None
+    strong: str | None = None
+    perturbation: Annotated[float, Range(0.0, float("inf"), open_high=True)] = 0.5
+
+
+def student_name(problem: LearningProblem) -> str:
+    """Return the network that the options ask for; ``auto`` is ``conv`` for images."""
+    name = problem.method_options(MeanTeacherOptions).network
     if name == "auto":
         return "conv" if is_image(problem) else "dense"
-    if name not in STUDENTS:
-        raise unknown("network", name, ("auto", *STUDENTS))
     return name
 
 
-def is_image(problem: Problem) -> bool:
-    """Return whether rows are images: what has height and width, and is no sequence."""
+def is_image(problem: LearningProblem) -> bool:
+    """Return whether samples are images: they have height and width, and are no sequences."""
     source = problem.autoencoder
     sequences = source is not None and NETWORKS[source.network].is_sequence
     return problem.x.ndim in (3, 4) and not sequences
 
 
-def build_student(problem: Problem) -> Student:
-    """Return a newly initialised network for the rows of a problem."""
+def build_student(problem: LearningProblem) -> Student:
+    """Return a newly initialised network for the samples of a problem."""
     shape = tuple(problem.x.shape[1:])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(problem.seed)
@@ -188,11 +204,16 @@ def build_student(problem: Problem) -> Student:
     return student
 
 
-def training_of(
-    problem: Problem, rows: int, steps: int, optimizer: str, learning_rate: float, warm_up: float
+def training_config(
+    problem: LearningProblem,
+    batch_size: int,
+    steps: int,
+    optimizer: str,
+    learning_rate: float,
+    warm_up: float,
 ) -> TrainingConfig:
-    """Return how a student learns from all rows: so many a step, about so many steps, in passes."""
-    batch_size = min(rows, len(problem.x))
+    """Return how a student learns from all samples: about so many steps, in whole passes."""
+    batch_size = min(batch_size, len(problem.x))
     return TrainingConfig(
         optimizer=optimizer,
         learning_rate=learning_rate,

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from cuello.arrays import Array, Float32s
 from cuello.estimators.baselines import INVERSE_PENALTIES, fit_knn_pixels, fit_pca_logistic, flat
 from cuello.few_label.targets import Targets, read_classes, read_numbers
-from cuello.few_label.task import Regression
+from cuello.few_label.tasks import Regression
 from cuello.registry import Registry
 
 __all__ = ["BASELINES", "Baseline", "Labelled", "Predict", "fit_knn", "fit_pca_linear"]

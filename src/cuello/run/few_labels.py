@@ -16,7 +16,7 @@ from cuello.data.dataset import keep_labels, labelled_rows
 from cuello.estimators import Autoencoder
 from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.confidence import TOO_WIDE
-from cuello.few_label.targets import CONSTANT
+from cuello.few_label.targets import CONSTANT_PROPERTY
 from cuello.metrics import mean_sd
 from cuello.run.baselines import BASELINES, Labelled
 from cuello.run.job import Job, Progress
@@ -68,7 +68,7 @@ def fit_method(
         precision=autoencoder.precision,
         random_state=job.seed + draw,
     )
-    with _ignore_warnings(CONSTANT):  # the plan named such properties
+    with _ignore_warnings(CONSTANT_PROPERTY):  # the plan named such properties
         return model.fit(*given, callbacks=None if method in COMPARED_BY_DEFAULT else callbacks)
 
 
@@ -101,7 +101,7 @@ def compare_methods(
                 continue
             started = time.perf_counter()
             # The width of an interval is for the classifier that is kept to warn of.
-            with _ignore_warnings(TOO_WIDE, CONSTANT):
+            with _ignore_warnings(TOO_WIDE, CONSTANT_PROPERTY):
                 predicted, cv_score = _predict(
                     method, job, prepared, autoencoder, pca, draw, test_rows, progress
                 )

@@ -11,7 +11,7 @@ from cuello.data import Dataset
 from cuello.errors import InputError
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier
-from cuello.few_label.suggest import distance_to_labelled, suggest
+from cuello.few_label.suggest import distance_to_labelled, suggest_samples
 from cuello.run.embeddings import SAME_EMBEDDING, read_embeddings
 from cuello.run.folder import RunFolder
 
@@ -70,7 +70,7 @@ def suggest_rows(
             remedy="give further data",
         )
     p = classifier.predict_proba(data.X)
-    rows = suggest(p, z, n, labelled=labelled, labelled_embeddings=labelled_z, seed=seed)
+    rows = suggest_samples(p, z, n, labelled=labelled, labelled_embeddings=labelled_z, seed=seed)
     distance = distance_to_labelled(z, np.concatenate([z[labelled], labelled_z]))
     far = np.quantile(distance[~labelled], _NOVEL)
     order = np.argsort(-p[rows], axis=1, kind="stable")

@@ -1,4 +1,4 @@
-"""Modes of learning from few labels; every module in this folder enters its own."""
+"""Methods of learning from few labels; every module in this folder enters its own."""
 
 from __future__ import annotations
 

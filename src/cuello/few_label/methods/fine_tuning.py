@@ -13,138 +13,113 @@ from torch import nn
 
 from cuello.data.augment import Augment
 from cuello.estimators.baselines import INVERSE_PENALTIES
-from cuello.few_label.base import Method, Options, Problem, Solution, register
-from cuello.few_label.choosing import Candidate, choose
+from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
+from cuello.few_label.cross_validation import Candidate, select
 from cuello.few_label.head import EncoderWithHead
 from cuello.few_label.students import is_image
-from cuello.few_label.task import Regression
+from cuello.few_label.tasks import Regression
 from cuello.train import train
 
-__all__ = ["Transfer"]
+__all__ = ["FALLBACK", "FineTuning"]
 
+FALLBACK = "fine_tune_slow"
+"""What is taken where there is nothing to choose by."""
 LONGER = 3
-HIGH = 1.0
-"""Weight decay: with AdamW's rates that is what holds weights back in some hundred steps."""
+HIGH_WEIGHT_DECAY = 1.0
+"""With AdamW's rates that is what holds weights back in some hundred steps."""
 
 
 @dataclass(frozen=True)
-class _Way:
-    """How to fine-tune; its name says what of it was found.
+class _Setting:
+    """One candidate of how to fine-tune."""
 
-    Parameters
-    ----------
-    rate : float
-        Of the head.
-    augment : Augment or None
-        What is done to images.
-    times : int
-        Epochs, in those that the options ask for.
-    decay : float or None
-        Weight decay; None: that of the options.
-    found : str
-        What was changed of the first ways.
-    """
-
-    rate: float
+    rate: float  # of the head
     augment: Augment | None = None
-    times: int = 1
-    decay: float | None = None
-    found: str = ""
+    times: int = 1  # epochs, as a multiple of those of the options
+    decay: float | None = None  # weight decay; None: that of the options
+    changes: str = ""  # what differs from the first settings
 
     @property
     def name(self) -> Candidate:
-        return f"{self.rate:g}{self.found}" if self.found else self.rate
+        return f"{self.rate:g}{self.changes}" if self.changes else self.rate
 
-    def but(self, what: str, **changes: Any) -> _Way:
-        return replace(self, found=f"{self.found}, {what}", **changes)
-
-
-def _first_ways(options: Options) -> list[_Way]:
-    return [_Way(rate, options.augmentation()) for rate in options.learning_rates]
+    def with_change(self, title: str, **fields: Any) -> _Setting:
+        return replace(self, changes=f"{self.changes}, {title}", **fields)
 
 
-def _turns(problem: Problem) -> list[Callable[[_Way], _Way]]:
-    """Return what is tried upon the best way so far, each once: what the options leave open."""
-    options, turns = problem.options, []
+def _refinements(problem: LearningProblem) -> list[Callable[[_Setting], _Setting]]:
+    """Return what is tried upon the best setting so far, each once: what is left to ``auto``."""
+    options, changes = problem.options, []
     if options.augment == "auto" and is_image(problem):
-        turns.append(lambda way: way.but("images changed", augment=Augment.mild()))
+        changes.append(lambda best: best.with_change("images augmented", augment=Augment.mild()))
     if options.epochs == "auto":
-        turns.append(lambda way: way.but(f"{LONGER} times the epochs", times=LONGER))
+        changes.append(lambda best: best.with_change(f"{LONGER} times the epochs", times=LONGER))
     if options.weight_decay == "auto":
-        turns.append(lambda way: way.but(f"weight decay {HIGH:g}", decay=HIGH))
-    return turns
+        title = f"weight decay {HIGH_WEIGHT_DECAY:g}"
+        changes.append(lambda best: best.with_change(title, decay=HIGH_WEIGHT_DECAY))
+    return changes
 
 
 @final
-class Transfer(Method):
-    """What the encoder starts from, and how fast it moves.
+class FineTuning(Method):
+    """An encoder with a head: from which weights it starts, and how fast the encoder learns.
 
-    Parameters
-    ----------
-    name, summary : str
-        Of the mode.
-    pretrained : bool
-        Start from the autoencoder's weights, or from new ones.
-    encoder_lr_factor : float or None
-        The encoder's rate as a share of the head's; None: the estimator's option.
-    temper : bool
-        See :class:`Mode`.
+    ``encoder_lr_factor`` is the encoder's rate as a share of the head's; None: the estimator's
+    option.
     """
+
+    compared_by_default = True
 
     def __init__(
         self,
         name: str,
+        display_name: str,
         summary: str,
         *,
-        pretrained: bool,
         encoder_lr_factor: float | None,
-        temper: bool = True,
+        pretrained: bool = True,
     ) -> None:
-        self.name = name
-        self.summary = summary
-        self.pretrained = pretrained
+        self.name, self.display_name, self.summary = name, display_name, summary
         self.encoder_lr_factor = encoder_lr_factor
-        self.temper = temper
+        self.pretrained = self.refittable = pretrained
+        self.overconfident = encoder_lr_factor != 0.0
 
-    def fit(self, problem: Problem) -> Solution:
-        """Fine-tune at the best rate, or find the head on fixed codes with the best penalty.
+    def fit(self, problem: LearningProblem) -> Solution:
+        """Fine-tune at the best rate, or fit the head on fixed embeddings with the best penalty.
 
-        At that rate images are also changed mildly while they are learned, learning lasts longer
-        and weights decay more, each if that is better.
+        At that rate augmentation of images, longer training and more weight decay are tried as
+        well, and each is kept if it is better.
         """
         options = problem.options
         squared = not isinstance(problem.task, Regression) or problem.task.loss == "mse"
-        if self.encoder_lr_factor == 0.0 and options.plain_head and squared:
-            return choose(problem, INVERSE_PENALTIES, self._fit_head, what="Inverse penalty")
-        ways = {way.name: way for way in _first_ways(options)}
-        turns = iter(_turns(problem))
+        if self.encoder_lr_factor == 0.0 and options.linear_head and squared:
+            return select(problem, INVERSE_PENALTIES, self._fit_head, title="Inverse penalty")
+        first = (_Setting(rate, options.augmentation()) for rate in options.learning_rates)
+        settings = {setting.name: setting for setting in first}
+        refinements = iter(_refinements(problem))
 
         def further(best: Candidate) -> list[Candidate]:
-            found = [turn(ways[best]) for turn in islice(turns, 1)]
-            ways.update({way.name: way for way in found})
-            return [way.name for way in found]
+            new = [refine(settings[best]) for refine in islice(refinements, 1)]
+            settings.update({setting.name: setting for setting in new})
+            return [setting.name for setting in new]
 
-        return choose(
+        return select(
             problem,
-            list(ways),
-            lambda part, name: self._fine_tune(part, ways[name]),
-            what="Learning rate",
+            list(settings),
+            lambda part, name: self._fine_tune(part, settings[name]),
+            title="Learning rate",
             further=further,
         )
 
-    def build(self, problem: Problem) -> EncoderWithHead:
-        """Return the encoder, as the mode starts it, with a new head."""
+    def build(self, problem: LearningProblem) -> EncoderWithHead:
+        """Return the encoder, as the method starts it, with a new head."""
         source, options = problem.autoencoder, problem.options
         factor = self.encoder_lr_factor
         assert source is not None
-        if self.pretrained:
-            body, mean, scale = source.module_, source.embedding_mean_, source.embedding_scale_
-        else:
+        body, mean, scale = source.module_, source.embedding_mean_, source.embedding_scale_
+        if not self.pretrained:
             body = source.build_module(problem.seed)
-            mean, scale = (
-                np.zeros_like(source.embedding_mean_),
-                np.ones_like(source.embedding_scale_),
-            )
+            mean, scale = np.zeros_like(mean), np.ones_like(scale)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(problem.seed)
             return EncoderWithHead(
@@ -159,49 +134,52 @@ class Transfer(Method):
                 dropout=options.dropout,
             )
 
-    def _fine_tune(self, problem: Problem, way: _Way) -> EncoderWithHead:
-        network, rows = self.build(problem), problem.rows()
-        config = problem.options.training(way.rate, len(rows), problem.seed)
-        decay = config.weight_decay if way.decay is None else way.decay
-        config = replace(config, epochs=way.times * config.epochs, weight_decay=decay)
-        train(network, rows, config, augment=way.augment, callbacks=problem.callbacks)
+    def _fine_tune(self, problem: LearningProblem, setting: _Setting) -> EncoderWithHead:
+        network, samples = self.build(problem), problem.labelled_samples()
+        config = problem.options.training(setting.rate, len(samples), problem.seed)
+        decay = config.weight_decay if setting.decay is None else setting.decay
+        config = replace(config, epochs=setting.times * config.epochs, weight_decay=decay)
+        train(network, samples, config, augment=setting.augment, callbacks=problem.callbacks)
         return network
 
-    def _fit_head(self, problem: Problem, inverse_penalty: float) -> EncoderWithHead:
-        """Fit a linear head alone: an exact solver does it."""
-        network, rows = self.build(problem).eval(), problem.rows()
-        assert rows.y is not None
+    def _fit_head(self, problem: LearningProblem, inverse_penalty: float) -> EncoderWithHead:
+        """Fit a linear head alone, by an exact solver."""
+        network, samples = self.build(problem).eval(), problem.labelled_samples()
+        assert samples.y is not None
         assert isinstance(network.head, nn.Linear)
         with torch.no_grad():
-            codes = network.codes(rows.x).numpy()
-            found = problem.task.fit_linear(codes, rows.y.numpy(), inverse_penalty)
-            network.head.weight.copy_(torch.from_numpy(found[0]))
-            network.head.bias.copy_(torch.from_numpy(found[1]))
+            embeddings = network.embeddings(samples.x).numpy()
+            weight, bias = problem.task.fit_linear(embeddings, samples.y.numpy(), inverse_penalty)
+            network.head.weight.copy_(torch.from_numpy(weight))
+            network.head.bias.copy_(torch.from_numpy(bias))
         return network
 
 
 for _method in (
-    Transfer(
+    FineTuning(
         "from_scratch",
-        "the same network, newly initialised: what pre-training is compared with",
-        pretrained=False,
+        "From scratch",
+        "Trains the encoder from new weights: what pretraining is compared with.",
         encoder_lr_factor=1.0,
+        pretrained=False,
     ),
-    Transfer(
+    FineTuning(
         "linear_probe",
-        "the encoder stays as it is; an exact solver finds the head on its codes",
-        pretrained=True,
+        "Linear probe",
+        "Keeps the encoder as it is; an exact solver fits a linear head on its embeddings.",
         encoder_lr_factor=0.0,
-        temper=False,
     ),
-    Transfer(
+    FineTuning(
         "fine_tune_slow",
-        "the encoder learns at a share of the head's rate",
-        pretrained=True,
+        "Fine-tuned, slow encoder",
+        "Trains encoder and head; the encoder learns at a share of the head's rate.",
         encoder_lr_factor=None,
     ),
-    Transfer(
-        "fine_tune", "the encoder learns at the head's rate", pretrained=True, encoder_lr_factor=1.0
+    FineTuning(
+        "fine_tune",
+        "Fine-tuned",
+        "Trains encoder and head at the same rate.",
+        encoder_lr_factor=1.0,
     ),
 ):
-    register(_method)
+    METHODS.add(_method.name, _method)

@@ -1,45 +1,71 @@
-"""The ladder network: one training that denoises every layer and classifies the labelled rows."""
+"""Ladder network: one training denoises every layer and classifies the labelled samples.
+
+Source: Rasmus, Valpola, Honkala, Berglund and Raiko, "Semi-supervised learning with ladder
+networks", NIPS (2015), arXiv:1507.02672: layers, noise, weights of the losses, optimizer. The paper
+has 150 passes with 100 samples a step.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, ClassVar, final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, final
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cuello.data.dataset import UNLABELLED
 from cuello.errors import InputError
-from cuello.few_label.base import Method, Problem, Solution, register
-from cuello.few_label.choosing import choose
-from cuello.few_label.ladder import build_ladder, fit_ladder
+from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
+from cuello.few_label.cross_validation import FOLD_SHARE, select
+from cuello.few_label.options import AUTO, MethodOptions
 from cuello.few_label.task import SingleLabel
+from cuello.kinds import Parts, Reconstruction
+from cuello.kinds.ladder import Ladder
+from cuello.networks import dense
+from cuello.registry import Range
+from cuello.train import Rows, TrainingConfig, train
 
-__all__ = ["LadderMethod"]
+__all__ = ["LadderMethod", "LadderOptions"]
 
-HIDDEN = (1000, 500, 250, 250, 250)
-BATCH_SIZE = 250
-STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 10_000, 40, 400
-FOLD_SHARE = 0.1
-"""Epochs of a training that is only to be judged on held-out labels, as a share of all."""
-LEARNING_RATE = 0.002
+LADDER_BATCH, LABELLED_IN_BATCH = 250, 100
+"""Samples that are denoised in a step, and labelled ones that are classified."""
+LADDER_RATE = 0.002
+LADDER_STEPS, MIN_EPOCHS, MAX_EPOCHS = 10_000, 40, 400
+MIN_FOLD_EPOCHS = 5
 
 
-class PerTask(nn.Module):
-    """A network that scores every class, with the scores that a task wants.
+@dataclass(frozen=True, kw_only=True)
+class LadderOptions(MethodOptions):
+    """Options of a ladder network.
 
     Parameters
     ----------
-    network : nn.Module
-        Gives (B, classes).
-    task : SingleLabel
-        What labels say.
+    hidden : sequence of int
+        Units of the layers.
+    projected : bool
+        Whether each unit's weights keep norm 1, without a denoising loss on the top layer.
+    epochs : int or "auto"
+        Passes over all samples; ``auto`` is 10,000 steps, in 40 to 400 passes.
     """
 
-    def __init__(self, network: nn.Module, task: SingleLabel) -> None:
+    hidden: Sequence[int] = (1000, 500, 250, 250, 250)
+    projected: bool = False
+    epochs: Annotated[int | str, Range(1), AUTO] = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        units = self.hidden if isinstance(self.hidden, Sequence) else ()
+        if not units or not all(isinstance(unit, int) and unit > 0 for unit in units):
+            allowed = "the units of one layer or more, such as (250, 100)"
+            raise InputError(argument="hidden", value=self.hidden, allowed=allowed)
+
+
+class PerTask(nn.Module):
+    """A ladder network (B, classes), with the scores of a task's head."""
+
+    def __init__(self, network: Ladder, task: SingleLabel) -> None:
         super().__init__()
         self.network = network
         self.task = task
@@ -54,83 +80,84 @@ class LadderMethod(Method):
     """Trains a ladder network; needs no autoencoder, for it is one."""
 
     name = "ladder"
-    summary = "a ladder network (dense): denoises every layer of all rows while it classifies"
+    display_name = "Ladder network"
+    summary = "A dense network denoises every layer for all samples while it classifies some."
+    own_options = LadderOptions
     pretrained = False
     uses_unlabelled = True
     single_label_only = True
-    one_length = True
-    options: ClassVar[Mapping[str, str]] = {
-        "hidden": f"units of the layers; {', '.join(map(str, HIDDEN))}",
-        "projected": "keep each unit's weights at norm 1, without a loss on the top layer; false",
-        "epochs": f"auto: {STEPS:,} steps, in {FEWEST_EPOCHS} to {MOST_EPOCHS} passes",
-    }
+    fixed_length = True
 
-    def fit(self, problem: Problem) -> Solution:
+    def fit(self, problem: LearningProblem) -> Solution:
         """Train with all labels; and, shorter, without those of each fold."""
         epochs = _epochs(problem)
-        fold_epochs = min(max(round(FOLD_SHARE * epochs), 5), epochs)
+        fold_epochs = min(max(round(FOLD_SHARE * epochs), MIN_FOLD_EPOCHS), epochs)
 
-        def fit(part: Problem, rate: float) -> nn.Module:
+        def fit(part: LearningProblem, rate: float) -> nn.Module:
             if part is problem:
-                return _train(part, rate, epochs)
-            return _train(replace(part, callbacks=None), rate, fold_epochs)
+                return self._train(part, rate, epochs)
+            return self._train(replace(part, callbacks=None), rate, fold_epochs)
 
-        solution = choose(problem, (LEARNING_RATE,), fit, what="Learning rate")
+        solution = select(problem, (LADDER_RATE,), fit, title="Learning rate")
         trained = f"{epochs} passes"
         if problem.options.cv:
-            trained += (
-                f", and {fold_epochs} for each fold: what is measured there is a cautious estimate"
-            )
-        return replace(solution, said=[f"{trained}.", *solution.said])
+            trained += f", and {fold_epochs} for each fold: the estimates from folds are cautious"
+        return replace(solution, summary=[f"{trained}.", *solution.summary])
 
-    def check(self, problem: Problem) -> None:
-        """Refuse options that are not allowed."""
-        _hidden(problem)
-        _epochs(problem)
-
-    def build(self, problem: Problem) -> nn.Module:
+    def build(self, problem: LearningProblem) -> PerTask:
         """Return a ladder network, newly initialised."""
-        task = problem.single_label
-        shape, projected = tuple(problem.x.shape[1:]), bool(problem.option("projected", False))
-        network = build_ladder(shape, task.classes, _hidden(problem), projected, problem.seed)
-        return PerTask(network, task)
+        task, options = problem.single_label, problem.method_options(LadderOptions)
+        shape, (*first, last) = tuple(problem.x.shape[1:]), list(options.hidden)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(problem.seed)
+            encoder, decoder = dense.build_dense(
+                shape, last, last, hidden=first, latent_activation="relu"
+            )
+            for layer in (*encoder.modules(), *decoder.modules()):
+                if isinstance(layer, nn.Linear):
+                    nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
+            parts = Parts(
+                encoder=encoder,
+                decoder=decoder,
+                reconstruction=Reconstruction(
+                    loss="mse", output="identity", low=-math.inf, high=math.inf
+                ),
+                shape=shape,
+                latent_dim=last,
+                classes=task.classes,
+            )
+            return PerTask(Ladder(parts, projected=options.projected), task)
+
+    def _train(self, problem: LearningProblem, rate: float, epochs: int) -> nn.Module:
+        """Train on all samples; mean and variance of every layer are then taken from all at once.
+
+        The rate is constant for two thirds of the training and then falls to 0.
+        """
+        config = TrainingConfig(
+            optimizer="adam",
+            learning_rate=rate,
+            schedule="constant_linear",
+            epochs=epochs,
+            batch_size=max(min(LADDER_BATCH, len(problem.x)), 2),
+            device=problem.options.device,
+            precision=problem.options.precision,
+            seed=problem.seed,
+        )
+        module, x = self.build(problem), problem.x
+        none = torch.full((len(x),), UNLABELLED)
+        labelled = problem.labelled_samples()
+        samples = Rows(x, none, labelled=labelled, draw=LABELLED_IN_BATCH)
+        train(module.network, samples, config, callbacks=problem.callbacks)
+        module.network.estimate_statistics(x)
+        return module.eval()
 
 
-def _train(problem: Problem, rate: float, epochs: int) -> nn.Module:
-    task = problem.single_label
-    network = fit_ladder(
-        problem.x,
-        torch.from_numpy(np.where(problem.labelled, problem.y, UNLABELLED)),
-        task.classes,
-        hidden=_hidden(problem),
-        projected=bool(problem.option("projected", False)),
-        epochs=epochs,
-        batch_size=max(min(BATCH_SIZE, len(problem.x)), 2),
-        learning_rate=rate,
-        seed=problem.seed,
-        device=problem.options.device,
-        precision=problem.options.precision,
-        callbacks=problem.callbacks,
-    )
-    return PerTask(network, task).eval()
+METHODS.add(LadderMethod.name, LadderMethod())
 
 
-def _hidden(problem: Problem) -> Sequence[int]:
-    hidden: Any = problem.option("hidden", HIDDEN)
-    whole = isinstance(hidden, Sequence) and all(isinstance(u, int) and u > 0 for u in hidden)
-    if not whole or not hidden:
-        raise InputError(f"hidden={hidden!r} must be the units of one layer or more: (250, 100).")
-    return list(hidden)
-
-
-def _epochs(problem: Problem) -> int:
-    epochs: Any = problem.option("epochs", "auto")
-    if epochs == "auto":
-        a_pass = max(math.ceil(len(problem.x) / BATCH_SIZE), 1)
-        return min(max(math.ceil(STEPS / a_pass), FEWEST_EPOCHS), MOST_EPOCHS)
-    if not isinstance(epochs, int | np.integer) or epochs < 1:
-        raise InputError(f"epochs={epochs!r} must be a whole number from 1 on, or 'auto'.")
-    return int(epochs)
-
-
-register(LadderMethod())
+def _epochs(problem: LearningProblem) -> int:
+    epochs = problem.method_options(LadderOptions).epochs
+    if not isinstance(epochs, str):
+        return int(epochs)
+    steps_a_pass = max(math.ceil(len(problem.x) / LADDER_BATCH), 1)
+    return min(max(math.ceil(LADDER_STEPS / steps_a_pass), MIN_EPOCHS), MAX_EPOCHS)

@@ -1,153 +1,145 @@
-"""Consistency: rows without a label are to keep, however they are changed, what a teacher says.
+"""Mean teacher: a student keeps its predictions, however a sample is changed, by its own average.
 
-Shapes: B rows of a batch, n rows, ... the shape of one row, C outputs.
+Shapes: B samples of a batch, n samples, ... the shape of a sample, C outputs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, final
+from typing import final
 
-import numpy as np
 import torch
 from torch import nn
 
-from cuello.errors import InputError, unknown
-from cuello.few_label.base import Method, Problem, Solution, register
-from cuello.few_label.choosing import choose
-from cuello.few_label.methods.label_spreading import Guess
+from cuello.errors import InputError, Use
+from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
+from cuello.few_label.cross_validation import FOLD_SHARE, select
+from cuello.few_label.methods.label_spreading import PseudoLabels
 from cuello.few_label.pretraining import contrast_views, pretrain
 from cuello.few_label.students import (
     STUDENTS,
+    MeanTeacherOptions,
     Student,
     build_student,
     is_image,
     student_name,
-    training_of,
+    training_config,
 )
-from cuello.few_label.teacher import MeanTeacher, check_teaching
+from cuello.few_label.teacher import MeanTeacher, augmentations
 from cuello.networks import multiplications
 from cuello.train import Rows, train
 
-__all__ = ["Consistency"]
+__all__ = ["MeanTeacherMethod"]
 
-UNLABELLED_ROWS = 192
-"""Rows without a label in a step."""
-PASSES, FEWEST_STEPS, MOST_STEPS = 100, 1000, 20_000
-PRETRAININGS = ("auto", "contrast", "none")
+BATCH = 192
+"""Samples without a label in a step."""
+PASSES, MIN_STEPS, MAX_STEPS = 100, 1000, 20_000
 PRETRAINING_SHARE = 0.5
-"""Steps before any label, as a share of those with labels."""
-FOLD_SHARE, FEWEST_FOLD_STEPS = 0.1, 500
-"""Steps of a training that is only to be judged on held-out labels, as a share of the whole one."""
+"""Steps of pretraining, as a share of those with labels."""
+MIN_FOLD_STEPS = 500
 
 
 @final
-class Consistency(Method):
-    """A student learns what its own average, the teacher, is sure of."""
+class MeanTeacherMethod(Method):
+    """A student learns what its own average, the teacher, is confident of."""
 
     name = "mean_teacher"
+    display_name = "Mean teacher"
     summary = (
-        "a new network keeps, when rows are changed, what its average over training is sure of"
+        "A new network learns to keep its predictions when samples are changed, from its own "
+        "average over training."
     )
+    own_options = MeanTeacherOptions
     pretrained = False
     uses_unlabelled = True
     single_label_only = True
-    options: ClassVar[Mapping[str, str]] = {
-        "network": f"the student: auto (conv for images), {', '.join(STUDENTS)}",
-        "pretraining": "of the student, without labels: contrast (two changes of an image are "
-        "told from those of others), none; auto: contrast for conv",
-        "steps": f"of training; auto: {PASSES} passes, but {FEWEST_STEPS:,} to {MOST_STEPS:,} "
-        "steps, the fewer the larger the student",
-        "threshold": "probability from which the teacher is sure, in (0, 1); 0.95",
-        "weak": "augmentation of images for the teacher; auto: shift=0.05",
-        "strong": "augmentation of images for the student; auto: augment, or mild and elastic",
-        "perturbation": "of table rows, in distances to the nearest neighbour; 0.5",
-    }
 
-    def fit(self, problem: Problem) -> Solution:
+    def fit(self, problem: LearningProblem) -> Solution:
         """Train with all labels; and, shorter, without those of each fold."""
-        return self.train(problem, guess=None)
+        return self.train(problem, pseudo_labels=None)
 
-    def train(self, problem: Problem, guess: Guess | None) -> Solution:
-        """Train, at first on what ``guess`` makes of the labels it is given as well."""
+    def train(self, problem: LearningProblem, pseudo_labels: PseudoLabels | None) -> Solution:
+        """Train, at first also on the pseudo-labels that follow from the labels of a problem."""
         steps, recipe = _steps(problem), STUDENTS[student_name(problem)]
         start = _start(problem, steps)
-        fold_steps = min(max(round(FOLD_SHARE * steps), FEWEST_FOLD_STEPS), steps)
+        fold_steps = min(max(round(FOLD_SHARE * steps), MIN_FOLD_STEPS), steps)
 
-        def fit(part: Problem, rate: float) -> nn.Module:
+        def fit(part: LearningProblem, rate: float) -> nn.Module:
             if part is problem:
-                return _train(part, rate, steps, guess, start)
-            return _train(replace(part, callbacks=None), rate, fold_steps, guess, start)
+                return _train_teacher(part, rate, steps, pseudo_labels, start)
+            part = replace(part, callbacks=None)
+            return _train_teacher(part, rate, fold_steps, pseudo_labels, start)
 
-        solution = choose(problem, (recipe.learning_rate,), fit, what="Learning rate")
+        solution = select(problem, (recipe.learning_rate,), fit, title="Learning rate")
         trained = f"Network {student_name(problem)}, about {steps} steps"
         if problem.options.cv:
-            trained += (
-                f", and {fold_steps} for each fold: what is measured there is a cautious estimate"
-            )
-        said = [f"{trained}.", *solution.said]
-        if _contrasts(problem):
+            trained += f", and {fold_steps} for each fold: the estimates from folds are cautious"
+        summary = [f"{trained}.", *solution.summary]
+        if _is_pretrained(problem):
             share = f"in {PRETRAINING_SHARE:.0%} as many steps"
-            said.append(f"Before any label the network learned to tell images apart, {share}.")
-        return replace(solution, said=said)
+            summary.append(f"Before any label the network learned to tell images apart, {share}.")
+        return replace(solution, summary=summary)
 
-    def check(self, problem: Problem) -> None:
-        """Refuse options that are not allowed, and a student that cannot take such rows."""
+    def check(self, problem: LearningProblem) -> None:
+        """Refuse options that are not allowed, and a student that cannot take such samples."""
+        super().check(problem)
         build_student(problem)
-        _steps(problem)
-        _contrasts(problem)
-        check_teaching(problem)
+        _is_pretrained(problem)
+        augmentations(problem)
 
-    def build(self, problem: Problem) -> nn.Module:
+    def build(self, problem: LearningProblem) -> nn.Module:
         """Return the student, newly initialised."""
         return build_student(problem)
 
 
-def _start(problem: Problem, steps: int) -> Student:
+METHODS.add(MeanTeacherMethod.name, MeanTeacherMethod())
+
+
+def _start(problem: LearningProblem, steps: int) -> Student:
     """Return the student before it sees a label: the same for all folds."""
     student = build_student(problem)
-    if _contrasts(problem):
+    if _is_pretrained(problem):
         views = contrast_views(tuple(problem.x.shape[1:]))
         pretrain(student, problem, round(PRETRAINING_SHARE * steps), views)
     return student
 
 
-def _contrasts(problem: Problem) -> bool:
-    pretraining = problem.option("pretraining", "auto")
-    if pretraining not in PRETRAININGS:
-        raise unknown("pretraining", str(pretraining), PRETRAININGS)
+def _is_pretrained(problem: LearningProblem) -> bool:
+    pretraining = problem.method_options(MeanTeacherOptions).pretraining
     if pretraining == "contrast" and not is_image(problem):
         raise InputError(
-            "pretraining='contrast' needs images, which can be changed and stay what they are; "
-            f"rows have shape {tuple(problem.x.shape[1:])}: leave it at 'auto'."
+            "needs images, whose class stays when they are changed; samples have shape "
+            f"{tuple(problem.x.shape[1:])}",
+            argument="pretraining",
+            value=pretraining,
+            remedy=Use("pretraining", "auto"),
         )
-    changed = problem.options.augment not in (None, "none")
+    augmented = problem.options.augment not in (None, "none")
     return pretraining == "contrast" or (
-        pretraining == "auto" and student_name(problem) == "conv" and changed
+        pretraining == "auto" and student_name(problem) == "conv" and augmented
     )
 
 
-def _train(
-    problem: Problem, rate: float, steps: int, guess: Guess | None, start: Student
+def _train_teacher(
+    problem: LearningProblem,
+    rate: float,
+    steps: int,
+    pseudo_labels: PseudoLabels | None,
+    start: Student,
 ) -> nn.Module:
-    pair = MeanTeacher(problem, start, None if guess is None else guess(problem))
+    shares = None if pseudo_labels is None else pseudo_labels(problem)
+    pair = MeanTeacher(problem, start, shares)
     optimizer = STUDENTS[student_name(problem)].optimizer
-    config = training_of(problem, UNLABELLED_ROWS, steps, optimizer, rate, warm_up=0.02)
+    config = training_config(problem, BATCH, steps, optimizer, rate, warm_up=0.02)
     train(pair, Rows(problem.x, torch.arange(len(problem.x))), config, callbacks=problem.callbacks)
-    return pair.finished()
+    return pair.trained_teacher()
 
 
-def _steps(problem: Problem) -> int:
-    steps: Any = problem.option("steps", "auto")
-    if steps == "auto":
-        passes = PASSES * math.ceil(len(problem.x) / UNLABELLED_ROWS)
-        worth = STUDENTS[student_name(problem)].work / multiplications(build_student(problem))
-        return max(round(min(passes, worth, MOST_STEPS)), FEWEST_STEPS)
-    if not isinstance(steps, int | np.integer) or steps < 1:
-        raise InputError(f"steps={steps!r} must be a whole number from 1 on, or 'auto'.")
-    return int(steps)
-
-
-register(Consistency())
+def _steps(problem: LearningProblem) -> int:
+    steps = problem.method_options(MeanTeacherOptions).steps
+    if not isinstance(steps, str):
+        return int(steps)
+    passes = PASSES * math.ceil(len(problem.x) / BATCH)
+    affordable = STUDENTS[student_name(problem)].work / multiplications(build_student(problem))
+    return max(round(min(passes, affordable, MAX_STEPS)), MIN_STEPS)

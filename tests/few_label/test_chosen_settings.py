@@ -1,4 +1,4 @@
-"""Whether images are changed, and how long and how freely is learned, is chosen inside labels."""
+"""Augmentation, length of training and weight decay are chosen by cross-validation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def strokes(n, seed, *, moved):
 
 
 def fitted(X, y, **options):
-    """Fit with one rate, and nothing to choose but what options leave to ``auto``."""
+    """Fit with one rate, and nothing to choose but the options that are ``auto``."""
     options = {"epochs": 60, "weight_decay": 0.01, "augment": None, **options}
     autoencoder = Autoencoder(hidden=(32,), latent_dim=6, epochs=8, batch_size=16).fit(X)
     return FewLabelClassifier(
@@ -39,21 +39,21 @@ def fitted(X, y, **options):
 def test_images_are_changed_where_held_out_labels_gain_by_it():
     X, y = strokes(24, 0, moved=True)
     model = fitted(X, y, augment="auto")
-    plain, changed = model.cv_scores_[0.01], model.cv_scores_["0.01, images changed"]
+    plain, changed = model.cv_scores_[0.01], model.cv_scores_["0.01, images augmented"]
     assert changed > plain
-    assert model.chosen_ == "0.01, images changed"
-    assert "Learning rate 0.01, images changed: accuracy" in " ".join(model.summary_)
+    assert model.chosen_ == "0.01, images augmented"
+    assert "Learning rate 0.01, images augmented: accuracy" in " ".join(model.summary_)
     assert model.cv_score_ == changed
 
 
 def test_images_stay_as_they_are_where_nothing_is_gained():
     model = fitted(*strokes(24, 0, moved=False), augment="auto")
-    assert model.cv_scores_ == {0.01: 1.0, "0.01, images changed": 1.0}
+    assert model.cv_scores_ == {0.01: 1.0, "0.01, images augmented": 1.0}
     assert model.chosen_ == 0.01
 
 
 @pytest.mark.parametrize("augment", [None, "shift=0.1"])
-def test_what_is_asked_for_is_not_compared(augment):
+def test_what_is_given_is_not_compared(augment):
     model = fitted(*strokes(24, 0, moved=True), augment=augment)
     assert set(model.cv_scores_) == {0.01}
 
@@ -92,7 +92,7 @@ def test_each_turn_is_tried_once_upon_the_best_so_far():
     assert len(names) == 2 + 3
     best = max(names[:2], key=lambda name: model.cv_scores_[float(name)])
     for name, turn in zip(
-        names[2:], ("images changed", "3 times the epochs", "weight decay 1"), strict=True
+        names[2:], ("images augmented", "3 times the epochs", "weight decay 1"), strict=True
     ):
         assert name == f"{best}, {turn}"
         if model.cv_scores_[name] > model.cv_scores_.get(best, model.cv_scores_.get(_rate(best))):
@@ -106,5 +106,5 @@ def _rate(name):
 
 def test_weight_decay_is_a_number_or_auto():
     X, y = strokes(24, 0, moved=True)
-    with pytest.raises(InputError, match="weight_decay='much' must be a number from 0 on"):
+    with pytest.raises(InputError, match="weight_decay='much' must be 0 or more, or 'auto'"):
         fitted(X, y, weight_decay="much")

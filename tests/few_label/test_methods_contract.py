@@ -1,4 +1,4 @@
-"""What every mode of learning from few labels owes, whatever it does; over all that are entered."""
+"""The contract of methods of learning from few labels, over all that are registered."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_auto_with_nothing_held_out_trains_what_it_keeps_alone(trained, monkeypa
 @pytest.mark.parametrize("method", UNLABELLED)
 def test_rows_without_a_label_are_looked_at(trained, method):
     if method == "auto":
-        pytest.skip("what it looks at is up to the mode that it keeps")
+        pytest.skip("what it uses depends on the method that it keeps")
     X, _, known = clouds()
     model = use(trained, method).fit(X, known)
     moved = X.copy()
@@ -184,7 +184,7 @@ def test_sequences_of_different_lengths_are_read_or_refused_at_once(method):
         encoder, method=method, method_options=QUICK.get(method), learning_rates=(0.01,), epochs=2
     )
     known = np.where(np.arange(40) < 12, y, -1)
-    if METHODS[method].one_length:
+    if METHODS[method].fixed_length:
         with pytest.raises(InputError, match=r"sequences of one length.*method='auto'"):
             model.fit(ragged, known)
         assert not hasattr(model.autoencoder_, "module_")
@@ -201,4 +201,4 @@ def test_auto_fine_tunes_where_nothing_can_be_passed_on(trained):
     assert "task='regression'" in " ".join(number.summary_)
     all_known = use(trained, "auto").fit(X, y)
     assert all_known.method_ == "fine_tune_slow"
-    assert "0 rows without a label" in " ".join(all_known.summary_)
+    assert "0 samples without a label" in " ".join(all_known.summary_)
