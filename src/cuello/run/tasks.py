@@ -10,12 +10,12 @@ from sklearn.metrics import confusion_matrix, f1_score, multilabel_confusion_mat
 
 from cuello.arrays import Array, Record
 from cuello.data import Dataset
-from cuello.few_label import FewLabelClassifier, FewLabelRegressor, Regression
+from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor, Regression
 from cuello.run.baselines import BASELINES
 
 __all__ = ["COMPARED_BY_DEFAULT", "JobTask", "job_task"]
 
-COMPARED_BY_DEFAULT = ("from_scratch", "linear_probe", "fine_tune_slow", "fine_tune")
+COMPARED_BY_DEFAULT = tuple(name for name, m in METHODS.items() if m.compared_by_default)
 """Few-label methods that are compared unless others are asked for: all are quick."""
 SHOWN = 300
 """Rows of each draw whose numbers are kept to be drawn beside the true ones."""

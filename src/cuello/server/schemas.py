@@ -54,11 +54,7 @@ MAX_LABELS = 10_000
 _BEYOND = 1e6  # how far from the training rows a value may be, in units of their range
 _PRINTED = r"^[^\x00-\x20\x7f-\xa0]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\xa0])?$"
 """Text without control characters, that neither begins nor ends with a space."""
-_REFITTED = tuple(
-    name
-    for name in ("linear_probe", "fine_tune_slow", "fine_tune", "label_spreading")
-    if name in METHODS
-)
+_REFITTED = tuple(name for name, method in METHODS.items() if method.refittable)
 
 
 class _Strict(BaseModel):
