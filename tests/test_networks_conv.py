@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -36,6 +36,7 @@ def test_every_size_is_restored(up, size):
     assert decoder(torch.rand(2, 2)).shape == x.shape
 
 
+@settings(max_examples=40)
 @given(
     channels=st.integers(0, 4),
     height=st.integers(1, 9),
@@ -71,7 +72,7 @@ def test_up_convolution_is_repeating_pixels_and_then_convolving(kernel_size, siz
     height, width = size
     layer = UpConvolution(2, 3, kernel_size, (2 * height, 2 * width)).double()
     x = torch.rand(2, 2, height, width, dtype=torch.float64)
-    repeated = F.interpolate(x, scale_factor=2, method="nearest")
+    repeated = F.interpolate(x, scale_factor=2, mode="nearest")
     plain = F.conv2d(repeated, layer.weight, layer.bias, padding=kernel_size // 2)
     torch.testing.assert_close(layer(x), plain)
     cropped = UpConvolution(2, 3, kernel_size, (2 * height - 1, 2 * width - 1)).double()
@@ -104,7 +105,7 @@ def test_layers_between_are_as_asked_and_the_last_ones_are_plain():
     assert kinds == [
         ["Linear", "UnflattenPixels", "BatchNorm2d", "ELU", "Dropout"],
         ["UpConvolution", "BatchNorm2d", "ELU", "Dropout"],
-        ["UpConvolution", "ToRow"],
+        ["UpConvolution", "ToSample"],
     ]
 
 
@@ -146,16 +147,16 @@ def test_initial_weights_have_the_spread_of_their_formula(up, name, sd):
 @pytest.mark.parametrize(
     ("shape", "options", "text"),
     [
-        ((12,), {}, "shape (12,); rows must be images"),
+        ((12,), {}, "shape (12,), only images"),
         ((2, 3, 4, 5), {}, "use network='dense'"),
         ((0, 4, 4), {}, "1 or more of each"),
-        ((4, 4), {"hidden": (4, 0)}, "use positive widths"),
+        ((4, 4), {"hidden": (4, 0)}, "widths of 1 or more"),
         ((4, 4), {"dropout": 1.0}, "dropout=1.0"),
         ((4, 4), {"kernel_size": 4}, "kernel_size=4 must be odd"),
-        ((4, 4), {"kernel_size": -1}, "kernel_size=-1 must be odd"),
+        ((4, 4), {"kernel_size": -1}, "kernel_size=-1 must be a whole number, 1 or more"),
         ((4, 4), {"up": "upsampel"}, "did you mean 'upsample'"),
         ((4, 4), {"activation": "rleu"}, "did you mean 'relu'"),
-        ((4, 4), {"initializer": "hee"}, "Known: "),
+        ((4, 4), {"initializer": "hee"}, "Allowed: "),
     ],
 )
 def test_wrong_options_are_refused(shape, options, text):

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from cuello import networks
-from cuello.networks import Layer, summarize, total
+from cuello.networks import LayerSummary, summarize, total
 
 
-def only(layers: list[Layer], kind: str) -> list[Layer]:
+def only(layers: list[LayerSummary], kind: str) -> list[LayerSummary]:
     return [layer for layer in layers if layer.type == kind]
 
 

@@ -38,14 +38,14 @@ def half(module, optimizer):
 def step(module, optimizer, x):
     """Take one step; return the parameters that got a gradient."""
     module.zero_grad()
-    optimizer = torch.optim.SGD(module.optimizers()[optimizer], lr=0.1)
+    descent = torch.optim.SGD(module.optimizers()[optimizer], lr=0.1)
     sum(module.losses(Batch(x), optimizer).values()).backward()
-    optimizer.step()
+    descent.step()
     return {name for name, p in module.named_parameters() if p.grad is not None}
 
 
 @pytest.mark.parametrize("optimizer", ["autoencoder", "critic"])
-def test_a_step_of_one_player_does_not_touch_the_other(optimizer):
+def test_a_step_of_one_optimizer_does_not_touch_the_other(optimizer):
     other = {"autoencoder": "critic", "critic": "autoencoder"}[optimizer]
     module, x = model(rows()).module_.train(), torch.from_numpy(rows())
     own, others = half(module, optimizer), half(module, other)
@@ -58,7 +58,7 @@ def test_a_step_of_one_player_does_not_touch_the_other(optimizer):
 
 
 @pytest.mark.parametrize("tied", [False, True])
-def test_every_parameter_belongs_to_exactly_one_player(tied):
+def test_every_parameter_belongs_to_exactly_one_optimizer(tied):
     module = model(rows(), network_options={"tied": tied}).module_
     owned = [p for groups in module.optimizers().values() for g in groups for p in g["params"]]
     assert len(owned) == len(set(owned))
@@ -118,7 +118,7 @@ def test_critic_has_a_learning_rate_of_its_own():
 
 
 def test_codes_come_nearer_to_the_prior():
-    X = rows(512)
+    X = rows(384)
     options = {"hidden": (32,), "latent_dim": 3, "epochs": 80, "learning_rate": 0.005}
     apart = {}
     for kind, chosen in (("plain", {}), ("adversarial", {"weight": 0.1})):
@@ -146,7 +146,7 @@ def test_accuracy_and_findings():
         assert len(found.findings) == (2 if name == "far" else 0)
     module.encode = lambda x: codes["far"]
     law, critic = module.diagnose(x).findings
-    assert "3 of 3 latents are far from the prior" in law
+    assert "3 of 3 latent dimensions are far from the prior" in law
     assert "100.0 %" in critic
     assert "lower the kind's critic_lr_scale (now 1)" in critic
 
@@ -156,5 +156,5 @@ def test_accuracy_and_findings():
     [("weight", -1.0), ("weight", math.nan), ("critic_hidden", 0), ("critic_lr_scale", 0.0)],
 )
 def test_wrong_options_are_refused(option, value):
-    with pytest.raises(InputError, match=f"{option}={value}.*(is usual|good start)"):
+    with pytest.raises(InputError, match=f"{option}={value}.*use {option}="):
         model(rows(), kind_options={option: value})

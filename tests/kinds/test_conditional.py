@@ -213,5 +213,5 @@ def test_options_are_those_of_the_variational_kind():
     assert {n: p.default for n, p in ours.items()} == {n: p.default for n, p in theirs.items()}
     with pytest.raises(InputError, match="samples=1"):
         linear(samples=2, beta=0.5)
-    with pytest.raises(InputError, match="above 0"):
+    with pytest.raises(InputError, match="variance=inf"):
         linear(variance=math.inf)

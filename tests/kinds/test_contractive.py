@@ -180,5 +180,5 @@ def test_a_higher_price_makes_a_flatter_encoder(hidden):
 
 @pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf])
 def test_wrong_weights_are_refused(weight):
-    with pytest.raises(InputError, match=r"weight=.* must be at least 0; 0.001 is a good start"):
+    with pytest.raises(InputError, match=r"weight=.* must be .*0 or more; use weight=0.001"):
         built(weight=weight)

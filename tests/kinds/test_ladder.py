@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cuello import Autoencoder, InputError
-from cuello.kinds import Batch, Parts, Reconstruction
-from cuello.kinds.ladder import Ladder
+from cuello.kinds import Batch, Parts, Reconstruction, build_module
 from cuello.kinds.lateral import EPS
 from cuello.networks import dense
 
@@ -35,7 +34,7 @@ def ladder(classes=3, hidden=(7,), latent_dim=5, features=6, seed=0, activation=
         latent_dim=latent_dim,
         classes=classes,
     )
-    network = Ladder(parts, **options).double()
+    network = build_module("ladder", parts, **options).double()
     with torch.no_grad():  # so that no term of a formula is one that starts at 0
         for name, parameter in network.named_parameters():
             if name.endswith((".a", "shift", "gain")):
@@ -152,7 +151,7 @@ def test_decoding_starts_from_the_sums_that_the_code_came_from():
     net.eval()
     sums = []
     net.encoder.last.linear.register_forward_hook(lambda layer, inputs, out: sums.append(out))
-    torch.testing.assert_close(net.decoder.code.sums(net.encode(x)), sums[0])
+    torch.testing.assert_close(net.decoder.statistics.sums(net.encode(x)), sums[0])
 
 
 @pytest.mark.parametrize("labelled", [0, 1, 9, 10])
@@ -179,8 +178,8 @@ def test_projected_rows_have_norm_1_and_the_top_has_no_loss():
     ("option", "allowed"),
     [
         ({"noise_std": 0.0}, "above 0"),
-        ({"input_weight": -1.0}, "at least 0"),
-        ({"upper_weight": float("nan")}, "at least 0"),
+        ({"input_weight": -1.0}, "0 or more"),
+        ({"upper_weight": float("nan")}, "0 or more"),
     ],
 )
 def test_options_outside_their_range_are_refused(option, allowed):
@@ -200,7 +199,7 @@ def test_other_networks_are_refused(network, shape):
 def test_a_decoder_that_is_no_mirror_image_is_refused():
     encoder = nn.Sequential(nn.Linear(6, 4), nn.Linear(4, 2))
     decoder = nn.Sequential(nn.Linear(2, 5), nn.Linear(5, 6))
-    with pytest.raises(InputError, match=r"layers of \[5, 6\] units.*mirror image.*\[4, 6\]"):
+    with pytest.raises(InputError, match=r"mirrors the encoder.*\[4, 6\] units, not \[5, 6\]"):
         Autoencoder("ladder", encoder=encoder, decoder=decoder).initialize(torch.rand(9, 6).numpy())
 
 

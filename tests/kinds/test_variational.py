@@ -200,7 +200,7 @@ def test_exactly_the_latents_below_the_noise_collapse():
         batch_size=len(X),
         validation_fraction=0.0,
     )
-    with pytest.warns(CuelloWarning, match="2 of 4 latents collapsed"):
+    with pytest.warns(CuelloWarning, match="2 of 4 latent dimensions collapsed"):
         model.fit(X)
     kl = np.array(model.diagnosis_.statistics["kl_per_latent"])
     # What a latent tells about a row, once the posterior is exact: half the log of signal to noise.
@@ -224,7 +224,7 @@ def test_the_way_out_fits_the_bound():
     nn.init.zeros_(module.encoder.bias)
     diagnosis = module.diagnose(rows())
     [finding] = diagnosis.findings
-    assert "2 of 2 latents" in finding
+    assert "2 of 2 latent dimensions" in finding
     assert finding.endswith("try samples=1 with kl_warm_up=0.3.")
     assert diagnosis.statistics["active_latents"] == 0
 
@@ -352,15 +352,15 @@ def test_estimator_gives_the_same_likelihoods_and_leaves_the_random_state_alone(
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"likelihood": "poisson"}, "Known: auto, bernoulli, gaussian"),
+        ({"likelihood": "poisson"}, "Allowed: auto, bernoulli, gaussian"),
         ({"likelihood": "bernoulli"}, "use loss='bce' with scaling='minmax'"),
-        ({"variance": -1.0}, "or 0 to learn it"),
-        ({"variance": math.inf}, "must be above 0"),
-        ({"beta": -0.1}, "beta=-0.1 must be at least 0"),
-        ({"kl_warm_up": 1.1}, "share of the training in [0, 1]"),
-        ({"free_bits": math.nan}, "at least 0 nats"),
-        ({"samples": 0}, "whole number from 1 on"),
-        ({"samples": 2.5}, "whole number from 1 on"),
+        ({"variance": -1.0}, "0 or more"),
+        ({"variance": math.inf}, "a finite number"),
+        ({"beta": -0.1}, "beta=-0.1 must be a finite number, 0 or more; use beta=1.0"),
+        ({"kl_warm_up": 1.1}, "0 or more and at most 1"),
+        ({"free_bits": math.nan}, "0 or more"),
+        ({"samples": 0}, "a whole number, 1 or more"),
+        ({"samples": 2.5}, "a whole number, 1 or more"),
         ({"samples": 2, "beta": 2.0}, "use samples=1, or beta=1"),
         ({"samples": 2, "kl_warm_up": 0.1}, "use samples=1, or kl_warm_up=0"),
         ({"samples": 2, "free_bits": 0.1}, "use samples=1, or free_bits=0"),

@@ -133,7 +133,7 @@ def test_too_few_codes_are_not_judged():
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "way_out"), [("weight", -1.0, "at least 0"), ("kernel", "rfb", "'rbf'")]
+    ("option", "value", "way_out"), [("weight", -1.0, "0 or more"), ("kernel", "rfb", "'rbf'")]
 )
 def test_wrong_options_are_refused(option, value, way_out):
     with pytest.raises(InputError, match=f"{option}={value!r}.*{way_out}"):

@@ -136,9 +136,6 @@ def _resolve(name: str, variance: float, reconstruction: Reconstruction) -> str:
         )
     if name == "auto":
         name = "bernoulli" if loss == "bce" else "gaussian"
-    if not 0.0 <= variance < math.inf:
-        allowed = "above 0, or 0 to learn it from the data"
-        raise InputError(argument="variance", value=variance, allowed=allowed)
     if name == "bernoulli" and variance > 0.0:
         raise InputError(
             "is a variance of the Gaussian, but the likelihood is Bernoulli",

@@ -106,21 +106,11 @@ def build_conv(
     ----------
     shape : tuple of int
         (H, W) or (C, H, W) of one sample, from 1 x 1 on; odd sizes too.
-    inputs : int
-        Inputs of the decoder (K).
-    outputs : int
-        Outputs of the encoder.
     hidden : sequence of int
         Channels of the stages. Each halves height and width, rounding up; the decoder's double
         them, back to the exact size. Empty: one linear layer each.
-    activation : str
-        After every layer but the last of each half.
-    latent_activation : str
-        After the last layer of the encoder.
-    initializer : str
-        See :data:`cuello.networks.layers.INITIALIZERS`.
     batch_norm : bool
-        Batch normalisation of each channel before each activation (Ioffe and Szegedy 2015).
+        Batch normalisation of each channel before each activation.
     dropout : float
         Rate at the end of each stage.
     up : str
@@ -131,6 +121,8 @@ def build_conv(
         Whether a :class:`Residual` block follows each stage (precedes it in the decoder).
     kernel_size : int
         Side of every kernel in pixels, odd.
+    inputs, outputs, activation, latent_activation, initializer
+        As for :func:`cuello.networks.dense.build_dense`.
 
     Returns
     -------

@@ -188,27 +188,20 @@ def build_sequence(
     ----------
     shape : tuple of int
         (T, F): steps of the longest sample, features of a step.
-    inputs : int
-        Inputs of the decoder (K).
-    outputs : int
-        Outputs of the encoder.
     hidden : sequence of int
         Units of the recurrent layers, one or more; the decoder's are in reverse order.
     activation : str
         Of the decoder's first, dense layer; cells have their own.
-    latent_activation : str
-        After the last layer of the encoder.
-    initializer : str
-        See :data:`cuello.networks.layers.INITIALIZERS`; for each gate by itself.
     batch_norm : bool
-        Must be False: a recurrent layer meets each step with another distribution, and short
-        samples have no last steps.
+        Must be False: a recurrent layer meets each step with another distribution.
     dropout : float
         Rate after each recurrent layer.
     cell : str
         ``gru`` or ``lstm``.
     bidirectional : bool
         Whether each layer also reads from the end, with as many units again.
+    inputs, outputs, latent_activation, initializer
+        As for :func:`cuello.networks.dense.build_dense`; each gate is initialized by itself.
 
     Returns
     -------
