@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from sklearn.datasets import load_digits
+
+import cuello
+from cuello.few_label import FewLabelClassifier
+from cuello.run import RunFolder
 
 # The same examples in every run, and no deadline: time says nothing on a busy machine.
 settings.register_profile("cuello", derandomize=True, deadline=None)
@@ -23,3 +31,55 @@ def _short_maps() -> Iterator[None]:
         patch.setattr("cuello.estimators.projection.STEPS", 20)
         patch.setattr("cuello.estimators.projection.EPOCHS", 1)
         yield
+
+
+@pytest.fixture(scope="session")
+def session_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], RunFolder]:
+    """Return a function that gives a small finished run by the kind of its data, made once.
+
+    ``images`` (400 of 8x8 in four classes, 40 of them labelled), ``unlabelled`` (the same without
+    labels), ``table`` (numbers to predict), ``multilabel`` (three properties), ``sequences`` (two
+    classes, of different lengths). The data is ``data.npz`` beside the run. Whoever changes a run
+    copies it first.
+    """
+    made: dict[str, RunFolder] = {}
+
+    def run(name: str) -> RunFolder:
+        if name not in made:
+            place = tmp_path_factory.mktemp(name)
+            arrays, options = _small_data(name)
+            np.savez(place / "data.npz", **arrays)
+            with pytest.MonkeyPatch.context() as patch:
+                # The regressor has the same defaults.
+                defaults: Any = FewLabelClassifier.__init__.__kwdefaults__
+                patch.setitem(defaults, "epochs", 5)
+                patch.setitem(defaults, "learning_rates", (0.01,))
+                made[name] = _fit_small(place, options)
+        return made[name]
+
+    return run
+
+
+def _fit_small(place: Path, options: dict[str, Any]) -> RunFolder:
+    common = {"hidden": (16,), "latent_dim": 3, "epochs": 3, "repeats": 1, "out": place / "run"}
+    return cuello.fit(place / "data.npz", **common | options)
+
+
+def _small_data(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    rng = np.random.default_rng(0)
+    if name in ("images", "unlabelled"):
+        digits = load_digits(n_class=4)
+        X, y = np.round(digits.images[:400] * 15.9).astype(np.uint8), digits.target[:400]
+        return {"X": X, "y": y}, {"labels": 40} if name == "images" else {}
+    if name == "sequences":
+        y, time = np.arange(90) % 2, np.arange(9)
+        X = np.sin(time * (0.3 + y[:, None]) + rng.random((90, 1)))[..., None].astype(np.float32)
+        X[time >= rng.integers(4, 10, 90)[:, None]] = np.nan
+        X[0] = np.sin(time)[:, None]
+        return {"X": X, "y": y}, {"labels": 10, "network": "sequence", "latent_dim": 2}
+    X = rng.normal(size=(160, 6)).astype(np.float32)
+    score = X @ rng.normal(size=(6, 3))
+    if name == "table":
+        return {"X": X, "y": score[:, 0]}, {"labels": 60, "task": "regression"}
+    assert name == "multilabel"
+    return {"X": X, "y": (score > 0).astype(np.float64)}, {"labels": 60, "task": "multilabel"}

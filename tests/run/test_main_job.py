@@ -30,7 +30,9 @@ QUICK = {"hidden": (64,), "latent_dim": 8, "epochs": 40}
 def _short_fine_tuning():
     # How long to learn is chosen elsewhere; here it is what a job does and keeps.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(FewLabelClassifier.__init__.__kwdefaults__, "epochs", 20)
+        defaults = FewLabelClassifier.__init__.__kwdefaults__
+        patch.setitem(defaults, "epochs", 20)
+        patch.setitem(defaults, "learning_rates", (0.01,))
         yield
 
 

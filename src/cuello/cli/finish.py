@@ -27,8 +27,8 @@ def finish(where: Path, work: Callable[[Bars], RunFolder]) -> None:
         else:
             text = "interrupted before training started; nothing was written."
         sys.exit(complain(text, 130))
-    metrics = folder.read_json("metrics.json")
-    for note in folder.read_json("config.json")["notes"]:
+    metrics = folder.metrics()
+    for note in folder.config()["notes"]:
         out.print(f"note: {note}", soft_wrap=True)
     if metrics["few_labels"]:
         out.print(table_of_methods(metrics))
@@ -50,6 +50,6 @@ def _is_running(where: Path) -> bool:
     from cuello.run.folder import RunFolder
 
     try:
-        return RunFolder(where).read_json("config.json").get("status") == "running"
+        return bool(RunFolder(where).config()["status"] == "running")
     except RunError:
         return False

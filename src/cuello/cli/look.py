@@ -46,44 +46,40 @@ def info(run: RunArgument) -> None:
         from cuello.run.folder import RunFolder
 
     folder = RunFolder(expanded(run))
-    config = folder.read_json("config.json")
-    with complete(folder.path):
-        finished = config["status"] == "finished"
-        metrics = folder.read_json("metrics.json") if finished else {}
-        shown: list[Table | str] = [_facts(config)]
-        if finished:
-            shown += [table_of_methods(metrics)] if metrics["few_labels"] else []
-            reconstruction = metrics["reconstruction"]
-            shown.append(
-                f"test MSE {reconstruction['test_mse']:.5f}, "
-                f"PCA {reconstruction['pca_test_mse']:.5f}"
-            )
-        elif config["status"] == "diverged":
-            shown.append(
-                "start again with --overwrite and a smaller --learning-rate or --gradient-clip 1"
-            )
-        else:
-            shown.append(
-                "if nothing works on it any more, continue it with: "
-                f"cuello fit --resume {shlex.quote(str(run))}"
-            )
+    config = folder.config()
+    shown: list[Table | str]
+    if config["status"] == "finished":
+        metrics = folder.metrics()
+        shown = [_facts(folder.config(finished=True))]
+        shown += [table_of_methods(metrics)] if metrics["few_labels"] else []
+        reconstruction = metrics["reconstruction"]
+        shown.append(
+            f"test MSE {reconstruction['test_mse']:.5f}, PCA {reconstruction['pca_test_mse']:.5f}"
+        )
+    elif config["status"] == "diverged":
+        again = "start again with --overwrite and a smaller --learning-rate or --gradient-clip 1"
+        shown = [_facts(config), again]
+    else:
+        again = f"cuello fit --resume {shlex.quote(str(run))}"
+        shown = [_facts(config), f"if nothing works on it any more, continue it with: {again}"]
     for part in shown:
         out.print(part, soft_wrap=isinstance(part, str))
 
 
 def _facts(config: dict[str, Any]) -> Table:
     data = config["data"]
-    chosen = config["autoencoder"]["resolved"] if "autoencoder" in config else {}
+    resolved = config["autoencoder"]["resolved"] if "autoencoder" in config else {}
     facts = {
         "state": _STATES[config["status"]],
         "created": config["created"],
         "data": f"{data['name']} ({data['source']})",
-        "rows": ", ".join(f"{count:,} {part}" for part, count in data["rows"].items()),
+        "rows": ", ".join(f"{count:,} {split}" for split, count in data["rows"].items()),
         "shape of a row": " x ".join(map(str, data["shape"])),
         "classes": ", ".join(data["classes"]) or "none",
         **_labels(data),
         "model": ", ".join(
-            f"{name}={value}" + (f" ({chosen[name]})" if value == "auto" and name in chosen else "")
+            f"{name}={value}"
+            + (f" ({resolved[name]})" if value == "auto" and name in resolved else "")
             for name, value in config["job"]["model"].items()
         ),
         "versions": ", ".join(f"{k} {v}" for k, v in config["versions"].items()),
@@ -97,7 +93,7 @@ def _facts(config: dict[str, Any]) -> Table:
 
 
 def _labels(data: dict[str, Any]) -> dict[str, str]:
-    task = data.get("task", "multiclass")
+    task = data["task"]
     if task == "multilabel":
         return {"properties": ", ".join(data["properties"])}
     return {"labels": "numbers"} if task == "regression" else {}

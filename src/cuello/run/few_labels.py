@@ -24,7 +24,14 @@ from cuello.run.prepare import Prepared
 from cuello.run.tasks import COMPARED_BY_DEFAULT, job_task
 from cuello.train import Callbacks
 
-__all__ = ["best_method", "compare_methods", "fit_method", "rows_for", "summarise_methods"]
+__all__ = [
+    "best_method",
+    "compare_methods",
+    "display_name",
+    "fit_method",
+    "rows_for",
+    "summarise_methods",
+]
 
 CV = 3
 
@@ -169,14 +176,26 @@ def _measured_on(prepared: Prepared, draw: int) -> tuple[Array, Array]:
 
 
 def summarise_methods(
-    records: list[Record], main: str = "accuracy", second: str = "macro_f1"
+    records: list[Record],
+    main: str = "accuracy",
+    second: str = "macro_f1",
+    *,
+    is_table: bool = False,
 ) -> list[Record]:
-    """Return one record a method: means and standard deviations over the draws."""
+    """Return one record a method: means and standard deviations over the draws.
+
+    It holds the method's name for people, so that a table needs no registry.
+    """
     summary = []
     for method in dict.fromkeys(r["method"] for r in records):
         of_method = [r for r in records if r["method"] == method]
         cv_scores = [r[f"cv_{main}"] for r in of_method if r[f"cv_{main}"] is not None]
-        row = {"method": method, "labels": of_method[0]["labels"], "repeats": len(of_method)}
+        row = {
+            "method": method,
+            "display_name": display_name(method, is_table=is_table),
+            "labels": of_method[0]["labels"],
+            "repeats": len(of_method),
+        }
         for name in (main, second):
             row[f"{name}_mean"], row[f"{name}_sd"] = mean_sd([r[name] for r in of_method])
         summary.append(
@@ -188,6 +207,20 @@ def summarise_methods(
             }
         )
     return summary
+
+
+def display_name(method: str, *, is_table: bool) -> str:
+    """Return the name of a baseline or method as tables and reports show it.
+
+    Examples
+    --------
+    >>> display_name("knn_pixels", is_table=True)
+    '5-NN on the columns'
+    """
+    if method in METHODS:
+        return str(getattr(METHODS[method], "display_name", method))
+    entry = BASELINES[method]
+    return (entry.display_name_of_tables if is_table else "") or entry.display_name
 
 
 def best_method(summary: list[Record], main: str = "accuracy") -> str:

@@ -180,7 +180,9 @@ class JobSteps:
             self.progress,
         )
         data, task = self.prepared.data, job_task(self.prepared.data)
-        metrics["few_labels"] = few_labels.summarise_methods(records, task.main, task.second)
+        metrics["few_labels"] = few_labels.summarise_methods(
+            records, task.main, task.second, is_table=len(data.shape) == 1
+        )
         best = self.job.method or few_labels.best_method(metrics["few_labels"], task.main)
         metrics |= {
             "best_method": best,

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Query
 from fastapi.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cuello.errors import CuelloError, RunError
+from cuello.errors import CuelloError
 from cuello.run import Run
 from cuello.run.folder import RunFolder
 from cuello.server import schemas as s
@@ -65,19 +65,14 @@ class Waiting:
 
 def status(folder: RunFolder) -> str:
     """Return how far a run is: ``running``, ``diverged`` or ``finished``."""
-    found = folder.read_json("config.json").get("status")
-    if found not in ("diverged", "finished", "running"):
-        raise RunError(
-            f"{folder.path}/config.json is damaged (status={found!r}); restore the folder or run "
-            "the fit again."
-        )
+    found = str(folder.config()["status"])
     return found if found != "finished" or folder.is_complete else "running"
 
 
 def _watching(folder: RunFolder, state: Callable[[], str]) -> FastAPI:
     app = new_app()
-    config = folder.read_json("config.json")
-    data, job = config.get("data", {}), config.get("job", {})
+    config = folder.config()
+    data, job = config["data"], config["job"]
 
     def page() -> HTMLResponse:
         """Return a page that shows the losses."""
@@ -86,15 +81,15 @@ def _watching(folder: RunFolder, state: Callable[[], str]) -> FastAPI:
     def info() -> s.Described:
         """Say what is trained."""
         return s.Described(
-            name=str(data.get("name", "")),
+            name=data["name"],
             status=state(),
-            kind=str(job.get("model", {}).get("kind", "")),
-            network=str(job.get("model", {}).get("network", "")),
-            shape=data.get("shape", []),
+            kind=str(job["model"].get("kind", "")),
+            network=str(job["model"].get("network", "")),
+            shape=data["shape"],
             latent_dim=None,
-            task=str(data.get("task", "multiclass")),
-            classes=data.get("classes", []),
-            properties=data.get("properties", []),
+            task=data["task"],
+            classes=data["classes"],
+            properties=data["properties"],
             columns=[],
             rows=0,
             labelable_rows=0,
