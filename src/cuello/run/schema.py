@@ -67,7 +67,13 @@ FINISHED_CONFIG = CONFIG | {
 }
 """Of ``config.json``, at the end."""
 
-COMPARED = {"method": str, "display_name": str, "labels": int, "repeats": int, "seconds_mean": NUMBER}
+COMPARED = {
+    "method": str,
+    "display_name": str,
+    "labels": int,
+    "repeats": int,
+    "seconds_mean": NUMBER,
+}
 
 METRICS = {
     "data": DATA,
