@@ -25,7 +25,7 @@ from cuello.few_label import METHODS
 from cuello.kinds import LOSSES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS
 from cuello.run import Job
-from cuello.run.job import TASKS
+from cuello.run.job import TASK_NAMES
 from cuello.train import OPTIMIZERS, PRECISIONS, SCHEDULES
 from cuello.train.config import SHUFFLES
 
@@ -72,7 +72,7 @@ REGISTRIES = {
     "scaling": SCALINGS,
     "schedule": SCHEDULES,
     "shuffle": SHUFFLES,
-    "task": TASKS,
+    "task": TASK_NAMES,
 }
 
 

@@ -14,7 +14,7 @@ from cuello.arrays import Array, Bools, Codes, Float32s
 from cuello.errors import DataError
 
 __all__ = [
-    "TASKS",
+    "TASK_NAMES",
     "UNLABELLED",
     "Dataset",
     "check_finite",
@@ -23,7 +23,7 @@ __all__ = [
     "labelled_rows",
 ]
 
-TASKS = ("auto", "binary", "multiclass", "regression", "multilabel")
+TASK_NAMES = ("auto", "binary", "multiclass", "regression", "multilabel")
 """Tasks that labels can be read for; ``auto``: the one that they leave no doubt of."""
 
 UNLABELLED = -1

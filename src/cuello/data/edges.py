@@ -19,7 +19,7 @@ __all__ = ["edge_histograms", "edge_histograms_of", "histogram_size"]
 DIRECTIONS = 8
 CELLS = 7
 """Cells a side: of 28 pixels, 9 wide and 4 apart."""
-_LEAST = 1e-12
+_SMALLEST_SUM = 1e-12
 _ROUNDING = 1e-5
 _CHUNK = 1024
 
@@ -90,7 +90,7 @@ def edge_histograms_of(images: Tensor) -> Tensor:
         share = (1.0 - off).clamp(min=0.0) * steepness
         cells.append(over @ share.view(-1, channels, height, width).sum(dim=1) @ across)
     found = torch.stack(cells, dim=1).flatten(1)
-    return (found / found.sum(dim=1, keepdim=True).clamp(min=_LEAST)).sqrt()
+    return (found / found.sum(dim=1, keepdim=True).clamp(min=_SMALLEST_SUM)).sqrt()
 
 
 def _smooth(values: Tensor, dim: int) -> Tensor:

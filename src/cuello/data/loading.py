@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cuello.data.dataset import TASKS, Dataset
+from cuello.data.dataset import TASK_NAMES, Dataset
 from cuello.data.readers import READERS, reader_of
 from cuello.data.readers.base import join_names
 from cuello.data.sets import NAMED_SETS, read_named_set
@@ -80,8 +80,8 @@ def load(
     >>> font.X.shape, font.classes[:3]
     ((32, 7, 5), ('@', 'A', 'B'))
     """
-    if task not in (None, *TASKS):
-        raise unknown("task", task, TASKS)
+    if task not in (None, *TASK_NAMES):
+        raise unknown("task", task, TASK_NAMES)
     size, encoding = _check_size(image_size), _check_encoding(encoding or {})
     chosen = {"image_size": size, "label_column": label_column, **options}
     chosen = {name: value for name, value in chosen.items() if value is not None}

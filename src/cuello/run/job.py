@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
-from cuello.data.dataset import TASKS
+from cuello.data.dataset import TASK_NAMES
 from cuello.errors import Argument, InputError, Text, unknown
 
-__all__ = ["KEEP_LABELS", "TASKS", "Job", "Progress", "Silent"]
+__all__ = ["KEEP_LABELS", "TASK_NAMES", "Job", "Progress", "Silent"]
 
 _LARGEST_SEED = 2**31 - 1  # NumPy's legacy generators end at 2**32 - 1, and each draw adds to it
 
@@ -85,8 +85,8 @@ class Job:
                 value=self.seed,
                 allowed=f"a whole number from 0 to {_LARGEST_SEED}",
             )
-        if self.task not in TASKS:
-            raise unknown("task", self.task, TASKS)
+        if self.task not in TASK_NAMES:
+            raise unknown("task", self.task, TASK_NAMES)
         if not 0.0 < self.encoder_lr_factor <= 1.0:
             raise InputError(
                 argument="encoder_lr_factor",

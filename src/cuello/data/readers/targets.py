@@ -52,7 +52,7 @@ def read_labels(
     source : str
         File, for the errors.
     task : str or None
-        One of :data:`cuello.data.dataset.TASKS`. ``auto``: regression where numbers can be no
+        One of :data:`cuello.data.dataset.TASK_NAMES`. ``auto``: regression where numbers can be no
         classes (see :func:`are_amounts`), multiclass otherwise. None: labels are not read.
 
     Examples
