@@ -43,8 +43,8 @@ def with_labels(path: str | Path, dataset: Dataset, task: str = "auto") -> Datas
         Labels of a test split stay, where they are for the same task.
     task : str
         One of :data:`cuello.data.dataset.TASK_NAMES`. ``auto``: multilabel where the first line
-        names two properties or more; regression where the data has no classes and the labels can be none
-        (see :func:`cuello.data.load`); multiclass otherwise.
+        names two properties or more; regression where the data has no classes and the labels can
+        be none (see :func:`cuello.data.load`); multiclass otherwise.
 
     Raises
     ------
