@@ -301,7 +301,7 @@ def test_interrupted_before_anything_is_replaced(cuello, finished, monkeypatch, 
     def stop(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("cuello.run.fitting.prepare", stop)
+    monkeypatch.setattr("cuello.run.main_job.prepare", stop)
     before = tree(tmp_path)
     outcome = cuello("fit", "rows.npz", *SMALL, "--out", "run", "--overwrite", code=130)
     assert outcome.err == "cuello: interrupted before training started; nothing was written.\n"

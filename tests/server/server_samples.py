@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import numpy as np
 
-from cuello.run import Job, start
+from cuello.api import start_with_report
+from cuello.run import Job
 
 SMALL = {"epochs": 2, "hidden": (8,), "latent_dim": 2}
 KINDS = ("table", "images", "own classes", "sequences", "numbers", "one latent")
@@ -53,7 +54,7 @@ def make(folder: Path, kind: str) -> Path:
         lines = [f"{i},{'abc'[y[i]]}" for i in range(15)]
         (folder / "mine.csv").write_text("row,label\n" + "\n".join(lines) + "\n")
         options |= {"labels": str(folder / "mine.csv"), "repeats": 1}
-    return start(Job.of(data=str(data), **options), folder / "run").path
+    return start_with_report(Job.of(data=str(data), **options), folder / "run").path
 
 
 class Client:

@@ -13,9 +13,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import NearestNeighbors
 
 from cuello import load, open_run
+from cuello.api import start_with_report
 from cuello.data.labels import read_label_file
 from cuello.few_label import FewLabelClassifier
-from cuello.run import Job, start
+from cuello.run import Job
 from cuello.server.serving import app_for
 
 
@@ -109,7 +110,7 @@ def test_an_official_test_part_comes_after_the_rows(tmp_path):
     X, y = rows()
     np.savez(tmp_path / "rows.npz", X=X[:40], y=y[:40], X_test=X[40:], y_test=y[40:])
     job = Job.of(data=str(tmp_path / "rows.npz"), epochs=1, hidden=(8,), latent_dim=2)
-    client = Client(app_for(start(job, tmp_path / "run").path))
+    client = Client(app_for(start_with_report(job, tmp_path / "run").path))
     info = client.get("/api/info")
     assert (info["rows"], info["labelable_rows"]) == (60, 40)
     np.testing.assert_allclose(client.get("/api/rows/45")["values"], X[45])

@@ -7,7 +7,8 @@ import pytest
 from server_samples import Client, rows
 
 from cuello import RunError
-from cuello.run import Job, Silent, resume, start
+from cuello.api import resume_with_report, start_with_report
+from cuello.run import Job, Silent
 from cuello.run.folder import RunFolder
 from cuello.server.history import read_history
 from cuello.server.serving import app_for
@@ -27,7 +28,7 @@ def interrupted(tmp_path):
     options = {"epochs": 6, "hidden": (8,), "latent_dim": 2, "batch_size": 16}
     job = Job.of(data=str(tmp_path / "rows.npz"), **options)
     with pytest.raises(KeyboardInterrupt):
-        start(job, tmp_path / "run", progress=HalfWay())
+        start_with_report(job, tmp_path / "run", progress=HalfWay())
     return tmp_path / "run"
 
 
@@ -45,7 +46,7 @@ def test_losses_so_far_and_then_everything(interrupted):
     body = {"rows": rows()[0][:2].tolist()}
     assert "running" in asked.post("/api/encode", body, code=409)["detail"]
     asked.get("/api/info", code=400, headers={"host": "evil.example"})
-    resume(interrupted)
+    resume_with_report(interrupted)
     after = asked.get("/api/history")
     assert after["status"] == "finished"
     assert after["epochs"][:done] == history["epochs"]
@@ -69,7 +70,7 @@ def test_a_damaged_checkpoint(interrupted):
 def test_a_run_that_ends_damaged_says_so(interrupted):
     asked = Client(app_for(interrupted))
     asked.get("/api/info")
-    resume(interrupted)
+    resume_with_report(interrupted)
     file = interrupted / "model.safetensors"
     content = file.read_bytes()
     file.write_bytes(content[:100])

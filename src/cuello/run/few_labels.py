@@ -218,7 +218,7 @@ def display_name(method: str, *, is_table: bool) -> str:
     '5-NN on the columns'
     """
     if method in METHODS:
-        return str(getattr(METHODS[method], "display_name", method))
+        return METHODS[method].display_name
     entry = BASELINES[method]
     return (entry.display_name_of_tables if is_table else "") or entry.display_name
 
