@@ -1,6 +1,6 @@
 """``python -m benchmarks [names...] [--quick] [--rounds N] [--out FILE]``.
 
-Ends with 1 if something owed was missed, 2 if the command line is wrong.
+Ends with 1 if a target was missed, 2 if the command line is wrong.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Noisy MNIST images, cleaned: autoencoders beside filters and principal components.
 
 One autoencoder for each of three noises, trained at one level, and one for noise that it is not
-told (``mixed``). All clean the same noisy test images at five levels. What the others need to be
-told, a filter's width or the number of components, is chosen for each noise and level on training
+known to it (``mixed``). All clean the same noisy test images at five levels. The parameter of the
+others, a filter's width or the number of components, is chosen for each noise and level on training
 images with that noise; the components are those of clean training images. The mixed autoencoder is
-never told noise or level. Two noises no autoencoder has seen: ``flip``, and ``speckle``, which
+never given noise or level. Two noises no autoencoder has seen: ``flip``, and ``speckle``, which
 multiplies each pixel by a normal number of mean 1.
 """
 
@@ -45,7 +45,7 @@ MODEL: Mapping[str, Any] = {
     "epochs": 20,
 }
 BAR = 3.0
-"""dB above the best other way at Gaussian noise of deviation 0.5."""
+"""dB above the best other method at Gaussian noise of deviation 0.5."""
 
 SEEDS = 3
 _WIDTHS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # deviations of the Gaussian filter, in pixels
@@ -87,7 +87,7 @@ def _noisy(X: Array, noise: str, level: float, seed: int) -> Array:
 
 
 def _measure(data: Images, models: Mapping[str, cuello.Autoencoder], seed: int) -> Any:
-    """Yield (noise, level, way) and its PSNR and SSIM."""
+    """Yield (noise, level, method) and its PSNR and SSIM."""
     tune_on = data.X[-_TUNED:]
     pca = PCA(min(max(_COMPONENTS), len(data.X) - 1), random_state=seed)
     pca.fit(data.X[:20_000].reshape(-1, 784))
@@ -96,13 +96,13 @@ def _measure(data: Images, models: Mapping[str, cuello.Autoencoder], seed: int) 
             tune, test = (_noisy(X, noise, level, seed + 100) for X in (tune_on, data.X_test))
             # Masked pixels pull every estimate down; who knows their share can raise the others.
             masked = level if noise == "masking" else 0.0
-            ways: dict[str, tuple[tuple[float, ...], Callable[[Array, Any], Array]]] = {
+            methods: dict[str, tuple[tuple[float, ...], Callable[[Array, Any], Array]]] = {
                 "median filter": (_WINDOWS, median),
                 "Gaussian filter": (_WIDTHS, lambda X, w: gaussian_filter(X, (0, w, w))),
                 "PCA": (_COMPONENTS, lambda X, k: project(pca, X, k)),
             }
             cleaned = {"noisy image": test}
-            for name, (choices, clean) in ways.items():
+            for name, (choices, clean) in methods.items():
                 lift = 1.0 if name == "median filter" else 1.0 / (1.0 - masked)
                 best = max(
                     choices,
@@ -111,7 +111,7 @@ def _measure(data: Images, models: Mapping[str, cuello.Autoencoder], seed: int) 
                 cleaned[name] = clean(test * lift, best)
             if noise in models:
                 cleaned["autoencoder"] = models[noise].denoise(test, masked=masked)
-            cleaned["autoencoder, not told"] = models["mixed"].denoise(test)
+            cleaned["autoencoder, unknown noise"] = models["mixed"].denoise(test)
             for name, X in cleaned.items():
                 own = X.clip(0.0, 1.0)
                 psnr, ssim = decibels(data.X_test, own), similarity(data.X_test, own).mean()
@@ -143,7 +143,7 @@ def _result(measured: Measured) -> Result:
             Bar(
                 what="dB above the best of the others at Gaussian 0.5",
                 value=gain,
-                owed=f"at least {BAR:g}",
+                target=f"at least {BAR:g}",
                 met=gain >= BAR,
             )
         ],

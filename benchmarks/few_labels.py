@@ -65,7 +65,7 @@ def run(settings: Settings) -> Result:
             Bar(
                 what=f"error in %, {what}",
                 value=float(errors.mean()),
-                owed=f"at most {case.target}",
+                target=f"at most {case.target}",
                 met=bool(errors.mean() <= case.target),
             )
         )

@@ -2,7 +2,7 @@
 
 A table of 569 rows of 30 measurements (breast cancer, bundled with scikit-learn), a fifth of whose
 cells are missing at random in a third of the rows; and 1,000 MNIST test images half of whose pixels
-are, from 10,000 whole training images. Every way sees the same whole training rows.
+are, from 10,000 whole training images. Every method sees the same complete training samples.
 """
 
 from __future__ import annotations
@@ -60,20 +60,20 @@ def run(settings: Settings) -> Result:
         pass
     for seed in range(1 if settings.quick else SEEDS):
         for name in sets:
-            for way, error in _measure(name, seed, settings.quick):
-                measured.setdefault((name, way), []).append(error)
+            for method, error in _measure(name, seed, settings.quick):
+                measured.setdefault((name, method), []).append(error)
     rows, bars = [], []
-    for (name, way), errors in measured.items():
+    for (name, method), errors in measured.items():
         mean, sd = mean_sd(np.array(errors))
-        rows.append((name, way, f"{mean:.4f} ± {sd:.4f}"))
+        rows.append((name, method, f"{mean:.4f} ± {sd:.4f}"))
     for name in sets:
-        ours = min(float(np.mean(measured[name, way])) for way in MODELS[name])
-        theirs = float(np.mean(measured[name, "5 nearest rows"]))
-        what = f"error of the best autoencoder over that of nearest rows, {name}"
-        bars.append(Bar(what=what, value=ours / theirs, owed="below 1", met=ours < theirs))
+        ours = min(float(np.mean(measured[name, method])) for method in MODELS[name])
+        theirs = float(np.mean(measured[name, "5 nearest samples"]))
+        what = f"error of the best autoencoder over that of nearest samples, {name}"
+        bars.append(Bar(what=what, value=ours / theirs, target="below 1", met=ours < theirs))
     return Result(
         name="impute",
-        columns=("rows", "way", "root mean squared error of missing elements"),
+        columns=("data", "method", "root mean squared error of missing elements"),
         rows=rows,
         bars=bars,
         notes=[
@@ -87,9 +87,9 @@ def _measure(name: str, seed: int, quick: bool) -> Iterator[tuple[str, float]]:
     train, truth = _rows(name, seed, quick)
     missing = np.random.default_rng(seed).random(truth.shape) < _MISSING[name]
     holed = np.where(missing, np.nan, truth).astype(np.float32)
-    for way, fill in _ways(name, train, seed, quick).items():
+    for method, fill in _methods(name, train, seed, quick).items():
         error = (fill(holed) - truth)[missing]
-        yield way, float(np.sqrt(np.mean(np.square(error, dtype=np.float64))))
+        yield method, float(np.sqrt(np.mean(np.square(error, dtype=np.float64))))
 
 
 def _rows(name: str, seed: int, quick: bool) -> tuple[Array, Array]:
@@ -102,14 +102,16 @@ def _rows(name: str, seed: int, quick: bool) -> tuple[Array, Array]:
     return tuple(scaler.transform(part).astype(np.float32) for part in (X[:cut], X[cut:]))
 
 
-def _ways(name: str, train: Array, seed: int, quick: bool) -> dict[str, Callable[[Array], Array]]:
+def _methods(
+    name: str, train: Array, seed: int, quick: bool
+) -> dict[str, Callable[[Array], Array]]:
     flat = train.reshape(len(train), -1)
     nearest = KNNImputer(n_neighbors=5).fit(flat)
-    ways: dict[str, Callable[[Array], Array]] = {
+    methods: dict[str, Callable[[Array], Array]] = {
         "column means": lambda X: np.where(np.isnan(X), train.mean(axis=0), X),
-        "5 nearest rows": lambda X: nearest.transform(X.reshape(len(X), -1)).reshape(X.shape),
+        "5 nearest samples": lambda X: nearest.transform(X.reshape(len(X), -1)).reshape(X.shape),
     }
-    for way, options in MODELS[name].items():
+    for method, options in MODELS[name].items():
         own = dict(options) | ({"epochs": 1} if quick else {})
-        ways[way] = fit(cuello.Autoencoder(**own, random_state=seed), train).impute
-    return ways
+        methods[method] = fit(cuello.Autoencoder(**own, random_state=seed), train).impute
+    return methods

@@ -1,7 +1,7 @@
-"""Which way to train several networks is the quickest, by their size and batch.
+"""The fastest strategy to train several networks, by their size and batch.
 
 Each network's step costs some multiplications; the table goes from the smallest to the largest, and
-says which way the project takes by itself.
+shows which strategy is chosen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import nn
 from benchmarks.timing import Result, Settings, alternate, timed
 from cuello import Autoencoder
 from cuello.networks import multiplications
-from cuello.train import Rows, TrainingConfig, compiled, many, train
+from cuello.train import Rows, TrainingConfig, many, train
 
 __all__ = ["run"]
 
@@ -37,21 +37,23 @@ _STEPS = 40
 
 def run(settings: Settings) -> Result:
     """Measure."""
-    if not compiled.available():
+    if not many.compiled_backend():
         return Result(name="many_sizes", columns=(), rows=[], notes=["numba is not installed."])
     rows = []
     for columns, hidden, batch in _CASES:
         models, data, configs = _networks(columns, hidden, batch, 2 if settings.quick else _STEPS)
         work = {
-            way: timed(_train(way, models, data, configs))
-            for way in ("compiled", "stacked", "one by one")
+            strategy: timed(_train(strategy, models, data, configs))
+            for strategy in ("compiled", "stacked", "one by one")
         }
         for once in work.values():
             once()
         seconds = alternate(work, settings.rounds)
-        each = [min(seconds[way]) / _NETWORKS / -(-len(data) // batch) * 1e6 for way in work]
+        each = [
+            min(seconds[strategy]) / _NETWORKS / -(-len(data) // batch) * 1e6 for strategy in work
+        ]
         shape = "-".join(map(str, (columns, *hidden, 8)))
-        chosen = many.way(models[0], configs[0])
+        chosen = many.fastest_strategy(models[0], configs[0])
         rows.append((shape, batch, multiplications(models[0]) * batch, *each, chosen))
     return Result(
         name="many_sizes",
@@ -96,14 +98,14 @@ def _networks(
 
 
 def _train(
-    way: str, models: list[nn.Module], rows: Rows, configs: list[TrainingConfig]
+    strategy: str, models: list[nn.Module], rows: Rows, configs: list[TrainingConfig]
 ) -> Callable[[], None]:
     def work() -> None:
-        if way == "one by one":
+        if strategy == "one by one":
             for model, config in zip(models, configs, strict=True):
                 train(model, rows, config)
             return
-        with mock.patch.object(many, "way", return_value=way):
+        with mock.patch.object(many, "fastest_strategy", return_value=strategy):
             many.train_many(models, rows, configs)
 
     return work

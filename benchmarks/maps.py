@@ -1,8 +1,8 @@
-"""Maps of MNIST: what two numbers an image keep of its class and of its neighbours.
+"""Projections of MNIST: how much two numbers an image keep of its class and its neighbours.
 
 60,000 training images without labels. Accuracy is that of 5 nearest neighbours on the official test
-images, among codes of all training images with their labels. Trustworthiness (5 neighbours) is that
-of 2,000 test images. PCA with two components is beside it.
+images, among embeddings of all training images with their labels. Trustworthiness (5 neighbours) is
+that of 2,000 test images. PCA with two components is beside it.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def run(settings: Settings) -> Result:
     trusted = flat_test[:_TRUSTED]
     found: dict[str, list[tuple[float, float]]] = {"PCA": [], "neighbour": []}
 
-    def measure(codes: Any, test: Any) -> tuple[float, float]:
+    def measure(embeddings: Any, test: Any) -> tuple[float, float]:
         trust = float(trustworthiness(trusted, test[:_TRUSTED], n_neighbors=5))
-        return knn_accuracy(codes, data.y, test, data.y_test), trust
+        return knn_accuracy(embeddings, data.y, test, data.y_test), trust
 
     pca = PCA(2, random_state=0).fit(flat)
     found["PCA"].append(measure(pca.transform(flat), pca.transform(flat_test)))
@@ -68,13 +68,13 @@ def run(settings: Settings) -> Result:
     accuracy = float(np.mean([figure for figure, _ in found["neighbour"]]))
     return Result(
         name="maps",
-        columns=("codes of 2", "5-NN accuracy", "trustworthiness", "seeds"),
+        columns=("embedding of 2", "5-NN accuracy", "trustworthiness", "seeds"),
         rows=rows,
         bars=[
             Bar(
                 what="5-NN accuracy of the kind `neighbour`",
                 value=accuracy,
-                owed=f"at least {BAR}",
+                target=f"at least {BAR}",
                 met=accuracy >= BAR,
             )
         ],

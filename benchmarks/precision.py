@@ -1,4 +1,4 @@
-"""Where bfloat16 and threads pay.
+"""Sizes from which bfloat16 and threads pay.
 
 It justifies ``_LARGE_STEP`` in ``cuello/train/placement.py``.
 """
@@ -37,7 +37,7 @@ _TIE = 10.0  # percent; less is not worth another rule
 def run(settings: Settings) -> Result:
     """Measure."""
     seconds_a_round = 0.005 if settings.quick else _SECONDS_A_ROUND
-    ways = {
+    choices = {
         f"{name}, {threads}": (bf16, threads)
         for name, bf16 in (("float32", False), ("bf16", True))
         for threads in (1, THREADS)
@@ -52,7 +52,10 @@ def run(settings: Settings) -> Result:
             chosen = "bf16" if placed.bf16 else "float32"
             auto = f"{chosen}, {placed.threads}"
             measured = alternate(
-                {n: _steps(sizes, batch, *way, seconds_a_round) for n, way in ways.items()},
+                {
+                    n: _steps(sizes, batch, *choice, seconds_a_round)
+                    for n, choice in choices.items()
+                },
                 settings.rounds,
             )
             ms = {name: 1000.0 * min(seconds) for name, seconds in measured.items()}
@@ -78,7 +81,7 @@ def run(settings: Settings) -> Result:
             "batch",
             "largest layer, Ki",
             "products, Mi",
-            *(f"ms: {name}" for name in ways),
+            *(f"ms: {name}" for name in choices),
             "bf16 gains",
             f"{THREADS} threads gain",
             "auto takes",

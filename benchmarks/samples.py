@@ -1,7 +1,7 @@
-"""New MNIST images by kind of autoencoder and law of the codes: how far from real ones.
+"""New MNIST images by kind of autoencoder and sampler: their distance from real ones.
 
 The judge is that of the lab ``generation``: the squared Fréchet distance to 20,000 training images
-in the codes of one fixed convolutional autoencoder, and how far the nearest training image is,
+in the embeddings of one fixed convolutional autoencoder, and how far the nearest training image is,
 beside that of test images. Test images are the floor: no sample can be nearer than real images are
 to one another.
 """
@@ -21,11 +21,11 @@ from cuello_labs._fit import fit
 from cuello_labs._images import images
 from cuello_labs.generation import Judge
 
-__all__ = ["WAYS", "run"]
+__all__ = ["CASES", "run"]
 
 SEEDS = 3
 LATENT_DIM = 16
-WAYS = (
+CASES = (
     ("plain", "mixture"),
     ("denoising", "mixture"),
     ("variational", "prior"),
@@ -55,7 +55,7 @@ def run(settings: Settings) -> Result:
         real = data.X_test[np.random.default_rng(seed).permutation(len(data.X_test))[:count]]
         measured.setdefault(("test images", ""), []).append(judge.judge(real, False))
         models: dict[str, cuello.Autoencoder] = {}
-        for kind, sampler in WAYS:
+        for kind, sampler in CASES:
             if kind not in models:
                 models[kind] = _fitted(kind, data, seed, settings.quick)
             new = models[kind].sample(count, sampler, random_state=seed).clip(0.0, 1.0)
@@ -82,13 +82,13 @@ def _result(measured: Measured) -> Result:
     copies = min(float(row[4]) for row in rows[1:])
     return Result(
         name="samples",
-        columns=("images", "codes from", "Fréchet distance", "nearest", "closest 1 %"),
+        columns=("images", "sampler", "Fréchet distance", "nearest", "closest 1 %"),
         rows=rows,
         bars=[
             Bar(
                 what="least distance of the closest 1 % to training images, beside test images",
                 value=copies,
-                owed="above 0.25: no copies",
+                target="above 0.25: no copies",
                 met=copies > 0.25,
             )
         ],

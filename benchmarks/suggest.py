@@ -68,7 +68,7 @@ def run(settings: Settings) -> Result:
                 Bar(
                     what=f"gain of suggested labels, {name}, {labels} labels",
                     value=gains[1][0],
-                    owed="not below 0 by more than two standard errors",
+                    target="not below 0 by more than two standard errors",
                     met=gains[1][0] > -2 * errors[1],
                 )
             )

@@ -37,11 +37,11 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """Something that was promised of a number."""
+    """A target of a measured number."""
 
     what: str
     value: float
-    owed: str
+    target: str
     met: bool
 
 
@@ -69,7 +69,8 @@ class Result:
             lines += [head, _line(["-" * w for w in widths], widths), *body, ""]
         lines += [f"- {note}" for note in self.notes]
         lines += [
-            f"- {'met' if bar.met else 'MISSED'}: {bar.what} is {_cell(bar.value)}, owed {bar.owed}"
+            f"- {'met' if bar.met else 'MISSED'}: {bar.what} is {_cell(bar.value)}, "
+            f"target {bar.target}"
             for bar in self.bars
         ]
         return "\n".join(lines).rstrip() + "\n"

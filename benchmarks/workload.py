@@ -1,4 +1,4 @@
-"""What is trained: one network, one set of images, one way of training."""
+"""The workload: one network, one set of images, one training."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ class RecordedRows(Rows):
         """Stay here."""
         return self
 
-    def take(self, index: Tensor | slice) -> Batch:
+    def take(self, index: Tensor | slice, progress: float = 1.0) -> Batch:
         """Return the rows at these positions."""
         self.order.append(index)
-        return super().take(index)
+        return super().take(index, progress)
 
 
 class Cuello:
@@ -106,7 +106,7 @@ class Cuello:
         self.batch_size, self.precision = batch_size, precision
 
     def epochs(self, count: int) -> float:
-        """Train on from the weights there are; return the mean loss of the last epoch.
+        """Train on from the present weights; return the mean loss of the last epoch.
 
         Every call pays for a new optimizer and a copy of the weights, which a longer training
         pays for once.
