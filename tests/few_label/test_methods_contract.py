@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import numpy as np
@@ -19,12 +20,12 @@ QUICK = {
     "mean_teacher": {"steps": 60},
     "ladder": {"epochs": 80, "hidden": [32, 16]},
 }
-"""Own options that make a mode fast; one that is not listed takes its defaults."""
+"""Options that make a method fast; one that is not listed takes its defaults."""
 UNLABELLED = sorted(name for name, method in METHODS.items() if method.uses_unlabelled)
 
 
 def clouds(classes=3, n=150, seed=0):
-    """One cloud a class, well apart; six labels of each class are told: two a fold."""
+    """One cloud a class, well apart; six labels of each class: two a fold."""
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.arange(n) % classes)
     X = 5.0 * rng.normal(size=(classes, 8))[y] + rng.normal(size=(n, 8))
@@ -49,18 +50,43 @@ def use(autoencoder, method, **options):
     return FewLabelClassifier(FrozenEstimator(autoencoder), method=method, **options)
 
 
+@pytest.fixture(scope="module")
+def fitted(trained):
+    """Models by method and number of classes, each fitted once to its clouds."""
+
+    @functools.cache
+    def fit(method, classes=3):
+        X, _, known = clouds(classes)
+        return use(trained, method).fit(X, known)
+
+    return fit
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_what_others_read_of_a_method(method):
+    entry = METHODS[method]
+    assert entry.name == method
+    assert [m.display_name for m in METHODS.values()].count(entry.display_name) == 1
+    assert len(entry.display_name) <= 26, "the terminal's table has no room for more"
+    assert entry.summary.endswith(".")
+    for name, option in entry.options.items():
+        assert option.name == name
+        assert option.help.endswith(".")
+        assert option.type
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("method", sorted(METHODS))
-def test_clouds_are_told_apart_and_the_model_says_what_it_did(trained, method, classes):
+def test_clouds_are_told_apart_and_the_model_has_a_summary(fitted, method, classes):
     X, y, known = clouds(classes)
-    model = use(trained, method).fit(X, known)
+    model = fitted(method, classes)
     probabilities = model.predict_proba(X)
     assert probabilities.shape == (len(X), classes)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
-    # A code of few epochs may not tell all clouds apart; rows themselves do.
+    # An embedding of few epochs may not separate all clouds; the samples themselves do.
     assert model.score(X, y) > (0.85 if METHODS[method].uses_unlabelled else 1 / classes + 0.15)
     assert model.summary_
-    assert all(said.endswith(".") for said in model.summary_)
+    assert all(line.endswith(".") for line in model.summary_)
     assert model.method_ in METHODS
     labelled = int((known >= 0).sum())
     assert model.held_out_scores_.shape == (labelled, model.task_.outputs)
@@ -70,9 +96,9 @@ def test_clouds_are_told_apart_and_the_model_says_what_it_did(trained, method, c
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
-def test_the_same_seed_gives_the_same_model_and_another_seed_another(trained, method):
+def test_the_same_seed_gives_the_same_model_and_another_seed_another(trained, fitted, method):
     X, _, known = clouds()
-    first, again = (use(trained, method).fit(X, known) for _ in range(2))
+    first, again = fitted(method), use(trained, method).fit(X, known)
     assert np.array_equal(first.scores(X), again.scores(X))
     assert np.array_equal(first.held_out_scores_, again.held_out_scores_)
     if method == "label_spreading":
@@ -83,9 +109,9 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(trained, me
 
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("method", sorted(METHODS))
-def test_a_stored_model_gives_the_same_scores(trained, method, classes):
-    X, _, known = clouds(classes)
-    model = use(trained, method).fit(X, known)
+def test_a_stored_model_gives_the_same_scores(trained, fitted, method, classes):
+    X = clouds(classes)[0]
+    model = fitted(method, classes)
     record = json.loads(json.dumps(record_classifier(model)))
     weights = {k: v.clone() for k, v in tensors_of_classifier(model).items()}
     rebuilt = classifier_of(record, weights, trained)
@@ -93,7 +119,7 @@ def test_a_stored_model_gives_the_same_scores(trained, method, classes):
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
-def test_with_nothing_held_out_nothing_is_estimated(trained, method):
+def test_with_nothing_held_out_nothing_is_estimated(trained, fitted, method):
     X, _, known = clouds()
     model = use(trained, method, cv=0).fit(X, known)
     assert np.isnan(model.held_out_scores_).all()
@@ -101,9 +127,9 @@ def test_with_nothing_held_out_nothing_is_estimated(trained, method):
     assert model.accuracy_estimate_ is None
     assert "held out" in " ".join(model.summary_)
     assert "fold" not in " ".join(model.summary_)
-    if len(use(trained, method).fit(X, known).cv_scores_) == 1 and method != "auto":
-        # Where there is one candidate, folds only judge it.
-        assert np.array_equal(model.scores(X), use(trained, method).fit(X, known).scores(X))
+    if len(fitted(method).cv_scores_) == 1 and method != "auto":
+        # Where there is one candidate, folds only evaluate it.
+        assert np.array_equal(model.scores(X), fitted(method).scores(X))
 
 
 def test_auto_with_nothing_held_out_trains_what_it_keeps_alone(trained, monkeypatch):
@@ -116,11 +142,11 @@ def test_auto_with_nothing_held_out_trains_what_it_keeps_alone(trained, monkeypa
 
 
 @pytest.mark.parametrize("method", UNLABELLED)
-def test_rows_without_a_label_are_looked_at(trained, method):
+def test_samples_without_a_label_are_used(trained, fitted, method):
     if method == "auto":
         pytest.skip("what it uses depends on the method that it keeps")
     X, _, known = clouds()
-    model = use(trained, method).fit(X, known)
+    model = fitted(method)
     moved = X.copy()
     moved[known < 0] += 1.0
     other = use(trained, method).fit(moved, known)
@@ -128,15 +154,15 @@ def test_rows_without_a_label_are_looked_at(trained, method):
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
-def test_a_held_out_score_knows_nothing_of_its_own_label(trained, method):
-    """A wrong label cannot be guessed by a network that was not told it."""
+def test_a_held_out_score_is_independent_of_its_own_label(trained, method):
+    """A wrong label cannot be predicted by a network that has not seen it."""
     X, _, known = clouds()
     row = np.flatnonzero(known == 0)[0]
     wrong = known.copy()
     wrong[row] = 1
-    told = use(trained, method).fit(X, wrong)
+    model = use(trained, method).fit(X, wrong)
     at = int((known[:row] >= 0).sum())
-    assert told.held_out_scores_[at].argmax() != 1
+    assert model.held_out_scores_[at].argmax() != 1
 
 
 @pytest.mark.parametrize(
@@ -154,7 +180,7 @@ def test_a_held_out_score_knows_nothing_of_its_own_label(trained, method):
         ("auto", {"hidden": [3]}, "hidden"),
     ],
 )
-def test_options_of_a_mode_are_refused_before_the_autoencoder_is_trained(method, options, named):
+def test_options_of_a_method_are_refused_before_the_autoencoder_is_trained(method, options, named):
     X, _, known = clouds()
     model = FewLabelClassifier(SMALL, method=method, method_options=options)
     with pytest.raises(InputError, match=named):
@@ -166,7 +192,7 @@ def test_options_of_a_mode_are_refused_before_the_autoencoder_is_trained(method,
 @pytest.mark.parametrize(
     "method", sorted(name for name, m in METHODS.items() if m.single_label_only)
 )
-def test_numbers_are_refused_where_classes_are_passed_on(method):
+def test_numbers_are_refused_where_samples_have_one_class(method):
     X, y, _ = clouds()
     with pytest.raises(InputError, match="use method='fine_tune_slow'"):
         FewLabelRegressor(SMALL, method=method).fit(X, y.astype(float))
@@ -192,7 +218,7 @@ def test_sequences_of_different_lengths_are_read_or_refused_at_once(method):
     assert np.isfinite(model.fit(ragged, known).scores(ragged)).all()
 
 
-def test_auto_fine_tunes_where_nothing_can_be_passed_on(trained):
+def test_auto_fine_tunes_where_samples_have_no_single_class(trained):
     X, y, known = clouds()
     number = FewLabelRegressor(
         FrozenEstimator(trained), method="auto", learning_rates=(0.01,), epochs=5
