@@ -44,7 +44,7 @@ class Method:
     method : str
         Of :class:`~cuello.few_label.FewLabelClassifier`; empty for a baseline.
     options : mapping
-        The method's own.
+        Of that method.
     dense : bool
         Whether it has no convolutions.
     """

@@ -70,8 +70,8 @@ def draw_errors(
         for place, (title, methods) in zip(axes, PANELS.items(), strict=True):
             curves = {}
             for method in methods:
-                own = group(by_method.get((method,), []), "labels")
-                runs = [_runs(own.get((count,), [])) for count in labels]
+                subset = group(by_method.get((method,), []), "labels")
+                runs = [_runs(subset.get((count,), [])) for count in labels]
                 most = max(map(len, runs))
                 padded = [run + [np.nan] * (most - len(run)) for run in runs]
                 if most:
@@ -83,7 +83,7 @@ def draw_errors(
             place.set(xlabel="labels", title=title)
             place.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2)
         shown = [100 * (1 - r["accuracy"]) for r in records]
-        shown += [f.value - (f.sd or 0.0) for own in published.values() for f in own.values()]
+        shown += [f.value - (f.sd or 0.0) for subset in published.values() for f in subset.values()]
         low, high = max(0.8 * min(shown), 0.3), min(1.3 * max(shown), 100)
         axes[0].set_ylim(low, high)
         log_axis(axes[0], "y", [tick for tick in ERRORS if low < tick < high])
@@ -103,7 +103,7 @@ def _draw_published(
     for shift, (name, figures) in enumerate(published.items()):
         deviations: list[Any] = [figure.sd for figure in figures.values()]
         axes.errorbar(
-            [count * 1.07 ** (shift - 1) for count in figures],  # side by side, to be told apart
+            [count * 1.07 ** (shift - 1) for count in figures],  # side by side
             [figure.value for figure in figures.values()],
             yerr=None if None in deviations else deviations,
             fmt="Ds^"[shift],
@@ -127,9 +127,9 @@ def draw_estimates(records: Sequence[Record]) -> Figure:
     with new(len(counts), **options) as (figure, grid):
         for axes, count in zip(grid[0], counts, strict=True):
             for place, method in enumerate(methods):
-                own = group(by_labels[count,], "method").get((method,), [])
-                for i, record in enumerate(own):
-                    _draw_interval(axes, record, place + 0.13 * (i - (len(own) - 1) / 2))
+                subset = group(by_labels[count,], "method").get((method,), [])
+                for i, record in enumerate(subset):
+                    _draw_interval(axes, record, place + 0.13 * (i - (len(subset) - 1) / 2))
             axes.set(title=f"{count} labels", xlabel="accuracy")
         grid[0, 0].set_yticks(range(len(methods)), [METHODS[m].label for m in methods])
         grid[0, 0].set_ylim(len(methods) - 0.5, -0.5)
@@ -152,10 +152,12 @@ def draw_mistakes(mistakes: Sequence[Mapping[str, Any]]) -> Figure:
     with new(PER_LINE, lines, **options) as (figure, grid):
         for axes in grid.flat:
             axes.set_axis_off()
-        for axes, own in zip(grid.flat, mistakes, strict=False):
-            image_grid(axes, np.array([own["image"]]), columns=1, low=0, high=255)
+        for axes, mistake in zip(grid.flat, mistakes, strict=False):
+            image_grid(axes, np.array([mistake["image"]]), columns=1, low=0, high=255)
             axes.set_title(
-                f"{own['true']}, predicted {own['predicted']}\np = {own['confidence']:.4f}", size=9
+                f"{mistake['true']}, predicted {mistake['predicted']}\n"
+                f"p = {mistake['confidence']:.4f}",
+                size=9,
             )
     return figure
 
@@ -169,8 +171,8 @@ def draw_bought(records: Sequence[Record]) -> Figure:
         curves = {}
         for name in ("random", "suggested"):
             gains = [
-                100 * (np.array(values(own, name)) - values(own, "start"))
-                for own in by_labels.values()
+                100 * (np.array(values(subset, name)) - values(subset, "start"))
+                for subset in by_labels.values()
             ]
             curves[f"{more} {name} labels more"] = Curve(counts, np.array(gains).T)
         draw_bands(axes, curves)

@@ -1,4 +1,4 @@
-"""Tables of the lab ``few-labels``: accuracy, estimates of it, bought labels."""
+"""Tables of the lab ``few-labels``: accuracy, estimates of it, further labels."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def coverage(records: Sequence[Record]) -> tuple[int, int]:
     >>> coverage([record, record | {"accuracy": 0.99}, record | {"held_out": 0}])
     (1, 2)
     """
-    found = [(interval_of(record), record["accuracy"]) for record in records]
-    held = [own.low <= accuracy <= own.high for own, accuracy in found if own is not None]
+    pairs = [(interval_of(record), record["accuracy"]) for record in records]
+    held = [i.low <= accuracy <= i.high for i, accuracy in pairs if i is not None]
     return sum(held), len(held)
 
 
@@ -44,16 +44,16 @@ def tabulate_accuracies(
     counts = sorted({count for _, count in cells})
     rows: list[tuple[object, ...]] = []
     for name, method in METHODS.items():
-        own = [cells.get((name, count)) for count in counts]
-        shown = [r and spread(100 * value for value in values(r, "accuracy")) for r in own]
+        subset = [cells.get((name, count)) for count in counts]
+        shown = [r and spread(100 * value for value in values(r, "accuracy")) for r in subset]
         seconds = spread(values(cells.get((name, timed), []), "seconds")).mean
         rows.append((method.label, *shown, f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"))
     for title, figures in published.items():
         texts = [_accuracy(figures.get(count)) for count in counts]
         rows.append((f"published: {title}", *texts, None))
     if students is not None:
-        told, low, high = students
-        texts = [f"{100 - high:.0f} to {100 - low:.0f}" if told == n else None for n in counts]
+        labelled, low, high = students
+        texts = [f"{100 - high:.0f} to {100 - low:.0f}" if labelled == n else None for n in counts]
         rows.append(("published: students of a course", *texts, None))
     kept = Counter(r["by"] for r in records if r["options"]["method"].startswith("auto"))
     return Table(
@@ -67,7 +67,7 @@ def tabulate_accuracies(
         note="Mean ± sd over draws of labels, each with an autoencoder and weights of its own; a "
         "single draw has no sd. All networks are dense but that of 'auto, convolutional'. Seconds "
         "are without the training of the autoencoder, which all methods of a draw share. Of its "
-        f"ways auto kept {' and '.join(f'{way} in {n} fits' for way, n in kept.most_common())}.",
+        f"auto kept {' and '.join(f'{name} in {n} fits' for name, n in kept.most_common())}.",
     )
 
 
@@ -83,12 +83,12 @@ def tabulate_estimates(records: Sequence[Record]) -> Table:
     counts = sorted({count for _, count in cells})
     rows = []
     for name, method in METHODS.items():
-        own = [cells.get((name, count), []) for count in counts]
+        subset = [cells.get((name, count), []) for count in counts]
         apart = [
             spread(100 * (r["estimate"] - r["accuracy"]) for r in part) if part else None
-            for part in own
+            for part in subset
         ]
-        held, every = coverage([record for part in own for record in part])
+        held, every = coverage([record for part in subset for record in part])
         rows.append((method.label, *apart, f"{held} of {every}"))
     return Table(
         title="Accuracy estimated from the labelled rows alone",
@@ -110,15 +110,15 @@ def tabulate_bought(records: Sequence[Record]) -> Table:
     """Return the accuracy before and after further labels."""
     more = records[0]["options"]["more"]
     rows = []
-    for (count,), own in group(records, "labels").items():
+    for (count,), subset in group(records, "labels").items():
         start, random, suggested = (
-            [100 * value for value in values(own, name)]
+            [100 * value for value in values(subset, name)]
             for name in ("start", "random", "suggested")
         )
         gain = spread(b - a for a, b in zip(random, suggested, strict=True))
         rows.append((f"{count}", spread(start), spread(random), spread(suggested), gain))
     return Table(
-        title=f"What {more} suggested labels buy",
+        title=f"Gain of {more} suggested labels",
         columns=(
             "labels before",
             "accuracy before, %",
@@ -127,6 +127,6 @@ def tabulate_bought(records: Sequence[Record]) -> Table:
             "suggested less random (points)",
         ),
         rows=rows,
-        note="A logistic regression on codes (mode frozen); random and suggested labels are added "
+        note="A logistic regression on embeddings; random and suggested labels are added "
         "to those of the same draw, and the last column is of pairs.",
     )

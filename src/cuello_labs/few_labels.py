@@ -42,7 +42,7 @@ COSTLIEST = ("mean_teacher", "ladder")
 
 
 def trials(quick: bool) -> list[Trial]:
-    """Return methods and numbers of labels, the quickest first, and what further labels buy."""
+    """Return methods and numbers of labels, the quickest first, and the gain of further labels."""
     common: dict[str, Any] = (
         {"data": "digits", "hidden": [64], "latent_dim": 16, "epochs": 20, "batch_size": 64}
         if quick
@@ -52,17 +52,17 @@ def trials(quick: bool) -> list[Trial]:
     counts: tuple[int, ...] = (10, 30, 100, 300, 1000)
     few: tuple[int, ...] = (100, 300, 1000)
     training: dict[str, Any] = {}
-    own: dict[str, dict[str, Any]] = {}
+    overrides: dict[str, dict[str, Any]] = {}
     if quick:
         counts, few = (20, 50, 100), (100,)
         training = {"learning_rates": [0.01], "cv": 2, "epochs": 30}
-        own = {name: {"method_options": {"steps": 20}} for name in (*COSTLY, *COSTLIEST)}
-        own["ladder"] = {"method_options": {"epochs": 30, "hidden": [50, 30]}}
+        overrides = {name: {"method_options": {"steps": 20}} for name in (*COSTLY, *COSTLIEST)}
+        overrides["ladder"] = {"method_options": {"epochs": 30, "hidden": [50, 30]}}
     common["training"] = training
 
     def settings(methods: Sequence[str], counts: Sequence[int]) -> list[dict[str, Any]]:
         return [
-            {"method": name, "labels": count, **own.get(name, {})}
+            {"method": name, "labels": count, **overrides.get(name, {})}
             for name in methods
             for count in counts
         ]
@@ -72,16 +72,16 @@ def trials(quick: bool) -> list[Trial]:
         for count in (counts if quick else (30, 100, 300))
     ]
     draws, fewer = (2, 1) if quick else (5, 2)
-    found = over(draws, settings(CHEAP, counts) + bought, **common)
-    found += over(draws, settings(["label_spreading"], counts), **common)
+    every = over(draws, settings(CHEAP, counts) + bought, **common)
+    every += over(draws, settings(["label_spreading"], counts), **common)
     if not quick:
         once = {"learning_rates": [0.003], "cv": 2, "epochs": 10, "batch_size": 256}
-        found += over(1, settings(CHEAP, [60_000]), **common | {"training": once})
+        every += over(1, settings(CHEAP, [60_000]), **common | {"training": once})
     # Draw by draw, so that an interrupted run has one of everything.
     for seed in range(draws):
         names = (*COSTLY, *COSTLIEST) if seed < fewer else COSTLY
-        found += [Trial({**common, **one}, seed) for one in settings(names, few)]
-    return found
+        every += [Trial({**common, **one}, seed) for one in settings(names, few)]
+    return every
 
 
 def run(missing: list[Trial]) -> Ran:
@@ -102,11 +102,11 @@ def run(missing: list[Trial]) -> Ran:
         if trial.options["method"] == "buy":
             yield trial, buy_labels(trial, data, encoder(trial.seed))
             continue
-        found = measure(trial, data, encoder(trial.seed), pca)
-        predicted, confidence = found.pop("predicted"), found.pop("confidence")
+        record = measure(trial, data, encoder(trial.seed), pca)
+        predicted, confidence = record.pop("predicted"), record.pop("confidence")
         if trial.seed == 0 and trial.options["labels"] == BAR_LABELS:
-            found["mistakes"] = mistakes(data, predicted, confidence)
-        yield trial, found
+            record["mistakes"] = mistakes(data, predicted, confidence)
+        yield trial, record
 
 
 def show(records: list[Record]) -> Findings:
@@ -176,15 +176,15 @@ Errors = Mapping[tuple[str, int], Spread]
 def errors_of(records: Sequence[Record]) -> Errors:
     """Return the test error in % by method and number of labels."""
     return {
-        key: spread(100 * (1 - value) for value in values(own, "accuracy"))
-        for key, own in group(records, "method", "labels").items()
+        key: spread(100 * (1 - value) for value in values(subset, "accuracy"))
+        for key, subset in group(records, "method", "labels").items()
     }
 
 
 def best_of(errors: Errors, labels: int, methods: Sequence[str] | Mapping[str, Any]) -> str:
     """Return which of these methods has the smallest mean error with so many labels."""
-    found = {name: errors[name, labels].mean for name in methods if (name, labels) in errors}
-    return min(found, key=found.__getitem__)
+    means = {name: errors[name, labels].mean for name in methods if (name, labels) in errors}
+    return min(means, key=means.__getitem__)
 
 
 def judge(errors: Errors, *, published: bool) -> tuple[bool | None, str]:
@@ -202,10 +202,10 @@ def judge(errors: Errors, *, published: bool) -> tuple[bool | None, str]:
     dense = [name for name, method in METHODS.items() if method.dense]
     counts = (BAR_LABELS, NEXT_LABELS) if published else (BAR_LABELS,)
     best = {count: best_of(errors, count, dense) for count in counts}
-    own = {count: errors[best[count], count] for count in counts}
+    lowest = {count: errors[best[count], count] for count in counts}
     words = {
-        count: f"{METHODS[best[count]].label}, has a test error of {own[count]} % over "
-        f"{own[count].count} draw{'s' * (own[count].count != 1)}"
+        count: f"{METHODS[best[count]].label}, has a test error of {lowest[count]} % over "
+        f"{lowest[count].count} draw{'s' * (lowest[count].count != 1)}"
         for count in counts
     }
     if not published:
@@ -213,7 +213,7 @@ def judge(errors: Errors, *, published: bool) -> tuple[bool | None, str]:
             f"Nothing was published of these data: with {BAR_LABELS} labels the best dense method, "
             f"{words[BAR_LABELS]}."
         )
-    reached = {count: own[count].mean <= BAR.value + (BAR.sd or 0.0) for count in counts}
+    reached = {count: lowest[count].mean <= BAR.value + (BAR.sd or 0.0) for count in counts}
     how = {count: "reaches" if reached[count] else "does not reach" for count in counts}
     bar = f"{BAR.value} ± {BAR.sd} %"
     return all(reached.values()), (
