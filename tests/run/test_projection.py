@@ -93,7 +93,7 @@ def test_a_run_without_a_projection_gets_one_of_the_rows(folder, tmp_path):
     data = run.load(folder.parent / "digits.npz")
     assert write_projection(run, data, tmp_path / "map.csv").rows == 400
     few = cuello.data.Dataset(X=data.X[:20], source="few", name="few")
-    with pytest.raises(InputError, match="20 rows are too few"):
+    with pytest.raises(InputError, match="20 samples are too few"):
         write_projection(run, few, tmp_path / "few.csv")
     assert not (tmp_path / "few.csv").exists()
 
@@ -130,7 +130,7 @@ def test_rows_without_classes_and_too_few_to_measure(tmp_path):
     run = cuello.open_run(tmp_path / "run")
     assert run.projection is None
     assert "projection" not in json.loads((tmp_path / "run" / "metrics.json").read_text())
-    with pytest.raises(InputError, match="12 rows are too few"):
+    with pytest.raises(InputError, match="12 samples are too few"):
         write_projection(run, run.load(tmp_path / "rows.npy"), tmp_path / "map.csv")
 
 

@@ -86,22 +86,23 @@ BASELINES: Registry[Baseline] = Registry("method")
 """What is compared beside the few-label methods, in the order of the tables."""
 
 
-def _fit_linear(known: Labelled) -> tuple[Predict, float]:
-    if known.task == "multiclass":
-        model, score = fit_pca_logistic(known.pca, known.X, known.y, cv=known.cv, seed=known.seed)
+def _fit_linear(data: Labelled) -> tuple[Predict, float]:
+    if data.task == "multiclass":
+        model, score = fit_pca_logistic(data.pca, data.X, data.y, cv=data.cv, seed=data.seed)
         return lambda rows: np.asarray(model.predict(flat(rows))), score
-    targets = known.targets
+    targets = data.targets
     return _in_label_units(
-        targets, *fit_pca_linear(targets, known.pca, known.X, cv=known.cv, seed=known.seed)
+        targets,
+        *fit_pca_linear(targets, data.pca, data.X, cv=data.cv, seed=data.seed),
     )
 
 
-def _fit_neighbours(known: Labelled) -> tuple[Predict, float]:
-    if known.task == "multiclass":
-        model, score = fit_knn_pixels(known.X, known.y, cv=known.cv, seed=known.seed)
+def _fit_neighbours(data: Labelled) -> tuple[Predict, float]:
+    if data.task == "multiclass":
+        model, score = fit_knn_pixels(data.X, data.y, cv=data.cv, seed=data.seed)
         return lambda rows: np.asarray(model.predict(flat(rows))), score
-    targets = known.targets
-    return _in_label_units(targets, *fit_knn(targets, known.X, cv=known.cv, seed=known.seed))
+    targets = data.targets
+    return _in_label_units(targets, *fit_knn(targets, data.X, cv=data.cv, seed=data.seed))
 
 
 def _in_label_units(targets: Targets, scores: Scorer, cv_score: float) -> tuple[Predict, float]:
@@ -149,7 +150,7 @@ def fit_pca_linear(
     Parameters
     ----------
     targets : Targets
-        All of them labelled.
+        All of them data.
     pca : PCA
         Fitted.
     rows : ndarray of shape (n, ...)

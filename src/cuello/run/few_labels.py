@@ -37,21 +37,21 @@ CV = 3
 
 
 def rows_for(
-    method: str, prepared: Prepared, known: Indices, held_out: Indices | None = None
+    method: str, prepared: Prepared, labelled: Indices, held_out: Indices | None = None
 ) -> tuple[Array, Array]:
     """Return the rows and labels that a method learns from.
 
-    The labelled rows ``known``, and for a method that looks at others all training rows, without a
-    label, but for those that it is measured on.
+    The labelled rows, and for a method that looks at others all training rows, without a label,
+    but for those that it is measured on.
     """
     data = prepared.data
     assert data.y is not None
     if not METHODS[method].uses_unlabelled:
-        return data.X[known], data.y[known]
-    rows = np.union1d(prepared.rows.train, known)
+        return data.X[labelled], data.y[labelled]
+    rows = np.union1d(prepared.rows.train, labelled)
     if held_out is not None:
         rows = np.setdiff1d(rows, held_out)
-    return data.X[rows], keep_labels(data.y[rows], np.isin(rows, known))
+    return data.X[rows], keep_labels(data.y[rows], np.isin(rows, labelled))
 
 
 def fit_method(
@@ -59,11 +59,11 @@ def fit_method(
     job: Job,
     prepared: Prepared,
     autoencoder: Autoencoder,
-    given: tuple[Array, Array],
+    samples: tuple[Array, Array],
     draw: int,
     progress: Progress,
 ) -> FewLabelClassifier | FewLabelRegressor:
-    """Fit a method to the labelled rows of a draw; ``given`` is of :func:`rows_for`."""
+    """Fit a method to the labelled rows of a draw; ``samples`` is of :func:`rows_for`."""
     callbacks = Callbacks(step=lambda done, all: progress.update(f"method {method}", done, all))
     model = job_task(prepared.data).estimator(
         FrozenEstimator(autoencoder),
@@ -76,7 +76,7 @@ def fit_method(
         random_state=job.seed + draw,
     )
     with _ignore_warnings(CONSTANT_PROPERTY):  # the plan named such properties
-        return model.fit(*given, callbacks=None if method in COMPARED_BY_DEFAULT else callbacks)
+        return model.fit(*samples, callbacks=None if method in COMPARED_BY_DEFAULT else callbacks)
 
 
 def compare_methods(
@@ -101,7 +101,7 @@ def compare_methods(
     methods = (*task.methods, *asked)
     total = len(draws) * len(methods)
     progress.update("few labels", len(records), total)
-    for draw, known in enumerate(draws):
+    for draw, labelled in enumerate(draws):
         test_rows, test_y = _measured_on(prepared, draw)
         for method in methods:
             if (draw, method) in have:
@@ -116,7 +116,7 @@ def compare_methods(
                 {
                     "draw": draw,
                     "method": method,
-                    "labels": len(known),
+                    "labels": len(labelled),
                     **task.score(test_y, predicted, prepared.data),
                     f"cv_{task.main}": None if np.isnan(cv_score) else cv_score,
                     "seconds": time.perf_counter() - started,
@@ -141,17 +141,17 @@ def _predict(
     plan, data = prepared.plan, prepared.data
     assert plan is not None
     assert data.y is not None
-    known = plan.draws[draw]
+    labelled = plan.draws[draw]
     if method in METHODS:
         held_out = None if plan.held_out is None else plan.held_out[draw]
-        given = rows_for(method, prepared, known, held_out)
-        model = fit_method(method, job, prepared, autoencoder, given, draw, progress)
+        samples = rows_for(method, prepared, labelled, held_out)
+        model = fit_method(method, job, prepared, autoencoder, samples, draw, progress)
         return model.predict(test_rows), model.cv_score_
     scale = autoencoder.scaling_.apply
-    labelled = Labelled(
-        task=data.task, X=scale(data.X[known]), y=data.y[known], pca=pca, cv=CV, seed=draw
+    rows = Labelled(
+        task=data.task, X=scale(data.X[labelled]), y=data.y[labelled], pca=pca, cv=CV, seed=draw
     )
-    predict, cv_score = BASELINES[method].fit(labelled)
+    predict, cv_score = BASELINES[method].fit(rows)
     return predict(scale(test_rows)), cv_score
 
 

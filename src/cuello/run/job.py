@@ -97,10 +97,10 @@ class Job:
     @classmethod
     def of(cls, **options: Any) -> Job:
         """Build a job of its own options and those of the model, given side by side."""
-        own = {field.name for field in fields(cls)} - {"model"}
+        of_job = {field.name for field in fields(cls)} - {"model"}
         return cls(
-            **{name: value for name, value in options.items() if name in own},
-            model={name: value for name, value in options.items() if name not in own},
+            **{name: value for name, value in options.items() if name in of_job},
+            model={name: value for name, value in options.items() if name not in of_job},
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from cuello.run.job import KEEP_LABELS, Job
 
 __all__ = ["LabelPlan", "plan_labels"]
 
-_HELD_OUT_SHARE = 1 / 3  # of given labels, in each repeat, where no test labels exist
+_HELD_OUT_SHARE = 1 / 3  # of the labels, in each repeat, where no test labels exist
 _FEWEST_LABELS = 4  # labels that can be divided into folds, where they are no classes
 
 
@@ -33,13 +33,13 @@ class LabelPlan:
     draws: tuple[Indices, ...]
     """Rows of ``Dataset.X`` that a classifier may see, one array a repeat."""
     held_out: tuple[Indices, ...] | None
-    """Labelled rows kept for measuring, one array a repeat; None: the test part."""
+    """Labelled rows kept for measuring, one array a repeat; None: the test rows."""
     evaluated_on: str
     final: Indices
     """Rows that the classifier in the run folder learns from."""
 
 
-def plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPlan | None:
+def plan_labels(job: Job, data: Dataset, rows: Split, *, from_file: bool) -> LabelPlan | None:
     """Choose the labels of each repeat; None where no labels are to be learned from.
 
     Parameters
@@ -47,20 +47,20 @@ def plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPl
     job : Job
     data : Dataset
     rows : Split
-    given : bool
-        Whether the labels came as a file of their own.
+    from_file : bool
+        Whether labels come from a file beside the data.
 
     Raises
     ------
     InputError
-        If there are too few labels, or they say nothing that could be learned.
+        If there are too few labels, or nothing can be learned from them.
     """
-    known = data.labelled
-    partly = data.y is not None and not known.all()
+    labelled = data.labelled
+    partly = data.y is not None and not labelled.all()
     if job.labels is None and not partly:
         _refuse_without_labels(job, data)
         return None
-    if not known.any():
+    if not labelled.any():
         raise InputError(
             f"cannot be kept: {data.source} holds none",
             argument="labels",
@@ -78,11 +78,11 @@ def plan_labels(job: Job, data: Dataset, rows: Split, *, given: bool) -> LabelPl
     check[data.task](job, data)
     if job.labels is not None and job.labels.isdecimal():
         plan = _draw(job, data, rows)
-    elif given or partly:
+    elif from_file or partly:
         plan = _use_given(job, data)
     else:
-        labelled = rows.train[known[rows.train]]
-        plan = _on_test_split(data, rows, (labelled,) * job.repeats)
+        train = rows.train[labelled[rows.train]]
+        plan = _on_test_split(data, rows, (train,) * job.repeats)
     if data.task != "multiclass":
         _check_plan(data, rows, plan)
     return plan
@@ -141,8 +141,8 @@ def _check_numbers(job: Job, data: Dataset) -> None:
 
 def _check_plan(data: Dataset, rows: Split, plan: LabelPlan) -> None:
     """Refuse repeats whose labels are all alike, before anything is trained."""
-    for draw, known in enumerate(plan.draws):
-        y = _labels_of(data, known)
+    for draw, labelled in enumerate(plan.draws):
+        y = _labels_of(data, labelled)
         test = _labels_of(data, plan.held_out[draw]) if plan.held_out else _test_labels(data, rows)
         if not len(test):
             raise InputError(
@@ -223,18 +223,18 @@ def _on_test_split(data: Dataset, rows: Split, draws: tuple[Indices, ...]) -> La
 
 
 def _use_given(job: Job, data: Dataset) -> LabelPlan:
-    known = np.flatnonzero(data.labelled)
+    labelled = np.flatnonzero(data.labelled)
     classes = data.task == "multiclass"
     if classes:
-        _refuse_missing_class(data, known)
+        _refuse_missing_class(data, labelled)
     if data.y_test is not None and labelled_rows(data.y_test).any():
         return LabelPlan(
-            draws=(known,) * job.repeats,
+            draws=(labelled,) * job.repeats,
             held_out=None,
             evaluated_on=f"official test split ({len(data.y_test):,} rows)",
-            final=known,
+            final=labelled,
         )
-    always, spare, held = (_spare_classes if classes else _spare_any)(data, known)
+    always, spare, held = (_spare_classes if classes else _spare_any)(data, labelled)
     divided = [
         train_test_split(
             spare,
@@ -247,13 +247,13 @@ def _use_given(job: Job, data: Dataset) -> LabelPlan:
     return LabelPlan(
         draws=tuple(np.sort(np.concatenate([always, train])) for train, _ in divided),
         held_out=tuple(np.sort(test) for _, test in divided),
-        evaluated_on=f"held-out third of the {len(known):,} labelled rows",
-        final=known,
+        evaluated_on=f"held-out third of the {len(labelled):,} labelled rows",
+        final=labelled,
     )
 
 
-def _refuse_missing_class(data: Dataset, known: Indices) -> None:
-    counts = np.bincount(_labels_of(data, known), minlength=len(data.classes))
+def _refuse_missing_class(data: Dataset, labelled: Indices) -> None:
+    counts = np.bincount(_labels_of(data, labelled), minlength=len(data.classes))
     if counts.min() == 0:
         missing = [name for name, n in zip(data.classes, counts, strict=True) if n == 0]
         raise InputError(
@@ -262,9 +262,9 @@ def _refuse_missing_class(data: Dataset, known: Indices) -> None:
         )
 
 
-def _spare_classes(data: Dataset, known: Indices) -> tuple[Indices, Indices, int]:
+def _spare_classes(data: Dataset, labelled: Indices) -> tuple[Indices, Indices, int]:
     """Return rows that are always learned from, those that may be held out, and how many are."""
-    y = _labels_of(data, known)
+    y = _labels_of(data, labelled)
     counts = np.bincount(y, minlength=len(data.classes))
     # A class with one or two labels cannot spare any: it is learned from, but not measured on.
     scarce = np.isin(y, np.flatnonzero(counts < 3))
@@ -274,17 +274,17 @@ def _spare_classes(data: Dataset, known: Indices) -> tuple[Indices, Indices, int
             "accuracy on",
             remedy="label more rows",
         )
-    spare = known[~scarce]
+    spare = labelled[~scarce]
     held = max(round(len(spare) * _HELD_OUT_SHARE), int((counts >= 3).sum()))
-    return known[scarce], spare, held
+    return labelled[scarce], spare, held
 
 
-def _spare_any(data: Dataset, known: Indices) -> tuple[Indices, Indices, int]:
-    held = round(len(known) * _HELD_OUT_SHARE)
-    if len(known) - held < _FEWEST_LABELS:
+def _spare_any(data: Dataset, labelled: Indices) -> tuple[Indices, Indices, int]:
+    held = round(len(labelled) * _HELD_OUT_SHARE)
+    if len(labelled) - held < _FEWEST_LABELS:
         raise InputError(
-            f"{data.source}: {len(known)} labelled rows are too few to hold a third of them out "
+            f"{data.source}: {len(labelled)} labelled rows are too few to hold a third of them out "
             "and learn from the others",
             remedy="label 6 rows or more",
         )
-    return known[:0], known, held
+    return labelled[:0], labelled, held

@@ -1,8 +1,8 @@
 """The models of a run: saved as records and named tensors, and rebuilt from them.
 
 ``config.json`` holds the record of each model under its name, ``model.safetensors`` its tensors
-under ``NAME/...``. What is inside is the model's own affair: a method, or an anomaly score, that
-is new needs no change here.
+under ``NAME/...``. What is inside is up to the model: a new method, or a new anomaly score, needs
+no change here.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def save_models(folder: RunFolder, models: Models) -> None:
             records[name] = _MODEL_PARTS[name].record(model)
             tensors |= {f"{name}/{k}": v for k, v in _MODEL_PARTS[name].tensors(model).items()}
     # Tensors that share memory cannot be written.
-    own = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
-    atomic.write(folder.weights, lambda temporary: save_file(own, temporary))
+    copies = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
+    atomic.write(folder.weights, lambda temporary: save_file(copies, temporary))
     folder.set_config(**records)
 
 

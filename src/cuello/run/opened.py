@@ -165,7 +165,7 @@ class Run:
         false_positive_rate: float = 0.01,
         contamination: float | None = None,
     ) -> ScoredRows:
-        """Write the anomaly score of every row to CSV, the rows in their own order.
+        """Write the anomaly score of every row to CSV, in the order of the rows.
 
         Columns: ``row``, ``name`` (where rows have one), ``score`` (of normal rows one in 100 has
         2 or more), ``anomaly`` (``yes`` or ``no``), each single score, and ``why``: the columns,

@@ -69,16 +69,18 @@ def prepare(job: Job) -> Prepared:
     InputError, DataError
         If the data, or the labels asked for, cannot be used.
     """
-    given = job.labels is not None and job.labels != "all" and not job.labels.isdecimal()
+    from_file = job.labels is not None and job.labels != "all" and not job.labels.isdecimal()
     data = load(
         job.data,
         image_size=job.image_size,
         label_column=job.label_column,
-        task="auto" if given else job.task,  # the task is that of the labels given beside the data
+        task="auto"
+        if from_file
+        else job.task,  # the task is that of the labels given beside the data
         skip_bad=job.skip_bad,
     )
     data = explain_empty_text(data)
-    if given:
+    if from_file:
         assert job.labels is not None
         data = with_labels(_existing_labels(job.labels), data, job.task)
     rows = make_split(data, validation=job.validation, test=job.test, random_state=job.seed)
@@ -87,7 +89,7 @@ def prepare(job: Job) -> Prepared:
     return Prepared(
         data=data,
         rows=rows,
-        plan=plan_labels(job, data, rows, given=given),
+        plan=plan_labels(job, data, rows, from_file=from_file),
         fingerprint=_fingerprint(data),
     )
 

@@ -190,9 +190,9 @@ class JobSteps:
             "evaluated_on": plan.evaluated_on,
             **task.figures(best, [r for r in records if r["method"] == best], data),
         }
-        given = few_labels.rows_for(best, self.prepared, plan.final)
+        samples = few_labels.rows_for(best, self.prepared, plan.final)
         model = few_labels.fit_method(
-            best, self.job, self.prepared, autoencoder, given, draw=0, progress=self.progress
+            best, self.job, self.prepared, autoencoder, samples, draw=0, progress=self.progress
         )
         error = typical_error(model)
         metrics |= {
