@@ -33,22 +33,22 @@ class Plain(nn.Module):
         super().__init__()
         self.down1 = nn.Conv2d(1, 32, 3, stride=2, padding=1)
         self.down2 = nn.Conv2d(32, 64, 3, stride=2, padding=1)
-        self.to_code = nn.Linear(64 * 7 * 7, _LATENT)
-        self.from_code = nn.Linear(_LATENT, 64 * 7 * 7)
+        self.to_latent = nn.Linear(64 * 7 * 7, _LATENT)
+        self.from_latent = nn.Linear(_LATENT, 64 * 7 * 7)
         if up == "upsample":
             self.up2: nn.Module = UpConvolution(64, 32, 3, (14, 14))
             self.up1: nn.Module = UpConvolution(32, 1, 3, (_SIDE, _SIDE))
         else:
-            how = {"stride": 2, "padding": 1, "output_padding": 1}
-            self.up2 = nn.ConvTranspose2d(64, 32, 3, **how)
-            self.up1 = nn.ConvTranspose2d(32, 1, 3, **how)
+            options = {"stride": 2, "padding": 1, "output_padding": 1}
+            self.up2 = nn.ConvTranspose2d(64, 32, 3, **options)
+            self.up1 = nn.ConvTranspose2d(32, 1, 3, **options)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return what goes into the last sigmoid, (B, 28, 28)."""
         h = x[:, None].contiguous(memory_format=torch.channels_last)
         h = F.relu(self.down2(F.relu(self.down1(h))))
-        z = self.to_code(h.permute(0, 2, 3, 1).flatten(1))
-        h = F.relu(self.from_code(z)).view(-1, 7, 7, 64).permute(0, 3, 1, 2)
+        z = self.to_latent(h.permute(0, 2, 3, 1).flatten(1))
+        h = F.relu(self.from_latent(z)).view(-1, 7, 7, 64).permute(0, 3, 1, 2)
         rows: Tensor = self.up1(F.relu(self.up2(h)))
         return rows[:, 0]
 
@@ -85,13 +85,13 @@ class Looped:
 
     def __init__(self, x: Tensor, model: kinds.AutoencoderModule) -> None:
         self.rows, self.model = Rows(x), copy.deepcopy(model)
-        self.how = TrainingConfig(
+        self.config = TrainingConfig(
             learning_rate=RATE, schedule="constant", epochs=1, batch_size=_BATCH, device="cpu"
         )
 
     def epoch(self) -> float:
         """Train on; return the mean loss."""
-        return train(self.model, self.rows, self.how)[-1].loss
+        return train(self.model, self.rows, self.config)[-1].loss
 
 
 def network(up: str) -> kinds.AutoencoderModule:
@@ -104,7 +104,7 @@ def network(up: str) -> kinds.AutoencoderModule:
     parts = kinds.Parts(
         encoder=encoder,
         decoder=decoder,
-        reconstruction=kinds.Reconstruction(loss="bce"),
+        reconstruction=kinds.ReconstructionLoss(loss="bce"),
         shape=(_SIDE, _SIDE),
         latent_dim=_LATENT,
     )
@@ -126,15 +126,15 @@ def run(settings: Settings) -> Result:
         )
         placed = choose_placement("cpu", "auto", _BATCH, model)
         steps = -(-len(x) // _BATCH)
-        for name, own in seconds.items():
-            speed = min(seconds["bare loop"]) / min(own)
+        for name, taken in seconds.items():
+            speed = min(seconds["bare loop"]) / min(taken)
             rows.append(
                 (
                     up,
                     name,
                     "bf16" if placed.bf16 else "float32",
-                    1000.0 * min(own) / steps,
-                    1000.0 * max(own) / steps,
+                    1000.0 * min(taken) / steps,
+                    1000.0 * max(taken) / steps,
                     speed,
                     losses[name],
                 )
@@ -162,10 +162,10 @@ def run(settings: Settings) -> Result:
         rows=rows,
         bars=bars,
         notes=[
-            f"{len(x)} rows of {source}, batch {_BATCH}; convolutions 1-32-64 of stride 2, code "
-            f"{_LATENT}, mirrored; channels-last, cross-entropy, fused Adam at {RATE:g}, the same "
-            f"initial weights; {settings.rounds} alternating rounds of one epoch.",
-            "The two take the rows in different orders.",
+            f"{len(x)} images of {source}, batch {_BATCH}; convolutions 1-32-64 of stride 2, "
+            f"{_LATENT} latents, mirrored; channels-last, cross-entropy, fused Adam at {RATE:g}, "
+            f"the same initial weights; {settings.rounds} alternating rounds of one epoch.",
+            "The two take the images in different orders.",
         ],
     )
 

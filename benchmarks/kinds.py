@@ -1,4 +1,4 @@
-"""Every kind beside PCA on MNIST: reconstruction with few latents, and what a line reads off 32.
+"""Compare every kind with PCA on MNIST: reconstruction with few latents, a linear probe of 32.
 
 Nothing is chosen on the test set: every kind runs with its defaults.
 """
@@ -56,8 +56,8 @@ def run(settings: Settings) -> Result:
                 error = sample_errors(test[0] / 255.0, model.reconstruct(test[0]) / 255.0)
                 table[kind][latents].append(float(error.mean()))
                 if latents == PROBED:
-                    codes = model.transform(train[0]), model.transform(test[0])
-                    probes[kind].append(_probe(codes, train[1], test[1]))
+                    embeddings = model.transform(train[0]), model.transform(test[0])
+                    probes[kind].append(_probe(embeddings, train[1], test[1]))
     if not settings.quick:
         _draw(table)
     rows: list[tuple[object, ...]] = [
@@ -76,9 +76,9 @@ def run(settings: Settings) -> Result:
         notes=[
             f"{len(train[0])} training images, dense 784-512-256, {epochs} epochs, batch 128, the "
             "kind's defaults; squared error per pixel in 0..1 on the official test images.",
-            f"Linear probe: logistic regression on the codes of all training images; {len(seeds)} "
-            "seeds with 32 latents, one with 2 and 8. `conditional` is given the classes of the "
-            "training images; it reconstructs with the class that fits best.",
+            "Linear probe: logistic regression on the embeddings of all training images; "
+            f"{len(seeds)} seeds with 32 latents, one with 2 and 8. `conditional` is given the "
+            "classes of the training images; it reconstructs with the class that fits best.",
         ],
     )
 
@@ -86,22 +86,26 @@ def run(settings: Settings) -> Result:
 def _pca_errors(train: Array, test: Array) -> dict[int, list[float]]:
     fitted = PCA(max(LATENTS), random_state=0).fit(_flat(train))
     flat = _flat(test)
-    codes = fitted.transform(flat)
+    embeddings = fitted.transform(flat)
     return {
-        k: [float(np.square(flat - codes[:, :k] @ fitted.components_[:k] - fitted.mean_).mean())]
+        k: [
+            float(
+                np.square(flat - embeddings[:, :k] @ fitted.components_[:k] - fitted.mean_).mean()
+            )
+        ]
         for k in LATENTS
     }
 
 
 def _pca_probe(train: tuple[Array, Array], test: tuple[Array, Array]) -> float:
     fitted = PCA(PROBED, random_state=0).fit(_flat(train[0]))
-    codes = fitted.transform(_flat(train[0])), fitted.transform(_flat(test[0]))
-    return _probe(codes, train[1], test[1])
+    embeddings = fitted.transform(_flat(train[0])), fitted.transform(_flat(test[0]))
+    return _probe(embeddings, train[1], test[1])
 
 
-def _probe(codes: tuple[Array, Array], y: Array, y_test: Array) -> float:
-    line = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(codes[0], y)
-    return 100.0 * float(line.score(codes[1], y_test))
+def _probe(embeddings: tuple[Array, Array], y: Array, y_test: Array) -> float:
+    line = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(embeddings[0], y)
+    return 100.0 * float(line.score(embeddings[1], y_test))
 
 
 def _flat(images: Array) -> Array:

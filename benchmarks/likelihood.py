@@ -1,4 +1,4 @@
-"""How probable test images are under a variational autoencoder, against a published figure.
+"""Measure the likelihood of test images under a variational autoencoder, beside a published one.
 
 Target: at most 89.8 nats on statically binarized MNIST with 200 importance samples. Published: 89.9
 (Rezende and Mohamed 2015, arXiv:1505.05770, diagonal covariance), and 89.78 in pythae's
@@ -21,7 +21,7 @@ __all__ = ["run"]
 
 _TARGET, _SAMPLES = 89.8, 200
 _HIDDEN, _LATENT = 400, 40
-# Rate, batch norm and draws a row were chosen on the last 5,000 training images.
+# Rate, batch norm and draws an image were chosen on the last 5,000 training images.
 _RATE, _BATCH, _DRAWS, _EPOCHS = 3e-3, 100, 5, 400
 
 
@@ -50,7 +50,7 @@ def run(settings: Settings) -> Result:
     measured = time.perf_counter()
     value = float(nats.mean())
     bar = Bar(
-        what=f"nats a test row with {_SAMPLES} importance samples",
+        what=f"nats a test image with {_SAMPLES} importance samples",
         value=value,
         target=f"at most {_TARGET:g}",
         met=value <= _TARGET,
@@ -59,8 +59,8 @@ def run(settings: Settings) -> Result:
         name="likelihood",
         columns=(
             "epochs",
-            "nats a training row, bound",
-            "nats a test row",
+            "nats a training image, bound",
+            "nats a test image",
             "standard error",
             "active latents",
             "training, s",
@@ -79,10 +79,10 @@ def run(settings: Settings) -> Result:
         ],
         bars=[bar] if source == "MNIST" else [],
         notes=[
-            f"{len(x)} rows of {source} to train on and {len(test)} to test; each pixel was drawn "
-            "once, as 1 with the probability of its grey value.",
+            f"{len(x)} images of {source} to train on and {len(test)} to test; each pixel was "
+            "drawn once, as 1 with the probability of its grey value.",
             f"Dense {FEATURES}-{_HIDDEN}-{_LATENT}-{_HIDDEN}-{FEATURES} with batch norm, "
-            f"Bernoulli, importance-weighted bound of {_DRAWS} draws of z a row and step; "
+            f"Bernoulli, importance-weighted bound of {_DRAWS} draws of z an image and step; "
             f"Adam from {_RATE:g} by a cosine to 0, batch {_BATCH}.",
         ],
     )

@@ -16,7 +16,7 @@ from torch import nn
 
 from benchmarks.timing import THREADS, Bar, Result, Settings, alternate, timed
 from cuello.data import load
-from cuello.kinds import Parts, Reconstruction, build_module
+from cuello.kinds import Parts, ReconstructionLoss, build_module
 from cuello.networks import dense
 from cuello.train import Rows, TrainingConfig, many
 
@@ -112,7 +112,7 @@ def _network(seed: int) -> nn.Module:
     parts = Parts(
         encoder=encoder,
         decoder=decoder,
-        reconstruction=Reconstruction(loss="mse", output="tanh", low=-1.0, high=1.0),
+        reconstruction=ReconstructionLoss(loss="mse", output="tanh", low=-1.0, high=1.0),
         shape=(35,),
         latent_dim=2,
     )

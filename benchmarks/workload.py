@@ -58,7 +58,7 @@ def network(
         encoder, decoder = networks.build_network(
             "dense", (features,), latent, latent, hidden=hidden
         )
-        loss = kinds.Reconstruction(loss="mse", output="sigmoid")
+        loss = kinds.ReconstructionLoss(loss="mse", output="sigmoid")
         parts = kinds.Parts(
             encoder=encoder,
             decoder=decoder,

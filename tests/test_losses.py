@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cuello import InputError
-from cuello.kinds import LOSSES, OUTPUTS, Reconstruction
+from cuello.kinds import LOSSES, OUTPUTS, ReconstructionLoss
 
 
 def sums_and_target(low=0.0, high=1.0):
@@ -27,18 +27,18 @@ def test_formulas():
     }
     assert expected.keys() == LOSSES.keys()
     for name, value in expected.items():
-        torch.testing.assert_close(Reconstruction(loss=name)(a, t), value)
+        torch.testing.assert_close(ReconstructionLoss(loss=name)(a, t), value)
 
 
 def test_huber_is_quadratic_up_to_one_and_linear_beyond():
-    fit = Reconstruction(loss="huber", output="identity", reduction="sum")
+    fit = ReconstructionLoss(loss="huber", output="identity", reduction="sum")
     errors = [(0.5, 0.125), (1.0, 0.5), (1.5, 1.0), (-4.0, 3.5)]
     for error, expected in errors:
         assert fit(torch.tensor([[error]]), torch.zeros(1, 1)).item() == pytest.approx(expected)
 
 
 def test_mape_counts_small_targets_as_a_hundredth():
-    fit = Reconstruction(loss="mape", output="identity", low=-1.0, reduction="sum")
+    fit = ReconstructionLoss(loss="mape", output="identity", low=-1.0, reduction="sum")
     for target, expected in ((0.0, 50.0), (0.005, 49.5), (-0.005, 50.5), (0.25, 1.0), (-0.5, 2.0)):
         loss = fit(torch.tensor([[0.5]]), torch.tensor([[target]])).item()
         assert loss == pytest.approx(expected, rel=1e-5)
@@ -48,15 +48,15 @@ def test_mape_counts_small_targets_as_a_hundredth():
 def test_loss_is_summed_in_float32_whatever_the_network_computes_in(loss):
     a, t = sums_and_target()
     half = a.bfloat16()
-    value = Reconstruction(loss=loss)(half, t)
+    value = ReconstructionLoss(loss=loss)(half, t)
     assert value.dtype == torch.float32
-    assert torch.equal(value, Reconstruction(loss=loss)(half.float(), t))
+    assert torch.equal(value, ReconstructionLoss(loss=loss)(half.float(), t))
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 def test_sum_is_mean_times_elements(loss):
     a, t = sums_and_target()
-    mean, total = (Reconstruction(loss=loss, reduction=r)(a, t) for r in ("mean", "sum"))
+    mean, total = (ReconstructionLoss(loss=loss, reduction=r)(a, t) for r in ("mean", "sum"))
     torch.testing.assert_close(total, 4 * mean)
 
 
@@ -64,7 +64,7 @@ def test_sum_is_mean_times_elements(loss):
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 def test_weights_choose_elements(loss, reduction):
     a, t = sums_and_target()
-    fit = Reconstruction(loss=loss, reduction=reduction)
+    fit = ReconstructionLoss(loss=loss, reduction=reduction)
     torch.testing.assert_close(fit(a, t, torch.ones_like(t)), fit(a, t))
     first = torch.zeros_like(t)
     first[:, :2] = 1.0
@@ -78,9 +78,9 @@ def test_missing_targets_do_not_count(loss, reduction):
     part = t.clone()
     part[:, 2:] = float("nan")
     a.requires_grad_()
-    value = Reconstruction(loss=loss, reduction=reduction, missing=True)(a, part)
+    value = ReconstructionLoss(loss=loss, reduction=reduction, missing=True)(a, part)
     torch.testing.assert_close(
-        value, Reconstruction(loss=loss, reduction=reduction)(a[:, :2], t[:, :2])
+        value, ReconstructionLoss(loss=loss, reduction=reduction)(a[:, :2], t[:, :2])
     )
     value.backward()
     assert a.grad.isfinite().all()
@@ -89,14 +89,14 @@ def test_missing_targets_do_not_count(loss, reduction):
 
 @pytest.mark.parametrize(("name", "same"), [("l1", "mae"), ("l2", "mse"), ("bernoulli", "bce")])
 def test_other_names(name, same):
-    assert Reconstruction(loss=name) == Reconstruction(loss=same)
+    assert ReconstructionLoss(loss=name) == ReconstructionLoss(loss=same)
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 def test_a_perfect_reconstruction_is_the_minimum(loss):
     _, t = sums_and_target(0.05, 0.95)
     perfect = torch.logit(t).requires_grad_()
-    fit = Reconstruction(loss=loss)
+    fit = ReconstructionLoss(loss=loss)
     fit(perfect, t).backward()
     best = fit(perfect, t).item()
     assert all(fit(perfect + d, t).item() > best for d in (-0.5, 0.5))
@@ -106,7 +106,9 @@ def test_a_perfect_reconstruction_is_the_minimum(loss):
 
 def test_cross_entropy_of_a_certain_and_wrong_answer_stays_finite():
     a = torch.tensor([[200.0, -200.0]])
-    assert Reconstruction(loss="bce")(a, torch.tensor([[0.0, 1.0]])).item() == pytest.approx(200.0)
+    assert ReconstructionLoss(loss="bce")(a, torch.tensor([[0.0, 1.0]])).item() == pytest.approx(
+        200.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,13 +116,13 @@ def test_cross_entropy_of_a_certain_and_wrong_answer_stays_finite():
     [(0, 1, "sigmoid", "bce"), (0.2, 0.9, "sigmoid", "bce"), (-1, 1, "identity", "mse")],
 )
 def test_auto_follows_the_range(low, high, output, loss):
-    fit = Reconstruction(low=low, high=high)
+    fit = ReconstructionLoss(low=low, high=high)
     assert (fit.output, fit.loss) == (output, loss)
 
 
 @pytest.mark.parametrize("output", sorted(set(OUTPUTS) - {"sigmoid", "tanh"}))
 def test_auto_loss_is_squared_error_without_a_sigmoid(output):
-    assert Reconstruction(output=output).loss == "mse"
+    assert ReconstructionLoss(output=output).loss == "mse"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_auto_loss_is_squared_error_without_a_sigmoid(output):
 )
 def test_mismatches_are_refused_with_a_way_out(options, text):
     with pytest.raises(InputError) as error:
-        Reconstruction(**options)
+        ReconstructionLoss(**options)
     assert text in str(error.value)
 
 

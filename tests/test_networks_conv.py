@@ -212,7 +212,7 @@ def test_resumed_training_equals_uninterrupted(tmp_path):
         parts = kinds.Parts(
             encoder=encoder,
             decoder=decoder,
-            reconstruction=kinds.Reconstruction(),
+            reconstruction=kinds.ReconstructionLoss(),
             shape=(9, 7),
             latent_dim=2,
         )

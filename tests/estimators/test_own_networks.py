@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_refused_in_one_line(encoder, decoder, text):
     assert "\n" not in str(error.value)
 
 
-@kinds.register("halves")
+@kinds.KINDS.register("halves")
 class Halves(kinds.AutoencoderModule):
     """Stands for kinds whose encoder gives two numbers a latent."""
 

@@ -10,9 +10,9 @@ import torch
 from torch import distributions, nn
 
 from cuello import Autoencoder, InputError, kinds
-from cuello.kinds import Batch, Parts, Reconstruction
+from cuello.kinds import Batch, Parts, ReconstructionLoss
 
-X_FIT = Reconstruction(loss="mse", low=-3.0, high=3.0)
+X_FIT = ReconstructionLoss(loss="mse", low=-3.0, high=3.0)
 
 
 def linear(classes=3, **options):

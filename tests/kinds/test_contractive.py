@@ -29,7 +29,7 @@ def built(hidden=(), latent_activation="sigmoid", reduction="mean", activation="
     parts = kinds.Parts(
         encoder=encoder,
         decoder=decoder,
-        reconstruction=kinds.Reconstruction(reduction=reduction, loss="mse", output="identity"),
+        reconstruction=kinds.ReconstructionLoss(reduction=reduction, loss="mse", output="identity"),
         shape=(2, 3),
         latent_dim=4,
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cuello import Autoencoder, InputError
-from cuello.kinds import Batch, Parts, Reconstruction, build_module
+from cuello.kinds import Batch, Parts, ReconstructionLoss, build_module
 from cuello.kinds.lateral import EPS
 from cuello.networks import dense
 
@@ -29,7 +29,7 @@ def ladder(classes=3, hidden=(7,), latent_dim=5, features=6, seed=0, activation=
     parts = Parts(
         encoder=encoder,
         decoder=decoder,
-        reconstruction=Reconstruction(loss="mse", output="identity", low=-9.0, high=9.0),
+        reconstruction=ReconstructionLoss(loss="mse", output="identity", low=-9.0, high=9.0),
         shape=(features,),
         latent_dim=latent_dim,
         classes=classes,

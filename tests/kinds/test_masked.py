@@ -26,7 +26,7 @@ def built(shape, missing=False, **options):
     parts = kinds.Parts(
         encoder=nn.Sequential(nn.Flatten(), nn.Linear(size, 3)),
         decoder=nn.Sequential(nn.Linear(3, size), nn.Unflatten(1, shape)),
-        reconstruction=kinds.Reconstruction(loss="mse", output="identity", missing=missing),
+        reconstruction=kinds.ReconstructionLoss(loss="mse", output="identity", missing=missing),
         shape=shape,
         latent_dim=3,
     )

@@ -19,7 +19,7 @@ from cuello.kinds.sparse import PENALTIES
 
 def built(encoder=None, shape=(6,), reduction="mean", **options):
     encoder = encoder or nn.Sequential(nn.Linear(6, 4), nn.Sigmoid())
-    reconstruction = kinds.Reconstruction(reduction=reduction, loss="mse", output="identity")
+    reconstruction = kinds.ReconstructionLoss(reduction=reduction, loss="mse", output="identity")
     parts = kinds.Parts(
         encoder=encoder,
         decoder=nn.Linear(4, 6),

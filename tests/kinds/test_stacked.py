@@ -29,7 +29,7 @@ def built(encoder, decoder, shape=(6,), **options):
     parts = kinds.Parts(
         encoder=encoder,
         decoder=decoder,
-        reconstruction=kinds.Reconstruction(),
+        reconstruction=kinds.ReconstructionLoss(),
         shape=shape,
         latent_dim=2,
     )

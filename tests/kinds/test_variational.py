@@ -12,12 +12,12 @@ from sklearn.decomposition import PCA
 from torch import distributions, nn
 
 from cuello import Autoencoder, CuelloWarning, InputError, kinds
-from cuello.kinds import Batch, Parts, Reconstruction, evidence
+from cuello.kinds import Batch, Parts, ReconstructionLoss, evidence
 from cuello.kinds.gaussians import kl_to_standard_normal, normal_log_density, split_posterior
 from cuello.kinds.likelihoods import DecoderLikelihood
 
-UNBOUNDED = Reconstruction(loss="mse", low=-3.0, high=3.0)
-BINARY = Reconstruction(loss="bce")
+UNBOUNDED = ReconstructionLoss(loss="mse", low=-3.0, high=3.0)
+BINARY = ReconstructionLoss(loss="bce")
 
 
 def linear(features=4, latents=2, reconstruction=UNBOUNDED, **options):
@@ -79,7 +79,7 @@ def test_kl_and_density_agree_with_torch_distributions():
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("name", ["gaussian", "bernoulli"])
 def test_likelihood_of_rows_agrees_with_torch_distributions(name, missing):
-    fit = Reconstruction(loss="bce", missing=missing)
+    fit = ReconstructionLoss(loss="bce", missing=missing)
     likelihood = DecoderLikelihood(name, 0.09 if name == "gaussian" else 0.0, fit)
     sums_SBD = torch.randn(3, 5, 4, dtype=torch.float64)
     x_BD = bits(5)
@@ -111,7 +111,7 @@ def test_terms_are_the_bound_in_nats_per_row():
     assert terms["reconstruction"].item() == pytest.approx(expected.item(), rel=0.01)
     assert terms["kl"].item() == pytest.approx(kl_to_standard_normal(*q).sum(1).mean().item())
     for reduction in ("mean", "sum"):
-        fit = Reconstruction(loss="mse", low=-3.0, high=3.0, reduction=reduction)
+        fit = ReconstructionLoss(loss="mse", low=-3.0, high=3.0, reduction=reduction)
         torch.manual_seed(0)
         losses = linear(reconstruction=fit).losses(Batch(rows()), "autoencoder")
         torch.manual_seed(0)
@@ -375,7 +375,7 @@ def test_wrong_options_are_refused_with_a_way_out(options, text):
 @pytest.mark.parametrize("loss", ["mae", "huber", "mape"])
 def test_losses_that_are_no_likelihood_are_refused(loss):
     with pytest.raises(InputError, match="use loss='mse'"):
-        linear(reconstruction=Reconstruction(loss=loss))
+        linear(reconstruction=ReconstructionLoss(loss=loss))
 
 
 def test_variance_of_bits_is_refused():

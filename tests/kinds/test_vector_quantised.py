@@ -26,7 +26,7 @@ def module(latents=6, *, trained=True, **options):
     parts = kinds.Parts(
         encoder=nn.Linear(FEATURES, latents),
         decoder=nn.Linear(latents, FEATURES),
-        reconstruction=kinds.Reconstruction(loss="mse", output="identity"),
+        reconstruction=kinds.ReconstructionLoss(loss="mse", output="identity"),
         shape=(FEATURES,),
         latent_dim=latents,
     )
@@ -248,7 +248,7 @@ def test_sum_reduction_scales_both_terms_alike():
     made = module().eval()
     terms = made.losses(Batch(rows()), "autoencoder")
     summed = copy.deepcopy(made)
-    summed.reconstruction = kinds.Reconstruction(loss="mse", output="identity", reduction="sum")
+    summed.reconstruction = kinds.ReconstructionLoss(loss="mse", output="identity", reduction="sum")
     more = summed.losses(Batch(rows()), "autoencoder")
     torch.testing.assert_close(more["reconstruction"], FEATURES * terms["reconstruction"])
     torch.testing.assert_close(more["commitment"], 6 * terms["commitment"])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many, groups_of
-from cuello.kinds import KINDS, Parts, Reconstruction, build_module
+from cuello.kinds import KINDS, Parts, ReconstructionLoss, build_module
 from cuello.networks import dense
 from cuello.train import Callbacks, Rows, TrainingConfig, train
 from cuello.train import many as module
@@ -38,7 +38,7 @@ def network(
     parts = Parts(
         encoder=encoder,
         decoder=decoder,
-        reconstruction=Reconstruction(loss="mse", low=-4.0, high=4.0, reduction=reduction),
+        reconstruction=ReconstructionLoss(loss="mse", low=-4.0, high=4.0, reduction=reduction),
         shape=(6,),
         latent_dim=2,
     )

@@ -117,7 +117,7 @@ def assemble(design: Architecture, data: DataProperties, seed: int) -> kinds.Aut
     InputError
         If an option is not known, or options do not fit one another or the data.
     """
-    reconstruction = kinds.Reconstruction(
+    reconstruction = kinds.ReconstructionLoss(
         loss=design.loss,
         output=design.output_activation,
         reduction=design.reduction,

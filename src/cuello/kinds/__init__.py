@@ -13,9 +13,8 @@ from cuello.kinds.base import (
     ParameterGroups,
     Parts,
     build_module,
-    register,
 )
-from cuello.kinds.losses import LOSSES, OUTPUTS, Reconstruction
+from cuello.kinds.losses import LOSSES, OUTPUTS, ReconstructionLoss
 
 __all__ = [
     "KINDS",
@@ -26,9 +25,8 @@ __all__ = [
     "Diagnosis",
     "Parts",
     "ParameterGroups",
-    "Reconstruction",
+    "ReconstructionLoss",
     "build_module",
-    "register",
 ]
 
 for _module in pkgutil.iter_modules(__path__):

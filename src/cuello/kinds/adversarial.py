@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
-from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, ParameterGroups, Parts, register
+from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Diagnosis, ParameterGroups, Parts
 from cuello.kinds.gaussians import full_precision
 from cuello.kinds.prior import compare_with_prior, draw_prior_like
 from cuello.registry import Range
@@ -55,7 +55,7 @@ def frozen(module: nn.Module) -> Iterator[None]:
             buffer.copy_(before)
 
 
-@register("adversarial", aliases=("aae",))
+@KINDS.register("adversarial", aliases=("aae",))
 class Adversarial(AutoencoderModule):
     """Learns embeddings that a second network cannot tell from draws of a normal distribution.
 

@@ -1,8 +1,8 @@
 """The contract between an autoencoder and the rest of the program, and the registry of kinds.
 
 A kind is one file in this folder: a final class below :class:`AutoencoderModule` under
-``@register``. Its keyword-only arguments are its options; command line, run folder, page and tests
-read them from the signature.
+``@KINDS.register``. Its keyword-only arguments are its options; command line, run folder, page and
+tests read them from the signature.
 
 Shapes: B samples of a batch, ... the shape of one sample, K latent dimensions.
 """
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from cuello.errors import Argument
-from cuello.kinds.losses import Reconstruction
+from cuello.kinds.losses import ReconstructionLoss
 from cuello.registry import Option, Registry, check_options, describe, read_options
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "Parts",
     "ParameterGroups",
     "build_module",
-    "register",
 ]
 
 ParameterGroups = dict[str, list[dict[str, Any]]]
@@ -68,7 +67,7 @@ class Parts:
         (B, ...) -> (B, encoder width).
     decoder : nn.Module
         (B, decoder width) -> (B, ...), before the last activation.
-    reconstruction : Reconstruction
+    reconstruction : ReconstructionLoss
         Loss and last activation.
     shape : tuple of int
         Shape of one sample.
@@ -80,7 +79,7 @@ class Parts:
 
     encoder: nn.Module
     decoder: nn.Module
-    reconstruction: Reconstruction
+    reconstruction: ReconstructionLoss
     shape: tuple[int, ...]
     latent_dim: int
     classes: int = 0
@@ -243,8 +242,6 @@ def _read_options(kind: type[AutoencoderModule]) -> dict[str, Option]:
 
 KINDS: Registry[type[AutoencoderModule]] = Registry("kind")
 """Kinds of autoencoder by name."""
-
-register = KINDS.register
 
 
 def build_module(kind: str, parts: Parts, **options: Any) -> AutoencoderModule:

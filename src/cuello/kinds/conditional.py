@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 
 from cuello.errors import InputError, Use
-from cuello.kinds.base import Batch, Parts, register
+from cuello.kinds.base import KINDS, Batch, Parts
 from cuello.kinds.evidence import (
     EvidenceModule,
     LogDensity,
     decode_draws,
-    estimate_log_likelihood,
+    importance_estimate,
 )
 
 __all__ = ["Conditional"]
 
 
-@register("conditional", aliases=("cvae",))
+@KINDS.register("conditional", aliases=("cvae",))
 class Conditional(EvidenceModule):
     """Learns, from labelled samples, to draw new samples of a chosen class.
 
@@ -134,7 +134,7 @@ class Conditional(EvidenceModule):
             return torch.stack([p + self._log_density(x, c)(z) for p, c in classes]).logsumexp(0)
 
         log_density = mixture if y is None else self._log_density(x, y)
-        return estimate_log_likelihood(self.posterior(x), log_density, draws, x[0].numel())
+        return importance_estimate(self.posterior(x), log_density, draws, x[0].numel())
 
     def sample(self, samples: int, y: Tensor | None = None) -> Tensor:
         """Decode draws from the prior: means of new samples (samples, ...).

@@ -11,7 +11,7 @@ from typing import Annotated
 import torch
 from torch import Tensor, nn
 
-from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
+from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
 from cuello.kinds.gaussians import full_precision
 from cuello.registry import Range
 
@@ -25,7 +25,7 @@ _SQUARED_SLOPES: dict[type[nn.Module], Callable[[Tensor], Tensor]] = {
 }
 
 
-@register("contractive", aliases=("cae",))
+@KINDS.register("contractive", aliases=("cae",))
 class Contractive(AutoencoderModule):
     """Learns embeddings that hardly move when a sample changes a little.
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from cuello.data.noise import NOISES, Noise
-from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
+from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
 from cuello.registry import Range
 
 __all__ = ["Denoising"]
 
 
-@register("denoising", aliases=("dae",))
+@KINDS.register("denoising", aliases=("dae",))
 class Denoising(AutoencoderModule):
     """Learns to rebuild a sample from a noisy copy of it.
 

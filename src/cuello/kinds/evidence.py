@@ -20,7 +20,7 @@ from cuello.kinds.gaussians import Posterior, draw_latents, kl_to_standard_norma
 from cuello.kinds.likelihoods import LIKELIHOODS, DecoderLikelihood
 from cuello.registry import Range
 
-__all__ = ["Bound", "EvidenceModule", "LogDensity", "decode_draws", "estimate_log_likelihood"]
+__all__ = ["Bound", "EvidenceModule", "LogDensity", "decode_draws", "importance_estimate"]
 
 LogDensity = Callable[[Tensor], Tensor]
 """Latents z (S, B, K) -> log p(x | z) (S, B), in nats."""
@@ -155,7 +155,7 @@ class EvidenceModule(AutoencoderModule, ABC):
         return Diagnosis(statistics, findings)
 
 
-def estimate_log_likelihood(
+def importance_estimate(
     posterior: Posterior, log_density: LogDensity, draws: int, elements: int
 ) -> Tensor:
     """Estimate log p(x) of each sample by importance sampling from its posterior.

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cuello.errors import InputError, Use
-from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
+from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
 from cuello.kinds.lateral import (
     Combinator,
     LadderLayer,
@@ -32,7 +32,7 @@ _CHUNK_SAMPLES = 4096  # a product, where all samples are looked at
 _LEFT_OUT = (nn.Flatten, nn.Unflatten, nn.BatchNorm1d)
 
 
-@register("ladder")
+@KINDS.register("ladder")
 class Ladder(AutoencoderModule):
     """Learns to remove noise at every layer, and classifies where a few samples have labels.
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cuello.errors import Argument, InputError, Use, unknown
 from cuello.kinds.gaussians import full_precision, normal_log_density, soft_floor
-from cuello.kinds.losses import Reconstruction
+from cuello.kinds.losses import ReconstructionLoss
 
 __all__ = ["LIKELIHOODS", "DecoderLikelihood"]
 
@@ -31,7 +31,7 @@ class DecoderLikelihood(nn.Module):
     variance : float
         Of the Gaussian, the same for all elements, in squared units of the scaled data; 0 learns
         it, and keeps its standard deviation above (about) 1/10,000 of the range of the data.
-    reconstruction : Reconstruction
+    reconstruction : ReconstructionLoss
         Loss, last activation and range of the data.
 
     Raises
@@ -46,7 +46,7 @@ class DecoderLikelihood(nn.Module):
 
     Examples
     --------
-    >>> fair = DecoderLikelihood("bernoulli", 0.0, Reconstruction(loss="bce"))
+    >>> fair = DecoderLikelihood("bernoulli", 0.0, ReconstructionLoss(loss="bce"))
     >>> round(fair(torch.zeros(1, 3), torch.tensor([[0.0, 1.0, 1.0]])).item(), 4)  # 3 ln 0.5
     -2.0794
     """
@@ -58,7 +58,7 @@ class DecoderLikelihood(nn.Module):
     not in units of log-variance.
     """
 
-    def __init__(self, name: str, variance: float, reconstruction: Reconstruction) -> None:
+    def __init__(self, name: str, variance: float, reconstruction: ReconstructionLoss) -> None:
         super().__init__()
         self.name = _resolve(name, variance, reconstruction)
         self.variance = variance
@@ -103,7 +103,7 @@ class DecoderLikelihood(nn.Module):
         return terms.flatten(sums.ndim - x.ndim + 1).sum(-1)
 
 
-def _resolve(name: str, variance: float, reconstruction: Reconstruction) -> str:
+def _resolve(name: str, variance: float, reconstruction: ReconstructionLoss) -> str:
     """Return ``bernoulli`` or ``gaussian``, if it goes with the loss and the variance."""
     if name not in LIKELIHOODS:
         raise unknown("likelihood", name, LIKELIHOODS)

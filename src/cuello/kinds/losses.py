@@ -13,7 +13,7 @@ from torch import Tensor
 from cuello.errors import Argument, InputError, Use, unknown
 from cuello.registry import Registry
 
-__all__ = ["LOSSES", "OUTPUTS", "REDUCTIONS", "Loss", "Output", "Reconstruction"]
+__all__ = ["LOSSES", "OUTPUTS", "REDUCTIONS", "Loss", "Output", "ReconstructionLoss"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ LOSSES.add(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reconstruction:
+class ReconstructionLoss:
     """A loss by name, the last activation, and the range of the (scaled) data.
 
     Parameters
@@ -127,7 +127,7 @@ class Reconstruction:
 
     Examples
     --------
-    >>> fit = Reconstruction(loss="bce", low=0.0, high=1.0)
+    >>> fit = ReconstructionLoss(loss="bce", low=0.0, high=1.0)
     >>> fit.output
     'sigmoid'
     >>> round(fit(torch.zeros(2, 4), torch.ones(2, 4)).item(), 4)  # -ln 0.5

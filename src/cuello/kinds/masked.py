@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 
 from cuello.errors import InputError, Use
-from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
+from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
 from cuello.registry import Range
 
 __all__ = ["Masked"]
 
 
-@register("masked", aliases=("mae",))
+@KINDS.register("masked", aliases=("mae",))
 class Masked(AutoencoderModule):
     """Learns to fill in the parts of a sample that were hidden from it.
 

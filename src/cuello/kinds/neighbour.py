@@ -15,7 +15,7 @@ from torch import Tensor
 
 from cuello.data.edges import edge_histograms
 from cuello.errors import Argument, InputError, Use
-from cuello.kinds.base import AutoencoderModule, Batch, Parts, register
+from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
 from cuello.kinds.gaussians import full_precision
 from cuello.registry import Range
 
@@ -27,7 +27,7 @@ _RISE = 0.7
 _FLOOR = 1e-3  # squared distance: the repulsion of equal embeddings would have no end
 
 
-@register("neighbour")
+@KINDS.register("neighbour")
 class NeighbourPreserving(AutoencoderModule):
     """Learns embeddings in which similar samples are close together, good for 2-D projections.
 

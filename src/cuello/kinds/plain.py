@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from cuello.kinds.base import AutoencoderModule, Batch, register
+from cuello.kinds.base import KINDS, AutoencoderModule, Batch
 
 __all__ = ["Plain"]
 
 
-@register("plain", aliases=("ae",))
+@KINDS.register("plain", aliases=("ae",))
 class Plain(AutoencoderModule):
     """Learns to rebuild a sample from a short summary of it, its embedding.
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from cuello.errors import Argument, InputError, Use
-from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, Parts, register
+from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Diagnosis, Parts
 from cuello.kinds.gaussians import full_precision
 from cuello.registry import Range
 
@@ -38,7 +38,7 @@ PENALTIES: dict[str, Callable[[Tensor, float], Tensor]] = {"l1": _l1, "kl": _kl}
 """Name -> ``penalty(embeddings, rate)``, a mean over latent dimensions."""
 
 
-@register("sparse", aliases=("sae",))
+@KINDS.register("sparse", aliases=("sae",))
 class Sparse(AutoencoderModule):
     """Learns embeddings in which only a few numbers are active for any one sample.
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from cuello.errors import InputError, Use
-from cuello.kinds.base import AutoencoderModule, Batch, ParameterGroups, Parts, register
-from cuello.kinds.losses import Reconstruction
+from cuello.kinds.base import KINDS, AutoencoderModule, Batch, ParameterGroups, Parts
+from cuello.kinds.losses import ReconstructionLoss
 from cuello.networks.counting import evaluating
 from cuello.registry import Range
 
@@ -22,7 +22,7 @@ __all__ = ["Stacked"]
 _TOGETHER = "together"
 
 
-@register("stacked")
+@KINDS.register("stacked")
 class Stacked(AutoencoderModule):
     """Learns a deep network layer by layer from the outside in, then all of it together.
 
@@ -80,7 +80,7 @@ class Stacked(AutoencoderModule):
         super().__init__(parts)
         self.greedy_share = greedy_share
         self.stages = {f"layer {i + 1}": i for i in range(_count_blocks(parts))}
-        self.block_reconstruction = Reconstruction(
+        self.block_reconstruction = ReconstructionLoss(
             loss="mse", output="identity", reduction=parts.reconstruction.reduction
         )
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cuello.kinds.base import Batch, register
+from cuello.kinds.base import KINDS, Batch
 from cuello.kinds.evidence import (
     EvidenceModule,
     LogDensity,
     decode_draws,
-    estimate_log_likelihood,
+    importance_estimate,
 )
 
 __all__ = ["Variational"]
 
 
-@register("variational", aliases={"vae": {}, "iwae": {"samples": 5}})
+@KINDS.register("variational", aliases={"vae": {}, "iwae": {"samples": 5}})
 class Variational(EvidenceModule):
     """Learns a distribution of embeddings for each sample, from which new samples can be drawn.
 
@@ -86,7 +86,7 @@ class Variational(EvidenceModule):
     def log_likelihood(self, x: Tensor, draws: int) -> Tensor:
         """Estimate log p(x) of each sample from this many draws of z, (B,) in nats."""
         log_density = self._log_density(x)
-        return estimate_log_likelihood(self.posterior(x), log_density, draws, x[0].numel())
+        return importance_estimate(self.posterior(x), log_density, draws, x[0].numel())
 
     def sample(self, samples: int) -> Tensor:
         """Decode draws from the prior: means of new samples (samples, ...)."""

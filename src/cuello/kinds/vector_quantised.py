@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from cuello.errors import Argument, InputError
-from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, Parts, register
+from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Diagnosis, Parts
 from cuello.kinds.gaussians import full_precision
 from cuello.registry import Range
 
@@ -26,7 +26,7 @@ _SMOOTHING = 1e-5
 _HASTE = 9.0  # the first moving means are over a tenth of the batches so far
 
 
-@register("vector-quantised", aliases=("vqvae",))
+@KINDS.register("vector-quantised", aliases=("vqvae",))
 class VectorQuantised(AutoencoderModule):
     """Learns embeddings made of a few choices, each of one vector out of a learned codebook.
 

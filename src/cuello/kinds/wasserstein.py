@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cuello.errors import unknown
-from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, Parts, register
+from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Diagnosis, Parts
 from cuello.kinds.gaussians import full_precision
 from cuello.kinds.prior import compare_with_prior, draw_prior_like
 from cuello.registry import Range
@@ -81,7 +81,7 @@ def _similarity(squares: Tensor, latents: int, kernel: str) -> Tensor:
     return total.mean()
 
 
-@register("wasserstein", aliases=("wae",))
+@KINDS.register("wasserstein", aliases=("wae",))
 class Wasserstein(AutoencoderModule):
     """Learns embeddings that, all together, are spread like a normal distribution.
 

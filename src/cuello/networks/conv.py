@@ -143,7 +143,7 @@ def build_conv(
     >>> decoder(encoder(torch.zeros(1, 3, 7, 5))).shape
     torch.Size([1, 3, 7, 5])
     """
-    _check_images(shape, kernel_size)
+    _check_conv(shape, kernel_size)
     check_common(hidden, dropout)
     channels = [1 if len(shape) == 2 else shape[0], *hidden]
     sizes: list[tuple[int, int]] = [(shape[-2], shape[-1])]
@@ -206,7 +206,7 @@ def build_conv(
     return nn.Sequential(*encoder), nn.Sequential(*decoder)
 
 
-def _check_images(shape: tuple[int, ...], kernel_size: int) -> None:
+def _check_conv(shape: tuple[int, ...], kernel_size: int) -> None:
     if len(shape) not in (2, 3) or min(shape) < 1:
         raise InputError(
             f"cannot take samples of shape {shape}, only images: (height, width) or (channels, "

@@ -221,7 +221,7 @@ def build_sequence(
     >>> decoder(encoder(x)).shape
     torch.Size([5, 9, 2])
     """
-    _check_sequences(shape, hidden, batch_norm=batch_norm)
+    _check_recurrent(shape, hidden, batch_norm=batch_norm)
     check_common(hidden, dropout)
     steps, features = shape
 
@@ -249,7 +249,7 @@ def build_sequence(
     )
 
 
-def _check_sequences(shape: tuple[int, ...], hidden: Sequence[int], *, batch_norm: bool) -> None:
+def _check_recurrent(shape: tuple[int, ...], hidden: Sequence[int], *, batch_norm: bool) -> None:
     if len(shape) != 2 or min(shape) < 1:
         raise InputError(
             f"cannot take samples of shape {shape}, only (time, features) with 1 or more of each",

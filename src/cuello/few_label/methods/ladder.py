@@ -21,7 +21,7 @@ from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
 from cuello.few_label.cross_validation import FOLD_SHARE, select
 from cuello.few_label.options import AUTO, MethodOptions
 from cuello.few_label.task import SingleLabel
-from cuello.kinds import Parts, Reconstruction
+from cuello.kinds import Parts, ReconstructionLoss
 from cuello.kinds.ladder import Ladder
 from cuello.networks import dense
 from cuello.registry import Range
@@ -119,7 +119,7 @@ class LadderMethod(Method):
             parts = Parts(
                 encoder=encoder,
                 decoder=decoder,
-                reconstruction=Reconstruction(
+                reconstruction=ReconstructionLoss(
                     loss="mse", output="identity", low=-math.inf, high=math.inf
                 ),
                 shape=shape,

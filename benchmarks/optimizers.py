@@ -83,7 +83,7 @@ def run(settings: Settings) -> Result:
 
 
 def _by_hand(x: Tensor, config: TrainingConfig) -> Step:
-    """Return the step that one writes for one model, one optimizer and one loss."""
+    """Return the step one writes by hand for one model, one optimizer and one loss."""
     model = network().train()
     placement = choose_placement("cpu", "auto", config.batch_size, model)
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, fused=True)
@@ -113,7 +113,7 @@ def _of_the_loop(x: Tensor, config: TrainingConfig) -> Step:
 
 
 def _turn(step: Step, rows: int, batch: int, threads: int, seconds: float) -> Callable[[], float]:
-    """Return a contestant that takes steps for a while and says how long the median one took."""
+    """Return a contestant that takes steps for a while and returns the median time of one."""
     batches = torch.randperm(rows, generator=torch.Generator().manual_seed(0)).split(batch)[:-1]
 
     def contestant() -> float:
