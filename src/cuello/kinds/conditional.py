@@ -10,12 +10,7 @@ from torch import Tensor
 
 from cuello.errors import InputError, Use
 from cuello.kinds.base import KINDS, Batch, Parts
-from cuello.kinds.evidence import (
-    EvidenceModule,
-    LogDensity,
-    decode_draws,
-    importance_estimate,
-)
+from cuello.kinds.evidence import EvidenceModule, LogDensity, decode_draws, importance_estimate
 
 __all__ = ["Conditional"]
 

@@ -15,13 +15,7 @@ from torch.nn import functional as F
 
 from cuello.errors import InputError, Use
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
-from cuello.kinds.lateral import (
-    Combinator,
-    LadderLayer,
-    Statistics,
-    denoising_distance,
-    normalise,
-)
+from cuello.kinds.lateral import Combinator, LadderLayer, Statistics, denoising_distance, normalise
 from cuello.networks.counting import evaluating
 from cuello.networks.dense import TiedLinear
 from cuello.registry import Range

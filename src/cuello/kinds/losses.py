@@ -44,14 +44,14 @@ _MAPE_FLOOR = 1e-2  # keeps |error| / |target| finite where a target is (nearly)
 class Loss:
     """A distance between output and target.
 
-    ``compute(output, target, reduction)`` is a scalar, or a number an element for ``"none"``; the
-    cross-entropy takes sums before the sigmoid. PyTorch's own reduction is one pass over the
+    ``compute(output, target, reduction=...)`` is a scalar, or a number an element for ``"none"``;
+    the cross-entropy takes sums before the sigmoid. PyTorch's own reduction is one pass over the
     elements, reducing afterwards is three.
     """
 
     display_name: str
     summary: str
-    compute: Callable[[Tensor, Tensor, str], Tensor]
+    compute: Callable[..., Tensor]
 
 
 def _mape(output: Tensor, target: Tensor, reduction: str) -> Tensor:
@@ -64,40 +64,17 @@ def _gaussian(output: Tensor, target: Tensor, reduction: str) -> Tensor:
     return F.gaussian_nll_loss(output, target, variance, full=True, reduction=reduction)
 
 
+_GAUSSIAN = "Minus the log-likelihood under a Gaussian of variance 1."
+_BCE = "Binary cross-entropy, for data in 0..1."
+
 LOSSES: Registry[Loss] = Registry("loss")
 """Losses by name."""
-LOSSES.add(
-    "mse",
-    Loss("MSE", "Mean squared error.", lambda a, x, r: F.mse_loss(a, x, reduction=r)),
-    aliases=("l2",),
-)
-LOSSES.add(
-    "mae",
-    Loss("MAE", "Mean absolute error.", lambda a, x, r: F.l1_loss(a, x, reduction=r)),
-    aliases=("l1",),
-)
-LOSSES.add(
-    "gaussian",
-    Loss("Gaussian", "Minus the log-likelihood under a Gaussian of variance 1.", _gaussian),
-)
-LOSSES.add(
-    "huber",
-    Loss(
-        "Huber",
-        "Squared error up to 1, absolute error beyond.",
-        lambda a, x, r: F.huber_loss(a, x, reduction=r),
-    ),
-)
+LOSSES.add("mse", Loss("MSE", "Mean squared error.", F.mse_loss), aliases=("l2",))
+LOSSES.add("mae", Loss("MAE", "Mean absolute error.", F.l1_loss), aliases=("l1",))
+LOSSES.add("gaussian", Loss("Gaussian", _GAUSSIAN, _gaussian))
+LOSSES.add("huber", Loss("Huber", "Squared error up to 1, absolute beyond.", F.huber_loss))
 LOSSES.add("mape", Loss("MAPE", "Mean absolute error as a share of the target.", _mape))
-LOSSES.add(
-    "bce",
-    Loss(
-        "BCE",
-        "Binary cross-entropy, for data in 0..1.",
-        lambda a, x, r: F.binary_cross_entropy_with_logits(a, x, reduction=r),
-    ),
-    aliases=("bernoulli",),
-)
+LOSSES.add("bce", Loss("BCE", _BCE, F.binary_cross_entropy_with_logits), aliases=("bernoulli",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +188,7 @@ class ReconstructionLoss:
         output = a if self.loss == "bce" else self.activate(a)
         compute = LOSSES[self.loss].compute
         if weight is None:
-            total = compute(output, target, self.reduction)
+            total = compute(output, target, reduction=self.reduction)
             return total if self.reduction == "mean" else total / len(a)
-        total = (compute(output, target, "none") * weight).sum()
+        total = (compute(output, target, reduction="none") * weight).sum()
         return total / (weight.sum().clamp_min(1) if self.reduction == "mean" else len(a))

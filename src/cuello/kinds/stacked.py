@@ -72,10 +72,7 @@ class Stacked(AutoencoderModule):
     paper = "Bengio et al. 2007, NIPS 19; Hinton and Salakhutdinov 2006, Science 313, 504-507"
 
     def __init__(
-        self,
-        parts: Parts,
-        *,
-        greedy_share: Annotated[float, Range(0.0, 1.0, open_high=True)] = 0.5,
+        self, parts: Parts, *, greedy_share: Annotated[float, Range(0.0, 1.0, open_high=True)] = 0.5
     ) -> None:
         super().__init__(parts)
         self.greedy_share = greedy_share

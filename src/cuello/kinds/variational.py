@@ -9,12 +9,7 @@ import torch
 from torch import Tensor
 
 from cuello.kinds.base import KINDS, Batch
-from cuello.kinds.evidence import (
-    EvidenceModule,
-    LogDensity,
-    decode_draws,
-    importance_estimate,
-)
+from cuello.kinds.evidence import EvidenceModule, LogDensity, decode_draws, importance_estimate
 
 __all__ = ["Variational"]
 

@@ -15,13 +15,7 @@ from torch import Tensor, nn
 from cuello.errors import InputError, Use
 from cuello.networks.base import NETWORKS, Network
 from cuello.networks.layers import activation_layer, check_common, initialize
-from cuello.networks.pixels import (
-    FlattenPixels,
-    ToImage,
-    ToSample,
-    UnflattenPixels,
-    UpConvolution,
-)
+from cuello.networks.pixels import FlattenPixels, ToImage, ToSample, UnflattenPixels, UpConvolution
 from cuello.registry import Range
 
 __all__ = ["Residual", "build_conv", "residual_block"]

@@ -6,6 +6,7 @@ K inputs of the decoder. NaN fills up the end of a shorter sequence.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
@@ -69,10 +70,8 @@ class Recurrent(nn.Module):
         self, inputs: int, units: int, cell: str, initializer: str, *, bidirectional: bool
     ) -> None:
         super().__init__()
-        self.forward_ = _recurrent_layer(inputs, units, cell, initializer)
-        self.backward_ = (
-            _recurrent_layer(inputs, units, cell, initializer) if bidirectional else None
-        )
+        build = functools.partial(_recurrent_layer, inputs, units, cell, initializer)
+        self.forward_, self.backward_ = build(), build() if bidirectional else None
         self.outputs = units * (1 + bidirectional)
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,9 +94,9 @@ class RecurrentEncoder(nn.Module):
     layers : sequence of Recurrent
         From the input to the embedding.
     to_latent : nn.Module
-        (B, outputs of the last layer) -> (B, outputs of the encoder).
+        Last, dense layer.
     dropout : float
-        Rate after each layer.
+        Rate after each recurrent layer.
     """
 
     def __init__(self, layers: Sequence[Recurrent], to_latent: nn.Module, dropout: float) -> None:
@@ -127,11 +126,11 @@ class RecurrentDecoder(nn.Module):
     layers : sequence of Recurrent
         The first takes one input more than ``from_latent`` gives: the time, in (0, 1].
     to_steps : nn.Module
-        (B, T, outputs of the last layer) -> (B, T, F).
+        Last, dense layer, (B, T, any width) -> (B, T, F).
     steps : int
         T.
     dropout : float
-        Rate after each layer.
+        Rate after each recurrent layer.
 
     Notes
     -----
@@ -149,11 +148,8 @@ class RecurrentDecoder(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.from_latent = from_latent
-        self.layers = nn.ModuleList(layers)
-        self.dropout = nn.Dropout(dropout)
-        self.to_steps = to_steps
-        self.steps = steps
+        self.from_latent, self.layers = from_latent, nn.ModuleList(layers)
+        self.dropout, self.to_steps, self.steps = nn.Dropout(dropout), to_steps, steps
 
     def forward(self, z: Tensor) -> Tensor:
         """Return (B, T, F), all steps of every sample."""
@@ -208,11 +204,6 @@ def build_sequence(
     encoder, decoder : nn.Sequential
         One block each: stages in between would not undo one another.
 
-    Raises
-    ------
-    InputError
-        If samples are no sequences, or an option is not allowed.
-
     Examples
     --------
     >>> encoder, decoder = build_sequence((9, 2), 3, 3, hidden=(8, 4))
@@ -236,9 +227,8 @@ def build_sequence(
         return initialize(nn.Linear(a, b), initializer)
 
     reading = recurrent([features, *hidden])
-    to_latent = nn.Sequential(
-        dense(reading[-1].outputs, outputs), activation_layer(latent_activation)
-    )
+    last = dense(reading[-1].outputs, outputs)
+    to_latent = nn.Sequential(last, activation_layer(latent_activation))
     held = hidden[-1]
     from_latent = nn.Sequential(dense(inputs, held), activation_layer(activation))
     writing = recurrent([held + 1, *reversed(hidden)])
