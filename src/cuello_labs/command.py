@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from cuello.cli.command import command
 from cuello.cli.console import Bars, complain, out
 from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded
@@ -17,11 +18,15 @@ from cuello.errors import CuelloError
 if TYPE_CHECKING:
     from cuello_labs.running import Ended
 
-__all__ = ["add_to"]
+__all__: list[str] = []
 
 _MARKS = {True: "holds", False: "does not hold", None: "is not decided"}
 
 
+@command(
+    "Experiments",
+    examples=("cuello lab", "cuello lab font-architecture --quick"),
+)
 def lab(
     name: Annotated[
         str | None,
@@ -82,8 +87,3 @@ def _run(name: str, folder: Path, *, quick: bool) -> Ended:
     out.print(f"The statement {_MARKS[ended.findings.holds]}. {ended.findings.verdict}")
     out.print(f"page: {ended.page}", soft_wrap=True)
     return ended
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(lab)

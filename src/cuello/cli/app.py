@@ -7,16 +7,19 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli.apply import RunArgument, TrustRemoteCodeOption
+from cuello.cli.command import command
 from cuello.cli.console import out
-from cuello.cli.flags import FlagCommand
 from cuello.cli.interrupt import importing
-from cuello.cli.options import expanded
+from cuello.cli.options import RunArgument, TrustRemoteCodeOption, expanded
 from cuello.errors import InputError
 
-__all__ = ["add_to", "import_server"]
+__all__ = ["import_server"]
 
 
+@command(
+    "Look at results",
+    examples=("cuello app runs/digits", "cuello app runs/digits --port 8000"),
+)
 def app(
     run: RunArgument,
     host: Annotated[
@@ -55,8 +58,3 @@ def import_server(command: str) -> ModuleType:
                 'pip install "cuello[app]"'
             ) from None
     return cuello.server
-
-
-def add_to(app_: typer.Typer) -> None:
-    """Add the command."""
-    app_.command(cls=FlagCommand)(app)

@@ -8,14 +8,20 @@ from typing import Annotated
 import typer
 
 from cuello.cli import console
-from cuello.cli.apply import RunArgument, TrustRemoteCodeOption
-from cuello.cli.flags import FlagCommand
+from cuello.cli.command import command
 from cuello.cli.interrupt import importing
-from cuello.cli.options import expanded
+from cuello.cli.options import RunArgument, TrustRemoteCodeOption, expanded
 
-__all__ = ["add_to"]
+__all__: list[str] = []
 
 
+@command(
+    "Look at results",
+    examples=(
+        "cuello export runs/digits",
+        "cuello export runs/digits --onnx -o digits-model",
+    ),
+)
 def export(
     run: RunArgument,
     out: Annotated[
@@ -49,8 +55,3 @@ def export(
     if not onnx:
         say('without ONNX files; --onnx writes them (pip install "cuello[onnx]")')
     say(f"export: {found.path}", soft_wrap=True)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(cls=FlagCommand)(export)

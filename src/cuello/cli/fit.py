@@ -1,330 +1,278 @@
-"""`cuello fit`: the main job."""
+"""`cuello fit`: train on all samples, then learn from the few labels there are.
+
+Its options are those of :class:`cuello.run.Job`, of :class:`cuello.Autoencoder`, and of the chosen
+kind and network; none of them is listed here.
+"""
 
 from __future__ import annotations
 
+import difflib
+import inspect
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cuello.cli.choices import listed, own_flags
-from cuello.cli.flags import FlagCommand
+from cuello.cli.command import COMMANDS, Command, UsageError, command, examples_text
 from cuello.cli.interrupt import importing
-from cuello.cli.kind_options import OwnOptions, parse_rest
-from cuello.cli.options import absolute, expanded, given, parse_size, parse_widths
+from cuello.cli.options import absolute, expanded, option_parameter, parse_value
 from cuello.cli.plan import show_plan
 from cuello.cli.watch import finish
-from cuello.errors import InputError
+from cuello.errors import Argument, CuelloError, InputError
+from cuello.registry import Option
 
-__all__ = ["add_to"]
+__all__ = ["FitCommand"]
 
-_DATA, _MODEL, _TRAINING, _RUN = "Data and labels", "Model", "TrainingConfig", "Run"
-_NOT_OF_THE_JOB = ("folder", "overwrite", "resume", "dry_run", "watch", "trust")
-
-
-def _option(*names: str, help: str, panel: str, **more: Any) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
+_RUN = "Run"
+_OF = "Options of"
+_CHOOSING = ("kind", "network")
+"""Options whose value brings further options."""
 
 
-def fit(
-    context: typer.Context,
+def _run_option(*flags: str, help: str, **more: Any) -> Any:
+    return typer.Option(*flags, help=help, rich_help_panel=_RUN, **more)
+
+
+def _of_the_command(
     data: Annotated[
         str | None,
         typer.Argument(
             help="A named set (`cuello data` lists them) or a path.", show_default=False
         ),
     ] = None,
-    labels: Annotated[
-        str | None,
-        _option(
-            "--labels",
-            help="How many labels to keep, 'all', or a CSV of file-or-row,label; for several "
-            "properties of 0 and 1: file-or-row,NAME,NAME.",
-            panel=_DATA,
-        ),
-    ] = None,
-    repeats: Annotated[int, _option("--repeats", help="Label draws.", panel=_DATA)] = 5,
-    task: Annotated[
-        str, _option("--task", help=f"What labels say: {listed('task')}.", panel=_DATA)
-    ] = "auto",
-    method: Annotated[
-        str | None,
-        _option(
-            "--method",
-            help=f"Fit this method as well, on all rows, and keep it: {listed('method')}; "
-            "label_spreading takes about a minute for each draw of 60,000 rows.",
-            panel=_DATA,
-            show_default="the best of scratch, frozen, slow and full",
-        ),
-    ] = None,
-    image_size: Annotated[
-        str | None,
-        _option("--image-size", help="Resize images: 28 or 28x32 (height x width).", panel=_DATA),
-    ] = None,
-    label_column: Annotated[
-        str | None,
-        _option(
-            "--label-column",
-            help="Column of a table that holds the labels; A,B,C for columns of 0 and 1.",
-            panel=_DATA,
-        ),
-    ] = None,
-    skip_bad: Annotated[
-        bool, _option("--skip-bad", help="Leave unreadable files out and list them.", panel=_DATA)
-    ] = False,
-    keep_constant: Annotated[
-        bool,
-        _option("--keep-constant", help="Keep columns that hold a single value.", panel=_DATA),
-    ] = False,
-    validation: Annotated[
-        float, _option("--validation", help="Share of rows that choose the epoch.", panel=_DATA)
-    ] = 0.1,
-    test: Annotated[
-        float,
-        _option("--test", help="Share of rows to test on, if there is no test part.", panel=_DATA),
-    ] = 0.2,
-    kind: Annotated[
-        str,
-        _option(
-            "--kind",
-            help="`cuello kinds` lists them, `cuello kinds NAME` shows the options of one.",
-            panel=_MODEL,
-        ),
-    ] = "denoising",
-    network: Annotated[
-        str, _option("--network", help=f"{own_flags('network')}.", panel=_MODEL)
-    ] = "dense",
-    encoder: Annotated[
-        str | None,
-        _option(
-            "--encoder",
-            help="Your own network instead: where to import it, package.module:name.",
-            panel=_MODEL,
-        ),
-    ] = None,
-    decoder: Annotated[
-        str | None, _option("--decoder", help="The other half of it.", panel=_MODEL)
-    ] = None,
-    hidden: Annotated[
-        str | None,
-        _option(
-            "--hidden",
-            help="Units or channels from the input to the code, such as 512,256.",
-            panel=_MODEL,
-            show_default="by network",
-        ),
-    ] = None,
-    latent_dim: Annotated[int, _option("--latent", help="Length of the code.", panel=_MODEL)] = 32,
-    allow_overcomplete: Annotated[
-        bool,
-        _option("--allow-overcomplete", help="Let the code be as long as a row.", panel=_MODEL),
-    ] = False,
-    activation: Annotated[
-        str,
-        _option(
-            "--activation",
-            help=f"After every hidden layer: {listed('activation')}.",
-            panel=_MODEL,
-        ),
-    ] = "relu",
-    latent_activation: Annotated[
-        str,
-        _option(
-            "--latent-activation",
-            help="After the last layer of the encoder; auto is what the kind needs.",
-            panel=_MODEL,
-        ),
-    ] = "auto",
-    initializer: Annotated[
-        str,
-        _option(
-            "--initializer",
-            "--initialiser",
-            help=f"Of the weights: {listed('initializer')}.",
-            panel=_MODEL,
-        ),
-    ] = "auto",
-    batch_norm: Annotated[
-        bool, _option("--batch-norm", help="Batch normalisation.", panel=_MODEL)
-    ] = False,
-    dropout: Annotated[float, _option("--dropout", help="Rate in [0, 1).", panel=_MODEL)] = 0.0,
-    loss: Annotated[str, _option("--loss", help=f"{listed('loss')}.", panel=_MODEL)] = "auto",
-    output_activation: Annotated[
-        str,
-        _option(
-            "--output-activation",
-            help=f"{listed('output_activation')}; auto fits the data's range.",
-            panel=_MODEL,
-        ),
-    ] = "auto",
-    scaling: Annotated[
-        str,
-        _option("--scaling", help=f"{listed('scaling')}.", panel=_MODEL),
-    ] = "auto",
-    augment: Annotated[
-        str | None,
-        _option(
-            "--augment",
-            help=f"Of images, such as shift=0.1,rotate=10: {listed('augment')}; or mild.",
-            panel=_MODEL,
-        ),
-    ] = None,
-    optimizer: Annotated[
-        str,
-        _option("--optimizer", "--optimiser", help=f"{listed('optimizer')}.", panel=_TRAINING),
-    ] = "adam",
-    learning_rate: Annotated[
-        float, _option("--learning-rate", "--lr", help="Above 0.", panel=_TRAINING)
-    ] = 1e-3,
-    momentum: Annotated[
-        float, _option("--momentum", help="For sgd and rmsprop.", panel=_TRAINING)
-    ] = 0.9,
-    weight_decay: Annotated[
-        float, _option("--weight-decay", help="At least 0.", panel=_TRAINING)
-    ] = 0.0,
-    schedule: Annotated[
-        str, _option("--schedule", help=f"{listed('schedule')}.", panel=_TRAINING)
-    ] = "cosine",
-    warm_up: Annotated[
-        float,
-        _option("--warm-up", help="Share of the steps with a rising rate.", panel=_TRAINING),
-    ] = 0.0,
-    epochs: Annotated[
-        int | None,
-        _option("--epochs", help="Passes over the data.", panel=_TRAINING, show_default="by size"),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        _option("--batch-size", help="Rows a step.", panel=_TRAINING, show_default="by size"),
-    ] = None,
-    shuffle: Annotated[
-        str,
-        _option(
-            "--shuffle", help=f"New order in each epoch: {listed('shuffle')}.", panel=_TRAINING
-        ),
-    ] = "always",
-    patience: Annotated[
-        int | None,
-        _option(
-            "--patience",
-            "--early-stopping",
-            help="Stop after so many epochs without a better validation loss.",
-            panel=_TRAINING,
-            show_default="never",
-        ),
-    ] = None,
-    gradient_clip: Annotated[
-        float | None,
-        _option("--gradient-clip", help="Largest norm of the gradient.", panel=_TRAINING),
-    ] = None,
-    encoder_lr_factor: Annotated[
-        float,
-        _option(
-            "--encoder-lr-factor",
-            help="The encoder's rate as a share of the head's, in the slower mode.",
-            panel=_TRAINING,
-        ),
-    ] = 0.1,
-    device: Annotated[
-        str, _option("--device", help="auto, cpu, cuda, ...", panel=_TRAINING)
-    ] = "auto",
-    precision: Annotated[
-        str, _option("--precision", help=f"{listed('precision')}.", panel=_TRAINING)
-    ] = "auto",
-    seed: Annotated[int, _option("--seed", help="Same seed, same result.", panel=_RUN)] = 0,
-    folder: Annotated[
-        Path | None,
-        _option("--out", "-o", help="The run folder.", panel=_RUN, show_default="runs/NAME"),
+    *,
+    out: Annotated[
+        Path | None, _run_option("--out", "-o", help="The run folder.", show_default="runs/NAME")
     ] = None,
     overwrite: Annotated[
-        bool, _option("--overwrite", help="Replace the run that is there.", panel=_RUN)
+        bool, _run_option("--overwrite", help="Replace the run that is there.")
     ] = False,
     dry_run: Annotated[
-        bool,
-        _option(
-            "--dry-run", help="Check data and options, show the network, and stop.", panel=_RUN
-        ),
+        bool, _run_option("--dry-run", help="Check data and options, show the network, and stop.")
     ] = False,
     resume: Annotated[
         Path | None,
-        _option("--resume", help="Continue an interrupted run; needs nothing else.", panel=_RUN),
+        _run_option("--resume", help="Continue an interrupted run; needs no other option."),
     ] = None,
     watch: Annotated[
-        bool, _option("--watch", help="Show it in a browser, until Ctrl-C.", panel=_RUN)
+        bool, _run_option("--watch", help="Show the training in a browser, until Ctrl-C.")
     ] = False,
     trust_remote_code: Annotated[
         bool,
-        _option(
+        _run_option(
             "--trust-remote-code",
-            help="With --resume: import and run the networks of its own that the run names.",
-            panel=_RUN,
+            help="With --resume: import and run the user-defined networks that the run names.",
         ),
     ] = False,
 ) -> None:
-    """Train on all rows without labels, then learn from the few labels there are."""
-    flags = given(context)
-    left = [argument for argument in (data, *context.args) if argument is not None]
-    if resume is not None:
-        other = [
-            *left,
-            *(flag for flag in flags if flag not in ("--resume", "--trust-remote-code", "--watch")),
-        ]
-        if other:
-            raise InputError(
-                f"--resume {resume} continues with the data and options it was started with; "
-                f"leave {other[0]} away, or start another run with --out."
-            )
+    """Hold the options that belong to the command line alone."""
+
+
+class FitCommand(Command):
+    """Builds its options when it is used: only then is torch imported."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **more: Any
+    ) -> Any:
+        """Parse arguments by the options of the kind and network that they name."""
         with importing():
-            from cuello import api
-        run = expanded(resume)
+            import cuello.run  # noqa: F401
+        choice = {name: _value_of(f"--{name}", args) for name in _CHOOSING}
+        with self.refusals():
+            options = _options(choice)
+        built = _command(options, choice)
+        try:
+            return built.make_context(info_name, args, parent=parent, **more)
+        except UsageError as error:
+            flag = getattr(error, "option_name", None)
+            if not flag:
+                raise
+            with built.refusals():
+                raise _unknown_flag(flag, choice, built) from None
+
+
+def _value_of(flag: str, args: Sequence[str]) -> str | None:
+    """Return the last value that is given for a flag."""
+    value = None
+    for place, argument in enumerate(args):
+        if argument == flag and place + 1 < len(args):
+            value = args[place + 1]
+        elif argument.startswith(f"{flag}="):
+            value = argument.partition("=")[2]
+    return value
+
+
+def _registries() -> dict[str, Any]:
+    from cuello.kinds import KINDS
+    from cuello.networks import NETWORKS
+
+    return {"kind": KINDS, "network": NETWORKS}
+
+
+def _options_of(what: str, name: str) -> Mapping[str, Option]:
+    from cuello import kinds, networks
+
+    found: Mapping[str, Option] = {"kind": kinds, "network": networks}[what].options(name)
+    return found
+
+
+def _options(choice: Mapping[str, str | None]) -> dict[str, dict[str, Option]]:
+    """Return the options of the job and the model, and of the chosen kind and network, by panel."""
+    from cuello.estimators import Autoencoder
+    from cuello.registry import read_options
+    from cuello.run.job import Job
+    from cuello.train import TrainingConfig
+
+    training = {*read_options(TrainingConfig)}
+    # Flags of their own give these, or options of the job.
+    hidden = ("kind_options", "network_options", "validation_fraction", "random_state")
+    model = read_options(Autoencoder, skip=hidden)
+    kind = Option(
+        name="kind",
+        type="str",
+        default=inspect.signature(Autoencoder).parameters["kind"].default,
+        help="Kind of autoencoder; `cuello kinds` lists them.",
+        choices=tuple(_registries()["kind"]),
+    )
+    panels = {
+        "Data and labels": read_options(Job, skip=("data", "model")),
+        "Model": {"kind": kind} | {n: o for n, o in model.items() if n not in training},
+        "Training": {n: o for n, o in model.items() if n in training},
+    }
+    for what in _CHOOSING:
+        name = choice[what] or panels["Model"][what].default
+        registry = _registries()[what]
+        resolved = registry.resolve(name)
+        panels[f"{_OF} {what} {resolved}"] = dict(_options_of(what, resolved))
+    return panels
+
+
+def _command(
+    panels: Mapping[str, Mapping[str, Option]], choice: Mapping[str, str | None]
+) -> Command:
+    """Return the command with all these options."""
+    parameters = list(inspect.signature(_of_the_command, eval_str=True).parameters.values())
+    options: dict[str, Option] = {}
+    for panel, members in panels.items():
+        for name, option in members.items():
+            parameters.append(option_parameter(option, panel))
+            options[name] = option
+    own = {
+        what: [
+            n for panel, m in panels.items() if panel.startswith(f"Options of {what}") for n in m
+        ]
+        for what in _CHOOSING
+    }
+
+    def run(context: typer.Context, **values: Any) -> None:
+        values |= {n: parse_value(o, values[n]) for n, o in options.items()}
+        given = [n for n in values if _is_given(context, n)]
+        _run(values, given, own)
+
+    context = inspect.Parameter(
+        "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+    )
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [context, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters)]
+    )
+    run.__annotations__ = {p.name: p.annotation for p in [context, *parameters]}
+    run.__doc__ = fit.__doc__
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    entry = COMMANDS["fit"]
+    app.command(
+        "fit",
+        cls=Command,
+        epilog=examples_text(entry.examples),
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )(run)
+    built = typer.main.get_command(app)
+    assert isinstance(built, Command)
+    return built
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _run(values: dict[str, Any], given: list[str], own: Mapping[str, list[str]]) -> None:
+    data, resume = values.pop("data"), values.pop("resume")
+    out, overwrite = values.pop("out"), values.pop("overwrite")
+    dry_run, watch = values.pop("dry_run"), values.pop("watch")
+    trust_remote_code = values.pop("trust_remote_code")
+    with importing():
+        from cuello import run as jobs
+    if resume is not None:
+        others = [n for n in given if n not in ("resume", "trust_remote_code", "watch")]
+        if others:
+            other = data if others[0] == "data" else Argument(others[0])
+            raise InputError(
+                ("continues with the data and options it was started with; leave ", other, " out"),
+                argument="resume",
+                value=str(resume),
+                remedy=("or start another run with ", Argument("out")),
+            )
+        folder = expanded(resume)
         finish(
-            run,
-            lambda p: api.resume_with_report(run, trust_remote_code=trust_remote_code, progress=p),
+            folder,
+            lambda p: jobs.resume(folder, trust_remote_code=trust_remote_code, progress=p),
             watch,
             trust_remote_code=trust_remote_code,
         )
         return
-
     if trust_remote_code:
-        raise InputError("--trust-remote-code goes with --resume; leave it out of a new run.")
-    with importing():
-        from cuello import api
-    own = OwnOptions(kind, network)
-    context.obj = own.names
-    general = [f for p in context.command.params if p.name != "data" for f in p.opts]
-    data, kind_options, network_options = parse_rest(left, own, general)
+        raise InputError(
+            (Argument("trust_remote_code"), " goes with ", Argument("resume")),
+            remedy="leave it out of a new run",
+        )
     if not data:
         raise InputError("which data? Name a set or a path, such as: cuello fit digits.")
-    # Options have the names that Job and Autoencoder give them, and go there as they are.
-    names = [str(parameter.name) for parameter in context.command.params]
-    options = {name: context.params[name] for name in names if name in context.params}
-    for name in _NOT_OF_THE_JOB:
-        del options[name]
-    options |= {
+    options = {n: values.pop(n) for names in own.values() for n in names}
+    for what, names in own.items():
+        values[f"{what}_options"] = {n: options[n] for n in names if n in given}
+    labels = values["labels"]
+    values |= {
         "data": absolute(data),
         "labels": labels if labels is None or labels.isdecimal() else absolute(labels),
-        "image_size": parse_size(image_size),
-        "kind_options": kind_options,
-        "network_options": network_options,
-        "hidden": parse_widths(hidden),
-        "epochs": "auto" if epochs is None else epochs,
-        "batch_size": "auto" if batch_size is None else batch_size,
     }
-    job = api.Job.of(**options)
+    job = jobs.Job.of(**values)
     if dry_run:
         if watch:
-            raise InputError("--watch has nothing to show with --dry-run; leave one of them out.")
+            raise InputError(
+                (Argument("watch"), " has nothing to show with ", Argument("dry_run")),
+                remedy="leave one of them out",
+            )
         show_plan(job)
         return
-    where = api.default_folder(data) if folder is None else expanded(folder)
-    finish(
-        where, lambda p: api.start_with_report(job, where, overwrite=overwrite, progress=p), watch
-    )
+    where = jobs.default_folder(data) if out is None else expanded(out)
+    finish(where, lambda p: jobs.start(job, where, overwrite=overwrite, progress=p), watch)
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    # Options of a kind or network are not known before torch is imported, so unknown ones are let
-    # through here and judged in parse_rest.
-    let_through = {"allow_extra_args": True, "ignore_unknown_options": True}
-    app.command(cls=FlagCommand, context_settings=let_through)(fit)
+def _unknown_flag(flag: str, choice: Mapping[str, str | None], built: Command) -> CuelloError:
+    """Build the error for a flag that no option has: whose it is, or the nearest there are."""
+    name = flag.removeprefix("--").replace("-", "_")
+    for what, registry in _registries().items():
+        owners = [entry for entry in registry if name in _options_of(what, entry)]
+        if owners:
+            chosen = choice[what] or "the default"
+            return InputError(
+                f"{flag} is an option of --{what} {f' and --{what} '.join(owners)}, not of "
+                f"--{what} {chosen}; leave it out or choose that {what}."
+            )
+    flags = [opt for parameter in built.params for opt in parameter.opts if opt.startswith("--")]
+    near = difflib.get_close_matches(flag, flags, n=2, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(near)}?" if near else "."
+    return InputError(f"{flag} is not an option of `cuello fit`{hint} See cuello fit --help.")
+
+
+@command(
+    "Train",
+    examples=(
+        "cuello fit digits --labels 100 --latent 8",
+        "cuello fit scans/ --kind vae --labels labels.csv --out runs/scans",
+    ),
+    cls=FitCommand,
+)
+def fit() -> None:
+    """Train on all samples without labels, then learn from the few labels there are."""

@@ -12,12 +12,13 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from cuello.cli.command import command
 from cuello.cli.console import out, table_of_methods
 from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded
 from cuello.errors import RunError
 
-__all__ = ["add_to", "complete"]
+__all__ = ["complete"]
 
 _STATES = {
     "running": "not finished: still running, or interrupted",
@@ -28,6 +29,10 @@ _STATES = {
 RunArgument = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
 
 
+@command(
+    "Look at results",
+    examples=("cuello report runs/digits", "cuello report ~/runs/scans"),
+)
 def report(run: RunArgument) -> None:
     """Write the report of a run again, and say where it is."""
     with importing():
@@ -40,6 +45,10 @@ def report(run: RunArgument) -> None:
     out.print(f"report: {folder.report}", soft_wrap=True)
 
 
+@command(
+    "Look at results",
+    examples=("cuello info runs/digits", "cuello info ~/runs/scans"),
+)
 def info(run: RunArgument) -> None:
     """Say what a run is: data, model, results."""
     with importing():
@@ -111,6 +120,10 @@ def complete(run: Path | str) -> Iterator[None]:
         ) from error
 
 
+@command(
+    "Train",
+    examples=("cuello data", "CUELLO_DATA=~/data cuello data"),
+)
 def data() -> None:
     """List the named data sets, with size, licence and source, and the formats of files."""
     with importing():
@@ -140,9 +153,3 @@ def data() -> None:
 def _say(text: str) -> None:
     """Print a line that a terminal may wrap, and a pipe leaves whole."""
     out.print(text, soft_wrap=True)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (report, info, data):
-        app.command()(command)

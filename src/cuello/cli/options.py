@@ -1,15 +1,184 @@
-"""General options, as they are typed."""
+"""Options of the command line, made from where they are defined.
+
+An :class:`~cuello.registry.Option` says name, type, default, range, choices and help; here it
+becomes a parameter that typer understands, and what was typed becomes its value.
+"""
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from cuello.errors import InputError
+from cuello.registry import Option
 
-__all__ = ["absolute", "expanded", "given", "parse_size", "parse_widths"]
+__all__ = [
+    "DataArgument",
+    "OutOption",
+    "RunArgument",
+    "SkipOption",
+    "TrustRemoteCodeOption",
+    "absolute",
+    "expanded",
+    "option_parameter",
+    "parse_share",
+    "parse_value",
+]
+
+RunArgument = Annotated[Path, typer.Argument(help="A finished run folder.", metavar="RUN")]
+DataArgument = Annotated[str, typer.Argument(help="A named set or a path.", metavar="DATA")]
+OutOption = Annotated[Path, typer.Option("--out", "-o", help="The file to write.")]
+SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable files out.")]
+TrustRemoteCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code", help="Import and run the user-defined networks that the run names."
+    ),
+]
+
+FLAGS: Mapping[str, tuple[str, ...]] = {
+    "latent_dim": ("--latent", "--latent-dim"),
+    "learning_rate": ("--learning-rate", "--lr"),
+    "initializer": ("--initializer", "--initialiser"),
+    "optimizer": ("--optimizer", "--optimiser"),
+    "patience": ("--patience", "--early-stopping"),
+}
+"""Flags that are not the option's name with dashes."""
+
+_TYPES: Mapping[str, type] = {"bool": bool, "int": int, "float": float}
+
+
+def option_parameter(option: Option, panel: str) -> inspect.Parameter:
+    """Return an option as a parameter of a function that typer reads.
+
+    Examples
+    --------
+    >>> made = Option(name="latent_dim", type="int", default=32, help="Size of the embedding.")
+    >>> option_parameter(made, "Model").annotation.__metadata__[0].param_decls
+    ('--latent', '--latent-dim')
+    """
+    flags = FLAGS.get(option.name, (f"--{option.name.replace('_', '-')}",))
+    kind = _TYPES.get(option.type, str)
+    if kind is bool:
+        flags = (f"{flags[0]}/--no-{flags[0][2:]}",) if option.default else flags
+    shown = kind is not bool and not isinstance(option.default, _TYPES.get(option.type, str))
+    optional = option.default is None or not isinstance(option.default, kind)
+    annotation = Annotated[
+        (kind | None) if optional else kind,
+        typer.Option(
+            *flags,
+            help=_help(option),
+            rich_help_panel=panel,
+            show_default=_default_text(option) if shown else True,
+        ),
+    ]
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None if optional else option.default,
+        annotation=annotation,
+    )
+
+
+def _help(option: Option) -> str:
+    text = option.help
+    if option.choices and not all(choice in text for choice in option.choices):
+        text = f"{text} One of: {', '.join(option.choices)}."
+    if option.range is not None and str(option.range) not in text:
+        text = f"{text} Allowed: {option.range}."
+    return text.strip()
+
+
+def _default_text(option: Option) -> str:
+    return "none" if option.default is None else str(option.default)
+
+
+def parse_value(option: Option, value: Any) -> Any:
+    """Return the value of an option from what was typed; what typer has read already stays.
+
+    Raises
+    ------
+    InputError
+        If the text is not of the option's type.
+
+    Examples
+    --------
+    >>> widths = Option(name="hidden", type="Sequence[int] | None", default=None, help="")
+    >>> parse_value(widths, "512,256")
+    (512, 256)
+    """
+    if not isinstance(value, str):
+        return option.default if value is None else value
+    if "Sequence[int]" in option.type:
+        return _integers(option.name, value)
+    if "tuple[int, int]" in option.type:
+        return _size(option.name, value)
+    if "int" in option.type and value != option.default:
+        return _number(option, value, int)
+    if "float" in option.type and value != option.default:
+        return _number(option, value, float)
+    return value
+
+
+def _number(option: Option, text: str, kind: type[int] | type[float]) -> Any:
+    if "str" in option.type and text == "auto":
+        return text
+    try:
+        return kind(text)
+    except ValueError:
+        noun = "an integer" if kind is int else "a number"
+        also = ", or 'auto'" if "str" in option.type else ""
+        raise InputError(argument=option.name, value=text, allowed=f"{noun}{also}") from None
+
+
+def _integers(name: str, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise InputError(
+            argument=name, value=text, allowed="whole numbers with commas between, such as 512,256"
+        ) from None
+
+
+def _size(name: str, text: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() and 0 < int(part) <= 65535 for part in parts):
+        raise InputError(
+            argument=name,
+            value=text,
+            allowed="a size from 1 to 65535: 28, or 28x32 (height x width)",
+        )
+    return int(parts[0]), int(parts[-1])
+
+
+def parse_share(name: str, text: str) -> float:
+    """Return a share from ``1%`` or ``0.01``.
+
+    Raises
+    ------
+    InputError
+        If it is not above 0 and below 1.
+    """
+    number = text.strip()
+    try:
+        share = float(number[:-1]) / 100.0 if number.endswith("%") else float(number)
+    except ValueError:
+        share = float("nan")
+    if not 0.0 < share < 1.0:
+        raise InputError(
+            argument=name, value=text, allowed="a share above 0 and below 1, such as 1% or 0.01"
+        )
+    return share
+
+
+def parse_names(text: str | None) -> Sequence[str] | None:
+    """Return names with commas between as a list; None stays None."""
+    return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def expanded(path: Path) -> Path:
@@ -17,70 +186,10 @@ def expanded(path: Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
-def given(context: typer.Context) -> list[str]:
-    """Return the general options that are on the command line.
-
-    Raises
-    ------
-    InputError
-        If one has the next option for its value, as in ``--out --overwrite``.
-    """
-    flags = []
-    for parameter in context.command.params:
-        source = context.get_parameter_source(str(parameter.name))
-        if parameter.param_type_name != "option" or source is None or source.name == "DEFAULT":
-            continue
-        flags.append(parameter.opts[0])
-        value = str(context.params.get(str(parameter.name)))
-        if value.startswith("--"):
-            raise InputError(f"{flags[-1]} needs a value, and {value} looks like an option.")
-    return flags
-
-
-def parse_widths(text: str | None) -> tuple[int, ...] | None:
-    """Read `512,256`; an empty text is no hidden layer, None is the network's own default.
-
-    Examples
-    --------
-    >>> parse_widths("512,256")
-    (512, 256)
-    """
-    if text is None:
-        return None
-    try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise InputError(
-            f"--hidden {text} is not a list of widths; write for example --hidden 512,256."
-        ) from None
-
-
 def absolute(spec: str) -> str:
     """Return a path that means the same in another working directory; names of sets stay names."""
-    path = Path(os.path.expanduser(spec))
-    return str(path.absolute()) if path.exists() and not _is_set(spec) else spec
-
-
-def _is_set(spec: str) -> bool:
     from cuello.data import NAMED_SETS
 
-    return spec.partition(":")[0] in NAMED_SETS
-
-
-def parse_size(text: str | None) -> tuple[int, int] | None:
-    """Read a size in pixels, height x width; None stays None.
-
-    Examples
-    --------
-    >>> parse_size("28"), parse_size("28x32")
-    ((28, 28), (28, 32))
-    """
-    if text is None:
-        return None
-    parts = text.lower().split("x")
-    if len(parts) > 2 or not all(part.isdecimal() and 0 < int(part) <= 65535 for part in parts):
-        raise InputError(
-            f"--image-size {text} is not a size from 1 to 65535; write 28, or 28x32 "
-            "(height x width)."
-        )
-    return int(parts[0]), int(parts[-1])
+    path = Path(os.path.expanduser(spec))
+    is_set = spec.partition(":")[0] in NAMED_SETS
+    return str(path.absolute()) if path.exists() and not is_set else spec

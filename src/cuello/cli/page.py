@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli.apply import TrustRemoteCodeOption
+from cuello.cli.command import command
 from cuello.cli.console import out
-from cuello.cli.flags import FlagCommand
 from cuello.cli.interrupt import importing
 from cuello.cli.look import complete
-from cuello.cli.options import expanded
+from cuello.cli.options import TrustRemoteCodeOption, expanded
 from cuello.errors import InputError
 
-__all__ = ["add_to"]
+__all__: list[str] = []
 
 
+@command(
+    "Look at results",
+    examples=("cuello page runs/digits -o page.html", "cuello page runs/a runs/b -o both.html"),
+)
 def page(
     run: Annotated[Path, typer.Argument(help="A finished run folder.", metavar="RUN")],
     other: Annotated[
@@ -57,8 +60,3 @@ def _check_out(to: Path) -> None:
             f"--out {to}: report.html is the report of a run; choose another name, such as "
             f"{to.with_name('page.html')}."
         )
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(cls=FlagCommand)(page)

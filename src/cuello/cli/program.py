@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
+import pkgutil
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cuello.cli import anomalies, apply, decode, export, fit, kinds, look, page, study, suggest
-from cuello.cli import app as app_command
+from cuello.cli.command import COMMANDS, PANELS, UsageError, examples_text
 from cuello.cli.console import complain, out
 
 __all__ = ["app", "run"]
@@ -19,9 +21,11 @@ __all__ = ["app", "run"]
 app = typer.Typer(
     name="cuello",
     help="Autoencoders made practical: many examples, few labels, one command.",
+    epilog=examples_text(("cuello fit digits --labels 100", "cuello page runs/digits")),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -46,23 +50,19 @@ def _general(
     pass
 
 
-fit.add_to(app)
-apply.add_to(app)
-decode.add_to(app)
-suggest.add_to(app)
-anomalies.add_to(app)
-export.add_to(app)
-app_command.add_to(app)
-look.add_to(app)
-page.add_to(app)
-kinds.add_to(app)
-study.add_to(app)
-for _plugin in entry_points(group="cuello.commands"):
-    _plugin.load()(app)
+def _add_commands() -> None:
+    """Import every module beside this one, and every plug-in; each registers its commands."""
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"cuello.cli.{module.name}")
+    for plugin in entry_points(group="cuello.cli"):
+        plugin.load()
+    for entry in sorted(COMMANDS.values(), key=lambda entry: PANELS.index(entry.panel)):
+        app.command(
+            cls=entry.cls, epilog=examples_text(entry.examples), rich_help_panel=entry.panel
+        )(entry.run)
 
 
-# Its name has moved between typer's versions; its place above BadParameter has not.
-_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+_add_commands()
 
 
 def run() -> int:
@@ -76,7 +76,7 @@ def run() -> int:
         return complain("interrupted.", 130) if code == 130 else int(code or 0)
     except CuelloError as error:
         return complain(str(error), 2)
-    except _UsageError as error:
+    except UsageError as error:
         text = error.format_message()  # type: ignore[attr-defined]
         return complain(f"{text.rstrip('.')}; see cuello --help.", 2) if text else 2
     except (KeyboardInterrupt, typer.Abort):
@@ -91,7 +91,7 @@ def run() -> int:
             return complain(f"not enough memory ({text}); try a smaller --hidden.", 2)
         return complain(
             f"this is a bug in cuello: {type(error).__name__}: {text} "
-            "(set CUELLO_DEBUG=1 to see where, and please report it).",
+            "(set CUELLO_DEBUG=1 for the traceback, and please report it).",
             1,
         )
 

@@ -10,16 +10,21 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from cuello.cli.command import command
 from cuello.cli.console import Bars, complain, out
 from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded
 from cuello.errors import InputError
 
-__all__ = ["add_to"]
+__all__: list[str] = []
 
 _SHOWN = 20
 
 
+@command(
+    "Experiments",
+    examples=("cuello study rates.toml", "cuello study search.toml --workers 2 --refit runs/best"),
+)
 def study(
     file: Annotated[
         Path, typer.Argument(help="A TOML file: data, options, grid or search.", metavar="FILE")
@@ -106,8 +111,3 @@ def _read(file: Path) -> dict[str, Any]:
         raise InputError(f"{file} cannot be read ({error.strerror or error}).") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{file} is no TOML: {error}.") from error
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(study)

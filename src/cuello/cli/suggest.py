@@ -1,4 +1,4 @@
-"""`cuello suggest`: which rows to label next."""
+"""`cuello suggest`: the samples to label next."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from typing import Annotated
 
 import typer
 
-from cuello.cli.apply import (
-    DataArgument,
-    RunArgument,
-    SkipOption,
-    TrustRemoteCodeOption,
-    opened_and_read,
-)
+from cuello.cli.apply import open_and_read
+from cuello.cli.command import command
 from cuello.cli.console import out
-from cuello.cli.flags import FlagCommand
-from cuello.cli.options import expanded
+from cuello.cli.options import DataArgument, RunArgument, SkipOption, TrustRemoteCodeOption
 from cuello.errors import InputError
 
-__all__ = ["add_to"]
+__all__: list[str] = []
 
-DEFAULT = Path("suggestions.csv")
+_DEFAULT_OUT = Path("suggestions.csv")
 
 
+@command(
+    "Apply to data",
+    examples=(
+        "cuello suggest runs/digits digits -n 20",
+        "cuello suggest runs/scans scans/ -n 50 -o to_label.csv",
+    ),
+)
 def suggest(
     run: RunArgument,
     data: DataArgument,
-    number: Annotated[int, typer.Option("--number", "-n", help="How many rows.", min=1)] = 50,
+    number: Annotated[int, typer.Option("--number", "-n", help="Number of rows.", min=1)] = 50,
     to: Annotated[
-        Path | None, typer.Option("--out", "-o", help=f"The file to write; default {DEFAULT}.")
+        Path | None,
+        typer.Option("--out", "-o", help="The file to write.", show_default=str(_DEFAULT_OUT)),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed suggests the same rows.", min=0)] = 0,
     skip_bad: SkipOption = False,
@@ -37,17 +39,20 @@ def suggest(
 ) -> None:
     """Write the rows whose labels would help most, and why, to CSV."""
     # Somebody may have filled labels in by now: only who names the file replaces it.
-    if to is None and DEFAULT.exists():
-        raise InputError(f"{DEFAULT} is there already; name the file to write with --out.")
-    to = DEFAULT if to is None else expanded(to)
-    opened, rows = opened_and_read(
-        "suggest", run, data, to, skip_bad=skip_bad, trust_remote_code=trust_remote_code
+    if to is None and _DEFAULT_OUT.exists():
+        raise InputError(
+            "exists already",
+            value=str(_DEFAULT_OUT),
+            remedy="name the file to write with --out",
+        )
+    opened, samples, to = open_and_read(
+        run,
+        data,
+        to or _DEFAULT_OUT,
+        (".csv",),
+        skip_bad=skip_bad,
+        trust_remote_code=trust_remote_code,
     )
-    count = opened.suggest(rows, number, to, seed=seed)
-    fewer = "" if count == number else " (no more are without a label)"
+    count = opened.suggest(samples, number, to, seed=seed)
+    fewer = "" if count == number else " (no more are unlabelled)"
     out.print(f"{count:,} rows to label{fewer}: {to}", soft_wrap=True)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(cls=FlagCommand)(suggest)

@@ -1,0 +1,172 @@
+"""What all commands share: registration, examples in the help, and errors spelled as flags."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from cuello.cli.console import complain
+from cuello.errors import UNSET, CuelloError
+from cuello.registry import Registry
+
+__all__ = [
+    "COMMANDS",
+    "PANELS",
+    "Command",
+    "CommandEntry",
+    "FlagSpelling",
+    "UsageError",
+    "command",
+    "examples_text",
+]
+
+# Its name has moved between typer's versions; its place above BadParameter has not.
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+PANELS = ("Train", "Apply to data", "Look at results", "Experiments")
+"""Groups of commands, in the order of the help."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandEntry:
+    """A command as it is registered.
+
+    Parameters
+    ----------
+    run : callable
+        The function; its first line is the summary, its signature the arguments and options.
+    panel : str
+        One of :data:`PANELS`.
+    examples : tuple of str
+        Two command lines that end its help.
+    cls : type of TyperCommand
+        What parses it.
+    """
+
+    run: Callable[..., None]
+    panel: str
+    examples: tuple[str, str]
+    cls: type[TyperCommand]
+
+
+COMMANDS: Registry[CommandEntry] = Registry("command")
+
+
+def command(
+    panel: str, *, examples: tuple[str, str], cls: type[TyperCommand] | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that registers a function as the command of its name.
+
+    Parameters
+    ----------
+    panel : str
+        One of :data:`PANELS`.
+    examples : tuple of str
+        Two command lines that end its help.
+    cls : type of TyperCommand or None
+        What parses it; None is :class:`Command`.
+    """
+
+    def register(run: Callable[..., None]) -> Callable[..., None]:
+        entry = CommandEntry(run=run, panel=panel, examples=examples, cls=cls or Command)
+        COMMANDS.add(run.__name__, entry)
+        return run
+
+    return register
+
+
+def examples_text(examples: Sequence[str]) -> str:
+    """Return the end of a help text: examples, each a paragraph of its own."""
+    return "\n\n".join(["Examples:", *examples])
+
+
+class FlagSpelling:
+    """Arguments as flags: ``latent_dim=9`` is ``--latent 9``.
+
+    Parameters
+    ----------
+    flags : mapping of str to str
+        Flag of each option of the command; other names get dashes.
+
+    Examples
+    --------
+    >>> spelling = FlagSpelling({"latent_dim": "--latent"})
+    >>> spelling.argument("latent_dim", 9), spelling.argument("allow_overcomplete", True)
+    ('--latent 9', '--allow-overcomplete')
+    >>> spelling.advice("augment", None), spelling.advice("loss", "mse")
+    ('leave --augment out', 'use --loss mse')
+    """
+
+    def __init__(self, flags: dict[str, str]) -> None:
+        self.flags = flags
+
+    def argument(self, name: str, value: object) -> str:
+        """Write a mention of an argument."""
+        flag = self._flag(name)
+        if value is UNSET or value is True or flag == name:
+            return flag if value in (UNSET, True) else f"{name}={value!r}"
+        return f"{flag} {_typed(value)}"
+
+    def advice(self, name: str, value: object) -> str:
+        """Write the advice to give an argument this value."""
+        if value in (None, False, "auto"):
+            return f"leave {self._flag(name)} out"
+        return f"{'give' if value is True else 'use'} {self.argument(name, value)}"
+
+    def _flag(self, name: str) -> str:
+        # X and y are arrays of Python, which no flag gives.
+        if name in self.flags or len(name) == 1:
+            return self.flags.get(name, name)
+        return f"--{name.replace('_', '-')}"
+
+
+def _typed(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))
+    return shlex.quote(value) if isinstance(value, str) else str(value)
+
+
+class Command(TyperCommand):
+    """A command that refuses in one line and ends with exit code 2."""
+
+    def make_context(self, *arguments: Any, **more: Any) -> Any:
+        """Parse the arguments."""
+        with self.refusals():
+            return super().make_context(*arguments, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with self.refusals():
+            _refuse_flags_as_values(ctx)
+            return super().invoke(ctx)
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Print an error of cuello with the flags of this command, and stop."""
+        try:
+            yield
+        except CuelloError as error:
+            flags = {
+                str(parameter.name): str(parameter.opts[0])
+                for parameter in self.params
+                if parameter.param_type_name == "option"
+            }
+            sys.exit(complain(error.render(FlagSpelling(flags)), 2))
+
+
+def _refuse_flags_as_values(context: typer.Context) -> None:
+    """Refuse an option that has the next flag for its value, as in ``--out --overwrite``."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if parameter.param_type_name != "option" or source is None or source.name == "DEFAULT":
+            continue
+        value = str(context.params.get(str(parameter.name)))
+        if value.startswith("--"):
+            raise CuelloError(f"{parameter.opts[0]} needs a value, and {value} is an option.")
