@@ -3,12 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint types unit bench docs clean
+.PHONY: demo test test-all lint types unit bench docs clean
 
 demo: .venv/.installed
 	$(BIN)/cuello fit digits --labels 100 --repeats 1 --latent 8 --out runs/demo --overwrite
 
 test: lint types unit
+
+# With what takes minutes: labs in full, torch.compile, every kind with every optimizer.
+test-all: lint types
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 lint: .venv/.testing
 	$(BIN)/ruff check .
@@ -18,7 +22,7 @@ types: .venv/.testing
 	$(BIN)/mypy
 
 unit: .venv/.testing
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks
