@@ -15,9 +15,9 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 from cli_samples import ENVIRONMENT, SMALL, SUBPROCESS, picture, rows_of_three_classes
+from cuello.cli.choices import CHOICES, OWN_OPTIONS
 
 from cuello import Autoencoder, kinds, load, networks, open_run
-from cuello.cli.choices import CHOICES, OWN_OPTIONS
 from cuello.data.augment import Augment
 from cuello.data.scaling import SCALINGS
 from cuello.data.sets import NAMED_SETS, locate

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from cli_samples import ENVIRONMENT
@@ -131,13 +130,12 @@ def test_ctrl_c_keeps_finished_trials(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 120
-    while not (path.exists() and path.stat().st_size) and time.monotonic() < deadline:
+    while not (path.exists() and path.stat().st_size):
         if process.poll() is not None:
             break
         os.sched_yield()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == 130, err
     assert "finished trials are kept" in err
     assert "Traceback" not in err
