@@ -16,18 +16,7 @@ import typer
 from cuello.cli.command import COMMANDS, PANELS, UsageError, examples_text
 from cuello.cli.console import complain, out
 
-__all__ = ["app", "run"]
-
-app = typer.Typer(
-    name="cuello",
-    help="Autoencoders made practical: many examples, few labels, one command.",
-    epilog=examples_text(("cuello fit digits --labels 100", "cuello page runs/digits")),
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+__all__ = ["build_app", "run"]
 
 
 def _print_version(wanted: bool) -> None:
@@ -38,7 +27,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _general(
     version: Annotated[
         bool,
@@ -50,19 +38,28 @@ def _general(
     pass
 
 
-def _add_commands() -> None:
-    """Import every module beside this one, and every plug-in; each registers its commands."""
+def build_app() -> typer.Typer:
+    """Return the program, with the commands of all modules beside this one and of plug-ins."""
+    app = typer.Typer(
+        name="cuello",
+        help="Autoencoders made practical: many examples, few labels, one command.",
+        epilog=examples_text(("cuello fit digits --labels 100", "cuello page runs/digits")),
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_general)
     for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        importlib.import_module(f"cuello.cli.{module.name}")
+        importlib.import_module(f"cuello.cli.{module.name}")  # each registers its commands
     for plugin in entry_points(group="cuello.cli"):
         plugin.load()
     for entry in sorted(COMMANDS.values(), key=lambda entry: PANELS.index(entry.panel)):
         app.command(
             cls=entry.cls, epilog=examples_text(entry.examples), rich_help_panel=entry.panel
         )(entry.run)
-
-
-_add_commands()
+    return app
 
 
 def run() -> int:
@@ -72,7 +69,7 @@ def run() -> int:
     _print_anything()
     try:
         # typer itself would frame its complaints in five lines, and take Ctrl-C for an exit code.
-        code = app(standalone_mode=False)
+        code = build_app()(standalone_mode=False)
         return complain("interrupted.", 130) if code == 130 else int(code or 0)
     except CuelloError as error:
         return complain(str(error), 2)
