@@ -111,10 +111,9 @@ def _registries() -> dict[str, Any]:
 
 
 def _options_of(what: str, name: str) -> Mapping[str, Option]:
-    from cuello import kinds, networks
-
-    found: Mapping[str, Option] = {"kind": kinds, "network": networks}[what].options(name)
-    return found
+    entry = _registries()[what][name]
+    options: Mapping[str, Option] = entry.options() if what == "kind" else entry.options
+    return options
 
 
 def _options(choice: Mapping[str, str | None]) -> dict[str, dict[str, Option]]:

@@ -21,7 +21,6 @@ def kinds(
 ) -> None:
     """List the kinds of autoencoder, or one with its equation, paper and options."""
     from cuello.kinds import KINDS
-    from cuello.registry import describe
 
     if name is not None:
         _show(name)
@@ -31,12 +30,12 @@ def kinds(
     table.add_column("alias", no_wrap=True)
     table.add_column("purpose")
     for kind in sorted(KINDS):
-        table.add_row(kind, ", ".join(KINDS.aliases(kind)), describe(KINDS[kind]).summary)
+        table.add_row(kind, ", ".join(KINDS.aliases(kind)), KINDS[kind].summary)
     out.print(table)
 
 
 def _show(name: str) -> None:
-    from cuello.kinds import KINDS, options
+    from cuello.kinds import KINDS
     from cuello.registry import describe
 
     kind = KINDS.resolve(name)
@@ -49,14 +48,13 @@ def _show(name: str) -> None:
         out.print(f"aliases    {', '.join(KINDS.aliases(kind))}")
     if entry.needs_labels:
         out.print("needs classes: those that --labels keeps, or y in Python")
-    found = options(kind)
-    if not found:
+    if not entry.options():
         out.print("\nno options of its own")
         return
     table = Table()
     table.add_column("option", no_wrap=True)
     table.add_column("default", justify="right")
     table.add_column("meaning")
-    for option in found.values():
+    for option in entry.options().values():
         table.add_row(f"--{option.name.replace('_', '-')}", str(option.default), option.help)
     out.print(table)

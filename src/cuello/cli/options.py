@@ -68,8 +68,9 @@ def option_parameter(option: Option, panel: str) -> inspect.Parameter:
         flags = (f"{flags[0]}/--no-{flags[0][2:]}",) if option.default else flags
     shown = kind is not bool and not isinstance(option.default, _TYPES.get(option.type, str))
     optional = option.default is None or not isinstance(option.default, kind)
-    annotation = Annotated[
-        (kind | None) if optional else kind,
+    wanted: Any = (kind | None) if optional else kind
+    annotation: Any = Annotated[
+        wanted,
         typer.Option(
             *flags,
             help=_help(option),
