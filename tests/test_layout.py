@@ -31,6 +31,7 @@ LAYERS = [
     "anomalies",
     "run",
     "report",
+    "api",
     "export",
     "web",
     "study",

@@ -51,17 +51,12 @@ class Range:
         >>> str(Range(0.0, 1.0, open_high=True)), str(Range(1))
         ('0 or more and below 1', '1 or more')
         """
-        low = (
-            ""
-            if self.low is None
-            else (f"above {self.low:g}" if self.open_low else f"{self.low:g} or more")
-        )
-        high = (
-            ""
-            if self.high is None
-            else (f"below {self.high:g}" if self.open_high else f"at most {self.high:g}")
-        )
-        return " and ".join(bound for bound in (low, high) if bound)
+        bounds = []
+        if self.low is not None:
+            bounds.append(f"above {self.low:g}" if self.open_low else f"{self.low:g} or more")
+        if self.high is not None and self.high != float("inf"):
+            bounds.append(f"below {self.high:g}" if self.open_high else f"at most {self.high:g}")
+        return " and ".join(bounds)
 
     def check(self, name: str, value: float) -> None:
         """Refuse a value outside the range.

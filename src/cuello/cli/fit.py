@@ -77,7 +77,7 @@ class FitCommand(Command):
     ) -> Any:
         """Parse arguments by the options of the kind and network that they name."""
         with importing():
-            import cuello.run  # noqa: F401
+            import cuello.estimators  # noqa: F401
         choice = {name: _value_of(f"--{name}", args) for name in _CHOOSING}
         with self.refusals():
             options = _options(choice)
@@ -201,7 +201,7 @@ def _run(values: dict[str, Any], given: list[str], own: Mapping[str, list[str]])
     dry_run, watch = values.pop("dry_run"), values.pop("watch")
     trust_remote_code = values.pop("trust_remote_code")
     with importing():
-        from cuello import run as jobs
+        from cuello import api
     if resume is not None:
         others = [n for n in given if n not in ("resume", "trust_remote_code", "watch")]
         if others:
@@ -215,7 +215,9 @@ def _run(values: dict[str, Any], given: list[str], own: Mapping[str, list[str]])
         folder = expanded(resume)
         finish(
             folder,
-            lambda p: jobs.resume(folder, trust_remote_code=trust_remote_code, progress=p),
+            lambda p: api.resume_with_report(
+                folder, trust_remote_code=trust_remote_code, progress=p
+            ),
             watch,
             trust_remote_code=trust_remote_code,
         )
@@ -235,7 +237,7 @@ def _run(values: dict[str, Any], given: list[str], own: Mapping[str, list[str]])
         "data": absolute(data),
         "labels": labels if labels is None or labels.isdecimal() else absolute(labels),
     }
-    job = jobs.Job.of(**values)
+    job = api.Job.of(**values)
     if dry_run:
         if watch:
             raise InputError(
@@ -244,8 +246,10 @@ def _run(values: dict[str, Any], given: list[str], own: Mapping[str, list[str]])
             )
         show_plan(job)
         return
-    where = jobs.default_folder(data) if out is None else expanded(out)
-    finish(where, lambda p: jobs.start(job, where, overwrite=overwrite, progress=p), watch)
+    where = api.default_folder(data) if out is None else expanded(out)
+    finish(
+        where, lambda p: api.start_with_report(job, where, overwrite=overwrite, progress=p), watch
+    )
 
 
 def _unknown_flag(flag: str, choice: Mapping[str, str | None], built: Command) -> CuelloError:

@@ -48,12 +48,12 @@ def denoise(
 ) -> None:
     """Write every sample without its noise to .npz."""
     with importing():
-        from cuello.run import generation
+        from cuello.run.decoding import write_denoised
     opened, samples, to = open_and_read(
         run, data, to, (".npz",), skip_bad=skip_bad, trust_remote_code=trust_remote_code
     )
     with _warnings_as_notes():
-        count = generation.denoise(opened, samples, to, masked=masked)
+        count = write_denoised(opened, samples, to, masked=masked)
     out.print(f"{count:,} rows: {to}", soft_wrap=True)
 
 
@@ -85,9 +85,9 @@ def sample(
 ) -> None:
     """Write new samples to .npz, and images side by side to .png."""
     with importing():
-        from cuello.run import generation
+        from cuello.run.sampling import write_samples
     opened, to = open_for(run, to, (".npz",), trust_remote_code=trust_remote_code)
-    source = generation.sample(
+    source = write_samples(
         opened, number, to, sampler=sampler, classes=parse_names(classes), seed=seed
     )
     out.print(f"{number:,} new samples ({source}): {to}", soft_wrap=True)
@@ -116,12 +116,12 @@ def interpolate(
 ) -> None:
     """Write the samples between rows, through their embeddings, to .npz, and images to .png."""
     with importing():
-        from cuello.run import generation
+        from cuello.run.decoding import write_interpolation
     places = _row_numbers(rows)
     opened, samples, to = open_and_read(
         run, data, to, (".npz",), skip_bad=skip_bad, trust_remote_code=trust_remote_code
     )
-    count = generation.interpolate(opened, samples, places, steps, to, method=method)
+    count = write_interpolation(opened, samples, places, steps, to, method=method)
     out.print(f"{count:,} rows: {to}", soft_wrap=True)
 
 
@@ -151,7 +151,7 @@ def impute(
 ) -> None:
     """Fill missing values from the rest of their row; write .csv for tables, or .npz."""
     with importing():
-        from cuello.run import generation
+        from cuello.run.decoding import write_imputed
     opened, samples, to = open_and_read(
         run,
         data,
@@ -161,7 +161,7 @@ def impute(
         trust_remote_code=trust_remote_code,
         holes=True,
     )
-    count = generation.impute(opened, samples, to, draws=draws, seed=seed)
+    count = write_imputed(opened, samples, to, draws=draws, seed=seed)
     out.print(f"{count:,} rows with missing values, filled: {to}", soft_wrap=True)
 
 
@@ -182,11 +182,11 @@ def project(
 ) -> None:
     """Write 2-D coordinates of every sample to CSV, and their quality beside PCA."""
     with importing():
-        from cuello.run import projection
+        from cuello.run.projection import write_projection
     opened, samples, to = open_and_read(
         run, data, to, (".csv",), skip_bad=skip_bad, trust_remote_code=trust_remote_code
     )
-    done = projection.project(opened, samples, to, seed=seed)
+    done = write_projection(opened, samples, to, seed=seed)
     out.print(f"{done.rows:,} rows: {to}", soft_wrap=True)
     for name, quality in done.quality.items():
         accuracy = quality.knn_accuracy

@@ -63,10 +63,10 @@ def option_parameter(option: Option, panel: str) -> inspect.Parameter:
     ('--latent', '--latent-dim')
     """
     flags = FLAGS.get(option.name, (f"--{option.name.replace('_', '-')}",))
-    kind = _TYPES.get(option.type, str)
+    kind = _TYPES.get(option.type.removesuffix(" | None"), str)
     if kind is bool:
         flags = (f"{flags[0]}/--no-{flags[0][2:]}",) if option.default else flags
-    shown = kind is not bool and not isinstance(option.default, _TYPES.get(option.type, str))
+    shown = kind is not bool and not isinstance(option.default, kind)
     optional = option.default is None or not isinstance(option.default, kind)
     wanted: Any = (kind | None) if optional else kind
     annotation: Any = Annotated[

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from cuello.data.dataset import TASK_NAMES
 from cuello.errors import Argument, InputError, Text, unknown
+from cuello.few_label import METHODS
+from cuello.registry import Range
 
 __all__ = ["KEEP_LABELS", "TASK_NAMES", "Job", "Progress", "Silent"]
 
@@ -63,10 +65,10 @@ class Job:
 
     data: str
     labels: str | None = None
-    repeats: int = 5
-    task: str = "auto"
-    method: str | None = None
-    encoder_lr_factor: float = 0.1
+    repeats: Annotated[int, Range(1)] = 5
+    task: Annotated[str, TASKS] = "auto"
+    method: Annotated[str | None, METHODS] = None
+    encoder_lr_factor: Annotated[float, Range(0.0, 1.0, open_low=True)] = 0.1
     validation: float = 0.1
     test: float = 0.2
     image_size: tuple[int, int] | None = None
