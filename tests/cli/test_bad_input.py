@@ -39,16 +39,16 @@ def write_table(path, rows=40, **columns):
         ("--lataent=3", ("--lataent", "did you mean --latent")),
         ("--epoch 3", ("--epoch ", "--epochs")),
         ("-z", ("-z is not an option",)),
-        ("extra", ("extra", "rows.npz already")),
-        ("--epochs", ("--epochs", "requires an argument")),
+        ("extra", ("unexpected extra argument", "extra")),
+        ("--epochs", ("--epochs needs a value",)),
         ("--noise-level", ("--noise-level needs a value",)),
         ("--out --overwrite", ("--out needs a value", "--overwrite")),
         ("--labels --overwrite", ("--labels needs a value",)),
         ("--epochs abc", ("--epochs", "integer")),
         ("--latent 2.5", ("--latent", "integer")),
         ("--dropout much", ("--dropout", "number")),
-        ("--noise-level x", ("--noise-level x", "number")),
-        ("--noise-level -3", ("--noise-level -3.0 must be", "--noise-level 0 for no noise")),
+        ("--noise-level x", ("--noise-level", "number")),
+        ("--noise-level -3", ("--noise-level -3.0 must be", "0 or more", "--noise-level 0.75")),
         ("--noise gausian", ("gausian", "'gaussian'")),
         ("--kind denoisng", ("--kind denoisng is not known", "did you mean 'denoising'", "plain")),
         (
@@ -70,8 +70,8 @@ def write_table(path, rows=40, **columns):
         ("--latent 6", ("--latent 6 must", "(6)", "1..5", "or give --allow-overcomplete.")),
         ("--latent 600", ("--latent 600 must",)),
         ("--hidden a", ("--hidden a", "512,256")),
-        ("--hidden 0", ("--hidden 0 holds",)),
-        ("--batch-size 43", ("--batch-size 43 must", "training rows", "or leave it out")),
+        ("--hidden 0", ("--hidden 0 must be widths of 1 or more",)),
+        ("--batch-size 43", ("--batch-size 43 must", "training samples (42)", "auto")),
         ("--batch-size 0", ("--batch-size 0 must",)),
         ("--batch-norm --batch-size 1", ("--batch-norm needs", "leave --batch-norm out")),
         ("--seed -1", ("--seed -1 must",)),
@@ -88,15 +88,15 @@ def write_table(path, rows=40, **columns):
             "--task binary --labels 6",
             ("--task binary", "two classes", "has 3", "--task multiclass"),
         ),
-        ("--method consistancy", ("--method consistancy is not known", "'mean_teacher'", "ladder")),
+        ("--method mean_techer", ("--method mean_techer is not known", "'mean_teacher'", "ladder")),
         (
             "--method label_spreading",
             ("--method label_spreading learns from labels", "--labels 300", "--labels all"),
         ),
         ("--encoder-lr-factor 5", ("--encoder-lr-factor 5.0 must",)),
-        ("--dropout 1", ("--dropout 1.0 is",)),
-        ("--gradient-clip -1", ("--gradient-clip -1.0 must", "or leave it out for no clipping")),
-        ("--patience 0", ("--patience 0 must", "or leave it out to train to the end")),
+        ("--dropout 1", ("--dropout 1.0 must be", "below 1")),
+        ("--gradient-clip -1", ("--gradient-clip -1.0 must", "leave --gradient-clip out")),
+        ("--patience 0", ("--patience 0 must", "leave --patience out")),
         ("--loss mes", ("--loss mes is not known", "'mse'")),
         ("--loss bce", ("--loss bce needs", "use --scaling minmax with", "or --loss mse")),
         (
@@ -119,27 +119,27 @@ def write_table(path, rows=40, **columns):
         ("--labels 0", ("0 labels are too few for 3 classes", "3 or more")),
         ("--labels 2", ("2 labels are too few for 3 classes",)),
         ("--labels 43", ("43 labels", "only 42 rows")),
-        ("--labels -5", ("--labels -5:", "1 or more")),
-        ("--labels 5.5", ("--labels 5.5:", "1 or more")),
-        ("--labels alll", ("--labels alll:", "did you mean all?")),
-        ("--labels rows.csv", ("--labels rows.csv:", "rows.npz")),
-        ("--resume run", ("--resume run", "leave rows.npz away")),
+        ("--labels -5", ("--labels -5 is", "1 or more")),
+        ("--labels 5.5", ("--labels 5.5 is", "1 or more")),
+        ("--labels alll", ("--labels alll is", "did you mean all?")),
+        ("--labels rows.csv", ("--labels rows.csv is", "rows.npz")),
+        ("--resume run", ("--resume run", "leave rows.npz out")),
         ("--trust-remote-code", ("--trust-remote-code goes with --resume",)),
         ("--kind conditional", ("--kind conditional needs classes", "pass --labels 300")),
         ("--kind variational --bata 2", ("--bata", "did you mean --beta")),
         ("--kind variational --loss huber", ("--loss huber", "--loss mse (Gaussian)")),
-        ("--kind variational --samples 0", ("--samples 0", "from 1 on")),
+        ("--kind variational --samples 0", ("--samples 0", "1 or more")),
         ("--kind sparse --noise flip", ("--noise is an option of --kind denoising",)),
         ("--kind sparse --penalty l3", ("--penalty l3", "'l1'")),
-        ("--kind masked --share 1.5", ("--share 1.5 must be in (0, 1)",)),
+        ("--kind masked --share 1.5", ("--share 1.5 must be", "above 0 and below 1")),
         ("--kind vector-quantised --groups 5", ("--groups 5 must divide --latent 2",)),
-        ("--kind contractive --weight -1", ("--weight -1", "at least 0")),
+        ("--kind contractive --weight -1", ("--weight -1", "0 or more")),
         ("--kind stacked --greedy-share 2", ("--greedy-share 2",)),
         ("--kind adversarial --critic-hidden 0", ("--critic-hidden 0",)),
         ("--kind wasserstein --kernel rbff", ("--kernel rbff", "'rbf'")),
-        ("--kind variational --tied", ("--tied", "4 numbers", "leave --tied out")),
+        ("--kind variational --tied", ("--tied", "here 2 and 4", "leave --tied out")),
         ("--network con", ("--network con is not known", "did you mean 'conv'")),
-        ("--network conv", ("--network conv cannot take rows of shape (6,)", "--network dense")),
+        ("--network conv", ("--network conv cannot take samples of shape (6,)", "--network dense")),
         ("--network sequence", ("--network sequence needs (n, time, features)",)),
         ("--network dense --up transposed", ("--up is an option of --network conv",)),
         ("--encoder nowhere:encoder", ("--decoder", "give encoder and decoder together")),
@@ -488,9 +488,9 @@ def test_no_classifier_without_labels(refused, unlabelled, command):
 
 @pytest.mark.parametrize("sure", ["0", "1", "95", "-0.5", "nan", "inf"])
 def test_confidence_that_is_none(refused, finished, sure):
-    saying = (f"--sure {sure}", "above 0 and below 1")
-    refused("classify", "run", "rows.npz", "-o", "c.csv", f"--sure={sure}", saying=saying)
-    refused("classify", "rum", "rows.npz", "-o", "c.csv", f"--sure={sure}", saying=saying)
+    saying = ("--min-precision", "above 0 and below 1")
+    refused("classify", "run", "rows.npz", "-o", "c.csv", f"--min-precision={sure}", saying=saying)
+    refused("classify", "rum", "rows.npz", "-o", "c.csv", f"--min-precision={sure}", saying=saying)
 
 
 @pytest.mark.parametrize("number", ["0", "-3", "many", "1.5"])

@@ -282,12 +282,12 @@ def test_classify_says_where_it_is_not_sure(cuello, finished, tmp_path):
     highest = run.classifier.predict_proba(X).max(axis=1)
     middle = round(float(np.median(highest)), 3)
     for sure in (middle, 0.95):
-        given = () if sure == 0.95 else ("--sure", sure)
+        given = () if sure == 0.95 else ("--min-precision", sure)
         said = cuello("classify", "run", "rows.npz", "--out", "classes.csv", *given).out
-        expected = ["yes" if p >= sure else "not sure" for p in highest]
-        assert [row["sure"] for row in read_csv(tmp_path / "classes.csv")] == expected
+        expected = ["decided" if p >= sure else "undecided" for p in highest]
+        assert [row["decision"] for row in read_csv(tmp_path / "classes.csv")] == expected
         # Three labels, one a class: none could be held out.
-        assert said.startswith(f"60 rows, {expected.count('not sure')} of them not sure (a ")
+        assert said.startswith(f"60 rows, {expected.count('undecided')} of them undecided (a ")
         assert f"a probability below {sure:g}; no labels were held out" in said
         assert said.endswith("): classes.csv\n")
         assert said.count("\n") == 1
@@ -298,9 +298,9 @@ def test_a_mode_that_is_asked_for_classifies_as_sure_as_labels_allow(cuello, arr
     options = ("--labels", 18, "--repeats", 1, "--method", "label_spreading", "--out", "run")
     said = cuello("fit", "rows.npz", *SMALL, *options).out
     assert "Label spreading *" in said
-    assert "the mode that was asked for; kept for" in " ".join(said.split())
-    line = cuello("classify", "run", "rows.npz", "-o", "c.csv", "--sure", 0.99).out
-    pattern = r"60 rows, \d+ of them not sure \(.*18 held-out labels.*99 %.*\): c.csv\n"
+    assert "kept for" in " ".join(said.split())
+    line = cuello("classify", "run", "rows.npz", "-o", "c.csv", "--min-precision", 0.99).out
+    pattern = r"60 rows, \d+ of them undecided \(.*18 held-out labels.*99 %.*\): c.csv\n"
     assert re.fullmatch(pattern, line), line
     assert "99 % or more" not in line  # 18 labels can promise nothing like that
     assert "Label spreading *" in cuello("info", "run").out

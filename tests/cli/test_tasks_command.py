@@ -268,8 +268,8 @@ class TestRefused:
 
 def test_what_only_classes_have(cuello, refused, table):
     cuello("fit", "t.csv", *PRICE, "--labels", 20, *SHORT, "--out", "run")
-    sure = ("classify", "run", "t.csv", "-o", "v.csv", "--sure", 0.9)
-    refused(*sure, saying=("--sure 0.9 is for classes", "gives numbers", "leave --sure out"))
+    sure = ("classify", "run", "t.csv", "-o", "v.csv", "--min-precision", 0.9)
+    refused(*sure, saying=("--min-precision 0.9 is for classes", "leave --min-precision out"))
     suggest = ("suggest", "run", "t.csv", "-n", 3)
     refused(*suggest, saying=("task 'regression'", "only known for classes"))
 

@@ -89,7 +89,7 @@ class FitCommand(Command):
             if not flag:
                 raise
             with built.refusals():
-                raise _unknown_flag(flag, choice, built) from None
+                raise _wrong_flag(flag, choice, built) from None
 
 
 def _value_of(flag: str, args: Sequence[str]) -> str | None:
@@ -207,10 +207,14 @@ def _run(values: dict[str, Any], given: list[str], own: Mapping[str, list[str]])
         if others:
             other = data if others[0] == "data" else Argument(others[0])
             raise InputError(
-                ("continues with the data and options it was started with; leave ", other, " out"),
+                (
+                    "continues with the data and options it was started with; leave ",
+                    other,
+                    " out, or start another run with ",
+                    Argument("out"),
+                ),
                 argument="resume",
                 value=str(resume),
-                remedy=("or start another run with ", Argument("out")),
             )
         folder = expanded(resume)
         finish(
@@ -252,13 +256,19 @@ def _run(values: dict[str, Any], given: list[str], own: Mapping[str, list[str]])
     )
 
 
-def _unknown_flag(flag: str, choice: Mapping[str, str | None], built: Command) -> CuelloError:
-    """Build the error for a flag that no option has: whose it is, or the nearest there are."""
+def _default_of(built: Command, name: str) -> str:
+    return next(str(parameter.default) for parameter in built.params if parameter.name == name)
+
+
+def _wrong_flag(flag: str, choice: Mapping[str, str | None], built: Command) -> CuelloError:
+    """Build the error for a flag without a value, of another kind or network, or of no option."""
+    if any(flag in parameter.opts for parameter in built.params):
+        return InputError(f"{flag} needs a value.")
     name = flag.removeprefix("--").replace("-", "_")
     for what, registry in _registries().items():
         owners = [entry for entry in registry if name in _options_of(what, entry)]
         if owners:
-            chosen = choice[what] or "the default"
+            chosen = choice[what] or _default_of(built, what)
             return InputError(
                 f"{flag} is an option of --{what} {f' and --{what} '.join(owners)}, not of "
                 f"--{what} {chosen}; leave it out or choose that {what}."

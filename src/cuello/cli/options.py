@@ -59,8 +59,8 @@ def option_parameter(option: Option, panel: str) -> inspect.Parameter:
     Examples
     --------
     >>> made = Option(name="latent_dim", type="int", default=32, help="Size of the embedding.")
-    >>> option_parameter(made, "Model").annotation.__metadata__[0].param_decls
-    ('--latent', '--latent-dim')
+    >>> option_parameter(made, "Model").annotation.__metadata__[0].default
+    '--latent'
     """
     flags = FLAGS.get(option.name, (f"--{option.name.replace('_', '-')}",))
     kind = _TYPES.get(option.type.removesuffix(" | None"), str)

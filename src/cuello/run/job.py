@@ -66,7 +66,7 @@ class Job:
     data: str
     labels: str | None = None
     repeats: Annotated[int, Range(1)] = 5
-    task: Annotated[str, TASKS] = "auto"
+    task: Annotated[str, TASK_NAMES] = "auto"
     method: Annotated[str | None, METHODS] = None
     encoder_lr_factor: Annotated[float, Range(0.0, 1.0, open_low=True)] = 0.1
     validation: float = 0.1

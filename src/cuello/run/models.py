@@ -144,6 +144,9 @@ def load_models(folder: RunFolder, *, trust_remote_code: bool = False) -> Models
     try:
         with safe_open(folder.weights, framework="pt") as f:
             tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
+        foreign = [name for name in tensors if name.partition("/")[0] not in _MODEL_PARTS]
+        if foreign:
+            raise ValueError(f"tensor {foreign[0]!r} belongs to no model")
         models: dict[str, Any] = {}
         for name, part in _MODEL_PARTS.items():
             own = {k.removeprefix(f"{name}/"): t for k, t in tensors.items() if _is_of(name, k)}
