@@ -33,6 +33,7 @@ __all__ = [
     "RunError",
     "Spelling",
     "Text",
+    "UNSET",
     "UnknownNameError",
     "Use",
     "unknown",
@@ -142,6 +143,10 @@ class CuelloError(Exception):
         if fields["value"] is UNSET:
             del fields["value"]
         return _rebuild, (type(self), fields)
+
+    def text_of(self, field: str) -> str:
+        """Return ``problem``, ``allowed`` or ``remedy`` as text, arguments as in a Python call."""
+        return _write(getattr(self, field), PythonSpelling())
 
     def render(self, spelling: Spelling) -> str:
         """Return the error as sentences, arguments written by ``spelling``."""

@@ -135,7 +135,7 @@ def test_it_is_refused(run, made, name):
 def test_codes_of_another_model_are_found_out_by_the_data(run, made):
     path = run("table")
     shutil.copy(made("images") / "embeddings.parquet", path)
-    said = Client(app_for(path)).get("/api/rows/1", code=409)["detail"]
+    said = Client(app_for(path)).get("/api/samples/1", code=409)["detail"]
     assert "another code" in said
 
 

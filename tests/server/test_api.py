@@ -24,16 +24,16 @@ from cuello.server.serving import app_for
 def test_rows_and_codes_go_through_the_networks_of_the_run(made, kind):
     client, run = Client(app_for(made(kind))), open_run(made(kind))
     X, model = run.load(run.config["job"]["data"]).X, run.autoencoder
-    given = [client.get(f"/api/rows/{i}")["values"] for i in range(9)]
+    given = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
     for i, row in enumerate(given):
         kept = X[i][~np.isnan(X[i]).any(axis=-1)] if kind == "sequences" else X[i]
         np.testing.assert_array_equal(np.asarray(row, dtype=np.float32), kept)
-    codes = client.post("/api/encode", {"rows": given})["codes"]
+    codes = client.post("/api/encode", {"samples": given})["embeddings"]
     np.testing.assert_allclose(codes, model.transform(X[:9]), rtol=1e-6)
-    decoded = client.post("/api/decode", {"codes": codes})["rows"]
+    decoded = client.post("/api/decode", {"embeddings": codes})["samples"]
     expected = model.inverse_transform(np.asarray(codes, dtype=np.float32))
     np.testing.assert_allclose(decoded, expected, rtol=1e-6)
-    back = client.post("/api/reconstruct", {"rows": given})["rows"]
+    back = client.post("/api/reconstruct", {"samples": given})["samples"]
     for row, whole, short in zip(back, model.reconstruct(X[:9]), given, strict=True):
         assert len(row) == len(short)
         np.testing.assert_allclose(row, whole[: len(row)], rtol=1e-6)
@@ -43,15 +43,15 @@ def test_rows_and_codes_go_through_the_networks_of_the_run(made, kind):
 def test_labels_are_said_as_the_classifier_says_them(made, kind):
     client, run = Client(app_for(made(kind))), open_run(made(kind))
     X = run.load(run.config["job"]["data"]).X[:9]
-    given = [client.get(f"/api/rows/{i}")["values"] for i in range(9)]
+    given = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
     info = client.get("/api/info")
     if run.classifier is None:
         assert info["classifier"] is None
-        said = client.post("/api/classify", {"rows": given}, code=409)["detail"]
+        said = client.post("/api/classify", {"samples": given}, code=409)["detail"]
         assert "holds no classifier" in said
         assert "/api/refit" in said
         return
-    answers = client.post("/api/classify", {"rows": given})
+    answers = client.post("/api/classify", {"samples": given})
     if kind == "numbers":
         np.testing.assert_allclose(answers["numbers"], run.classifier.predict(X), rtol=1e-6)
         assert answers["labels"] is answers["probabilities"] is None
@@ -66,13 +66,13 @@ def test_labels_are_said_as_the_classifier_says_them(made, kind):
 def test_rows_are_as_strange_as_the_detector_says(made, kind):
     client, run = Client(app_for(made(kind))), open_run(made(kind))
     X = run.load(run.config["job"]["data"]).X[:9]
-    given = [client.get(f"/api/rows/{i}")["values"] for i in range(9)]
-    found = client.post("/api/anomalies", {"rows": given})
+    given = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
+    found = client.post("/api/anomalies", {"samples": given})
     parts = run.detector.parts(X)
     np.testing.assert_allclose(found["scores"], parts.pop("combined"), rtol=1e-5, atol=1e-6)
-    assert found["parts"].keys() == parts.keys()
+    assert found["single_scores"].keys() == parts.keys()
     for name, own in parts.items():
-        np.testing.assert_allclose(found["parts"][name], own, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found["single_scores"][name], own, rtol=1e-5, atol=1e-6)
     assert found["threshold"] == run.detector.threshold_
     assert found["anomalies"] == (run.detector.predict(X) < 0).tolist()
 
@@ -81,7 +81,7 @@ def test_a_run_without_a_detector_says_so(made, tmp_path):
     copy = shutil.copytree(made("table"), tmp_path / "run")
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"detector": None}))
-    said = Client(app_for(copy)).post("/api/anomalies", {"rows": [[100.0] * 6]}, code=409)
+    said = Client(app_for(copy)).post("/api/anomalies", {"samples": [[100.0] * 6]}, code=409)
     assert "holds no anomaly detector" in said["detail"]
 
 
@@ -91,7 +91,7 @@ def test_info(made, kind):
     assert info["status"] == "finished"
     assert tuple(info["shape"]) == run.autoencoder.shape_
     assert info["latent_dim"] == run.autoencoder.latent_dim_
-    assert info["rows"] == info["labelable_rows"] == 60
+    assert info["samples"] == info["labelable"] == 60
     assert info["task"] == run.task
 
 
@@ -112,16 +112,18 @@ def test_an_official_test_part_comes_after_the_rows(tmp_path):
     job = Job.of(data=str(tmp_path / "rows.npz"), epochs=1, hidden=(8,), latent_dim=2)
     client = Client(app_for(start_with_report(job, tmp_path / "run").path))
     info = client.get("/api/info")
-    assert (info["rows"], info["labelable_rows"]) == (60, 40)
-    np.testing.assert_allclose(client.get("/api/rows/45")["values"], X[45])
-    assert client.get("/api/rows/45")["part"] == "test"
+    assert (info["samples"], info["labelable"]) == (60, 40)
+    np.testing.assert_allclose(client.get("/api/samples/45")["values"], X[45])
+    assert client.get("/api/samples/45")["split"] == "test"
     client.post("/api/labels", {"labels": [{"row": 40, "label": "1"}]}, code=422)
     told = [{"row": i, "label": str(y[i])} for i in range(12)]
     client.post("/api/labels", {"labels": told})
     assert len(client.post("/api/refit", {})["probabilities"]) == 60
 
 
-@pytest.mark.parametrize("url", ["/api/rows/60", "/api/neighbours/60", "/api/rows/9999999999999"])
+@pytest.mark.parametrize(
+    "url", ["/api/samples/60", "/api/neighbours/60", "/api/samples/9999999999999"]
+)
 def test_rows_that_are_not_there(made, url):
     said = Client(app_for(made("table"))).get(url, code=404)["detail"]
     assert said.endswith("does not exist; rows are 0 to 59.")
@@ -145,12 +147,12 @@ def test_rows_that_do_not_fit(made, name):
     given, saying = BAD_ROWS[name]
     client = Client(app_for(made("table")))
     for url in ("/api/encode", "/api/reconstruct", "/api/classify"):
-        assert saying in client.post(url, {"rows": given}, code=422)["detail"]
+        assert saying in client.post(url, {"samples": given}, code=422)["detail"]
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_are_not_finite(made, text):
-    body = f'{{"codes": [[0.0, {text}]]}}'
+    body = f'{{"embeddings": [[0.0, {text}]]}}'
     json = {"content-type": "application/json"}
     client = Client(app_for(made("table")))
     said = client.post("/api/decode", code=422, content=body, headers=json)["detail"]
@@ -181,7 +183,7 @@ def test_labels_are_saved_as_fit_reads_them(client, tmp_path):
     read = {str(i): classes[codes[i]] for i in np.flatnonzero(codes >= 0)}
     assert read == after["labels"] == asked.get("/api/labels")["labels"]
     assert Client(app_for(tmp_path / "run")).get("/api/labels")["labels"] == read
-    assert asked.get("/api/rows/59")["label"] == "2"
+    assert asked.get("/api/samples/59")["label"] == "2"
 
 
 def test_removing_every_label(client):
@@ -238,12 +240,12 @@ def test_refitting_is_what_the_library_does(client, tmp_path):
     model.fit(X[:24], told[:24])
     assert found["classes"] == ["a", "b", "c"]
     assert found["labels"] == 24
-    assert found["said"] == model.summary_
+    assert found["summary"] == model.summary_
     estimate = (found["accuracy"], found["low"], found["high"])
     assert estimate == pytest.approx(tuple(model.accuracy_estimate_))
     expected = model.predict_proba(X)
     np.testing.assert_allclose(found["probabilities"], expected, atol=1e-4)
-    answers = asked.post("/api/classify", {"rows": X[:5].tolist()})
+    answers = asked.post("/api/classify", {"samples": X[:5].tolist()})
     np.testing.assert_allclose(answers["probabilities"], expected[:5], rtol=1e-5)
     assert asked.get("/api/info")["refitted"]
 
@@ -292,11 +294,11 @@ def test_without_the_data_the_rest_works(tmp_path):
     path = make(tmp_path, "table")
     (tmp_path / "rows.npz").unlink()
     asked = Client(app_for(path))
-    for url in ("/api/rows/1", "/api/rows/2"):
+    for url in ("/api/samples/1", "/api/samples/2"):
         assert "cannot be read again" in asked.get(url, code=409)["detail"]
     assert "cannot be read again" in asked.post("/api/refit", {}, code=409)["detail"]
     asked.get("/api/neighbours/1")
-    asked.post("/api/encode", {"rows": rows()[0][:2].tolist()})
+    asked.post("/api/encode", {"samples": rows()[0][:2].tolist()})
     asked.post("/api/labels", {"labels": [{"row": 1, "label": "1"}]})
 
 
@@ -304,7 +306,7 @@ def test_data_that_is_not_what_it_was(tmp_path):
     path = make(tmp_path, "table")
     X, y = rows(seed=1)
     np.savez(tmp_path / "rows.npz", X=X, y=y)
-    said = Client(app_for(path)).get("/api/rows/1", code=409)["detail"]
+    said = Client(app_for(path)).get("/api/samples/1", code=409)["detail"]
     assert "is not the data that" in said
 
 
@@ -322,7 +324,8 @@ def test_the_page_is_served(made):
 
 
 @pytest.mark.parametrize(
-    "path", ["/config.json", "/model.safetensors", "/../config.json", "/api/rows/..%2Fconfig.json"]
+    "path",
+    ["/config.json", "/model.safetensors", "/../config.json", "/api/samples/..%2Fconfig.json"],
 )
 def test_no_file_of_the_run_is_served(made, path):
     response = Client(app_for(made("table"))).ask("GET", path)

@@ -16,7 +16,7 @@ WITHOUT_INPUT = {"GET /api/info", "GET /api/labels"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_operation(run, kind, mode):
     app = app_for(run(kind), host="testserver")

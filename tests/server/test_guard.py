@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from server_samples import Client
 
-from cuello.server.guard import MAX_BYTES, Guard
+from cuello.server.guard import MAX_BODY_BYTES, Guard
 from cuello.server.serving import app_for
 
 JSON = {"content-type": "application/json"}
@@ -79,7 +79,7 @@ def test_what_a_foreign_form_can_send_is_refused(asked, kind):
     assert "send application/json" in said
 
 
-@pytest.mark.parametrize("url", ["/", "/api/info", "/nothing", "/api/rows/x"])
+@pytest.mark.parametrize("url", ["/", "/api/info", "/nothing", "/api/samples/x"])
 def test_browsers_are_told_to_keep_it_apart(asked, url):
     headers = asked.ask("GET", url).headers
     assert headers["x-frame-options"] == "DENY"
@@ -89,7 +89,7 @@ def test_browsers_are_told_to_keep_it_apart(asked, url):
 
 
 def test_large_bodies_are_refused_by_what_they_say_and_by_what_arrives(asked):
-    body = b" " * (MAX_BYTES + 1)
+    body = b" " * (MAX_BODY_BYTES + 1)
     said = asked.post("/api/encode", code=413, content=body, headers=JSON)["detail"]
     assert "8,388,608 bytes" in said
 

@@ -31,10 +31,10 @@ def test_a_hundred_requests_are_all_answered_as_one_would_be(made):
         one
         for i in range(20)
         for one in (
-            ("POST", "/api/encode", {"rows": X[i : i + 3].tolist()}),
-            ("POST", "/api/reconstruct", {"rows": X[i : i + 3].tolist()}),
-            ("POST", "/api/classify", {"rows": X[i : i + 3].tolist()}),
-            ("GET", f"/api/rows/{i}", None),
+            ("POST", "/api/encode", {"samples": X[i : i + 3].tolist()}),
+            ("POST", "/api/reconstruct", {"samples": X[i : i + 3].tolist()}),
+            ("POST", "/api/classify", {"samples": X[i : i + 3].tolist()}),
+            ("GET", f"/api/samples/{i}", None),
             ("GET", f"/api/neighbours/{i}", None),
         )
     ]
@@ -42,8 +42,8 @@ def test_a_hundred_requests_are_all_answered_as_one_would_be(made):
     assert [answer.status_code for answer in found] == [200] * 100
     for i in range(20):
         encoded, rebuilt, said, row, near = (one.json() for one in found[5 * i : 5 * i + 5])
-        np.testing.assert_allclose(encoded["codes"], codes[i : i + 3], rtol=1e-5)
-        np.testing.assert_allclose(rebuilt["rows"], back[i : i + 3], rtol=1e-5)
+        np.testing.assert_allclose(encoded["embeddings"], codes[i : i + 3], rtol=1e-5)
+        np.testing.assert_allclose(rebuilt["samples"], back[i : i + 3], rtol=1e-5)
         np.testing.assert_allclose(said["probabilities"], p[i : i + 3], rtol=1e-5)
         np.testing.assert_allclose(row["values"], X[i])
         assert near["row"] == i

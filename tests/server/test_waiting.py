@@ -35,7 +35,7 @@ def interrupted(tmp_path):
 def test_losses_so_far_and_then_everything(interrupted):
     asked = Client(app_for(interrupted))
     info = asked.get("/api/info")
-    assert (info["status"], info["shape"], info["rows"]) == ("running", [6], 0)
+    assert (info["status"], info["shape"], info["samples"]) == ("running", [6], 0)
     history = asked.get("/api/history")
     assert history["status"] == "running"
     done = len(history["epochs"])
@@ -43,7 +43,7 @@ def test_losses_so_far_and_then_everything(interrupted):
     assert [epoch["epoch"] for epoch in history["epochs"]] == list(range(done))
     assert asked.get("/api/history?since=1")["epochs"] == history["epochs"][1:]
     assert "Waiting for the first epoch" in asked.get("/")
-    body = {"rows": rows()[0][:2].tolist()}
+    body = {"samples": rows()[0][:2].tolist()}
     assert "running" in asked.post("/api/encode", body, code=409)["detail"]
     asked.get("/api/info", code=400, headers={"host": "evil.example"})
     resume_with_report(interrupted)
@@ -51,7 +51,7 @@ def test_losses_so_far_and_then_everything(interrupted):
     assert after["status"] == "finished"
     assert after["epochs"][:done] == history["epochs"]
     assert len(after["epochs"]) == 6
-    assert len(asked.post("/api/encode", body)["codes"]) == 2
+    assert len(asked.post("/api/encode", body)["embeddings"]) == 2
     assert "Waiting" not in asked.get("/")
 
 
@@ -75,7 +75,7 @@ def test_a_run_that_ends_damaged_says_so(interrupted):
     content = file.read_bytes()
     file.write_bytes(content[:100])
     assert "cannot be used together" in asked.get("/api/info")["status"]
-    assert "cannot be used together" in asked.get("/api/rows/1", code=409)["detail"]
+    assert "cannot be used together" in asked.get("/api/samples/1", code=409)["detail"]
     file.write_bytes(content)
     assert asked.get("/api/info")["status"] == "finished"
 

@@ -634,10 +634,10 @@ def test_nothing_is_wider_than_a_phone(visit: Visiting, names: str, scheme: str)
 @pytest.fixture
 def served(made: Made, tmp_path: Path) -> Iterator[str]:
     """Serve a copy of a run as ``cuello app`` does; give its address."""
-    from cuello.server import Beside
+    from cuello.server import BackgroundServer
 
     shutil.copytree(made.folder / "four", tmp_path / "run")
-    server = Beside(tmp_path / "run")
+    server = BackgroundServer(tmp_path / "run")
     server.start()
     yield f"{server.address}/"
     server.close()

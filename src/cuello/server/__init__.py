@@ -1,8 +1,8 @@
-"""A run served to a browser: a page, and what it cannot compute itself as JSON over HTTP."""
+"""A run over HTTP: the page, and as JSON what a browser cannot compute."""
 
 from __future__ import annotations
 
 from cuello.server.app import create_app
-from cuello.server.serving import Beside, serve
+from cuello.server.serving import BackgroundServer, serve
 
-__all__ = ["Beside", "create_app", "serve"]
+__all__ = ["BackgroundServer", "create_app", "serve"]

@@ -1,4 +1,4 @@
-"""The application: which address answers what."""
+"""The application: the address of every request."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from cuello.run.folder import RunFolder
 from cuello.server import schemas as s
 from cuello.server.guard import Guard
 from cuello.server.history import read_history
-from cuello.server.labels import FILE
-from cuello.server.problems import Refused, refusals
+from cuello.server.labels import LABELS_FILE
+from cuello.server.problems import Refused, problem_of, refusals
 from cuello.server.session import Session
 from cuello.web import page_html
 
 __all__ = ["create_app", "new_app"]
 
-_SAID = 3  # of many mistakes in one request
+_MOST_MISTAKES = 3  # of many mistakes in one request
 
 
 def create_app(run: Run, *, host: str = "127.0.0.1") -> ASGIApp:
@@ -39,30 +39,30 @@ def create_app(run: Run, *, host: str = "127.0.0.1") -> ASGIApp:
     run : Run
         An opened run folder.
     host : str
-        What it will listen on; any other name in a ``Host`` header is refused.
+        Address that it will listen on; any other name in a ``Host`` header is refused.
 
     Raises
     ------
     RunError
         If a file of the run is missing, damaged, or does not belong to the others.
     DataError
-        If the labels that were given here before are damaged.
+        If the file of labels is damaged.
     """
     session = Session(run)
     app = new_app()
-    _add_looking(app, session)
+    _add_overview(app, session)
     _add_models(app, session)
-    _add_rows(app, session)
+    _add_samples(app, session)
     _add_labels(app, session)
     return Guard(app, host)
 
 
 def new_app() -> FastAPI:
-    """Return an application that answers nothing yet, and refuses as all here do."""
+    """Return an application without addresses, with the errors that all share."""
     app = FastAPI(
         title="cuello",
         version=cuello.__version__,
-        description="A run: its networks, rows and labels.",
+        description="A run: its networks, samples and labels.",
         openapi_url="/api/openapi.json",
         docs_url=None,  # it would be loaded from elsewhere
         redoc_url=None,
@@ -70,7 +70,7 @@ def new_app() -> FastAPI:
     app.get("/favicon.ico", include_in_schema=False, status_code=204)(lambda: None)  # browsers ask
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(CuelloError, _complained)
+    app.add_exception_handler(CuelloError, _cuello_error)
     return app
 
 
@@ -79,18 +79,19 @@ def _refused(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": error.detail}, error.status)
 
 
-def _complained(request: Request, error: Exception) -> JSONResponse:
-    status = 422 if isinstance(error, InputError) else 409
-    return JSONResponse({"detail": " ".join(str(error).split())}, status)
+def _cuello_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, CuelloError)
+    return JSONResponse(problem_of(error), 422 if isinstance(error, InputError) else 409)
 
 
 def _invalid(request: Request, error: Exception) -> JSONResponse:
-    """Say where and what; not the value, which may be large, or nothing that JSON can hold."""
+    """Name the place and the mistake; not the value, which may be large, or not fit into JSON."""
     assert isinstance(error, RequestValidationError)
-    found = error.errors()
-    said = [f"{_place(one['loc'])}: {one['msg']}" for one in found[:_SAID]]
-    more = f"; and {len(found) - _SAID} more" if len(found) > _SAID else ""
-    return JSONResponse({"detail": "; ".join(said) + more}, 422)
+    mistakes = error.errors()
+    texts = [f"{_place(one['loc'])}: {one['msg']}" for one in mistakes[:_MOST_MISTAKES]]
+    more = len(mistakes) - len(texts)
+    detail = "; ".join([*texts, *([f"and {more} more"] if more else [])])
+    return JSONResponse({"detail": detail}, 422)
 
 
 def _place(where: tuple[Any, ...]) -> str:
@@ -104,21 +105,21 @@ def _typed(endpoint: Callable[..., Any], body: type[BaseModel]) -> Callable[...,
     return endpoint
 
 
-def _add_looking(app: FastAPI, session: Session) -> None:
-    run, making = session.run, threading.Lock()
-    made: list[str] = []
+def _add_overview(app: FastAPI, session: Session) -> None:
+    run, lock = session.run, threading.Lock()
+    pages: list[str] = []
 
     def page() -> HTMLResponse:
         """Return the page."""
-        with making:  # once, whoever asks first
-            if not made:
-                made.append(_page(run))
-        return HTMLResponse(made[0])
+        with lock:  # once, for whichever request is first
+            if not pages:
+                pages.append(_page(run))
+        return HTMLResponse(pages[0])
 
-    def info() -> s.Described:
-        """Say what is served."""
-        model, classes, refitted = session.answerer
-        return s.Described(
+    def info() -> s.RunInfo:
+        """Return the description of the run."""
+        model, classes, refitted = session.predictor
+        return s.RunInfo(
             name=str(run.config["data"].get("name", "")),
             status="finished",
             kind=run.autoencoder.kind,
@@ -129,16 +130,16 @@ def _add_looking(app: FastAPI, session: Session) -> None:
             classes=list(classes or run.classes),
             properties=list(run.properties),
             columns=_columns(run),
-            rows=session.size,
-            labelable_rows=session.own,
+            samples=session.size,
+            labelable=session.labelable,
             classifier=None if model is None else model.method_,
             refitted=refitted,
             limits=s.Limits(),
         )
 
-    def history(since: Annotated[int, Query(ge=0, le=2**31)] = 0) -> s.History:
+    def history(since: Annotated[int, Query(ge=0, le=2**31)] = 0) -> s.Losses:
         """Return the losses of every epoch."""
-        return s.History(status="finished", epochs=read_history(run.folder)[since:])
+        return s.Losses(status="finished", epochs=read_history(run.folder)[since:])
 
     app.get("/", include_in_schema=False)(page)
     app.get("/api/info", responses=refusals())(info)
@@ -146,104 +147,110 @@ def _add_looking(app: FastAPI, session: Session) -> None:
 
 
 def _add_models(app: FastAPI, session: Session) -> None:
-    rows_in, codes_in = s.rows_in(session.run), s.codes_in(session.run)
+    samples_in, embeddings_in = s.samples_in(session.run), s.embeddings_in(session.run)
     size = session.run.autoencoder.shape_
 
-    def rows_of(body: Any) -> Any:
+    def samples_of(body: Any) -> Any:
         if not session.sequences:
-            return np.asarray(body.rows, dtype=np.float32)
-        return pad([np.asarray(row, dtype=np.float32) for row in body.rows], size[0])
+            return np.asarray(body.samples, dtype=np.float32)
+        return pad([np.asarray(row, dtype=np.float32) for row in body.samples], size[0])
 
     def lists(rows: Any) -> list[Any]:
         return [row.tolist() for row in session.trimmed(rows)]
 
-    def encode(body: Any) -> s.Codes:
-        """Return the code of each row."""
-        return s.Codes(codes=session.encode(rows_of(body)).tolist())
+    def encode(body: Any) -> s.Embeddings:
+        """Return the embedding of each sample."""
+        return s.Embeddings(embeddings=session.encode(samples_of(body)).tolist())
 
-    def decode(body: Any) -> s.Rows:
-        """Return the row of each code."""
-        return s.Rows(rows=lists(session.decode(np.asarray(body.codes, dtype=np.float32))))
+    def decode(body: Any) -> s.Samples:
+        """Return the sample of each embedding."""
+        return s.Samples(
+            samples=lists(session.decode(np.asarray(body.embeddings, dtype=np.float32)))
+        )
 
-    def reconstruct(body: Any) -> s.Rows:
-        """Return each row after encoding and decoding."""
-        return s.Rows(rows=lists(session.reconstruct(rows_of(body))))
+    def reconstruct(body: Any) -> s.Samples:
+        """Return each sample after encoding and decoding."""
+        return s.Samples(samples=lists(session.reconstruct(samples_of(body))))
 
-    def classify(body: Any) -> s.Answers:
-        """Return what labels say of each row."""
-        found, classes = session.answers(rows_of(body))
-        if found.ndim == 1:
-            return s.Answers(
-                classes=[], labels=None, probabilities=None, numbers=found.astype(float).tolist()
+    def classify(body: Any) -> s.Predictions:
+        """Return the predicted class, properties or number of each sample."""
+        values, classes = session.predict(samples_of(body))
+        if values.ndim == 1:
+            return s.Predictions(
+                classes=[], labels=None, probabilities=None, numbers=values.astype(float).tolist()
             )
-        one_each = session.run.task == "multiclass"
-        return s.Answers(
+        single_label = session.run.task == "multiclass"
+        return s.Predictions(
             classes=list(classes),
-            labels=[classes[k] for k in found.argmax(axis=1)] if one_each else None,
-            probabilities=found.tolist(),
+            labels=[classes[k] for k in values.argmax(axis=1)] if single_label else None,
+            probabilities=values.tolist(),
             numbers=None,
         )
 
-    def anomalies(body: Any) -> s.Strange:
-        """Return how strange each row is."""
-        return session.strange(rows_of(body))
+    def anomalies(body: Any) -> s.AnomalyScores:
+        """Return the anomaly scores of each sample."""
+        return session.anomaly_scores(samples_of(body))
 
-    said = refusals(413, 415, 422)
-    app.post("/api/encode", responses=said)(_typed(encode, rows_in))
-    app.post("/api/decode", responses=said)(_typed(decode, codes_in))
-    app.post("/api/reconstruct", responses=said)(_typed(reconstruct, rows_in))
-    app.post("/api/classify", responses=refusals(409, 413, 415, 422))(_typed(classify, rows_in))
-    app.post("/api/anomalies", responses=refusals(409, 413, 415, 422))(_typed(anomalies, rows_in))
+    errors = refusals(413, 415, 422)
+    app.post("/api/encode", responses=errors)(_typed(encode, samples_in))
+    app.post("/api/decode", responses=errors)(_typed(decode, embeddings_in))
+    app.post("/api/reconstruct", responses=errors)(_typed(reconstruct, samples_in))
+    app.post("/api/classify", responses=refusals(409, 413, 415, 422))(_typed(classify, samples_in))
+    app.post("/api/anomalies", responses=refusals(409, 413, 415, 422))(
+        _typed(anomalies, samples_in)
+    )
 
 
-def _add_rows(app: FastAPI, session: Session) -> None:
-    def known(i: int) -> int:
+def _add_samples(app: FastAPI, session: Session) -> None:
+    def checked(i: int) -> int:
         if not 0 <= i < session.size:
-            raise Refused(404, f"row {i} does not exist; rows are 0 to {session.size - 1}.")
+            raise Refused(404, f"sample {i} does not exist; there are 0 to {session.size - 1}.")
         return i
 
-    def row(i: Annotated[int, Path(ge=0, lt=2**63)]) -> s.Row:
-        """Return the values of one row of the run's data."""
-        i = known(i)
-        return s.Row(
+    def row(i: Annotated[int, Path(ge=0, lt=2**63)]) -> s.Sample:
+        """Return one sample of the run's data."""
+        i = checked(i)
+        return s.Sample(
             row=i,
             values=session.values(i).tolist(),
             name=None if session.names is None else session.names[i],
-            part=session.parts[i],
+            split=session.splits[i],
             label=session.label(i),
         )
 
     def neighbours(
         i: Annotated[int, Path(ge=0, lt=2**63)],
         k: Annotated[int, Query(ge=1, le=s.MAX_NEIGHBOURS)] = 10,
-    ) -> s.Neighbours:
-        """Return the rows with the nearest codes."""
-        near = session.neighbours(known(i), k)
-        return s.Neighbours(
-            row=i, neighbours=[s.Neighbour(row=j, distance=apart) for j, apart in near]
+    ) -> s.NearestSamples:
+        """Return the samples with the nearest embeddings."""
+        nearest = session.neighbours(checked(i), k)
+        return s.NearestSamples(
+            row=i, neighbours=[s.NearestSample(row=j, distance=apart) for j, apart in nearest]
         )
 
-    app.get("/api/rows/{i}", responses=refusals(404, 409, 422))(row)
+    app.get("/api/samples/{i}", responses=refusals(404, 409, 422))(row)
     app.get("/api/neighbours/{i}", responses=refusals(404, 422))(neighbours)
 
 
 def _add_labels(app: FastAPI, session: Session) -> None:
-    def labels() -> s.Labels:
-        """Return the labels there are: those learned from, and those given here."""
-        return s.Labels(labels=session.labels.read(), file=FILE)
+    def labels() -> s.AllLabels:
+        """Return all labels: those of the training, and those given here."""
+        return s.AllLabels(labels=session.labels.read(), file=LABELS_FILE)
 
-    def label(body: Any) -> s.Labels:
-        """Give rows a class, or take it away, and save all labels."""
+    def label(body: Any) -> s.AllLabels:
+        """Set or remove labels, and save all of them."""
         if session.run.task != "multiclass":
-            raise Refused(409, f"labels of task {session.run.task!r} are no classes to give here.")
+            raise Refused(
+                409, f"labels of task {session.run.task!r} cannot be given here, only classes."
+            )
         changes = [(one.row, one.label) for one in body.labels]
-        return s.Labels(labels=session.labels.change(changes), file=FILE)
+        return s.AllLabels(labels=session.labels.change(changes), file=LABELS_FILE)
 
-    def refit(body: s.RefitWish) -> s.Refit:
-        """Fit a classifier to the labels there are; one at a time."""
+    def refit(body: s.RefitRequest) -> s.Refit:
+        """Fit a classifier to all labels; one at a time."""
         return session.refit(body.method)
 
-    kind = s.labels_in(session.own, session.labels.classes)
+    kind = s.labels_in(session.labelable, session.labels.classes)
     app.get("/api/labels", responses=refusals(409))(labels)
     app.post("/api/labels", responses=refusals(409, 413, 415, 422))(_typed(label, kind))
     app.post("/api/refit", responses=refusals(409, 413, 415, 422))(refit)

@@ -1,4 +1,4 @@
-"""What every request has to pass first: from here, of this page, JSON, and not too large."""
+"""Checks that every request passes first: host, origin, content type, size."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cuello.server.problems import Refused
 
-__all__ = ["MAX_BYTES", "Guard"]
+__all__ = ["MAX_BODY_BYTES", "Guard"]
 
-MAX_BYTES = 8 * 2**20
-"""Of a request's body."""
+MAX_BODY_BYTES = 8 * 2**20
+"""Most bytes of a request's body."""
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"(\[(?P<v6>[0-9a-fA-F:.]+)\]|(?P<name>[\w.-]+))(:\d{1,5})?", re.ASCII)
 _HEADERS = {
@@ -40,14 +40,16 @@ class Guard:
     Parameters
     ----------
     app : ASGI application
-        Is given the rest.
+        Gets the requests that pass.
     host : str
-        What the server listens on.
+        Address that the server listens on.
     max_bytes : int
-        Of a body.
+        Most bytes of a body.
     """
 
-    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str = "127.0.0.1", max_bytes: int = MAX_BODY_BYTES
+    ) -> None:
         self.app = app
         self.hosts = _HERE | {host.casefold()}
         self.open = host.casefold() not in _HERE
@@ -91,7 +93,7 @@ class Guard:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "")
         foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
         if scope["path"].startswith("/api") and (foreign or site in ("cross-site", "same-site")):
-            raise Refused(403, "only the page that is served here may ask.")
+            raise Refused(403, "only the page that is served here may send requests.")
         kind = headers.get("content-type", "").partition(";")[0].strip().casefold()
         if scope["method"] == "POST" and kind != "application/json":
             raise Refused(415, f"Content-Type is {kind!r}; send application/json.")
@@ -113,7 +115,7 @@ class Guard:
         return b"".join(parts)
 
     def _too_large(self) -> Refused:
-        return Refused(413, f"the body may have {self.max_bytes:,} bytes; send fewer rows.")
+        return Refused(413, f"the body may have {self.max_bytes:,} bytes; send fewer samples.")
 
 
 def _name(host: str) -> str:

@@ -1,4 +1,4 @@
-"""How far a training is, from the files that it leaves while it runs."""
+"""Losses of a training, from the files that it writes while it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["read_history"]
 def read_history(folder: RunFolder) -> list[dict[str, Any]]:
     """Return one record an epoch, of a training that is finished or not.
 
-    What is not finite became None.
+    NaN and infinity are None.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def _from_checkpoint(folder: RunFolder) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{file} is damaged ({error}); it cannot be looked at.") from error
+        raise RunError(f"{file} is damaged ({error}); its losses cannot be read.") from error
     return list(epochs)
 
 

@@ -1,4 +1,4 @@
-"""Labels that are given while looking at a run: a CSV in its folder that ``cuello fit`` reads."""
+"""Labels given in the browser: a CSV in the run folder that ``cuello fit`` reads."""
 
 from __future__ import annotations
 
@@ -11,35 +11,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from cuello import atomic
+from cuello.arrays import Codes
 from cuello.data import Dataset
 from cuello.data.labels import read_label_file
 from cuello.errors import DataError
 
-__all__ = ["FILE", "LabelFile"]
+__all__ = ["LABELS_FILE", "LabelFile"]
 
-FILE = "labels.csv"
-Codes = npt.NDArray[np.int64]
+LABELS_FILE = "labels.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFile:
-    """The labels of a run's rows.
+    """The labels of a run's samples.
 
     Parameters
     ----------
     path : Path
-        The CSV; until something is saved it need not exist.
+        The CSV; it need not exist until labels are saved.
     names : tuple of str or None
-        Names of the rows, where they have some.
+        Names of the samples, where they have some.
     rows : int
-        How many can be labelled.
+        Number of samples that can be labelled.
     classes : tuple of str
-        All that a label may be; empty: anything.
+        Allowed labels; empty: any.
     learned : mapping of int to str
-        Labels to start with: those that the run learned from.
+        Labels to start with: those of the training.
     """
 
     path: Path
@@ -53,7 +52,7 @@ class LabelFile:
     )
 
     def read(self) -> dict[int, str]:
-        """Return the class of every labelled row.
+        """Return the class of every labelled sample.
 
         Raises
         ------
@@ -72,7 +71,7 @@ class LabelFile:
         return dict(kept[1])
 
     def codes(self) -> tuple[Codes, tuple[str, ...]]:
-        """Return the class of every row by number, -1 for none, and the names of the classes."""
+        """Return the class of every sample by number, -1 for none, and the names of the classes."""
         found = self.read()
         classes = self.classes or tuple(sorted(set(found.values())))
         codes = np.full(self.rows, -1, dtype=np.int64)
@@ -90,7 +89,7 @@ class LabelFile:
         RunError
             If it cannot be written.
         """
-        with self._lock:  # what is read here must not be changed before it is written
+        with self._lock:  # nobody else may write between reading and writing
             found = self.read()
             for row, label in labels:
                 if label is None:
@@ -105,7 +104,7 @@ class LabelFile:
                     codes, classes = self._parse(trial)
                 read = {int(row): classes[codes[row]] for row in np.flatnonzero(codes >= 0)}
                 if read != found:
-                    raise DataError("a label is read as another one; write it in another way.")
+                    raise DataError("a label would be read as another one; spell it differently.")
             atomic.write_bytes(self.path, content)
             return found
 

@@ -1,4 +1,4 @@
-"""From a run folder to a server that listens."""
+"""Serve a run folder over HTTP."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from cuello.errors import InputError
+from cuello.errors import Argument, InputError
 from cuello.run import Run, open_run
 from cuello.run.folder import RunFolder
 from cuello.server.app import create_app
 from cuello.server.waiting import Waiting, status
 
-__all__ = ["Beside", "app_for", "listen", "serve"]
+__all__ = ["BackgroundServer", "app_for", "listen", "serve"]
 
-_PATIENCE = 5.0  # seconds, for answers that are under way
+_PATIENCE = 5.0  # seconds, for responses that are under way
 
 
 def app_for(path: Path, *, host: str = "127.0.0.1", trust_remote_code: bool = False) -> ASGIApp:
@@ -32,12 +32,12 @@ def app_for(path: Path, *, host: str = "127.0.0.1", trust_remote_code: bool = Fa
     """
     folder = RunFolder(path)
 
-    def open_it() -> Run:
+    def open_finished() -> Run:
         return open_run(path, trust_remote_code=trust_remote_code)
 
     if status(folder) == "finished":
-        return create_app(open_it(), host=host)
-    return Waiting(folder, open_it, host)
+        return create_app(open_finished(), host=host)
+    return Waiting(folder, open_finished, host)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -46,7 +46,7 @@ def listen(host: str, port: int) -> socket.socket:
     Raises
     ------
     InputError
-        If the host is not known here, or the port is taken.
+        If the host is not known, or the port is taken.
     """
     listening = None
     try:
@@ -58,8 +58,13 @@ def listen(host: str, port: int) -> socket.socket:
         if listening is not None:
             listening.close()
         raise InputError(
-            f"host={host!r} with port={port} cannot be listened on ({error}); take another port, "
-            "or leave it out for a free one."
+            (
+                Argument("host", host),
+                " with ",
+                Argument("port", port),
+                f" is not available ({error})",
+            ),
+            remedy="choose another port, or 0 for a free one",
         ) from error
     return listening
 
@@ -70,7 +75,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     trust_remote_code: bool = False,
-    say: Callable[[str], object] = print,
+    report_address: Callable[[str], object] = print,
 ) -> None:
     """Serve a run until Ctrl-C.
 
@@ -79,44 +84,44 @@ def serve(
     path : Path
         The run folder.
     host : str
-        What to listen on; 127.0.0.1 is this machine alone.
+        Address to listen on; 127.0.0.1 is this machine alone.
     port : int
         0: a free one.
-    trust : bool
-        Whether networks of your own, which the folder only names, may be imported and run.
-    say : callable
-        Is told the address.
+    trust_remote_code : bool
+        Whether user-defined networks, which the folder only names, may be imported and run.
+    report_address : callable
+        Called with the address.
 
     Raises
     ------
     CuelloError
-        If the run cannot be opened, or host and port cannot be listened on.
+        If the run cannot be opened, or host and port are not available.
     """
     app = app_for(path, host=host, trust_remote_code=trust_remote_code)
     listening = listen(host, port)
-    say(_address(listening, host))
+    report_address(_address(listening, host))
     try:
         _server(app).run(sockets=[listening])
     except KeyboardInterrupt:
-        pass  # it has already said good-bye to everybody
+        pass  # connections are closed already
     finally:
         listening.close()
 
 
-class Beside:
-    """A server beside a training, in a thread of its own, on this machine alone and a free port.
+class BackgroundServer:
+    """A server in a thread of its own, on this machine alone and a free port.
 
     Parameters
     ----------
     path : Path
         The run folder; it need not hold a run before :meth:`start`.
-    trust : bool
+    trust_remote_code : bool
         As for :func:`serve`.
 
     Raises
     ------
     InputError
-        If nothing can be listened on.
+        If no port is free.
     """
 
     def __init__(self, path: Path, *, trust_remote_code: bool = False) -> None:
@@ -127,7 +132,7 @@ class Beside:
 
     @property
     def address(self) -> str:
-        """Where a browser finds it."""
+        """Address for a browser."""
         return _address(self._listening, "127.0.0.1")
 
     @property
@@ -136,7 +141,7 @@ class Beside:
         return self._server is not None
 
     def start(self) -> None:
-        """Begin to answer; the folder holds a run now.
+        """Start to serve; the folder must hold a run now.
 
         Raises
         ------
@@ -147,12 +152,12 @@ class Beside:
         self._thread.start()
 
     def wait(self) -> None:
-        """Go on until Ctrl-C."""
+        """Serve until Ctrl-C."""
         with suppress(KeyboardInterrupt):
             self._thread.join()
 
     def close(self) -> None:
-        """Say good-bye to everybody."""
+        """Close all connections and stop."""
         if self._server is not None:
             self._server.should_exit = True
             self._thread.join(_PATIENCE)

@@ -1,4 +1,4 @@
-"""A run that is still being trained: its losses so far, and the whole once it is finished."""
+"""A run in training: its losses so far, and the whole run once it is finished."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ __all__ = ["Waiting"]
 
 
 class Waiting:
-    """An ASGI application that becomes another one when a training is finished.
+    """An ASGI application that shows losses, and serves the run once the training is finished.
 
     Parameters
     ----------
     folder : RunFolder
         Of a run that was started.
-    open_it : callable
+    open_finished : callable
         Opens the run once it is finished.
     host : str
-        What it will listen on.
+        Address that it will listen on.
     """
 
-    def __init__(self, folder: RunFolder, open_it: Callable[[], Run], host: str) -> None:
-        self.folder, self.open_it, self.host = folder, open_it, host
-        self.app: ASGIApp = Guard(_watching(folder, self.state), host)
+    def __init__(self, folder: RunFolder, open_finished: Callable[[], Run], host: str) -> None:
+        self.folder, self.open_finished, self.host = folder, open_finished, host
+        self.app: ASGIApp = Guard(_losses_app(folder, self.state), host)
         self.opened, self.problem = False, ""
         self._opening = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with what there is now."""
+        """Answer with the losses, or the finished run."""
         if not self.opened and scope["type"] == "http" and status(self.folder) == "finished":
             self._open()
         await self.app(scope, receive, send)
 
     def state(self) -> str:
-        """Return ``running``, ``diverged``, ``finished``, or what is wrong with a finished run."""
+        """Return ``running``, ``diverged``, ``finished``, or the error of a finished run."""
         return self.problem or status(self.folder)
 
     def _open(self) -> None:
@@ -57,19 +57,19 @@ class Waiting:
             if self.opened:
                 return
             try:
-                self.app, self.problem = create_app(self.open_it(), host=self.host), ""
+                self.app, self.problem = create_app(self.open_finished(), host=self.host), ""
                 self.opened = True
             except CuelloError as error:
                 self.problem = f"finished, but: {error}"
 
 
 def status(folder: RunFolder) -> str:
-    """Return how far a run is: ``running``, ``diverged`` or ``finished``."""
-    found = str(folder.config()["status"])
-    return found if found != "finished" or folder.is_complete else "running"
+    """Return the state of a run: ``running``, ``diverged`` or ``finished``."""
+    state = str(folder.config()["status"])
+    return state if state != "finished" or folder.is_complete else "running"
 
 
-def _watching(folder: RunFolder, state: Callable[[], str]) -> FastAPI:
+def _losses_app(folder: RunFolder, state: Callable[[], str]) -> FastAPI:
     app = new_app()
     config = folder.config()
     data, job = config["data"], config["job"]
@@ -78,9 +78,9 @@ def _watching(folder: RunFolder, state: Callable[[], str]) -> FastAPI:
         """Return a page that shows the losses."""
         return HTMLResponse(files("cuello.server").joinpath("waiting.html").read_text("utf-8"))
 
-    def info() -> s.Described:
-        """Say what is trained."""
-        return s.Described(
+    def info() -> s.RunInfo:
+        """Return the description of the training."""
+        return s.RunInfo(
             name=data["name"],
             status=state(),
             kind=str(job["model"].get("kind", "")),
@@ -91,21 +91,19 @@ def _watching(folder: RunFolder, state: Callable[[], str]) -> FastAPI:
             classes=data["classes"],
             properties=data["properties"],
             columns=[],
-            rows=0,
-            labelable_rows=0,
+            samples=0,
+            labelable=0,
             classifier=None,
             refitted=False,
             limits=s.Limits(),
         )
 
-    def history(since: Annotated[int, Query(ge=0, le=2**31)] = 0) -> s.History:
+    def history(since: Annotated[int, Query(ge=0, le=2**31)] = 0) -> s.Losses:
         """Return the losses of every epoch so far."""
-        return s.History(status=state(), epochs=read_history(folder)[since:])
+        return s.Losses(status=state(), epochs=read_history(folder)[since:])
 
     def not_yet(rest: str) -> None:
-        raise Refused(
-            409, f"the run cannot be asked yet ({state()}); /api/history shows its losses."
-        )
+        raise Refused(409, f"the run is not ready ({state()}); /api/history has its losses.")
 
     app.get("/", include_in_schema=False)(page)
     app.get("/api/info", responses=refusals(409))(info)

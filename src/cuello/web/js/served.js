@@ -26,7 +26,7 @@ async function setUpServed() {
     return Array.from({ length: size }, (_, k) => nested(values.slice(k * part, (k + 1) * part), rest));
   };
   if (app.runs[0].surprise) app.runs[0].strange = async (values) => {
-    try { return await ask("anomalies", { rows: [nested(values, app.runs[0].shape)] }); } catch { return null; } // by its error, then
+    try { return await ask("anomalies", { samples: [nested(values, app.runs[0].shape)] }); } catch { return null; } // by its error, then
   };
   setInterval(async () => {
     try {
@@ -44,7 +44,7 @@ async function setUpServed() {
   for (const name of new Set(saved.values())) if (!labels.classes.includes(name)) labels.classes.push(name);
   classButtons();
   sayLabels();
-  labels.served = { send: async () => {}, refit: () => servedRefit(run, info.labelable_rows) };
+  labels.served = { send: async () => {}, refit: () => servedRefit(run, info.labelable) };
   labels.served.send = async () => {
     const now = new Map(labels.of), changes = [];
     for (const [i, name] of now) if (saved.get(i) !== name) changes.push({ row: run.row[i], label: name });
@@ -61,12 +61,12 @@ async function servedRefit(run, own) {
   said.append(" The run is fitting its classifier too.");
   try {
     await labels.served.send();
-    const { classes, probabilities, accuracy, low, high, mode } = await ask("refit", {});
+    const { classes, probabilities, accuracy, low, high, method } = await ask("refit", {});
     const of = (i) => probabilities[run.learnable[i] ? run.row[i] : own + run.row[i]];
     const found = new Int16Array(run.n), sure = new Float32Array(run.n);
     for (let i = 0; i < run.n; i++) { found[i] = of(i).indexOf(Math.max(...of(i))); sure[i] = of(i)[found[i]]; }
     setColourings("served", classes, found, sure);
-    said.append(` It is done (${mode})${accuracy === null ? "" : `: ${percent(accuracy)} right on labels held out, ${percent(low)} to ${percent(high)} with 95 % confidence`}.`);
+    said.append(` It is done (${method})${accuracy === null ? "" : `: ${percent(accuracy)} right on labels held out, ${percent(low)} to ${percent(high)} with 95 % confidence`}.`);
   } catch (error) { said.append(` It could not: ${error.message}`); }
 }
 
