@@ -35,7 +35,9 @@ def app(
         host=host,
         port=port,
         trust_remote_code=trust_remote_code,
-        say=lambda address: out.print(f"{path}: {address} (Ctrl-C ends it)", soft_wrap=True),
+        report_address=lambda address: out.print(
+            f"{path}: {address} (Ctrl-C ends it)", soft_wrap=True
+        ),
     )
 
 

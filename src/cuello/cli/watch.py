@@ -13,7 +13,7 @@ from cuello.cli.console import Bars, out
 if TYPE_CHECKING:
     from cuello.run import Progress
     from cuello.run.folder import RunFolder
-    from cuello.server import Beside
+    from cuello.server import BackgroundServer
 
 __all__ = ["finish"]
 
@@ -21,7 +21,7 @@ __all__ = ["finish"]
 class _Watched:
     """Bars with a server beside them, which starts when there is something to see."""
 
-    def __init__(self, bars: Bars, beside: Beside) -> None:
+    def __init__(self, bars: Bars, beside: BackgroundServer) -> None:
         self._bars, self._beside = bars, beside
 
     def update(self, stage: str, done: int, total: int) -> None:
@@ -47,7 +47,8 @@ def finish(
     if not watch:
         ending.finish(where, work)
         return
-    beside = import_server("cuello fit --watch").Beside(where, trust_remote_code=trust_remote_code)
+    server = import_server("cuello fit --watch")
+    beside = server.BackgroundServer(where, trust_remote_code=trust_remote_code)
     try:
         ending.finish(where, lambda bars: work(_Watched(bars, beside)))
         if not beside.started:  # nothing was left to train
