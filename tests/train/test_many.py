@@ -75,7 +75,10 @@ def assert_equal_weights(pairs, tolerance=1e-5):
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("batch_size", [1, 7, 24])
+@pytest.mark.parametrize(
+    "batch_size",
+    [pytest.param(1, marks=pytest.mark.long), 7, pytest.param(24, marks=pytest.mark.long)],
+)
 @pytest.mark.parametrize("optimizer", sorted(STACKED_OPTIMIZERS))
 def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size, strategy):
     epochs = -(-100 * batch_size // 24)
@@ -101,7 +104,7 @@ def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size, 
             assert a.learning_rate == pytest.approx(b.learning_rate)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     strategy=st.sampled_from(STRATEGIES),
     reduction=st.sampled_from(["mean", "sum"]),

@@ -16,7 +16,7 @@ from cuello.estimators.denoise import remove_noise
 from cuello.estimators.impute import fill_missing
 from cuello.estimators.inputs import check_rows, check_shape
 from cuello.estimators.interpolate import decode_path
-from cuello.estimators.likelihood import estimate_log_likelihood
+from cuello.estimators.likelihood import sample_log_likelihood
 from cuello.estimators.network import TrainedNetwork
 from cuello.estimators.projection import FLAT, fit_projector
 from cuello.estimators.sample import ReferenceEmbeddings, draw_samples
@@ -101,13 +101,12 @@ class Applications(ABC):
 
         Examples
         --------
-        >>> from sklearn.datasets import load_digits
         >>> from cuello import Autoencoder
-        >>> X, y = load_digits(return_X_y=True)
-        >>> model = Autoencoder("plain", hidden=(64,), latent_dim=8, epochs=30).fit(X)
+        >>> X, y = np.random.default_rng(0).normal(size=(100, 8)), np.arange(100) % 3
+        >>> model = Autoencoder("plain", hidden=(8,), latent_dim=2, epochs=5).fit(X)
         >>> model.sample(5).shape
-        (5, 64)
-        >>> ones_and_sevens = model.sample(4, "mixture", classes=[1, 7], X=X, y=y)
+        (5, 8)
+        >>> zeros_and_twos = model.sample(4, "mixture", classes=[0, 2], X=X, y=y)
         """
         network = self.trained_
         if X is None:
@@ -215,7 +214,7 @@ class Applications(ABC):
         scaled data; more ``samples`` of the latents bring it up to its true value.
         """
         seed = self.training_config_.seed
-        return estimate_log_likelihood(self.trained_, self._check(X), samples, seed)
+        return sample_log_likelihood(self.trained_, self._check(X), samples, seed)
 
     def project(
         self, X: Array, *, random_state: int | np.random.RandomState | None = None

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from cuello import kinds, networks
-from cuello.errors import InputError, Use
+from cuello.errors import Argument, InputError, Use
 from cuello.estimators.sources import NetworkSource, first_line, make_network
 from cuello.registry import Range
 
@@ -215,18 +215,17 @@ def _build_custom(design: Architecture, data: DataProperties) -> tuple[nn.Module
         )
     encoder = make_network("encoder", design.encoder)
     decoder = make_network("decoder", design.decoder)
-    given = _try_network("encoder", encoder, (2, *shape))
-    if len(given) != 2 or given[0] != 2:
+    encoded = _try_network("encoder", encoder, (2, *shape))
+    if len(encoded) != 2 or encoded[0] != 2:
         raise InputError(
-            f"encoder turns samples of shape (2, {_join(shape)}) into {given}; it must give "
+            f"encoder turns samples of shape (2, {_join(shape)}) into {encoded}; it must give "
             "(2, latent dimension): end it with torch.nn.Flatten()."
         )
-    latent_dim = given[1] // kind.encoder_width(1)
-    if latent_dim < 1 or kind.encoder_width(latent_dim) != given[1]:
-        raise InputError(
-            f"encoder gives {given[1]} numbers a sample; kind={design.kind!r} needs a multiple of "
-            f"{kind.encoder_width(1)}."
-        )
+    latent_dim = encoded[1] // kind.encoder_width(1)
+    if latent_dim < 1 or kind.encoder_width(latent_dim) != encoded[1]:
+        gives, needs = f"encoder gives {encoded[1]} numbers a sample; ", kind.encoder_width(1)
+        kind_mentioned = Argument("kind", design.kind)
+        raise InputError([gives, kind_mentioned, f" needs a multiple of {needs}"])
     width = kind.decoder_width(latent_dim, data.classes)
     decoded = _try_network("decoder", decoder, (2, width))
     if decoded != (2, *shape):

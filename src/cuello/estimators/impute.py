@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from cuello.arrays import Array, Float32s
-from cuello.errors import InputError, Use
+from cuello.errors import Argument, InputError, Use
 from cuello.estimators.batches import in_batches
-from cuello.estimators.inputs import check_whole
+from cuello.estimators.inputs import check_whole, mention_kinds
 from cuello.estimators.network import TrainedNetwork
-from cuello.kinds import KINDS
 from cuello.kinds.gaussians import Posterior
 from cuello.kinds.likelihoods import DecoderLikelihood
 
@@ -45,13 +44,16 @@ def fill_missing(
     """
     draws = check_whole("draws", draws)
     if draws > 1 and not isinstance(network.module, HasPosterior):
-        able = " or ".join(f"kind={n!r}" for n in sorted(KINDS) if hasattr(KINDS[n], "posterior"))
+        able = mention_kinds(lambda kind: hasattr(kind, "posterior"))
         raise InputError(
-            f"is too many: kind={network.kind!r} has one answer for each sample, so draws would "
-            "all be the same",
+            [
+                "is too many: ",
+                Argument("kind", network.kind),
+                " has one answer for each sample, so draws would all be the same",
+            ],
             argument="draws",
             value=draws,
-            remedy=[Use("draws", 1), f", or fit {able}"],
+            remedy=[Use("draws", 1), ", or fit ", *able],
         )
     out = np.stack([np.asarray(X, dtype=np.float32)] * draws)
     missing = np.isnan(out[0])

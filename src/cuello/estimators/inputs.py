@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from cuello.data.augment import Augment
 from cuello.data.dataset import UNLABELLED
 from cuello.data.sequences import pad, sequence_lengths
 from cuello.errors import Argument, InputError, Use
+from cuello.kinds import KINDS
 from cuello.registry import Range
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "check_whole",
     "class_codes",
     "divide",
+    "mention_kinds",
     "parse_augment",
 ]
 
@@ -78,6 +81,12 @@ def check_rows(
             )
         sequence_lengths(rows)
     return rows
+
+
+def mention_kinds(has: Callable[[Any], bool]) -> list[str | Argument]:
+    """Return the kinds that have something, for an error: ``kind='a' or kind='b'``."""
+    mentions = [Argument("kind", name) for name in sorted(KINDS) if has(KINDS[name])]
+    return [piece for mention in mentions for piece in (" or ", mention)][1:]
 
 
 def check_whole(argument: str, value: float, least: int = 1) -> int:

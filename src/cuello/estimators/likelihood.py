@@ -10,11 +10,11 @@ from torch import Tensor
 
 from cuello.arrays import Array, Floats
 from cuello.errors import InputError
-from cuello.estimators.inputs import check_whole
+from cuello.estimators.inputs import check_whole, mention_kinds
 from cuello.estimators.network import TrainedNetwork
 from cuello.kinds import KINDS
 
-__all__ = ["HasLikelihood", "estimate_log_likelihood", "has_likelihood"]
+__all__ = ["HasLikelihood", "sample_log_likelihood", "has_likelihood"]
 
 _AT_ONCE = 256  # samples; the module decodes as many draws of them together as fit
 
@@ -28,16 +28,16 @@ class HasLikelihood(Protocol):
 
 
 @torch.no_grad()
-def estimate_log_likelihood(network: TrainedNetwork, X: Array, draws: int, seed: int) -> Floats:
+def sample_log_likelihood(network: TrainedNetwork, X: Array, draws: int, seed: int) -> Floats:
     """Estimate log p(x) of each checked sample; see ``Autoencoder.log_likelihood``."""
     module = network.module
     if not isinstance(module, HasLikelihood):
-        able = " or ".join(f"kind={n!r}" for n in sorted(KINDS) if has_likelihood(n))
+        able = mention_kinds(lambda kind: hasattr(kind, "log_likelihood"))
         raise InputError(
             "gives samples no likelihood",
             argument="kind",
             value=network.kind,
-            remedy=f"use {able}, or score_samples for reconstruction errors",
+            remedy=["use ", *able, ", or score_samples for reconstruction errors"],
         )
     draws = check_whole("samples", draws)
     out = np.empty(len(X))

@@ -13,7 +13,7 @@ from cuello.arrays import Array
 __all__ = ["fit_mixture"]
 
 _MOST_EMBEDDINGS = 10_000
-_HELD_OUT_SHARE = 0.2
+_VALIDATION_SHARE = 0.2
 _MOST_COMPONENTS = 128
 _RIDGE = 1e-4  # of the mean variance of the latents, added to each component's
 
@@ -34,7 +34,7 @@ def fit_mixture(embeddings: Array, seed: int) -> GaussianMixture:
     """
     order = np.random.default_rng(seed).permutation(len(embeddings))[:_MOST_EMBEDDINGS]
     rows = embeddings[order].astype(np.float64)  # a covariance in float32 need not be one
-    held_out, kept = np.split(rows, [round(_HELD_OUT_SHARE * len(rows))])
+    held_out, kept = np.split(rows, [round(_VALIDATION_SHARE * len(rows))])
     best, components, highest = 1, 1, -np.inf
     # A component has K (K + 3) / 2 numbers; with fewer rows than K each, most are the ridge alone.
     most = min(_MOST_COMPONENTS, len(kept) // (2 * (rows.shape[1] + 1)))

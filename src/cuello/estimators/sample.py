@@ -68,7 +68,11 @@ def draw_samples(
             ],
             argument="classes",
             value=list(classes),
-            remedy=[Use("sampler", "mixture"), " with X and y, or fit kind='conditional'"],
+            remedy=[
+                Use("sampler", "mixture"),
+                " with X and y, or fit ",
+                Argument("kind", "conditional"),
+            ],
         )
     return network.decode_nearest(_draw_by_class(network, n, classes, reference, rng))
 
@@ -165,14 +169,14 @@ def _draw_by_class(
     return drawn
 
 
-def _check_class_names(classes: Sequence[Any], known: list[Any]) -> None:
+def _check_class_names(classes: Sequence[Any], allowed: list[Any]) -> None:
     for name in classes:
-        if name not in known:
+        if name not in allowed:
             raise InputError(
                 f"has {name!r}, which is no class of the data",
                 argument="classes",
                 value=list(classes),
-                allowed=", ".join(map(repr, known)),
+                allowed=", ".join(map(repr, allowed)),
             )
     if not len(classes):
         raise InputError(

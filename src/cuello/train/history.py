@@ -11,7 +11,7 @@ import numpy as np
 
 from cuello.arrays import Floats
 
-__all__ = ["Epoch", "Histories", "History"]
+__all__ = ["Epoch", "Histories", "NetworkHistory"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class Histories:
 
 
 @dataclass(frozen=True)
-class History(Sequence[Epoch]):
+class NetworkHistory(Sequence[Epoch]):
     """Epochs of one of N networks; each record is made when it is asked for.
 
     400 networks of 10,000 epochs have four million of them.

@@ -23,7 +23,7 @@ from cuello.errors import DivergedError
 from cuello.networks import multiplications
 from cuello.train.config import TrainingConfig, training_options
 from cuello.train.divergence import divergence_error
-from cuello.train.history import Epoch, Histories, History
+from cuello.train.history import Epoch, Histories, NetworkHistory
 from cuello.train.loop import Callbacks, Trainable
 from cuello.train.placement import choose_placement
 from cuello.train.rows import Rows, batch_bounds
@@ -184,7 +184,7 @@ def _outcomes(histories: Histories, configs: Sequence[TrainingConfig], rows: Row
         epochs = histories.finite_epochs(i)
         diverged = epochs < histories.total.shape[1]
         error = _divergence(histories, i, epochs, config, rows) if diverged else None
-        outcomes.append(Outcome(History(histories, i, epochs), error))
+        outcomes.append(Outcome(NetworkHistory(histories, i, epochs), error))
     return outcomes
 
 

@@ -1,7 +1,7 @@
 """Vectors with one number a network, for :mod:`cuello_labs.kernels.rows`.
 
-They are an LLVM type of their own rather than loops over lanes: so nothing hangs on what the
-compiler finds in a loop, and a processor with narrower vectors splits each operation. No lane sees
+They are an LLVM type rather than loops over lanes: so nothing depends on what the compiler
+recognises in a loop, and a processor with narrower vectors splits each operation. No lane sees
 another: a network that diverges stays alone.
 
 The kernel's compiled code is cached by the date of the kernel's file alone: after a change here,
