@@ -103,7 +103,7 @@ def areas(train: Array, test: Array, truth: npt.NDArray[np.int64], seed: int) ->
         detector = cuello.AnomalyDetector(random_state=seed).fit(train)
     flat, others = train.reshape(len(train), -1), test.reshape(len(test), -1)
     scores = {
-        **detector.parts(test),
+        **detector.single_scores(test),
         "PCA": by_covariance(flat, others),
         "isolation forest": by_forest(flat, others, seed),
         "k-NN": by_neighbours(flat, others),

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from cuello.arrays import Array
 from cuello.data.fetch import data_folders
 from cuello.errors import DataError
 from cuello_labs._images import images
 
 __all__ = ["TABLES", "read_images_of", "read_table"]
-
-Array = npt.NDArray[Any]
 
 TABLES = (
     *("cardio", "ionosphere", "letter", "mnist", "musk", "optdigits"),

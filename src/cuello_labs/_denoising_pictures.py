@@ -26,36 +26,36 @@ _LEVEL = {"gaussian": "standard deviation", "masking": "share of pixels set to 0
 def draw(records: list[Record], methods: Sequence[str]) -> list[Picture]:
     """Draw both measures against the noise level, and images at the highest level."""
     made = []
-    for (data,), own in group(records, "data").items():
+    for (data,), runs in group(records, "data").items():
         for measure, unit in (("psnr", "PSNR, dB"), ("ssim", "SSIM")):
             caption = (
                 f"{unit.split(',')[0]} of {data} test images against the level of the noise, mean "
                 "and one standard deviation over seeds; higher is better."
             )
-            figure = _curves(own, methods, measure, unit)
+            figure = _curves(runs, methods, measure, unit)
             made.append(Picture(name=f"{data}-{measure}", caption=caption, figure=figure))
-    for (data,), own in group(records, "data").items():
+    for (data,), runs in group(records, "data").items():
         caption = (
             f"The first test images of {data}, clean, noisy at the highest level, and cleaned, "
             "seed 0."
         )
-        made.append(Picture(name=f"{data}-images", caption=caption, figure=_images(own, methods)))
+        made.append(Picture(name=f"{data}-images", caption=caption, figure=_images(runs, methods)))
     return made
 
 
 def _curves(records: list[Record], methods: Sequence[str], measure: str, unit: str) -> Figure:
     noises = group(records, "noise")
     with new(len(noises), width=11.0, height=3.6, sharey=True) as (figure, axes):
-        for place, ((noise,), own) in zip(axes, noises.items(), strict=True):
-            levels = group(own, "level")
+        for panel, ((noise,), runs) in zip(axes, noises.items(), strict=True):
+            levels = group(runs, "level")
             x = [level for (level,) in levels]
             curves = {
                 name: Curve(x, _runs(levels.values(), f"{name} {measure}")) for name in methods
             }
-            draw_bands(place, curves)
+            draw_bands(panel, curves)
             label = _LEVEL.get(noise, "share of pixels set to 0 or 1")
-            place.set(xlabel=label)
-            place.set_title(noise.replace("_", " "), loc="left")
+            panel.set(xlabel=label)
+            panel.set_title(noise.replace("_", " "), loc="left")
         axes[0].set_ylabel(unit)
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize=10)
@@ -72,20 +72,20 @@ def _images(records: list[Record], methods: Sequence[str]) -> Figure:
     drawn = group([r for r in records if "side" in r], "noise")
     lines = ("clean", *methods)
     with new(len(drawn), width=11.0, height=3.6) as (figure, axes):
-        for place, ((noise,), own) in zip(axes, drawn.items(), strict=True):
-            record = max(own, key=lambda r: r["options"]["level"])
+        for panel, ((noise,), runs) in zip(axes, drawn.items(), strict=True):
+            record = max(runs, key=lambda r: r["options"]["level"])
             side = record["side"]
             images = [unpack(record[f"{name} images"], (side, side)) for name in lines]
-            image_grid(place, np.concatenate(images), columns=len(images[0]))
-            place.set_axis_on()
-            place.grid(False)
-            place.set_xticks([])
+            image_grid(panel, np.concatenate(images), columns=len(images[0]))
+            panel.set_axis_on()
+            panel.grid(False)
+            panel.set_xticks([])
             middles = np.arange(len(lines)) * (side + 1) + side / 2
-            place.set_yticks(middles, lines if place is axes[0] else [])
-            place.tick_params(length=0)
-            for spine in place.spines.values():
+            panel.set_yticks(middles, lines if panel is axes[0] else [])
+            panel.tick_params(length=0)
+            for spine in panel.spines.values():
                 spine.set_visible(False)
             title = f"{noise.replace('_', ' ')} {record['options']['level']:g}"
-            place.set_title(title, loc="left")
+            panel.set_title(title, loc="left")
     made: Figure = figure
     return made

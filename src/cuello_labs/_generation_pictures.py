@@ -1,4 +1,4 @@
-"""The figures of new samples: distances, and samples with their nearest training images."""
+"""The figures of sampling: distances, and samples with their nearest training images."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ __all__ = ["draw"]
 def draw(records: list[Record]) -> list[Picture]:
     """Draw both for each set of images."""
     made = []
-    for (data,), own in group(records, "data").items():
+    for (data,), runs in group(records, "data").items():
         made.append(
             Picture(
                 name=f"{data}-frechet",
                 caption=f"Fréchet distance of samples to the training images of {data}; lower is "
                 "better, and held-out real images show how low it can be.",
-                figure=_distances(own),
+                figure=_distances(runs),
             )
         )
         made.append(
@@ -36,7 +36,7 @@ def draw(records: list[Record]) -> list[Picture]:
                 name=f"{data}-samples",
                 caption=f"Left, the first samples of each model and sampler on {data}, seed 0, "
                 "nothing selected; right, the training image that is nearest to each.",
-                figure=_samples([r for r in own if r["seed"] == 0]),
+                figure=_samples([r for r in runs if r["seed"] == 0]),
             )
         )
     return made
@@ -44,9 +44,9 @@ def draw(records: list[Record]) -> list[Picture]:
 
 def _distances(records: list[Record]) -> Figure:
     rows = {
-        _name(model, sampler): spread(r["samplers"][sampler]["frechet"] for r in own)
-        for (model,), own in group(records, "model").items()
-        for sampler in own[0]["samplers"]
+        _name(model, sampler): spread(r["samplers"][sampler]["frechet"] for r in runs)
+        for (model,), runs in group(records, "model").items()
+        for sampler in runs[0]["samplers"]
     }
     return compare(rows, unit="Fréchet distance, squared units of the features", log=True)
 
@@ -58,20 +58,20 @@ def _samples(records: list[Record]) -> Figure:
         for sampler, look in record["samplers"].items()
     }
     with new(2, width=10.4, height=0.6 + 0.44 * len(lines)) as (figure, axes):
-        for place, what in zip(axes, ("images", "neighbours"), strict=True):
+        for panel, shown in zip(axes, ("images", "neighbours"), strict=True):
             side = next(iter(lines.values()))[0]
-            images = [unpack(look[what], (side, side)) for _, look in lines.values()]
-            image_grid(place, np.concatenate(images), columns=len(images[0]))
-            place.set_axis_on()
-            place.grid(False)
-            place.set_xticks([])
+            images = [unpack(look[shown], (side, side)) for _, look in lines.values()]
+            image_grid(panel, np.concatenate(images), columns=len(images[0]))
+            panel.set_axis_on()
+            panel.grid(False)
+            panel.set_xticks([])
             middles = np.arange(len(lines)) * (side + 1) + side / 2
-            place.set_yticks(middles, list(lines) if what == "images" else [])
-            place.tick_params(length=0)
-            for spine in place.spines.values():
+            panel.set_yticks(middles, list(lines) if shown == "images" else [])
+            panel.tick_params(length=0)
+            for spine in panel.spines.values():
                 spine.set_visible(False)
-            title = "samples" if what == "images" else "nearest training images"
-            place.set_title(title, loc="left")
+            title = "samples" if shown == "images" else "nearest training images"
+            panel.set_title(title, loc="left")
     made: Figure = figure
     return made
 

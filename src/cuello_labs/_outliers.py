@@ -1,17 +1,13 @@
-"""Outliers among training rows, and what single rows fit them best."""
+"""Outliers among training samples, and the constant that fits each set best."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from cuello.arrays import Array
 from cuello_labs._images import images
 
 __all__ = ["OUTLIERS", "best_constant", "clean_rows", "contaminate"]
-
-Array = npt.NDArray[Any]
 
 OUTLIERS = {"values": "single values times 10", "rows": "rows of values times 1 to 10"}
 
@@ -30,7 +26,7 @@ def clean_rows(name: str, rows: int) -> tuple[Array, Array]:
 
 
 def best_constant(X: Array, loss: str) -> Array:
-    """Return the one row that has the smallest loss, ``mse``, ``mae`` or ``mape``, over all rows.
+    """Return the constant sample of the smallest loss, ``mse``, ``mae`` or ``mape``, over all.
 
     That is the mean, the median, and the median where each value weighs its inverse.
     """

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.covariance import EmpiricalCovariance
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -16,6 +15,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
+from cuello.arrays import Array
 from cuello.estimators import Autoencoder
 from cuello.metrics import sample_errors
 from cuello.study.figures import COLOURS, MARKS, new
@@ -26,8 +26,6 @@ from cuello_labs._fit import fit
 from cuello_labs.base import Findings, Lab, Picture, Table
 
 __all__ = ["LAB"]
-
-Array = npt.NDArray[Any]
 
 OURS = ("autoencoder", "denoising")
 # Mean area under the curve of 10 repeats with 60 % of the rows for training, as printed by PyOD:
@@ -51,7 +49,7 @@ PIXELS: Mapping[str, Any] = {**MODEL, "loss": "bce", "hidden": (256, 64)}
 _PRINTED = ("Mahalanobis", "k-NN", "isolation forest")  # in the order of PUBLISHED
 _NEIGHBOURS = 5
 _BATCH = 128
-_QUARTER = 4  # a code is a quarter as long as a row of a table
+_QUARTER = 4  # latents are a quarter of the columns of a table
 
 
 def trials(quick: bool) -> list[Trial]:
@@ -69,9 +67,9 @@ def trials(quick: bool) -> list[Trial]:
 def run(missing: list[Trial]) -> Ran:
     """Score the test rows of each split by every method."""
     for trial in missing:
-        own = trial.options
-        if "table" in own:
-            X, anomalous = read_table(own["table"])
+        chosen = trial.options
+        if "table" in chosen:
+            X, anomalous = read_table(chosen["table"])
             train, test, _, truth = train_test_split(
                 X, anomalous, train_size=0.6, random_state=trial.seed, stratify=anomalous
             )
@@ -79,10 +77,10 @@ def run(missing: list[Trial]) -> Ran:
             train, test = (scaler.transform(rows).astype(np.float32) for rows in (train, test))
             options = {**TABULAR, "latent_dim": max(1, X.shape[1] // _QUARTER)}
         else:
-            train, test, truth = read_images_of(own["images"], own["normal"])
+            train, test, truth = read_images_of(chosen["images"], chosen["normal"])
             options = {**PIXELS, "latent_dim": min(32, train[0].size // _QUARTER)}
         batch = min(_BATCH, int(0.9 * len(train)))
-        epochs = math.ceil(own["steps"] / (0.9 * len(train) / batch))
+        epochs = math.ceil(chosen["steps"] / (0.9 * len(train) / batch))
         options |= {"batch_size": batch, "epochs": epochs, "random_state": trial.seed}
         scores = score_all(train, test, options, trial.seed)
         result = {name: float(roc_auc_score(truth, score)) for name, score in scores.items()}
@@ -90,7 +88,7 @@ def run(missing: list[Trial]) -> Ran:
 
 
 def score_all(train: Array, test: Array, options: Mapping[str, Any], seed: int) -> dict[str, Array]:
-    """Return how strange each test row is by each method, (m,): higher is stranger."""
+    """Return the anomaly score of each test sample by each method, (m,)."""
     flat, others = train.reshape(len(train), -1), test.reshape(len(test), -1)
     scores: dict[str, Array] = {}
     for name, kind in zip(OURS, ("plain", "denoising"), strict=True):
@@ -106,7 +104,7 @@ def score_all(train: Array, test: Array, options: Mapping[str, Any], seed: int) 
 
 
 def by_components(train: Array, test: Array, components: int) -> Array:
-    """Return the mean squared error of each row after projection on principal components."""
+    """Return the mean squared error of each sample after projection on principal components."""
     pca = PCA(components, random_state=0).fit(train)
     return sample_errors(test, pca.inverse_transform(pca.transform(test)))
 
@@ -120,15 +118,15 @@ def by_covariance(train: Array, test: Array) -> Array:
 
 
 def by_forest(train: Array, test: Array, seed: int) -> Array:
-    """Return how easily each row is cut off by random splits."""
+    """Return how easily random splits isolate each sample."""
     score: Array = -IsolationForest(random_state=seed).fit(train).score_samples(test)
     return score
 
 
 def by_neighbours(train: Array, test: Array) -> Array:
-    """Return the distance to the fifth nearest training row."""
-    found = NearestNeighbors(n_neighbors=_NEIGHBOURS).fit(train).kneighbors(test)[0]
-    farthest: Array = found[:, -1]
+    """Return the distance to the fifth nearest training sample."""
+    distances = NearestNeighbors(n_neighbors=_NEIGHBOURS).fit(train).kneighbors(test)[0]
+    farthest: Array = distances[:, -1]
     return farthest
 
 
@@ -137,27 +135,28 @@ METHODS = (*OURS, "PCA", "Mahalanobis", "isolation forest", "k-NN")
 
 def show(records: list[Record]) -> Findings:
     """Compare the areas under the curves, and count where the autoencoder finds anomalies."""
-    tables = {k[0]: own for k, own in group(records, "table").items() if k[0] is not None}
-    pictured = {k: own for k, own in group(records, "images", "normal").items() if k[0] is not None}
+    tables = {k[0]: runs for k, runs in group(records, "table").items() if k[0] is not None}
+    by_class = group(records, "images", "normal").items()
+    pictured = {k: runs for k, runs in by_class if k[0] is not None}
     areas: dict[str, dict[str, Spread]] = {
-        name: {m: spread(values(own, m)) for m in METHODS} for name, own in tables.items()
+        name: {m: spread(values(runs, m)) for m in METHODS} for name, runs in tables.items()
     } | {
-        f"{name} {normal}": {m: spread(values(own, m)) for m in METHODS}
-        for (name, normal), own in pictured.items()
+        f"{name} {normal}": {m: spread(values(runs, m)) for m in METHODS}
+        for (name, normal), runs in pictured.items()
     }
-    found = sum(own["autoencoder"].mean - 2 * own["autoencoder"].sd > 0.5 for own in areas.values())
-    above = sum(own["autoencoder"].mean > own["PCA"].mean for own in areas.values())
+    detected = sum(a["autoencoder"].mean - 2 * a["autoencoder"].sd > 0.5 for a in areas.values())
+    above = sum(a["autoencoder"].mean > a["PCA"].mean for a in areas.values())
     best = sum(
-        own["autoencoder"].mean >= max(s.mean for n, s in own.items() if n not in OURS)
-        for own in areas.values()
+        a["autoencoder"].mean >= max(s.mean for n, s in a.items() if n not in OURS)
+        for a in areas.values()
     )
-    means = {m: float(np.mean([own[m].mean for own in areas.values()])) for m in METHODS}
-    told = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
-    holds = True if found == len(areas) else False if found < len(areas) / 2 else None
+    means = {m: float(np.mean([a[m].mean for a in areas.values()])) for m in METHODS}
+    summary = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
+    holds = True if detected == len(areas) else False if detected < len(areas) / 2 else None
     verdict = (
-        f"In {found} of {len(areas)} cases an autoencoder's area under the ROC curve is more than "
-        f"two standard deviations above chance; it is above PCA's in {above} and the "
-        f"highest beside all four baselines in {best}; means over all cases: {told}."
+        f"In {detected} of {len(areas)} cases an autoencoder's area under the ROC curve is more "
+        f"than two standard deviations above chance; it is above PCA's in {above} and the "
+        f"highest beside all four baselines in {best}; means over all cases: {summary}."
     )
     return Findings(
         verdict=verdict,
@@ -168,13 +167,13 @@ def show(records: list[Record]) -> Findings:
                 name=name,
                 caption=f"Area under the ROC curve on test rows, {what}, mean and one standard "
                 "deviation over seeds; 0.5 is chance. Higher is better.",
-                figure=_figure(own),
+                figure=_figure(shown),
             )
-            for name, what, own in (
+            for name, what, shown in (
                 ("tables", "tables", {n: areas[n] for n in tables}),
                 ("one-class", "one class against the rest", _by_set(pictured, areas)),
             )
-            if own
+            if shown
         ],
     )
 
@@ -187,8 +186,8 @@ def _tables(
     made = []
     if tables:
         rows = [
-            (name, f"{own[0]['share']:.1%}", *(areas[name][m] for m in METHODS))
-            for name, own in tables.items()
+            (name, f"{runs[0]['share']:.1%}", *(areas[name][m] for m in METHODS))
+            for name, runs in tables.items()
         ]
         made.append(
             Table(
@@ -204,8 +203,8 @@ def _tables(
             name,
             *(
                 value
-                for m, there in zip(_PRINTED, PUBLISHED[name], strict=True)
-                for value in (there, areas[name][m])
+                for m, printed_area in zip(_PRINTED, PUBLISHED[name], strict=True)
+                for value in (printed_area, areas[name][m])
             ),
         )
         for name in tables
@@ -251,11 +250,11 @@ def _by_set(
 def _figure(areas: Mapping[str, Mapping[str, Spread]]) -> Any:
     with new(width=9.0, height=1.4 + 0.5 * len(areas)) as (figure, axes):
         for i, method in enumerate(METHODS):
-            own = [spreads[method] for spreads in areas.values()]
+            areas_of_method = [spreads[method] for spreads in areas.values()]
             axes.errorbar(
-                [s.mean for s in own],
-                np.arange(len(own)) + 0.12 * (i - (len(METHODS) - 1) / 2),
-                xerr=[s.sd for s in own],
+                [s.mean for s in areas_of_method],
+                np.arange(len(areas_of_method)) + 0.12 * (i - (len(METHODS) - 1) / 2),
+                xerr=[s.sd for s in areas_of_method],
                 fmt=MARKS[i],
                 color=COLOURS[i],
                 markersize=5,
@@ -281,12 +280,12 @@ LAB = Lab(
         "training, anomalies among them, 40 % for the test; 10 random splits",
         "images": "MNIST and Fashion-MNIST: trained on one class, tested on the official test set, "
         "in which the nine others are anomalies; 3 seeds",
-        "autoencoder": "tables: dense, 64 and 32 units, a code of a quarter of the columns, "
-        "squared error; images: dense, 256 and 64 units, code of 32, binary cross-entropy; 1,000 "
+        "autoencoder": "tables: dense, 64 and 32 units, a quarter as many latents as columns, "
+        "squared error; images: dense, 256 and 64 units, 32 latents, binary cross-entropy; 1,000 "
         "steps of Adam, 1e-3 down to 0 by a cosine, batch 128 or all rows if there are fewer; a "
         "tenth of the training rows choose the epoch; the same for all sets, nothing was tuned",
         "score": "mean squared error of the reconstruction",
-        "beside it": "PCA with as many components as the code, by the same score; Mahalanobis "
+        "beside it": "PCA with as many components as latents, by the same score; Mahalanobis "
         "distance; isolation forest (100 trees); distance to the 5th nearest training row",
     },
     trials=trials,

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy.ndimage import median_filter
 from sklearn.decomposition import PCA
 
+from cuello.arrays import Array
 from cuello.data.noise import Noise
 from cuello.estimators import Autoencoder
 from cuello.study.summary import group, spread, values
@@ -23,8 +23,6 @@ from cuello_labs.base import Findings, Lab, Table
 from cuello_labs.metrics import psnr, ssim
 
 __all__ = ["LAB"]
-
-Array = npt.NDArray[Any]
 
 LEVELS: Mapping[str, tuple[float, ...]] = {
     "gaussian": (0.1, 0.25, 0.5),
@@ -45,8 +43,8 @@ MODEL: Mapping[str, Any] = {
 }
 """Options of the autoencoder; noise and its level are those it is tested with.
 
-More numbers in the code than pixels, as in the source: noise alone keeps it from copying, and a
-narrow code would lose more of an image than weak noise does.
+More latents than pixels, as in the source: noise alone keeps it from copying, and few latents would
+lose more of an image than weak noise does.
 """
 
 _WINDOWS = (3, 5)  # of the median filter, in pixels
@@ -63,29 +61,29 @@ def trials(quick: bool) -> list[Trial]:
     if quick:
         sizes = {"rows": None, "test_rows": 200, "epochs": 40, "latent_dim": 100}
         sets, seeds = ["digits"], 2
-        levels = {name: (own[1], own[2]) for name, own in LEVELS.items()}
+        levels = {name: (medium, high) for name, (_, medium, high) in LEVELS.items()}
     settings = [
         {"data": data, "noise": noise, "level": level}
         for data in sets
-        for noise, own in levels.items()
-        for level in own
+        for noise, strengths in levels.items()
+        for level in strengths
     ]
     return over(seeds, settings, **sizes)
 
 
 def run(missing: list[Trial]) -> Ran:
-    """Train an autoencoder on each noise, and clean the same noisy test images in every way."""
+    """Train an autoencoder on each noise, and clean the same noisy test images by all methods."""
     for trial in missing:
-        own = trial.options
-        data = images(own["data"], own["rows"], own["test_rows"])
+        chosen = trial.options
+        data = images(chosen["data"], chosen["rows"], chosen["test_rows"])
         model = Autoencoder(
             **MODEL,
-            kind_options={"noise": own["noise"], "noise_level": own["level"]},
-            latent_dim=own["latent_dim"],
-            epochs=own["epochs"],
+            kind_options={"noise": chosen["noise"], "noise_level": chosen["level"]},
+            latent_dim=chosen["latent_dim"],
+            epochs=chosen["epochs"],
             random_state=trial.seed,
         )
-        yield trial, compare(data, model, own["noise"], own["level"], trial.seed)
+        yield trial, compare(data, model, chosen["noise"], chosen["level"], trial.seed)
 
 
 def compare(
@@ -167,28 +165,28 @@ def show(records: list[Record]) -> Findings:
     """Compare the autoencoder with the better of the other two at every noise."""
     rows, wins, undecided = [], 0, 0
     groups = group(records, "data", "noise", "level")
-    for (data, noise, level), own in groups.items():
+    for (data, noise, level), runs in groups.items():
         for measure, unit in (("psnr", "PSNR, dB"), ("ssim", "SSIM")):
-            measured = [spread(values(own, f"{name} {measure}")) for name in METHODS]
+            measured = [spread(values(runs, f"{name} {measure}")) for name in METHODS]
             rows.append((f"{data}, {noise.replace('_', ' ')} {level:g}", unit, *measured))
-        gain = margin(own)
+        gain = margin(runs)
         wins += gain.mean > 0
         undecided += abs(gain.mean) <= gain.sd
-    gains = {key: margin(own) for key, own in group(records, "data", "noise").items()}
-    told = "; ".join(
+    gains = {key: margin(runs) for key, runs in group(records, "data", "noise").items()}
+    differences = "; ".join(
         f"{gain.mean:+.1f} ± {gain.sd:.1f} dB ({data}, {noise.replace('_', ' ')})"
         for (data, noise), gain in gains.items()
     )
     left = [
         f"{data}, {noise.replace('_', ' ')} {level:g}"
-        for (data, noise, level), own in groups.items()
-        if spread(a - b for a, b in zip(*_two(own, "autoencoder", "noisy"), strict=True)).mean <= 0
+        for (data, noise, level), runs in groups.items()
+        if spread(a - b for a, b in zip(*_two(runs, "autoencoder", "noisy"), strict=True)).mean <= 0
     ]
     close = f" ({undecided} of all are within the seeds' noise)" if undecided else ""
     but = f" but in {len(left)} of {len(groups)} cases ({'; '.join(left)})" if left else ""
     verdict = (
         f"An autoencoder reduces noise{but}, and has the higher PSNR than the better of median "
-        f"filter and PCA in {wins} of {len(groups)} cases{close}; mean difference: {told}."
+        f"filter and PCA in {wins} of {len(groups)} cases{close}; mean difference: {differences}."
     )
     columns = ("images and noise", "measure", "noisy image", *METHODS[1:])
     note = (

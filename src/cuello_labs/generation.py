@@ -1,4 +1,4 @@
-"""New samples: which kinds of autoencoder, and which ways to draw codes, give images like real."""
+"""Sampling: which kinds of autoencoder, with which samplers, give images like real ones."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
+from cuello.arrays import Array
 from cuello.estimators import Autoencoder
 from cuello.estimators.mixture import fit_mixture
 from cuello.study.summary import Spread, group, spread, values
@@ -22,8 +22,6 @@ from cuello_labs.base import Findings, Lab, Table
 from cuello_labs.metrics import frechet_distance
 
 __all__ = ["LAB"]
-
-Array = npt.NDArray[Any]
 
 KINDS = ("plain", "variational", "wasserstein", "adversarial")
 SAMPLERS = ("prior", "Gaussian", "mixture")
@@ -59,15 +57,15 @@ def trials(quick: bool) -> list[Trial]:
 
 
 def run(missing: list[Trial]) -> Ran:
-    """Draw samples from each model in every way that it has, and judge them."""
+    """Draw samples from each model by each of its samplers, and judge them."""
     judges: dict[str, Judge] = {}
     for trial in missing:
-        own = trial.options
-        if own["data"] not in judges:
-            data = images(own["data"], own["rows"])
-            judges[own["data"]] = Judge(data, own["judge_epochs"])
-        judge = judges[own["data"]]
-        samples = draw_samples(judge.images, own, trial.seed)
+        chosen = trial.options
+        if chosen["data"] not in judges:
+            data = images(chosen["data"], chosen["rows"])
+            judges[chosen["data"]] = Judge(data, chosen["judge_epochs"])
+        judge = judges[chosen["data"]]
+        samples = draw_samples(judge.images, chosen, trial.seed)
         result = {name: judge.judge(drawn, trial.seed == 0) for name, drawn in samples.items()}
         yield trial, {"samplers": result, "side": judge.images.side}
 
@@ -83,16 +81,16 @@ class Judge:
         self.nearest = NearestNeighbors(n_neighbors=1).fit(_flat(data.X))
 
     def judge(self, samples: Array, keep: bool) -> dict[str, Any]:
-        """Return the Fréchet distance, and how far the nearest training images are."""
-        apart, places = self.nearest.kneighbors(_flat(samples))
+        """Return the Fréchet distance, and the distances of the nearest training images."""
+        distances, indices = self.nearest.kneighbors(_flat(samples))
         result: dict[str, Any] = {
             "frechet": frechet_distance(self.real, self.encoder.transform(samples)),
-            "nearest": float(np.median(apart)),
-            "closest": float(np.quantile(apart, 0.01)),
+            "nearest": float(np.median(distances)),
+            "closest": float(np.quantile(distances, 0.01)),
         }
         if keep:
             result["images"] = pack(samples[:_DRAWN])
-            result["neighbours"] = pack(self.images.X[places[:_DRAWN, 0]])
+            result["neighbours"] = pack(self.images.X[indices[:_DRAWN, 0]])
         return result
 
 
@@ -104,10 +102,10 @@ def draw_samples(data: Images, options: Mapping[str, Any], seed: int) -> dict[st
         return {"real": data.X_test[rng.permutation(len(data.X_test))[:count]]}
     if model == PCA_NAME:
         pca = PCA(options["latent_dim"], random_state=seed).fit(_flat(data.X))
-        codes = pca.transform(_flat(data.X))
+        embeddings = pca.transform(_flat(data.X))
         return {
             name: _clip(pca.inverse_transform(z), data.side)
-            for name, z in draw_embeddings(codes, count, seed).items()
+            for name, z in draw_embeddings(embeddings, count, seed).items()
             if name != "prior"  # of PCA, that is the Gaussian
         }
     estimator = Autoencoder(
@@ -119,22 +117,22 @@ def draw_samples(data: Images, options: Mapping[str, Any], seed: int) -> dict[st
         random_state=seed,
     )
     fit(estimator, data.X)
-    codes = estimator.transform(data.X)
+    embeddings = estimator.transform(data.X)
     return {
         name: _clip(estimator.inverse_transform(z), data.side)
-        for name, z in draw_embeddings(codes, count, seed).items()
+        for name, z in draw_embeddings(embeddings, count, seed).items()
     }
 
 
-def draw_embeddings(codes: Array, count: int, seed: int) -> dict[str, Array]:
-    """Draw new codes (count, K): from N(0, I), and from laws that are fitted to codes (n, K)."""
-    codes = codes.astype(np.float64)  # a covariance in float32 need not be one
+def draw_embeddings(embeddings: Array, count: int, seed: int) -> dict[str, Array]:
+    """Draw embeddings (count, K) from N(0, I), and from distributions fitted to some (n, K)."""
+    z = embeddings.astype(np.float64)  # a covariance in float32 need not be positive
     rng = np.random.default_rng(seed)
-    mixture = fit_mixture(codes, seed)
+    mixture = fit_mixture(z, seed)
     samplers: dict[str, Callable[[], Array]] = {
-        "prior": lambda: rng.standard_normal((count, codes.shape[1])),
-        "Gaussian": lambda: rng.multivariate_normal(codes.mean(0), np.cov(codes.T), count),
-        # They come one component after the other.
+        "prior": lambda: rng.standard_normal((count, z.shape[1])),
+        "Gaussian": lambda: rng.multivariate_normal(z.mean(0), np.cov(z.T), count),
+        # A mixture gives one component after the other.
         "mixture": lambda: rng.permutation(mixture.sample(count)[0]),
     }
     return {name: samplers[name]().astype(np.float32) for name in SAMPLERS}
@@ -142,9 +140,9 @@ def draw_embeddings(codes: Array, count: int, seed: int) -> dict[str, Array]:
 
 def show(records: list[Record]) -> Findings:
     """Compare with samples of PCA, and with real images that were held out."""
-    rows, told, better, worse, copied, cases = [], [], 0, 0, 0, 0
-    for (data,), own in group(records, "data").items():
-        measured = collect(own)
+    rows, texts, better, worse, copied, cases = [], [], 0, 0, 0, 0
+    for (data,), runs in group(records, "data").items():
+        measured = collect(runs)
         real = measured[REAL, "real"]
         for (model, sampler), by in measured.items():
             ratio = by["nearest"].mean / real["nearest"].mean
@@ -152,21 +150,21 @@ def show(records: list[Record]) -> Findings:
             rows.append((data, model, sampler, by["frechet"], by["nearest"], ratio, closest))
         ours = {key: by["frechet"] for key, by in measured.items() if key[0] in KINDS}
         theirs = [by["frechet"] for key, by in measured.items() if key[0] == PCA_NAME]
-        best, there = min(ours, key=lambda k: ours[k].mean), min(theirs, key=lambda s: s.mean)
-        gap = there.mean - ours[best].mean
-        noise = ours[best].sd + there.sd
+        best, pca = min(ours, key=lambda k: ours[k].mean), min(theirs, key=lambda s: s.mean)
+        gap = pca.mean - ours[best].mean
+        noise = ours[best].sd + pca.sd
         better, worse, cases = better + (gap > noise), worse + (gap < -noise), cases + 1
         closest = measured[best]["closest"].mean / real["closest"].mean
         copied += closest < _COPY
-        told.append(
-            f"{data}: the best is {' + '.join(best)} with {ours[best]}, beside {there} for PCA and "
+        texts.append(
+            f"{data}: the best is {' + '.join(best)} with {ours[best]}, beside {pca} for PCA and "
             f"{real['frechet']} for real images, its closest 1 % of samples {closest:.2f} times as "
             "far from training images as those of real ones"
         )
     verdict = (
         f"Samples of an autoencoder have a smaller Fréchet distance to real images than those of "
         f"PCA by more than the seeds' noise in {better} of {cases} sets, a larger one in {worse}, "
-        f"and are {'copies' if copied else 'no copies'} of training images ({'; '.join(told)})."
+        f"and are {'copies' if copied else 'no copies'} of training images ({'; '.join(texts)})."
     )
     return Findings(
         verdict=verdict,
@@ -177,7 +175,7 @@ def show(records: list[Record]) -> Findings:
                 columns=(
                     "images",
                     "model",
-                    "codes from",
+                    "embeddings from",
                     "Fréchet distance",
                     "nearest image",
                     "beside real",
@@ -185,7 +183,7 @@ def show(records: list[Record]) -> Findings:
                 ),
                 rows=rows,
                 note="Fréchet distance between Gaussians fitted to the features of samples and of "
-                "training images, in the codes of a fixed convolutional autoencoder; lower is "
+                "training images, in the embeddings of a fixed convolutional autoencoder; lower is "
                 "better, and real images that were held out show how low it can be. 'Nearest "
                 "image' is the distance to the nearest training image: median over samples, "
                 "Euclidean over pixels in 0..1; 'beside real' divides it by that of held-out "
@@ -200,9 +198,9 @@ def show(records: list[Record]) -> Findings:
 def collect(records: list[Record]) -> dict[tuple[str, str], dict[str, Spread]]:
     """Return the spread of each measure by (model, sampler)."""
     found: dict[tuple[str, str], dict[str, Spread]] = {}
-    for (model,), own in group(records, "model").items():
-        for sampler in own[0]["samplers"]:
-            by = [record["samplers"][sampler] for record in own]
+    for (model,), runs in group(records, "model").items():
+        for sampler in runs[0]["samplers"]:
+            by = [record["samplers"][sampler] for record in runs]
             found[model, sampler] = {
                 name: spread(values(by, name)) for name in ("frechet", "nearest", "closest")
             }
@@ -228,8 +226,8 @@ LAB = Lab(
         "images": "20,000 training images of MNIST and of Fashion-MNIST, without labels",
         "models": "plain, variational, Wasserstein and adversarial autoencoder, dense 784-512-256-"
         "16-256-512-784, binary cross-entropy, 15 epochs; PCA with 16 components",
-        "codes from": "the prior N(0, I); a Gaussian fitted to the codes of the training images; "
-        "a mixture of Gaussians, as many as make held-out codes most probable",
+        "embeddings from": "the prior N(0, I); a Gaussian fitted to those of the training images; "
+        "a mixture of Gaussians, as many as make held-out embeddings most probable",
         "features": "32 numbers of one convolutional autoencoder that is trained on the same "
         "images, the same for all models and seeds",
         "samples": "5,000 of each; real images beside them are of the test set",

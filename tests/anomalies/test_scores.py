@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 from sklearn.covariance import ledoit_wolf
 
 from cuello import Autoencoder
-from cuello.anomalies import SCORES, Seen, scores
+from cuello.anomalies import SCORES, EncodedSamples, scores
 from cuello.anomalies.scores import NEAR
 from cuello.data.edges import edge_histograms
+from cuello.errors import Argument
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +28,11 @@ def rows():
 
 
 def score(name, model, rows, others):
-    own = SCORES[name]
-    return own(Seen.by(model, others), own.learn(Seen.by(model, rows), seed=0))
+    one = SCORES[name]
+    return one(EncodedSamples(model, others), one.learn(EncodedSamples(model, rows), seed=0))
 
 
-def codes(model, rows):
+def embeddings(model, rows):
     return (model.transform(rows) - model.embedding_mean_) / model.embedding_scale_
 
 
@@ -39,8 +42,8 @@ def test_reconstruction_is_the_logarithm_of_the_error(model, rows):
     np.testing.assert_allclose(score("reconstruction", model, rows, rows), expected, rtol=1e-4)
 
 
-def test_mahalanobis_is_by_the_shrunk_covariance_of_codes(model, rows):
-    reference, others = codes(model, rows[:150]), codes(model, rows[150:])
+def test_mahalanobis_is_by_the_shrunk_covariance_of_embeddings(model, rows):
+    reference, others = embeddings(model, rows[:150]), embeddings(model, rows[150:])
     covariance, _ = ledoit_wolf(reference.astype(np.float64))
     off = others - reference.mean(axis=0)
     expected = np.log(np.einsum("ni,ij,nj->n", off, np.linalg.inv(covariance), off))
@@ -49,7 +52,7 @@ def test_mahalanobis_is_by_the_shrunk_covariance_of_codes(model, rows):
 
 
 def test_neighbours_is_the_distance_to_the_nearest_twentieth(model, rows):
-    distances = np.sort(cdist(codes(model, rows[150:]), codes(model, rows[:150])), axis=1)
+    distances = np.sort(cdist(embeddings(model, rows[150:]), embeddings(model, rows[:150])), axis=1)
     expected = np.log(distances[:, round(NEAR * 150) - 1])
     found = score("neighbours", model, rows[:150], rows[150:])
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
@@ -73,11 +76,10 @@ def test_edges_of_images_are_compared_by_hellingers_distance():
 
 
 def test_only_images_have_edges():
-    assert "edges are those of images" in SCORES["edges"].why_not(Autoencoder(), (4,))
-    assert "edges are those of images" in SCORES["edges"].why_not(
-        Autoencoder(network="sequence"), (4, 2)
-    )
-    assert not SCORES["edges"].why_not(Autoencoder(network="conv"), (8, 8))
+    edges = SCORES["edges"]
+    assert edges.find_obstacle(Autoencoder(), (4,)) == "needs images"
+    assert edges.find_obstacle(Autoencoder(network="sequence"), (4, 2)) == "needs images"
+    assert not edges.find_obstacle(Autoencoder(network="conv"), (8, 8))
 
 
 def test_likelihood_is_minus_that_of_the_model(model, rows):
@@ -88,12 +90,22 @@ def test_likelihood_is_minus_that_of_the_model(model, rows):
 def test_of_long_rows_fewer_are_compared_with(monkeypatch):
     monkeypatch.setattr(scores, "REFERENCE_VALUES", 100)
     many = np.random.default_rng(0).normal(size=(400, 2)).astype(np.float32)
-    kept = SCORES["neighbours"].learn(Seen(None, many, many, np.zeros(400)), seed=3)["reference"]
+    samples = EncodedSamples(None, many)
+    vars(samples)["embeddings"] = many
+    kept = SCORES["neighbours"].learn(samples, seed=3)["reference"]
     assert len(np.unique(kept, axis=0)) == 50
     assert (kept[:, None] == many[None]).all(axis=2).any(axis=1).all()
 
 
-def test_a_kind_without_likelihood_says_so():
+def test_a_kind_without_likelihood_is_named():
     plain = Autoencoder("plain", latent_dim=2)
-    assert "kind='plain' gives rows no likelihood" in SCORES["likelihood"].why_not(plain, (8, 8))
-    assert not any(SCORES[name].why_not(plain, (8, 8)) for name in SCORES if name != "likelihood")
+    assert Argument("kind", "plain") in SCORES["likelihood"].find_obstacle(plain, (8, 8))
+    others = [score for name, score in SCORES.items() if name != "likelihood"]
+    assert not any(score.find_obstacle(plain, (8, 8)) for score in others)
+
+
+def test_every_score_is_described_in_the_docs():
+    page = (Path(__file__).parents[2] / "docs" / "anomalies.md").read_text(encoding="utf-8")
+    for name, score in SCORES.items():
+        assert f"| `{name}` | {score.summary} |" in page
+        assert score.display_name

@@ -75,7 +75,7 @@ def test_columns_are_called_by_their_names(tmp_path):
         (("--false-positive-rate", "many"), "many is no share"),
         (("--contamination", "60%"), "at most 0.5"),
         (("--method", "neighbors"), "did you mean 'neighbours'"),
-        (("--method", "likelihood"), "kind='denoising' gives rows no likelihood"),
+        (("--method", "likelihood"), "needs a likelihood"),
         (("-o", "a.npz"), "writes .csv files"),
     ],
 )

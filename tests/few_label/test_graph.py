@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from cuello import Autoencoder
 from cuello.data import neighbours as module
 from cuello.data.edges import edge_histograms
-from cuello.data.neighbours import neighbours
+from cuello.data.neighbours import nearest_others, neighbours
 from cuello.few_label.base import LearningProblem
 from cuello.few_label.graph import Graph, spread_labels
 from cuello.few_label.methods.label_spreading import FeatureSpace
@@ -34,10 +34,27 @@ def test_neighbours_are_those_of_brute_force(n, queries, seed):
     np.testing.assert_allclose(np.take_along_axis(all_squares, index, 1), squares, atol=1e-4)
 
 
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(2, 40), k=st.integers(0, 6), seed=st.integers(0, 9), offset=st.booleans())
+def test_others_are_those_of_brute_force_wherever_samples_lie(n, k, seed, offset):
+    rows, k = rows_of(n, 3, seed) + 1000.0 * offset, min(k, n - 1)
+    index, squares = nearest_others(rows, k)
+    exact = ((rows[:, None].double() - rows[None].double()) ** 2).sum(-1).numpy()
+    np.fill_diagonal(exact, np.inf)
+    np.testing.assert_allclose(squares, np.sort(exact, axis=1)[:, :k], atol=1e-5)
+    np.testing.assert_allclose(np.take_along_axis(exact, index, 1), squares, atol=1e-5)
+
+
+def test_equal_samples_are_neighbours_of_each_other_and_not_of_themselves():
+    index, squares = nearest_others(torch.zeros(30, 2), 5)
+    assert not (index == np.arange(30)[:, None]).any()
+    assert not squares.any()
+
+
 def test_blocks_change_nothing(monkeypatch):
     rows = rows_of(50, 3, 0)
     whole = neighbours(rows, rows, 5)
-    monkeypatch.setattr(module, "_BLOCK", 101)  # two queries at once
+    monkeypatch.setattr(module, "_DISTANCES_AT_ONCE", 101)  # two queries at once
     parts = neighbours(rows, rows, 5)
     assert np.array_equal(whole[0], parts[0])
     np.testing.assert_allclose(whole[1], parts[1], atol=1e-5)

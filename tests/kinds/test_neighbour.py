@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from cuello import Autoencoder, InputError
 from cuello.data.edges import edge_histograms
-from cuello.data.neighbours import Nearby
+from cuello.data.neighbours import NeighbourGraph
 from cuello.kinds import Batch
 from cuello.kinds.neighbour import similarity_curve
 
@@ -66,8 +66,8 @@ def test_every_row_has_its_nearest_and_pairs_are_mutual(n, k, seed, same):
     rows = torch.from_numpy(np.random.default_rng(seed).normal(size=(n, 3)).astype(np.float32))
     if same:
         rows[: n // 2] = rows[0]
-    nearby = Nearby.of(rows, k)
-    own = [nearby.places[a:b].tolist() for a, b in zip(nearby.starts, nearby.starts[1:])]  # noqa: B905
+    nearby = NeighbourGraph.of(rows, k)
+    own = [nearby.indices[a:b].tolist() for a, b in zip(nearby.starts, nearby.starts[1:])]  # noqa: B905
     squares = ((rows[:, None] - rows) ** 2).sum(-1).fill_diagonal_(torch.inf)
     for i, places in enumerate(own):
         assert i not in places
@@ -78,12 +78,12 @@ def test_every_row_has_its_nearest_and_pairs_are_mutual(n, k, seed, same):
 
 def test_a_neighbour_is_drawn_as_often_as_its_degree_says():
     rows = torch.tensor([[0.0], [1.0], [1.5], [9.0], [9.5]])
-    nearby = Nearby.of(rows, 2)
+    nearby = NeighbourGraph.of(rows, 2)
     torch.manual_seed(0)
     drawn = nearby.draw(torch.zeros(20_000, dtype=torch.int64))
     first, last = nearby.starts[:2].tolist()
     degrees = np.diff([0.0, *nearby.weights[first:last].tolist()])
-    shares = [(drawn == place).double().mean().item() for place in nearby.places[first:last]]
+    shares = [(drawn == place).double().mean().item() for place in nearby.indices[first:last]]
     assert shares == pytest.approx((degrees / degrees.sum()).tolist(), abs=0.02)
 
 

@@ -16,7 +16,7 @@ from cuello.metrics import reconstruction, sample_errors
     dtype=st.sampled_from([np.float32, np.float64, np.uint8]),
     chunk=st.integers(1, 31),
 )
-def test_row_errors_are_their_formula_whatever_the_chunk(samples, shape, dtype, chunk):
+def test_errors_are_their_formula_whatever_the_chunk(samples, shape, dtype, chunk):
     X, Y = (255 * np.random.default_rng(0).random((2, samples, *shape))).astype(dtype)
     exact = (X.astype(np.float64) - Y.astype(np.float64)) ** 2
     with pytest.MonkeyPatch.context() as patch:

@@ -68,7 +68,7 @@ def test_rows_are_as_strange_as_the_detector_says(made, kind):
     X = run.load(run.config["job"]["data"]).X[:9]
     given = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
     found = client.post("/api/anomalies", {"samples": given})
-    parts = run.detector.parts(X)
+    parts = run.detector.single_scores(X)
     np.testing.assert_allclose(found["scores"], parts.pop("combined"), rtol=1e-5, atol=1e-6)
     assert found["single_scores"].keys() == parts.keys()
     for name, own in parts.items():

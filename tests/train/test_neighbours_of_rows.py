@@ -51,5 +51,5 @@ def test_rows_are_compared_by_what_is_made_of_them():
 
 def test_other_devices_hold_the_same():
     rows = Rows(PAIRS).with_neighbours(1).to(torch.device("cpu"))
-    assert rows.neighbourby is not None
+    assert rows.nearby is not None
     assert len(rows.take(slice(0, 3)).neighbour) == 3

@@ -366,16 +366,16 @@ def test_what_is_drawn_is_coded_denoised_classified_and_scored(visit: Visiting, 
     assert opened.count(".near button") == 8
     # From a file: by the error alone, among held-out rows.
     assert run.detector is not None
-    expected = run.detector.parts(X)["reconstruction"]
+    expected = run.detector.single_scores(X)["reconstruction"]
     text = opened.page.locator(".facts").inner_text()
     found = re.search(r"anomaly score by that error\s+([\d.]+): one usual row in ([\d.]+)", text)
     assert found, text
     assert float(found[1]) == pytest.approx(float(expected[0]), rel=0.01, abs=1e-3)
     assert float(found[2]) == pytest.approx(10 ** float(expected[0]), rel=0.02)
-    tail = run.detector.tails_["reconstruction"]
+    tail = run.detector.scores_.tails["reconstruction"]
     errors = np.exp(np.linspace(tail.scores[0] - 1, tail.scores[-1] + 2, 40))
     surprises = opened.page.evaluate(f"{errors.tolist()}.map(app.runs[0].surprise)")
-    np.testing.assert_allclose(surprises, tail.surprise(np.log(errors)), atol=1e-3)
+    np.testing.assert_allclose(surprises, tail.anomaly_scores(np.log(errors)), atol=1e-3)
     opened.page.locator("#pad-clear").click()
     assert pixels(opened, ".pad").max() == 0
     opened.quiet()
@@ -655,7 +655,7 @@ def test_served_what_is_drawn_is_scored_by_the_detector_of_the_run(
     X = np.array(opened.page.evaluate("[...app.subject.values]"), np.float32).reshape(1, 8, 8)
     detector = made.run("four").detector
     assert detector is not None
-    parts = detector.parts(X)
+    parts = detector.single_scores(X)
     strange = opened.page.evaluate("app.subject.strange")
     assert strange["scores"] == pytest.approx(parts["combined"].tolist(), abs=1e-3)
     assert strange["parts"]["edges"] == pytest.approx(parts["edges"].tolist(), abs=1e-3)

@@ -1,9 +1,18 @@
-"""Anomalies: how strange rows look to an autoencoder, and from where on that is too strange."""
+"""Anomalies: scores of how far samples are from normal ones, and thresholds on them."""
 
 from __future__ import annotations
 
+from cuello.anomalies.base import SCORES, EncodedSamples, Score, register_score
 from cuello.anomalies.detector import AnomalyDetector
-from cuello.anomalies.scores import SCORES, Score, Seen
-from cuello.anomalies.tails import Tail
+from cuello.anomalies.scores import NeighbourDistance
+from cuello.anomalies.tails import ScoreTail
 
-__all__ = ["SCORES", "AnomalyDetector", "Score", "Seen", "Tail"]
+__all__ = [
+    "SCORES",
+    "AnomalyDetector",
+    "EncodedSamples",
+    "NeighbourDistance",
+    "Score",
+    "ScoreTail",
+    "register_score",
+]

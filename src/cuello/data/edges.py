@@ -1,6 +1,6 @@
-"""What outlines an image has, and where: directions of its edges, counted in overlapping cells.
+"""Histograms of edge directions of images, in overlapping cells.
 
-Shapes: n images, C channels of H x W pixels, K numbers an image.
+Shapes: n images, C channels of H x W pixels, K features an image.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ CELLS = 7
 """Cells a side: of 28 pixels, 9 wide and 4 apart."""
 _SMALLEST_SUM = 1e-12
 _ROUNDING = 1e-5
-_CHUNK = 1024
+_IMAGES_AT_ONCE = 1024
 
 
 def histogram_size(shape: Sequence[int]) -> int:
-    """Return how many numbers describe an image of shape (..., H, W).
+    """Return the number of features of an image of shape (..., H, W).
 
     Examples
     --------
@@ -60,19 +60,19 @@ def edge_histograms(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     ((2, 392), True)
     """
     found = np.empty((len(images), histogram_size(images.shape)), dtype=np.float32)
-    for start in range(0, len(images), _CHUNK):
-        chunk = np.ascontiguousarray(images[start : start + _CHUNK], np.float32)
-        found[start : start + _CHUNK] = edge_histograms_of(torch.from_numpy(chunk)).numpy()
+    for start in range(0, len(images), _IMAGES_AT_ONCE):
+        chunk = np.ascontiguousarray(images[start : start + _IMAGES_AT_ONCE], np.float32)
+        found[start : start + _IMAGES_AT_ONCE] = edge_histograms_of(torch.from_numpy(chunk)).numpy()
     return found
 
 
 def edge_histograms_of(images: Tensor) -> Tensor:
-    """Return the same as :func:`edge_histograms` of a batch of tensors, with operators of ONNX."""
+    """Return :func:`edge_histograms` of a batch of tensors, by operators that ONNX has."""
     height, width = images.shape[-2:]
     # Not len(images), which would fix the size of a batch in an exported file.
     images_NCHW = images.reshape(images.shape[0], -1, height, width)
     channels = images_NCHW.shape[1]
-    # Edges of the frame are none: what lies beyond it is as bright.
+    # The frame itself is no edge: pixels beyond it are as bright as those along it.
     framed = F.pad(images_NCHW, (1, 1, 1, 1), mode="replicate").flatten(0, 1)
     # Sobel's filters, a side at a time.
     down = _smooth(framed[:, :-2] - framed[:, 2:], dim=2)

@@ -1,6 +1,6 @@
-"""Which rows are nearest to which.
+"""Nearest neighbours of samples.
 
-Shapes: n rows, K numbers a row is found by, k neighbours.
+Shapes: n samples, K features that they are compared by, k neighbours.
 """
 
 from __future__ import annotations
@@ -8,88 +8,112 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from scipy import sparse
+from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-__all__ = ["Nearby", "neighbours", "without_itself"]
+from cuello.arrays import Float32s, Floats, Indices
 
-_BLOCK = 2**24
-"""Distances that are held at once: 64 MiB."""
+__all__ = ["NeighbourGraph", "nearest_others", "neighbours"]
+
+_DISTANCES_AT_ONCE = 2**24
+"""64 MiB."""
 _HALVINGS = 64
 
 
-def neighbours(
-    queries: Tensor, rows: Tensor, k: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Return places and squared distances of the k nearest rows of each query, (queries, k) each.
+def neighbours(queries: Tensor, samples: Tensor, k: int) -> tuple[Indices, Float32s]:
+    """Return indices and squared distances of the k nearest samples of each query, (queries, k).
 
-    Every distance is computed, a block of queries at a time: for 60,000 rows of 32 numbers that
-    takes half a minute on two cores, and a library for approximate search that compiles itself
-    first takes longer.
+    Every distance is computed, a block of queries at a time, in single precision: samples far from
+    the origin, compared with their distances, should be centred first.
+
+    Notes
+    -----
+    Beside scikit-learn's brute force, which computes in double precision, this takes 0.28 of the
+    time for a single query of 5,000 samples, and 0.56 for 1,000 queries of 784 features and 250
+    neighbours (one core). Where all samples are queries, see :func:`nearest_others`.
 
     Examples
     --------
-    >>> rows = torch.tensor([[0.0], [10.0]])
-    >>> neighbours(torch.tensor([[1.0]]), rows, 1)[1].tolist()
+    >>> samples = torch.tensor([[0.0], [10.0]])
+    >>> neighbours(torch.tensor([[1.0]]), samples, 1)[1].tolist()
     [[1.0]]
     """
-    squares = (rows * rows).sum(dim=1)
-    block = max(_BLOCK // max(len(rows), 1), 1)
+    squares = (samples * samples).sum(dim=1)
+    block = max(_DISTANCES_AT_ONCE // max(len(samples), 1), 1)
     index = np.empty((len(queries), k), dtype=np.int64)
     distance = np.empty((len(queries), k), dtype=np.float32)
     for start in range(0, len(queries), block):
-        part = queries[start : start + block]
+        some = queries[start : start + block]
         # Less the query's own square, which orders nothing and is added to what is kept.
-        partial = torch.addmm(squares, part, rows.mT, alpha=-2.0)
-        found = partial.topk(k, dim=1, largest=False)
-        whole = found.values + (part * part).sum(dim=1, keepdim=True)
-        index[start : start + block] = found.indices.numpy()
-        distance[start : start + block] = whole.clamp(min=0.0).numpy()
+        partial = torch.addmm(squares, some, samples.mT, alpha=-2.0)
+        nearest = partial.topk(k, dim=1, largest=False)
+        complete = nearest.values + (some * some).sum(dim=1, keepdim=True)
+        index[start : start + block] = nearest.indices.numpy()
+        distance[start : start + block] = complete.clamp(min=0.0).numpy()
     return index, distance
 
 
+def nearest_others(samples: Tensor, k: int) -> tuple[Indices, Float32s]:
+    """Return indices and squared distances of the k nearest others of each sample, (n, k).
+
+    Scikit-learn's brute force. Beside :func:`neighbours` it takes 0.8 of the time for 10,000
+    samples of 32 features and 15 neighbours, as long for 128, and 1.3 of it for 392, and its double
+    precision stays exact far from the origin.
+
+    Examples
+    --------
+    >>> nearest_others(torch.tensor([[0.0], [1.0], [5.0]]), 1)[0].tolist()
+    [[1], [0], [1]]
+    """
+    if k < 1:
+        return np.empty((len(samples), 0), dtype=np.int64), np.empty((len(samples), 0), np.float32)
+    search = NearestNeighbors(n_neighbors=k, algorithm="brute", metric="sqeuclidean")
+    squares, index = search.fit(samples.numpy()).kneighbors()
+    return index, squares.astype(np.float32)
+
+
 @dataclass(frozen=True)
-class Nearby:
-    """The neighbours of every row, to draw one from.
+class NeighbourGraph:
+    """Nearest neighbours of every sample, weighted, to draw from.
 
     Parameters
     ----------
     starts : Tensor
-        (n + 1,) where the neighbours of each row begin among all.
-    places : Tensor
-        The rows that they are.
+        (n + 1,) where the neighbours of each sample begin.
+    indices : Tensor
+        The neighbours of one sample after the other.
     weights : Tensor
         Sums of the weights up to and with each of them, float64.
 
     Notes
     -----
-    Row j is a neighbour of row i to a degree that falls from 1, for the nearest, with how much
-    farther it is, at a rate that gives each row a total of log2(k + 1). A pair counts that is near
-    in one direction or the other, a + b - a b. (McInnes, Healy and Melville, "UMAP: uniform
+    Sample j is a neighbour of sample i to a degree that falls from 1, for the nearest, with its
+    additional distance, at a rate that gives each sample a total of log2(k + 1). A pair counts that
+    is near in one direction or the other, a + b - a b. (McInnes, Healy and Melville, "UMAP: uniform
     manifold approximation and projection", 2018, section 3.1.)
 
     Examples
     --------
-    >>> rows = torch.tensor([[0.0], [1.0], [5.0], [6.0]])
-    >>> Nearby.of(rows, 1).draw(torch.tensor([0, 1, 2, 3])).tolist()
+    >>> samples = torch.tensor([[0.0], [1.0], [5.0], [6.0]])
+    >>> NeighbourGraph.of(samples, 1).draw(torch.tensor([0, 1, 2, 3])).tolist()
     [1, 0, 3, 2]
     """
 
     starts: Tensor
-    places: Tensor
+    indices: Tensor
     weights: Tensor
 
     @classmethod
-    def of(cls, rows: Tensor, k: int) -> Nearby:
-        """Find the k nearest others of each row (n, K); a single row is its own neighbour."""
-        n = len(rows)
+    def of(cls, samples: Tensor, k: int) -> NeighbourGraph:
+        """Find the k nearest others of each sample (n, K); a single one is its own."""
+        n = len(samples)
         k = min(k, n - 1)
         if k < 1:
             one = torch.zeros(1, dtype=torch.int64)
             return cls(torch.tensor([0, 1]), one, torch.ones(1, dtype=torch.float64))
-        index, squares = without_itself(*neighbours(rows, rows, k + 1))
+        index, squares = nearest_others(samples, k)
         weights = _degrees(np.sqrt(squares.astype(np.float64)))
         starts = np.arange(0, n * k + 1, k)
         directed = sparse.csr_array((weights.ravel(), index.ravel(), starts), shape=(n, n))
@@ -101,7 +125,7 @@ class Nearby:
         )
 
     def draw(self, index: Tensor, steps: int = 1) -> Tensor:
-        """Draw a neighbour of each of these rows by its degree, from torch's global generator.
+        """Draw a neighbour of each of these samples by its weight, from torch's global generator.
 
         With several steps, a neighbour of a neighbour, and so on.
         """
@@ -114,35 +138,27 @@ class Nearby:
         first, last = self.starts[index], self.starts[index + 1]
         low, high = sums[first], sums[last]
         uniform = torch.rand(len(index), dtype=torch.float64, device=index.device)
-        found = torch.searchsorted(self.weights, low + uniform * (high - low), right=True)
-        # Rounding may reach the end of a row's own part.
-        return self.places[torch.minimum(found, last - 1)]
+        drawn = torch.searchsorted(self.weights, low + uniform * (high - low), right=True)
+        # Rounding may reach past the last neighbour.
+        return self.indices[torch.minimum(drawn, last - 1)]
 
-    def to(self, device: torch.device) -> Nearby:
+    def to(self, device: torch.device) -> NeighbourGraph:
         """Return the same neighbours on a device."""
-        return Nearby(self.starts.to(device), self.places.to(device), self.weights.to(device))
+        return NeighbourGraph(
+            self.starts.to(device), self.indices.to(device), self.weights.to(device)
+        )
 
 
-def without_itself(
-    index: npt.NDArray[np.int64], squares: npt.NDArray[np.float32]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Leave each row (n, k + 1) out of its own neighbours; return (n, k)."""
-    n = len(index)
-    own = index == np.arange(n)[:, None]
-    own[~own.any(axis=1), -1] = True  # among more than k equal rows it may have missed itself
-    return index[~own].reshape(n, -1), squares[~own].reshape(n, -1)
-
-
-def _degrees(apart: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return to which degree each neighbour (n, k), nearest first, is one, in (0, 1]."""
-    farther = apart - apart[:, :1]
-    target = np.log2(apart.shape[1] + 1)  # the row itself counts, too
-    low = np.zeros(len(apart))
-    width, high = np.ones(len(apart)), np.full(len(apart), np.inf)
+def _degrees(distances: Floats) -> Floats:
+    """Return the degree of membership, in (0, 1], of each neighbour (n, k), nearest first."""
+    farther = distances - distances[:, :1]
+    target = np.log2(distances.shape[1] + 1)  # the sample itself counts, too
+    low = np.zeros(len(distances))
+    width, high = np.ones(len(distances)), np.full(len(distances), np.inf)
     for _ in range(_HALVINGS):
         total = np.exp(-farther / width[:, None]).sum(axis=1)
         high, low = np.where(total > target, width, high), np.where(total > target, low, width)
         width = np.where(np.isinf(high), 2.0 * width, (low + high) / 2.0)
-    floor = 1e-3 * max(apart.mean(), np.finfo(np.float64).tiny)
-    degrees: npt.NDArray[np.float64] = np.exp(-farther / np.maximum(width, floor)[:, None])
+    floor = 1e-3 * max(distances.mean(), np.finfo(np.float64).tiny)
+    degrees: Floats = np.exp(-farther / np.maximum(width, floor)[:, None])
     return np.maximum(degrees, 1e-12)

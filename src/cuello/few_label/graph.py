@@ -12,7 +12,7 @@ from scipy import sparse
 from torch import Tensor
 
 from cuello.arrays import Floats
-from cuello.data.neighbours import neighbours, without_itself
+from cuello.data.neighbours import nearest_others
 
 __all__ = ["Graph", "spread_labels"]
 
@@ -49,7 +49,7 @@ class Graph:
         """
         n = len(features)
         k = min(k, n - 1)
-        index, squares = without_itself(*neighbours(features, features, k + 1))
+        index, squares = nearest_others(features, k)
         squares = squares.astype(np.float64)
         radius = squares.max(axis=1, initial=0.0)
         larger = np.maximum(radius[:, None], radius[index])

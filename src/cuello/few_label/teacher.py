@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from cuello.arrays import Floats
 from cuello.data.augment import Augment
-from cuello.data.neighbours import neighbours
+from cuello.data.neighbours import nearest_others
 from cuello.few_label.base import LearningProblem
 from cuello.few_label.students import MeanTeacherOptions, is_image
 from cuello.kinds import Batch, ParameterGroups
@@ -204,8 +204,8 @@ def _radius(x: Tensor, share: float) -> float:
     if len(flat) < 2:
         return 0.0
     some = torch.randperm(len(flat), generator=torch.Generator().manual_seed(0))[:2000]
-    _, squares = neighbours(flat[some], flat[some], 2)
-    return float(share * np.median(np.sqrt(squares[:, 1])))
+    _, squares = nearest_others(flat[some], 1)
+    return float(share * np.median(np.sqrt(squares[:, 0])))
 
 
 def _certainty(shares: Tensor) -> Tensor:

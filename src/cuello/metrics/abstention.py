@@ -15,7 +15,7 @@ from cuello.errors import InputError
 from cuello.metrics.calibration import check_class_probabilities, check_codes
 from cuello.metrics.interval import LEVELS, lower_bound
 
-__all__ = ["ABSTAINED", "Decision", "Threshold", "decide", "find_threshold"]
+__all__ = ["ABSTAINED", "Threshold", "decide", "find_threshold"]
 
 ABSTAINED = -1
 """In the place of a class: the probability of the most probable one is below the threshold."""
@@ -37,15 +37,6 @@ class Threshold(NamedTuple):
     """Lower confidence bound of the precision; NaN if there is no answer."""
     guaranteed: bool
     """Whether ``low`` reaches the wanted precision; if not, labels are too few to guarantee it."""
-
-
-class Decision(NamedTuple):
-    """Predicted classes, or abstentions."""
-
-    classes: Codes
-    """Column of the most probable class of each sample, or ``ABSTAINED`` (-1)."""
-    coverage: float
-    """Share of the samples that is answered."""
 
 
 def find_threshold(
@@ -85,11 +76,8 @@ def find_threshold(
     choosing the best of them does not break the guarantee. It is about samples like the held-out
     ones, and 95 of 100 takes about 80 of them without a mistake.
 
-    Conformal prediction (Angelopoulos and Bates, "A gentle introduction to conformal prediction",
-    2021) would return a set of classes for every sample that holds the true one as often as
-    wanted. Such a guarantee covers all samples, easy and hard together: among those whose set is a
-    single class, which alone need no second look, more can be wrong. "Of the answers, 95 % are
-    right" is the guarantee that somebody who acts on answers can use.
+    Conformal prediction would guarantee sets of classes over all samples, easy and hard together:
+    of those whose set is a single class, which alone need no second look, more could be wrong.
 
     Examples
     --------
@@ -99,7 +87,7 @@ def find_threshold(
     >>> threshold.probability, threshold.guaranteed, round(threshold.low, 3)
     (0.99, True, 0.982)
     >>> decide(np.array([[0.995, 0.005], [0.3, 0.7]]), threshold.probability)
-    Decision(classes=array([ 0, -1]), coverage=0.5)
+    array([ 0, -1])
     """
     p, codes = check_codes(check_class_probabilities(probabilities), y)
     LEVELS.check("min_precision", min_precision)
@@ -123,7 +111,7 @@ def find_threshold(
     return Threshold(float("inf"), 0.0, float("nan"), float("nan"), False)
 
 
-def decide(probabilities: Array, threshold: float) -> Decision:
+def decide(probabilities: Array, threshold: float) -> Codes:
     """Return the most probable class of each sample, or ``ABSTAINED`` below the threshold.
 
     Parameters
@@ -134,22 +122,21 @@ def decide(probabilities: Array, threshold: float) -> Decision:
         Least probability that is answered: that of :func:`find_threshold`, or without held-out
         samples the wanted precision itself, which is right as far as the probabilities are.
 
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Columns of ``probabilities``, or -1.
+
     Raises
     ------
     InputError
         If an argument is outside its range.
-
-    Examples
-    --------
-    >>> decide(np.array([[0.9, 0.1], [0.4, 0.6]]), 0.8).classes
-    array([ 0, -1])
     """
     p = check_class_probabilities(probabilities)
     if not threshold >= 0.0:
         raise InputError(argument="threshold", value=threshold, allowed="a probability, 0 or more")
     answered = p.max(axis=1) >= threshold
-    classes = np.where(answered, p.argmax(axis=1), ABSTAINED).astype(np.int64)
-    return Decision(classes, float(answered.mean()) if len(p) else 0.0)
+    return np.where(answered, p.argmax(axis=1), ABSTAINED).astype(np.int64)
 
 
 def _count_comparisons(n: list[int], min_precision: float, level: float) -> int:

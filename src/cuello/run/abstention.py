@@ -153,7 +153,7 @@ def classify_rows(
     check_min_precision(wanted)
     probabilities = classifier.predict_proba(rows)
     threshold = threshold_for(classifier, wanted)
-    decisions, _ = decide(probabilities, wanted if threshold is None else threshold.probability)
+    decisions = decide(probabilities, wanted if threshold is None else threshold.probability)
     names = [classes[int(code)] for code in classifier.classes_]
     cells = [
         [names[k], f"{p[k]:.4f}", "undecided" if decision == ABSTAINED else "decided"]

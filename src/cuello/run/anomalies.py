@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cuello.anomalies import AnomalyDetector
-from cuello.anomalies.detector import COMBINED, check_contamination
+from cuello.anomalies.detector import check_contamination
+from cuello.anomalies.fitted import COMBINED
 from cuello.arrays import Array, Floats
 
 __all__ = ["ScoredRows", "largest_contributions", "score_rows"]
@@ -73,13 +74,13 @@ def score_rows(
     check_contamination(contamination)
     # A copy: another question must not change what the run has learned.
     detector = copy(detector).use(method=method, false_positive_rate=false_positive_rate)
-    by_score = detector.parts(rows)
+    by_score = detector.single_scores(rows)
     scores = by_score[method]
     del by_score[COMBINED]
     if contamination is None:
         _, low, high = detector.false_positive_rate_
         basis = (
-            f"{false_positive_rate:.2%} of normal rows may be: by {detector.held_out_rows_} "
+            f"{false_positive_rate:.2%} of normal rows may be: by {detector.scores_.n_held_out} "
             f"held-out rows between {low:.2%} and {high:.2%} are"
         )
         return ScoredRows(scores, by_score, detector.threshold_, basis)

@@ -137,7 +137,7 @@ class JobSteps:
         metrics["anomalies"] = {
             "threshold": detector.threshold_,
             "false_positive_rate": list(detector.false_positive_rate_),
-            "held_out_rows": detector.held_out_rows_,
+            "held_out_rows": detector.scores_.n_held_out,
         }
         if not len(prepared.test[0]):
             return detector, None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.frozen import FrozenEstimator
 
-from cuello.anomalies.detector import COMBINED
+from cuello.anomalies.fitted import COMBINED
 from cuello.arrays import Array
 from cuello.data import Dataset
 from cuello.data.sequences import sequence_lengths
@@ -139,7 +139,7 @@ class Session:
         detector = self.run.detector
         if detector is None:
             raise Refused(409, "this run holds no anomaly detector: no row was held out.")
-        single = {name: _finite(values) for name, values in detector.parts(rows).items()}
+        single = {name: _finite(values) for name, values in detector.single_scores(rows).items()}
         scores = single.pop(COMBINED)
         return AnomalyScores(
             scores=scores.tolist(),

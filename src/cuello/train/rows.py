@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from cuello.data.neighbours import Nearby
+from cuello.data.neighbours import NeighbourGraph
 from cuello.kinds.base import Batch
 
 __all__ = ["Rows", "batch_bounds"]
@@ -38,7 +38,7 @@ class Rows:
         many that have none.
     draw : int
         Number of those, at random and each at most once; all if there are fewer.
-    nearby : Nearby or None
+    nearby : NeighbourGraph or None
         With every sample comes one of its neighbours, drawn anew each time.
 
     Examples
@@ -53,7 +53,7 @@ class Rows:
     y: Tensor | None = None
     labelled: Rows | None = None
     draw: int = 0
-    nearby: Nearby | None = None
+    nearby: NeighbourGraph | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -79,7 +79,7 @@ class Rows:
         """
         if k == 0:
             return self
-        return replace(self, nearby=Nearby.of(compared(self.x), k))
+        return replace(self, nearby=NeighbourGraph.of(compared(self.x), k))
 
     def take(self, index: Tensor | slice, progress: float = 1.0) -> Batch:
         """Return the samples at these positions, and those that come with every batch.

@@ -167,7 +167,7 @@ def _record(run: Run, points: Points, packs: Packs) -> dict[str, Any]:
         ],
         "tail": None
         if run.detector is None
-        else packs.array(run.detector.tails_["reconstruction"].scores.astype(np.float32)),
+        else packs.array(run.detector.scores_.tails["reconstruction"].scores.astype(np.float32)),
         "bounds": bounds,
         "light": _is_light(points, bounds),
         "width": list(autoencoder.scaling_.width),

@@ -1,0 +1,126 @@
+"""Every score survives its run folder, a new one in one file as well."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import cuello
+from cuello import AnomalyDetector, Autoencoder
+from cuello.anomalies import SCORES, Score, register_score
+from cuello.anomalies.records import arrays_of_detector, detector_of, record_detector
+from cuello.errors import CuelloWarning, RunError
+
+SMALL = {"latent_dim": 2, "epochs": 2}
+
+
+def cases():
+    rng = np.random.default_rng(0)
+    return {
+        "table": (Autoencoder("variational", hidden=(8,), **SMALL), rng.normal(size=(90, 5))),
+        "images": (Autoencoder("variational", hidden=(8,), **SMALL), rng.random((90, 6, 7))),
+        "sequences": (
+            Autoencoder("plain", network="sequence", hidden=(8,), **SMALL),
+            rng.normal(size=(90, 6, 2)),
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", ["table", "images", "sequences"])
+def test_every_score_is_equal_to_the_bit_after_its_record_and_arrays(name):
+    model, X = cases()[name]
+    fitted = AnomalyDetector(model).fit(X)
+    record = json.loads(json.dumps(record_detector(fitted)))
+    arrays = {k: torch.clone(v) for k, v in arrays_of_detector(fitted).items()}
+    again = detector_of(record, arrays, fitted.autoencoder_)
+    expected = fitted.single_scores(X)
+    missing = {"table": {"edges"}, "images": set(), "sequences": {"edges", "likelihood"}}[name]
+    assert set(expected) == {"combined", *SCORES} - missing
+    for key, found in again.single_scores(X).items():
+        np.testing.assert_array_equal(found, expected[key])
+    for attribute in ("threshold_", "offset_", "false_positive_rate_"):
+        assert getattr(again, attribute) == getattr(fitted, attribute)
+    assert again.scores_.members == fitted.scores_.members
+
+
+class LargestValue(Score):
+    """Largest scaled value, in units of that of the reference samples."""
+
+    display_name = "largest value"
+    summary = "largest scaled value"
+    combined_for = ("tables",)
+
+    def learn(self, samples, seed):
+        return {"largest": np.abs(samples.scaled).max(axis=0), "rank": np.array(3)}
+
+    def __call__(self, samples, learned):
+        return np.log((np.abs(samples.scaled) / learned["largest"]).max(axis=1) + 1e-12)
+
+
+@pytest.fixture
+def toy():
+    register_score("largest")(LargestValue)
+    yield "largest"
+    if "largest" in SCORES:
+        SCORES.remove("largest")
+
+
+@pytest.fixture
+def folder(toy, tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "rows.npy", rng.normal(size=(120, 5)).astype(np.float32))
+    return cuello.fit(tmp_path / "rows.npy", out=tmp_path / "run", hidden=(8,), **SMALL)
+
+
+def test_a_new_score_in_one_file_goes_through_run_folder_commands_report_and_page(
+    folder, tmp_path, toy
+):
+    from cuello.report import write_report
+    from cuello.web import page_html
+
+    run = cuello.open_run(folder.path)
+    data = run.load(tmp_path / "rows.npy")
+    learned = run.detector.scores_.learned[toy]
+    assert learned["rank"] == 3
+    assert learned["largest"].shape == (5,)
+    assert run.detector.scores_.members == ("reconstruction", "rows", toy)
+    run.anomalies(data, tmp_path / "a.csv", method=toy)
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as f:
+        lines = list(csv.DictReader(f))
+    assert all(line["score"] == line[toy] for line in lines)
+    scores = run.detector.single_scores(data.X)[toy]
+    np.testing.assert_allclose([float(line[toy]) for line in lines], scores, atol=1e-4)
+    write_report(folder)
+    assert folder.report.is_file()
+    assert "<html" in page_html(run)
+
+
+def test_a_score_that_is_not_registered_is_left_out_unless_it_is_combined(folder, toy):
+    config = folder.read_json("config.json")
+    SCORES.remove(toy)
+    with pytest.raises(RunError, match="'largest' is not registered; import the module"):
+        cuello.open_run(folder.path)
+    config["detector"]["combined"].remove(toy)
+    folder.write_json("config.json", config)
+    with pytest.warns(CuelloWarning, match="'largest' is not registered"):
+        run = cuello.open_run(folder.path)
+    assert toy not in run.detector.scores_.learned
+
+
+@pytest.mark.parametrize("name", ["mahalanobis", "neighbours", "rows", "nearest", "edges"])
+@pytest.mark.parametrize("damage", ["missing", "narrower", "empty"])
+def test_arrays_of_another_model_are_refused(name, damage):
+    model, X = cases()["images"]
+    detector = AnomalyDetector(model).fit(X)
+    record, arrays = record_detector(detector), arrays_of_detector(detector)
+    key = next(key for key in arrays if key.startswith(f"learned/{name}/"))
+    if damage == "missing":
+        del arrays[key]
+    else:
+        arrays[key] = arrays[key][..., :-1] if damage == "narrower" else arrays[key][:0]
+    with pytest.raises((KeyError, ValueError), match=f"of another autoencoder|{key}"):
+        detector_of(record, arrays, detector.autoencoder_)
