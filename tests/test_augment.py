@@ -11,7 +11,8 @@ from scipy import ndimage
 from scipy.interpolate import BSpline
 from torch import Tensor
 
-from cuello.data.augment import Augment, _elastic_field, _inverse_affine, _sample, _spline_basis
+from cuello.data.augment import AUGMENTATIONS, Augment
+from cuello.data.image_changes import elastic_field, inverse_affine, sample_images, spline_basis
 from cuello.errors import InputError
 
 EVERYTHING = Augment(shift=0.2, rotate=30, scale=0.3, shear=15, elastic=1.5, cutout=0.3, flip=True)
@@ -47,7 +48,7 @@ def affine(
     def one(value: float) -> Tensor:
         return torch.tensor([value], dtype=torch.float64)
 
-    return _inverse_affine(
+    return inverse_affine(
         right=one(right),
         down=one(down),
         angle=one(math.radians(degrees)),
@@ -124,7 +125,7 @@ def test_an_image_does_not_depend_on_the_others_of_its_batch(augment):
 @pytest.mark.parametrize("padding", ["border", "zeros"])
 def test_a_quarter_turn_is_rot90(size, quarters, padding):
     x = torch.rand(1, 2, size, size, generator=seeded(), dtype=torch.float64)
-    y = _sample(x, affine(degrees=90.0 * quarters), padding=padding)
+    y = sample_images(x, affine(degrees=90.0 * quarters), padding=padding)
     torch.testing.assert_close(y, x.rot90(quarters, (-2, -1)), atol=1e-10, rtol=0)
 
 
@@ -136,9 +137,9 @@ def test_a_shift_by_whole_pixels_is_roll_and_the_padding_fills_the_rest(right, d
     inside = ((rows >= 0) & (rows < 8))[:, None] & ((columns >= 0) & (columns < 11))
     rolled = x.roll((down, right), (-2, -1))
     shift = affine(right=float(right), down=float(down))
-    torch.testing.assert_close(_sample(x, shift, padding="zeros"), rolled * inside)
+    torch.testing.assert_close(sample_images(x, shift, padding="zeros"), rolled * inside)
     nearest = x[:, :, rows.clamp(0, 7)][:, :, :, columns.clamp(0, 10)]
-    torch.testing.assert_close(_sample(x, shift, padding="border"), nearest)
+    torch.testing.assert_close(sample_images(x, shift, padding="border"), nearest)
 
 
 @settings(deadline=None, max_examples=60)
@@ -170,14 +171,14 @@ def test_the_matrix_does_what_scipy_does(right, down, degrees, factor, slant, pa
         mode={"border": "nearest", "zeros": "grid-constant"}[padding],
     )
     matrix = affine(right=right, down=down, degrees=degrees, factor=factor, slant=slant)
-    y = _sample(x, matrix, padding=padding)
+    y = sample_images(x, matrix, padding=padding)
     np.testing.assert_allclose(y[0, 0].numpy(), expected, atol=1e-9)
 
 
 def test_a_turn_keeps_lengths_in_pixels_where_height_and_width_differ():
     x = torch.zeros(1, 1, 15, 41)
     x[0, 0, 7, 16:25] = 1  # a bar of 9 pixels, lying
-    y = _sample(x, affine(degrees=90).float(), padding="zeros")
+    y = sample_images(x, affine(degrees=90).float(), padding="zeros")
     expected = torch.zeros(1, 1, 15, 41)
     expected[0, 0, 3:12, 20] = 1  # standing, still 9 pixels
     torch.testing.assert_close(y, expected, atol=1e-5, rtol=0)
@@ -220,16 +221,18 @@ def test_a_draw_stays_within_the_amounts_and_reaches_them():
 )
 def test_the_elastic_field_stays_within_its_amplitude(size, amplitude, seed):
     like = torch.zeros(5, 1, *size, dtype=torch.float64)
-    field = _elastic_field(like, amplitude, seeded(seed))
+    field = elastic_field(like, amplitude, seeded(seed))
     assert field.shape == (5, 2, *size)
     assert field.abs().max() <= amplitude * (1 + 1e-12)
     if not amplitude:
         x = torch.rand(5, 1, *size, dtype=torch.float64, generator=seeded(seed))
-        torch.testing.assert_close(_sample(x, affine().expand(5, 2, 3), field, padding="border"), x)
+        torch.testing.assert_close(
+            sample_images(x, affine().expand(5, 2, 3), field, padding="border"), x
+        )
 
 
 def test_the_elastic_field_is_smooth_moves_by_a_quarter_and_does_not_fold():
-    field = _elastic_field(torch.zeros(1000, 1, 28, 28), 1.0, seeded())
+    field = elastic_field(torch.zeros(1000, 1, 28, 28), 1.0, seeded())
     assert abs(field.std().item() - 0.277) < 0.01  # 1/sqrt(3) x (0.48: the spline's mean square)
     assert abs(field.mean().item()) < 0.01
     assert field.diff(dim=-1).abs().max() < 0.25
@@ -242,7 +245,7 @@ def test_the_elastic_field_is_smooth_moves_by_a_quarter_and_does_not_fold():
 @settings(deadline=None)
 @given(size=st.integers(1, 60), span=st.floats(1, 20))
 def test_the_spline_is_scipys_and_sums_to_one(size, span):
-    basis = _spline_basis(size, span, torch.zeros((), dtype=torch.float64))
+    basis = spline_basis(size, span, torch.zeros((), dtype=torch.float64))
     torch.testing.assert_close(basis.sum(1), torch.ones(size, dtype=torch.float64))
     at = np.arange(size) / span
     spline = BSpline.design_matrix(at, np.arange(-3, basis.shape[1] + 1.0), 3).toarray()
@@ -253,7 +256,7 @@ def test_the_field_is_added_in_pixels_of_the_picture():
     x = torch.rand(1, 1, 6, 9, generator=seeded(), dtype=torch.float64)
     field = torch.zeros(1, 2, 6, 9, dtype=torch.float64)
     field[:, 0] = 1.0  # read one pixel further right
-    y = _sample(x, affine(), field, padding="border")
+    y = sample_images(x, affine(), field, padding="border")
     torch.testing.assert_close(y[..., :-1], x[..., 1:])
 
 
@@ -400,10 +403,13 @@ def test_text_and_back(augment):
         ("flip=maybe", r"flip='maybe' must be True or False"),
         ("padding", r"padding needs a value: padding=border or padding=zeros"),
         ("padding=reflect", r"padding='reflect' is not known.* Allowed: border, zeros"),
-        ("shift=1.5", r"shift=1\.5 must be a number in 0\.\.1 \(fraction.*try shift=0\.08, or 0"),
-        ("rotate=-1", r"rotate=-1\.0 must be a number in 0\.\.180 \(degrees\)"),
-        ("elastic=inf", r"elastic=inf must be a number 0 or more \(pixels\)"),
-        ("scale=nan", r"scale=nan must be a number in 0\.\.9"),
+        (
+            "shift=1.5",
+            r"shift=1\.5 must be a number, 0 or more and at most 1 \(fraction.*use shift=0\.08, or",
+        ),
+        ("rotate=-1", r"rotate=-1\.0 must be a number, 0 or more and at most 180 \(degrees\)"),
+        ("elastic=inf", r"elastic=inf must be a number, 0 or more \(pixels\)"),
+        ("scale=nan", r"scale=nan must be a number, 0 or more and at most 9"),
     ],
 )
 def test_bad_text_is_refused_with_the_way_out(text, message):
@@ -413,7 +419,7 @@ def test_bad_text_is_refused_with_the_way_out(text, message):
 
 @pytest.mark.parametrize("value", ["0.1", None, True, -0.1, math.nan])
 def test_bad_amounts_are_refused(value):
-    with pytest.raises(InputError, match=r"shift=.* must be a number in 0\.\.1"):
+    with pytest.raises(InputError, match=r"shift=.* must be a number, 0 or more"):
         Augment(shift=value)
 
 
@@ -422,3 +428,10 @@ def test_what_is_not_an_image_is_refused():
         Augment.mild()(torch.zeros(5, 4))
     with pytest.raises(InputError, match=r"dtype torch\.uint8.*use x\.float\(\) / 255"):
         Augment()(torch.zeros(5, 4, 4, dtype=torch.uint8))
+
+
+def test_every_augmentation_describes_itself():
+    for name, entry in AUGMENTATIONS.items():
+        assert entry.option.name == name
+        assert entry.option.help
+        assert (entry.range is None) == (not entry.unit)

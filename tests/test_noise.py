@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from cuello.data.noise import NOISES, Noise, masking, options
+from cuello.data.noise import NOISES, Noise, register_noise
 from cuello.errors import InputError
+from cuello.registry import Range
 
 NAMES = sorted(NOISES)
 PROBABILITIES = ["masking", "salt_and_pepper", "flip"]
@@ -46,7 +47,7 @@ def test_shape_and_dtype_are_kept_and_the_input_is_not_changed(name, shape, dtyp
 def test_level_zero_is_the_identity(name, shape, dtype):
     x = torch.randn(shape, generator=seeded()).to(dtype)
     assert Noise(name, 0.0)(x) is x
-    assert torch.equal(NOISES[name](x, 0.0, low=-1.0, high=2.0), x)  # the functions alone, too
+    assert torch.equal(NOISES[name].draw(x, 0.0, -1.0, 2.0, None), x)  # the functions alone, too
 
 
 @pytest.mark.parametrize("name", sorted({*NAMES} - {"none"}))
@@ -85,7 +86,7 @@ def test_masking_keeps_the_expectation(level, value, seed):
     y = Noise("masking", level)(x, seeded(seed))
     variance = value**2 * level / (1 - level)
     assert_near(y.mean().item(), value, math.sqrt(variance / n))
-    kept = masking(x, level, rescale=False, generator=seeded(seed))
+    kept = Noise("masking", level, options={"rescale": False})(x, seeded(seed))
     assert set(kept.unique().tolist()) <= {0.0, value}
     assert_near(kept.mean().item(), value * (1 - level), abs(value) * spread(level, n))
     assert torch.allclose(kept / (1 - level), y)
@@ -167,8 +168,9 @@ def test_it_runs_on_other_devices_and_inside_a_compiled_graph(name):
 
 
 def test_options_come_from_the_signature():
-    assert options("masking") == {"rescale": True}
-    assert all(options(name) == {} for name in NAMES if name != "masking")
+    assert list(NOISES["masking"].options) == ["rescale"]
+    assert NOISES["masking"].options["rescale"].help.startswith("Divide what survives")
+    assert not any(NOISES[name].options for name in NAMES if name != "masking")
     noise = Noise("masking", 0.5, options={"rescale": False})
     assert set(noise(torch.ones(9, 9), seeded()).unique().tolist()) == {0.0, 1.0}
     assert hash(noise) == hash(Noise("masking", 0.5))
@@ -178,13 +180,16 @@ def test_options_come_from_the_signature():
     ("arguments", "message"),
     [
         ({"name": "gausian"}, r"noise='gausian' is not known; did you mean 'gaussian' or"),
-        ({"name": "gaussian", "level": -1}, r"level=-1 must be a finite number, 0 or more"),
-        ({"name": "gaussian", "level": math.nan}, r"level=nan must be a finite number"),
-        ({"name": "gaussian", "level": math.inf}, r"level=inf must be a finite number"),
-        ({"name": "flip", "level": "0.3"}, r"level='0\.3' must be in 0 <= level <= 1"),
-        ({"name": "flip", "level": 1.01}, r"level=1\.01 must be in 0 <= level <= 1 .*try 0\.3"),
-        ({"name": "flip", "level": math.nan}, r"level=nan must be in 0 <= level <= 1"),
-        ({"name": "masking", "level": 1.0}, r"level=1\.0 must be in 0 <= level < 1"),
+        ({"name": "gaussian", "level": -1}, r"level=-1 must be 0 or more for noise"),
+        ({"name": "gaussian", "level": math.nan}, r"level=nan must be 0 or more"),
+        ({"name": "gaussian", "level": math.inf}, r"level=inf must be 0 or more"),
+        ({"name": "flip", "level": "0.3"}, r"level='0\.3' must be 0 or more and at most 1"),
+        (
+            {"name": "flip", "level": 1.01},
+            r"level=1\.01 must be 0 or more and at most 1 .*use level=0\.3",
+        ),
+        ({"name": "flip", "level": math.nan}, r"level=nan must be 0 or more and at most 1"),
+        ({"name": "masking", "level": 1.0}, r"level=1\.0 must be 0 or more and below 1"),
         ({"name": "flip", "low": 1.0, "high": 1.0}, r"low=1\.0 must be below high=1\.0; give the"),
         ({"name": "flip", "low": math.nan}, r"low=nan must be a finite number; give the smallest"),
         ({"name": "flip", "high": math.inf}, r"high=inf must be a finite number"),
@@ -207,7 +212,7 @@ def test_integers_are_refused():
     with pytest.raises(InputError, match=r"dtype torch\.uint8.*use x\.float\(\)"):
         Noise("gaussian", 0.1)(torch.zeros(2, 3, dtype=torch.uint8))
     with pytest.raises(InputError, match="noise='salt' is not known"):
-        options("salt")
+        Noise("salt")
 
 
 @pytest.mark.parametrize("shape", [(4000,), (4000, 6), (4000, 2, 3, 3)])
@@ -221,5 +226,26 @@ def test_share_is_the_part_of_rows_that_is_touched(shape):
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.1, float("nan")])
 def test_wrong_share_is_refused(share):
-    with pytest.raises(InputError, match="share of rows"):
+    with pytest.raises(InputError, match="share of samples"):
         Noise("flip", 0.1, share=share)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_noise_describes_itself(name):
+    entry = NOISES[name]
+    assert entry.display_name
+    assert entry.summary.endswith(".")
+    assert 0.0 in entry.level
+
+
+def test_a_toy_noise_registers_itself():
+    @register_noise("plus", Range(0.0), "the amount that is added")
+    def plus(x, level, low, high, generator, *, times: int = 1):
+        """Add the level to all elements."""
+        return x + times * level
+
+    try:
+        assert Noise("plus", 0.5, options={"times": 2})(torch.zeros(1, 2)).tolist() == [[1.0, 1.0]]
+        assert NOISES["plus"].summary == "Add the level to all elements."
+    finally:
+        NOISES.remove("plus")
