@@ -293,6 +293,7 @@ def _read_value(name: str, value: str, has_value: bool) -> Any:
         ) from None
 
 
-_options = read_options(Augment)
 for _field in fields(Augment):
-    AUGMENTATIONS.add(_field.name, Augmentation(option=_options[_field.name], **_field.metadata))
+    AUGMENTATIONS.add(
+        _field.name, Augmentation(option=read_options(Augment)[_field.name], **_field.metadata)
+    )

@@ -27,7 +27,7 @@ __all__ = ["read_label_file", "with_labels"]
 _RARE, _FREQUENT = 2, 10
 """A label of at most _RARE rows that is nearly one _FREQUENT times as common is a typing error."""
 
-_NUMERAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_LABEL_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _TRUTH = {"true": 1, "false": 0}
 
 
@@ -145,13 +145,13 @@ def _to_codes(lines: list[Line], path: Path, dataset: Dataset) -> tuple[Codes, t
 
 def _amounts(lines: list[Line]) -> bool:
     texts = [line.label for line in lines]
-    if not all(_NUMERAL.fullmatch(text) for text in texts):
+    if not all(_LABEL_NUMBER.fullmatch(text) for text in texts):
         return False
     return are_amounts(np.array([float(text) for text in texts]))
 
 
 def _finite_number(line: Line, path: Path) -> float:
-    value = float(line.label) if _NUMERAL.fullmatch(line.label) else float("nan")
+    value = float(line.label) if _LABEL_NUMBER.fullmatch(line.label) else float("nan")
     if not np.isfinite(value):
         raise DataError(
             f"{line.label!r} is no number, such as 12.5",

@@ -168,7 +168,7 @@ def _as_numbers(column: Any) -> Floats | None:
         )
     elif pa.types.is_boolean(kind):
         column = column.cast(pa.uint8())
-    elif not (pa.types.is_null(kind) or _is_numeric(kind)):
+    elif not (pa.types.is_null(kind) or _is_number_type(kind)):
         return None
     return None if column is None else _to_floats(column)
 
@@ -196,7 +196,7 @@ def _as_text(column: Any) -> Any:
     import pyarrow as pa
 
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    readable = _is_text_type(kind) or _is_numeric(kind) or pa.types.is_boolean(kind)
+    readable = _is_text_type(kind) or _is_number_type(kind) or pa.types.is_boolean(kind)
     if not (readable or pa.types.is_temporal(kind) or pa.types.is_null(kind)):
         return None
     text = column.cast(kind).cast(pa.large_string())
@@ -236,7 +236,7 @@ def _is_text_type(kind: Any) -> bool:
     return bool(view or types.is_string(kind) or types.is_large_string(kind))
 
 
-def _is_numeric(kind: Any) -> bool:
+def _is_number_type(kind: Any) -> bool:
     import pyarrow as pa
 
     types = pa.types
