@@ -138,7 +138,8 @@ class Augment:
     @classmethod
     def mild(cls) -> Augment:
         """Return shift, rotation, scale and shear that leave a digit or character what it is."""
-        return cls(**{name: AUGMENTATIONS[name].mild for name in MILD})
+        mild: dict[str, Any] = {name: AUGMENTATIONS[name].mild for name in MILD}
+        return cls(**mild)
 
     @classmethod
     def parse(cls, text: str) -> Augment:
@@ -174,7 +175,8 @@ class Augment:
                     "give each name once, and 'none' alone."
                 )
             chosen[name] = None if bare else _read_value(name, value, bool(has_value))
-        base = {name: AUGMENTATIONS[name].mild for name in MILD} if "mild" in chosen else {}
+        base: dict[str, Any] = {name: AUGMENTATIONS[name].mild for name in MILD}
+        base = base if "mild" in chosen else {}
         return cls(**base | {name: v for name, v in chosen.items() if name in AUGMENTATIONS})
 
     def __str__(self) -> str:

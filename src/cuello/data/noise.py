@@ -79,7 +79,7 @@ def register_noise(
             level=level,
             meaning=meaning,
         )
-        NOISES.add(draw.__name__, entry)  # type: ignore[attr-defined]
+        NOISES.add(draw.__name__, entry)
         return draw
 
     return enter
