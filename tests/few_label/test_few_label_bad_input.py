@@ -130,7 +130,7 @@ def test_all_rows_labelled_and_a_class_with_one_label(encoder, method):
 
 def test_two_numbers_are_too_few_to_hold_some_out(encoder):
     y = np.where(np.arange(24) < 2, np.arange(24), np.nan)
-    with pytest.warns(CuelloWarning, match="2 labelled rows are too few"):
+    with pytest.warns(CuelloWarning, match="there are only 2 labels"):
         model = FewLabelRegressor(encoder, method="linear_probe").fit(X, y)
     assert model.cv_scores_ == {}
 
