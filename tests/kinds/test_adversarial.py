@@ -48,10 +48,10 @@ def step(module, optimizer, x):
 def test_a_step_of_one_optimizer_does_not_touch_the_other(optimizer):
     other = {"autoencoder": "critic", "critic": "autoencoder"}[optimizer]
     module, x = model(rows()).module_.train(), torch.from_numpy(rows())
-    own, others = half(module, optimizer), half(module, other)
+    trained, others = half(module, optimizer), half(module, other)
     with_gradient = step(module, optimizer, x)
     assert all(torch.equal(was, half(module, other)[name]) for name, was in others.items())
-    assert not all(torch.equal(was, half(module, optimizer)[name]) for name, was in own.items())
+    assert not all(torch.equal(was, half(module, optimizer)[name]) for name, was in trained.items())
     names = {n for n, _ in module.named_parameters()}
     assert with_gradient == {n for n in names if n.startswith("critic") == (optimizer == "critic")}
     assert all(p.requires_grad for p in module.parameters())
@@ -141,9 +141,9 @@ def test_accuracy_and_findings():
         with torch.no_grad():
             module.critic[0].weight.fill_(-1.0)
             module.critic[0].bias.fill_(9.0)
-        found = module.diagnose(x)
-        assert math.isclose(found.statistics["critic_accuracy"], 1.0 if name == "far" else 0.5)
-        assert len(found.findings) == (2 if name == "far" else 0)
+        diagnosis = module.diagnose(x)
+        assert math.isclose(diagnosis.statistics["critic_accuracy"], 1.0 if name == "far" else 0.5)
+        assert len(diagnosis.findings) == (2 if name == "far" else 0)
     module.encode = lambda x: codes["far"]
     law, critic = module.diagnose(x).findings
     assert "3 of 3 latent dimensions are far from the prior" in law

@@ -65,8 +65,8 @@ def exact(module, x, c):
 def test_the_decoder_sees_the_class_or_the_frequencies():
     module, z = linear(), rows(3)[:, :2]
     module.class_counts[:] = torch.tensor([5, 3, 2])
-    told = torch.tensor([[0.0, 0.0, 1.0], [0.5, 0.3, 0.2], [1.0, 0.0, 0.0]])
-    expected = module.decoder(torch.cat([z, told.double()], dim=1))
+    condition = torch.tensor([[0.0, 0.0, 1.0], [0.5, 0.3, 0.2], [1.0, 0.0, 0.0]])
+    expected = module.decoder(torch.cat([z, condition.double()], dim=1))
     torch.testing.assert_close(
         module.decode(z, torch.tensor([2, -1, 0])), expected, atol=1e-7, rtol=0
     )

@@ -51,8 +51,8 @@ def test_maps_keep_neighbours_better_than_plain_codes_and_of_new_rows():
     plain = Autoencoder("plain", hidden=(128, 128), latent_dim=2, epochs=30).fit(X[:1200])
     near = model(epochs=30).fit(X[:1200])
     scores, trusted = [], []
-    for own in (plain, near):
-        z = own.transform(X)
+    for fitted in (plain, near):
+        z = fitted.transform(X)
         knn = KNeighborsClassifier(5).fit(z[:1200], y[:1200])
         scores.append(knn.score(z[1200:], y[1200:]))
         trusted.append(trustworthiness(X[1200:], z[1200:], n_neighbors=5))

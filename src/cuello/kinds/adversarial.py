@@ -66,8 +66,6 @@ class Adversarial(AutoencoderModule):
 
     Parameters
     ----------
-    parts : Parts
-        Networks, loss and sizes.
     weight : float
         Weight of fooling the critic beside the reconstruction.
     critic_hidden : int

@@ -34,8 +34,6 @@ class Contractive(AutoencoderModule):
 
     Parameters
     ----------
-    parts : Parts
-        Networks, loss and sizes.
     weight : float
         Weight of the squared Frobenius norm of the Jacobian d encode(x) / dx, averaged over
         samples, beside the loss of one element. With ``reduction="sum"`` the penalty counts as

@@ -23,8 +23,6 @@ class Denoising(AutoencoderModule):
 
     Parameters
     ----------
-    parts : Parts
-        Networks, loss and sizes.
     noise : str
         Name of the noise, see :data:`cuello.data.noise.NOISES`.
     noise_level : float

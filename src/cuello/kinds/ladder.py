@@ -48,11 +48,6 @@ class Ladder(AutoencoderModule):
         Whether each unit's weights are scaled to norm 1 before every step, and the top layer has no
         loss.
 
-    Raises
-    ------
-    InputError
-        If the networks are not made of dense layers.
-
     Notes
     -----
     z of a layer are its sums, normalised over the batch; noisy samples and clean ones, those with a

@@ -27,8 +27,6 @@ class Masked(AutoencoderModule):
 
     Parameters
     ----------
-    parts : Parts
-        Networks, loss and sizes.
     share : float
         Share of the patches of each sample that are hidden, to the nearest whole patch; at least
         one is hidden and one visible. Every sample draws its own.
@@ -39,11 +37,6 @@ class Masked(AutoencoderModule):
     visible_weight : float
         How much a visible element counts, where a hidden one counts 1. Above 0 the network learns
         to reconstruct what it sees too, which whole samples are made of.
-
-    Raises
-    ------
-    InputError
-        If the patch does not fit the samples.
 
     Notes
     -----

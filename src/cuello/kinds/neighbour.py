@@ -36,8 +36,6 @@ class NeighbourPreserving(AutoencoderModule):
 
     Parameters
     ----------
-    parts : Parts
-        Networks, loss and sizes.
     neighbours : int
         Number of nearest samples that count as neighbours: few show detail, many the whole. They
         are found by comparing all scaled training samples, once, before training.

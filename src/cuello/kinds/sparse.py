@@ -44,8 +44,6 @@ class Sparse(AutoencoderModule):
 
     Parameters
     ----------
-    parts : Parts
-        Networks, loss and sizes.
     penalty : str
         ``l1``: the mean size of an activation, over samples and latent dimensions. ``kl``: the
         Kullback-Leibler divergence of each dimension's mean activation from ``rate``, as of two
@@ -57,11 +55,6 @@ class Sparse(AutoencoderModule):
         is ``weight * D / K``.
     rate : float
         Target of the mean activation for ``kl``.
-
-    Raises
-    ------
-    InputError
-        If the encoder leaves 0..1 and ``penalty="kl"``.
 
     Notes
     -----

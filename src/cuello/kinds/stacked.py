@@ -39,11 +39,6 @@ class Stacked(AutoencoderModule):
         Share of the training that is divided evenly over the blocks. 0 trains all of it together,
         as ``plain`` does.
 
-    Raises
-    ------
-    InputError
-        If the blocks of encoder and decoder are no mirror image.
-
     Notes
     -----
     Stage i has the optimizer "layer i" and a loss of the same name: the reconstruction loss of the

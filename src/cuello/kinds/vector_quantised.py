@@ -35,8 +35,6 @@ class VectorQuantised(AutoencoderModule):
 
     Parameters
     ----------
-    parts : Parts
-        Networks, loss and sizes.
     groups : int
         Number of groups an embedding is cut into, each with a codebook of its own; must divide
         ``latent_dim``. 0: groups of about 4 numbers.

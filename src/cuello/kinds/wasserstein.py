@@ -91,8 +91,6 @@ class Wasserstein(AutoencoderModule):
 
     Parameters
     ----------
-    parts : Parts
-        Networks, loss and sizes.
     weight : float
         Weight of the discrepancy beside the reconstruction.
     kernel : str
