@@ -21,8 +21,8 @@ _DATA = ("digits", "mnist")
 
 # From the release of the button to the new image in the document; each click elsewhere.
 _CLICKS = """async () => {
-    app.maps[0].snap = false;
-    const chart = document.querySelector(".map .chart"), area = chart.getBoundingClientRect();
+    app.plots[0].snap = false;
+    const chart = document.querySelector(".latent-plot .chart"), area = chart.getBoundingClientRect();
     const times = [];
     for (let k = 0; k < 60; k++) {
         const where = { bubbles: true, pointerId: 1,
@@ -70,7 +70,7 @@ def run(settings: Settings) -> Result:
         )
     return Result(
         name="page",
-        columns=("data", "rows", "MB", "map, s", "model, s", "click, ms", "90 % below, ms"),
+        columns=("data", "rows", "MB", "plot, s", "model, s", "click, ms", "90 % below, ms"),
         rows=rows,
         bars=bars,
         notes=notes,

@@ -32,9 +32,46 @@ NUMBERS = {
 }
 
 
+METRICS: dict[str, Any] = {
+    "data": {
+        "name": "empty",
+        "source": "nowhere",
+        "task": "multiclass",
+        "shape": [4],
+        "classes": [],
+        "properties": [],
+        "rows": {"train": 9, "validation": 0, "test": 0},
+    },
+    "reconstruction": {
+        "test_mse": float("nan"),
+        "pca_test_mse": float("nan"),
+        "latent_dim": 2,
+        "pca_components": 2,
+    },
+    "few_labels": [],
+    "timing": {
+        "train_seconds": 1.0,
+        "epochs": 1,
+        "rows_per_second": 9.0,
+        "few_label_seconds": 0.0,
+        "total_seconds": 1.0,
+        "peak_memory_mb": None,
+    },
+}
+"""Of a run without test rows and labels."""
+
+
 def empty() -> ReportContent:
     return ReportContent(
-        title="Nothing yet", options={}, notes=(), history=[], metrics={}, classes=(), latent=None
+        title="Nothing yet",
+        options={},
+        versions={},
+        command="",
+        notes=(),
+        history=[],
+        metrics=METRICS,
+        classes=(),
+        latent=None,
     )
 
 
@@ -89,7 +126,7 @@ def confusion(classes: tuple[str, ...], seed: int = 0) -> dict[str, Any]:
 
 
 def digits(epochs: int = 50) -> ReportContent:
-    """Draw the bundled digits, 500 of them as a test part."""
+    """Draw the bundled digits, 500 of them as a test split."""
     data = load_digits()
     images, target = data.images / 16, data.target
     train, test = images[500:].reshape(-1, 64), images[:500].reshape(-1, 64)
@@ -110,7 +147,7 @@ def digits(epochs: int = 50) -> ReportContent:
     order = np.argsort(error)
     latent = LatentProjection(
         xy=model.transform(test)[:, :2].astype(np.float32),
-        axes=("first principal component of the codes (14 %)", "second principal component (11 %)"),
+        axes=("first principal component (14 %)", "second principal component (11 %)"),
         label=target[:500].astype(np.int64),
         names=tuple(f"test row {row}" for row in range(500)),
         images=np.round(images[:500] * 255).astype(np.uint8),
@@ -121,23 +158,28 @@ def digits(epochs: int = 50) -> ReportContent:
             "Data": {"name": "digits", "rows": "1,000 train, 297 validation, 500 test"},
             "Model": {"kind": "denoising", "network": "dense", "hidden": "512, 256"},
             "Training": {"optimiser": "Adam", "epochs": str(epochs), "batch size": "128"},
-            "versions": {
-                "cuello": "0.1.0",
-                "torch": "2.13.0",
-                "command": "cuello run digits --kind denoising --labels 100 --seed 0",
-            },
         },
+        versions={"cuello": "0.1.0", "torch": "2.13.0"},
+        command="cuello fit digits --kind denoising --labels 100 --seed 0",
         notes=(
-            "No test part came with the data; 500 rows were set aside at random.",
+            "No test split came with the data; 500 rows were set aside at random.",
             "12 rows that occur twice were kept.",
         ),
         history=curves(epochs),
         metrics={
-            "data": {"name": "digits", "rows": {"train": 1000, "validation": 297, "test": 500}},
+            "data": METRICS["data"]
+            | {
+                "name": "digits",
+                "shape": [8, 8],
+                "classes": list(classes),
+                "rows": {"train": 1000, "validation": 297, "test": 500},
+            },
             "reconstruction": {"test_mse": 0.01234, "pca_test_mse": 0.02013, "latent_dim": 16},
+            "method": None,
+            "summary": ["Task 'multiclass': 10 classes."],
             "few_labels": few_label_rows(),
             "best_method": "fine_tune_slow",
-            "evaluated_on": "test",
+            "evaluated_on": "test split (500 rows)",
             "confusion": confusion(classes),
             "timing": {
                 "train_seconds": 41.3,
@@ -178,7 +220,7 @@ def wine() -> ReportContent:
         classes=("Barolo", "Grignolino", "Barbera"),
         metrics=base.metrics
         | {
-            "data": {"name": "wine", "rows": {"train": 142, "test": 36}, "shape": [X.shape[1]]},
+            "data": base.metrics["data"] | {"name": "wine", "shape": [X.shape[1]]},
             "confusion": confusion(("Barolo", "Grignolino", "Barbera")),
         },
         columns=tuple(data.feature_names),
@@ -224,19 +266,14 @@ def number_rows(repeats: int = 3) -> list[dict[str, Any]]:
 def numbers() -> ReportContent:
     """Draw a table whose labels are numbers."""
     pairs = {"true": [1.0, 2.0, float("nan"), 30.0], "predicted": [1.5, 2.0, 3.0, 28.123456]}
-    own = {
-        "task": "regression",
-        "name": "diabetes",
-        "shape": [10],
-        "rows": {"train": 300, "test": 90},
-    }
     base = wine()
+    data = base.metrics["data"] | {"task": "regression", "name": "diabetes", "classes": []}
     assert base.latent is not None
     value = np.arange(len(base.latent.xy)) / 8.0
     value[1] = np.nan
     return _without_classes(
         replace(base, latent=replace(base.latent, value=value)),
-        data=own,
+        data=data,
         few_labels=number_rows(),
         scatter={"method": "fine_tune_slow", "name": "a < b & c", **pairs},
     )
@@ -245,10 +282,12 @@ def numbers() -> ReportContent:
 def several() -> ReportContent:
     """Draw digits whose labels are three properties."""
     counts = [[[40, 10], [5, 45]], [[90, 0], [10, 0]], [[100, 0], [0, 0]]]
+    names = ["even", HOSTILE, "prime"]
+    base = digits()
     return _without_classes(
-        digits(),
-        data={"task": "multilabel", "properties": ["even"], "rows": {"test": 100}},
-        properties={"method": "fine_tune_slow", "names": ["even", HOSTILE], "counts": counts},
+        base,
+        data=base.metrics["data"] | {"task": "multilabel", "classes": [], "properties": names},
+        properties={"method": "fine_tune_slow", "names": names, "counts": counts},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 import numpy as np
@@ -12,16 +13,25 @@ from cuello.data import load
 from cuello.report import gather, write_report
 
 
-def run(tmp_path, X, latent, **options):
-    np.save(tmp_path / "x.npy", X)
-    return cuello.fit(
-        tmp_path / "x.npy",
-        out=tmp_path / "run",
-        hidden=(16,),
-        latent_dim=latent,
-        epochs=2,
-        **options,
-    )
+@pytest.fixture(scope="session")
+def fitted(tmp_path_factory):
+    """Return the folder of a run of digits in so many latents, fitted once."""
+
+    @functools.cache
+    def fit_digits(latent):
+        folder = tmp_path_factory.mktemp("gather")
+        np.save(folder / "x.npy", images_of(latent))
+        options = {"hidden": (16,), "latent_dim": latent, "epochs": 2}
+        return cuello.fit(folder / "x.npy", out=folder / "run", **options)
+
+    return fit_digits
+
+
+def images_of(latent):
+    """Return digits as bytes, as floats in 0..1, or in another range."""
+    images = load("digits").X[:300]
+    scale = {1: 1.0, 2: 255.0, 4: -3.0}
+    return (images / 255.0 * scale[latent]).astype(np.float32) if latent in scale else images
 
 
 @pytest.mark.parametrize(
@@ -32,49 +42,53 @@ def run(tmp_path, X, latent, **options):
         (5, ("learned projection of the embeddings", "")),
     ],
 )
-def test_latent_map(tmp_path, latent, axes):
-    digits = load("digits").X[:300]
-    folder = run(tmp_path, digits, latent)
+def test_latent_space(fitted, latent, axes):
+    folder = fitted(latent)
     content = gather(folder)
     arrays = folder.read_arrays("examples.npz")
     assert content.latent.xy.shape == (60, 2)
     assert content.latent.axes == axes
     if latent == 2:
         assert np.array_equal(content.latent.xy, arrays["projection_embeddings"])
-    if latent == 5:
-        assert np.array_equal(content.latent.xy, arrays.pop("projection_coordinates"))
-        # A folder of before has PCA: centred, uncorrelated, the first with more variance.
-        folder.write_arrays("examples.npz", arrays)
-        older = gather(folder).latent
-        assert older.axes[1].startswith("second principal component")
-        xy = older.xy.astype(float)
-        assert np.abs(xy.mean(0)).max() < 1e-4
-        assert xy[:, 0].var() >= xy[:, 1].var()
-        assert abs(np.corrcoef(xy.T)[0, 1]) < 1e-4
     assert content.latent.label is None
-    assert np.array_equal(
-        content.latent.images, digits[np.sort(_test_rows(digits))][arrays["projection_rows"]]
-    )
 
 
-def test_latent_map_of_one_test_row(tmp_path):
-    folder = run(tmp_path, load("digits").X[:6], 5)
+def test_bytes_are_shown_as_they_are_and_without_a_learned_projection_pca(fitted):
+    folder = fitted(5)
+    digits, arrays = images_of(5), folder.read_arrays("examples.npz")
+    shown = digits[np.sort(_test_rows(digits))][arrays["projection_rows"]]
+    assert np.array_equal(gather(folder).latent.images, shown)
+    coordinates = arrays.pop("projection_coordinates")
+    assert np.array_equal(gather(folder).latent.xy, coordinates)
+    folder.write_arrays("examples.npz", arrays)
     latent = gather(folder).latent
+    folder.write_arrays("examples.npz", arrays | {"projection_coordinates": coordinates})
+    # Principal components: centred, uncorrelated, the first with more variance.
+    assert latent.axes[1].startswith("second principal component")
+    xy = latent.xy.astype(float)
+    assert np.abs(xy.mean(0)).max() < 1e-4
+    assert xy[:, 0].var() >= xy[:, 1].var()
+    assert abs(np.corrcoef(xy.T)[0, 1]) < 1e-4
+
+
+def test_latent_space_of_one_test_row(tmp_path):
+    np.save(tmp_path / "x.npy", load("digits").X[:6])
+    options = {"hidden": (16,), "latent_dim": 5, "epochs": 2}
+    latent = gather(cuello.fit(tmp_path / "x.npy", out=tmp_path / "run", **options)).latent
     assert latent.xy.tolist() == [[0.0, 0.0]] * len(latent.xy)
     assert len(latent.xy) == 1
 
 
 def _test_rows(X):
     from cuello import Dataset
-    from cuello.data.splits import make_split
+    from cuello.data.splits import split
 
-    return make_split(Dataset(X=X, name="x", source="x")).test
+    return split(Dataset(X=X, name="x", source="x")).test
 
 
-@pytest.mark.parametrize("scale", [1.0, 255.0, -3.0])
-def test_galleries_of_images_are_in_0_to_1(tmp_path, scale):
-    images = (load("digits").X[:200] / 255.0 * scale).astype(np.float32)
-    content = gather(run(tmp_path, images, 4))
+@pytest.mark.parametrize("latent", [1, 2, 4])
+def test_galleries_of_images_are_in_0_to_1(fitted, latent):
+    content = gather(fitted(latent))
     for gallery in content.galleries:
         assert gallery.first.min() >= -1.0
     typical = content.galleries[0]
@@ -102,7 +116,7 @@ def test_tables_keep_their_units_and_columns(tmp_path):
     assert all(any(np.allclose(row, known, atol=1e-3) for known in rows) for row in shown)
 
 
-def test_what_auto_came_to_is_shown(tmp_path):
+def test_resolved_settings_are_shown(tmp_path):
     folder = cuello.fit("digits", out=tmp_path / "run", hidden=(8,), latent_dim=2, epochs=1)
     options = gather(folder).options
     assert options["model"]["loss"] == "auto: bce"

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 
 def centre(visit: Visit, trace: int, point: int) -> tuple[float, float]:
-    """Return where a point of the map is on the screen."""
+    """Return where a point is on the screen."""
     place = visit.page.evaluate(
         """([trace, point]) => {
             const div = document.getElementById("latent-chart"), box = div.getBoundingClientRect();
@@ -32,8 +32,8 @@ def centre(visit: Visit, trace: int, point: int) -> tuple[float, float]:
     return place[0], place[1]
 
 
-def square_map(digits: ReportContent) -> ReportContent:
-    """Return a map of points far apart, each with an image that no other has."""
+def square_projection(digits: ReportContent) -> ReportContent:
+    """Return points far apart, each with an image that no other has."""
     side = 5
     grid = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1).reshape(-1, 2)
     images = np.random.default_rng(0).integers(0, 256, (side * side, 8, 8), dtype=np.uint8)
@@ -73,12 +73,12 @@ def test_predicted_numbers_are_drawn_beside_the_true_ones(visit: Visits) -> None
     assert made.count("#latent-chart .colorbar") == 1
     div = made.page.locator("#latent-chart")
     div.focus()
-    told = []
+    texts = []
     for _ in range(178):
         div.press("ArrowRight")
-        told.append(made.page.locator("#card p").last.text_content())
-    assert sorted(told)[-1] == "unlabelled"
-    assert {"0", "0.25", "22.12"} <= set(told)
+        texts.append(made.page.locator("#card p").last.text_content())
+    assert sorted(texts)[-1] == "unlabelled"
+    assert {"0", "0.25", "22.12"} <= set(texts)
     made.quiet()
 
 
@@ -97,7 +97,7 @@ def test_only_harmless_buttons(visit: Visits, digits: ReportContent) -> None:
 
 @pytest.mark.parametrize("row", [0, 7, 24])
 def test_pointing_shows_the_right_image(visit: Visits, digits: ReportContent, row: int) -> None:
-    content = square_map(digits)
+    content = square_projection(digits)
     assert content.latent is not None
     assert content.latent.images is not None
     made = visit(content)
@@ -120,8 +120,8 @@ def test_pointing_shows_the_right_image(visit: Visits, digits: ReportContent, ro
     made.quiet()
 
 
-def test_map_by_keyboard(visit: Visits, digits: ReportContent) -> None:
-    made = visit(square_map(digits))
+def test_points_by_keyboard(visit: Visits, digits: ReportContent) -> None:
+    made = visit(square_projection(digits))
     made.page.locator("#latent-chart").focus()
     names = []
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft"):
@@ -252,9 +252,17 @@ def test_odd_content(visit: Visits, digits: ReportContent) -> None:
             title=evil,
             classes=(evil,),
             latent=replace(latent, names=(evil,) * 500),
-            history=[{"epoch": 1, "train": {evil: 1.0, "b": nan}, "validation": {evil: 2.0}}],
-            metrics={
-                "few_labels": [{"method": evil, "labels": 1, "accuracy_mean": nan}],
+            history=[
+                samples.curves(1)[0]
+                | {"train": {evil: 1.0, "b": nan}, "validation": {evil: 2.0, "b": nan}}
+            ],
+            metrics=digits.metrics
+            | {
+                "few_labels": [
+                    row | {"method": evil, "accuracy_mean": nan}
+                    for row in samples.few_label_rows(1)[:1]
+                ],
+                "best_method": evil,
                 "confusion": {"method": evil, "matrix": [[3]], "classes": [evil]},
             },
         )

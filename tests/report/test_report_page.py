@@ -12,9 +12,17 @@ import report_samples as samples
 from report_reading import Tree, chart_data, section
 
 from cuello.report import LatentProjection, ReportContent, render
-from cuello.report.page import MAX_BYTES
+from cuello.report.page import MAX_BYTES, SCRIPTS
 
-SECTIONS = ["done", "few-labels", "reconstruction", "uses", "latent", "curves", "timing"]
+SECTIONS = [
+    "configuration",
+    "few-labels",
+    "reconstruction",
+    "applications",
+    "latent",
+    "curves",
+    "timing",
+]
 
 
 def test_same_content_same_bytes(page: str) -> None:
@@ -46,15 +54,7 @@ def test_ids_are_unique_and_nothing_is_loaded(make: Any) -> None:
 def test_own_files_name_no_address_and_no_foreign_import() -> None:
     from cuello.report.assets import text_of
 
-    for name in (
-        "page.html",
-        "page.css",
-        "page.js",
-        "unpack.js",
-        "legend.js",
-        "map.js",
-        "start.js",
-    ):
+    for name in ("templates/page.html", "page.css", *SCRIPTS):
         assert "://" not in text_of(name)
         assert "@import" not in text_of(name)
 
@@ -96,24 +96,28 @@ def test_hostile_text_stays_text(digits: ReportContent) -> None:
     content = replace(
         digits,
         title=evil,
-        options={evil: {evil: evil}, "versions": {evil: evil}, "run": {"command": evil}},
+        options={evil: {evil: evil}},
+        versions={evil: evil},
+        command=evil,
         notes=(evil,),
         classes=(evil,) * 10,
         latent=replace(digits.latent, names=(evil,) * 500, axes=(evil, evil)),
         galleries=(gallery,),
-        history=[{"epoch": 1, "train": {evil: 1.0, "b": 2.0}, "validation": None}],
-        metrics={
-            "few_labels": [{"method": evil, "labels": 3, "accuracy_mean": 0.5}],
+        history=[samples.curves(1)[0] | {"train": {evil: 1.0, "b": 2.0}, "validation": None}],
+        metrics=digits.metrics
+        | {
+            "few_labels": [row | {"method": evil} for row in samples.few_label_rows()[:1]],
             "best_method": evil,
             "evaluated_on": evil,
+            "summary": [evil],
             "confusion": {"method": evil, "matrix": [[1, 2], [0, 1]], "classes": [evil, evil]},
-            "timing": {evil: 1.0},
         },
     )
     page = render(content)
     plain, tree = Tree(render(digits)), Tree(page)
     assert [a.get("id") for t, a in tree.tags if t == "script"] == ["data", "plotly", None]
     assert {t for t, _ in tree.tags} <= {t for t, _ in plain.tags}
+    assert evil not in page
     assert not any(name.startswith("on") for _, a in tree.tags for name in a)
     assert chart_data(page)["latent"]["names"][0] == evil
     assert evil in tree.text
@@ -136,7 +140,8 @@ def test_empty_content_says_why_and_carries_no_plotly() -> None:
     page = render(samples.empty())
     assert len(page) < 100_000
     for anchor in SECTIONS:
-        assert len(re.findall("<p", section(page, anchor))) == 1
+        paragraphs = len(re.findall("<p", section(page, anchor)))
+        assert paragraphs == (anchor not in ("configuration", "timing"))
     assert "no classes" in section(page, "few-labels")
     with_classes = render(replace(samples.empty(), classes=("a", "b")))
     assert "No classifier was trained" in section(with_classes, "few-labels")

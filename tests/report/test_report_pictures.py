@@ -6,7 +6,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from cuello.report.fragments import rounded
+from cuello.formats import rounded
 from cuello.report.pictures import data_uri, sprite
 
 

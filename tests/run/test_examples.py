@@ -58,9 +58,13 @@ def test_beside_each_new_row_is_the_nearest_training_row(folder, arrays):
 
 def test_the_page_shows_all_three(folder):
     content = gather(folder)
-    assert [gallery.title for gallery in content.uses] == ["Anomalies", "Cleaned rows", "New rows"]
+    assert [gallery.title for gallery in content.applications] == [
+        "Anomalies",
+        "Denoising",
+        "Sampling",
+    ]
     page = folder.report.read_text()
-    part = page[page.index('<section id="uses"') :].partition("</section>")[0]
+    part = page[page.index('<section id="applications"') :].partition("</section>")[0]
     assert part.count("<img") == 12 * (2 + 3 + 2)
     count = folder.read_json("metrics.json")["anomalies"]["test_count"]
     assert f"{count} of 359 test rows score above 2" in part
@@ -68,12 +72,12 @@ def test_the_page_shows_all_three(folder):
 
 def test_a_kind_that_restores_nothing_cleans_nothing_and_sequences_show_anomalies_only(tmp_path):
     plain = cuello.fit("digits", out=tmp_path / "plain", kind="plain", latent_dim=4, epochs=1)
-    assert [gallery.title for gallery in gather(plain).uses] == ["Anomalies", "New rows"]
+    assert [gallery.title for gallery in gather(plain).applications] == ["Anomalies", "Sampling"]
     np.save(tmp_path / "s.npy", np.random.default_rng(0).normal(size=(40, 6, 2)))
     of_time = cuello.fit(
         tmp_path / "s.npy", out=tmp_path / "s", network="sequence", latent_dim=2, epochs=1
     )
-    assert [gallery.title for gallery in gather(of_time).uses] == ["Anomalies"]
+    assert [gallery.title for gallery in gather(of_time).applications] == ["Anomalies"]
 
 
 def test_a_table_is_shown_line_by_line(tmp_path):
@@ -81,6 +85,6 @@ def test_a_table_is_shown_line_by_line(tmp_path):
     np.savetxt(tmp_path / "t.csv", rows, delimiter=",", header="a,b,c", comments="")
     folder = cuello.fit(tmp_path / "t.csv", out=tmp_path / "run", latent_dim=1, epochs=1)
     page = folder.report.read_text()
-    part = page[page.index('<section id="uses"') :].partition("</section>")[0]
+    part = page[page.index('<section id="applications"') :].partition("</section>")[0]
     assert part.count("<mark>") >= 2 * 12
-    assert "the largest deviations of &#x27;nearest&#x27;" in part
+    assert "the largest deviations of &#39;nearest&#39;" in part

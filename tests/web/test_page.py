@@ -25,9 +25,9 @@ from cuello.errors import InputError, RunError
 from cuello.report.assets import digest, text_of
 from cuello.web import page_html
 from cuello.web.packing import LONGEST, Packs, store_rows
-from cuello.web.page import SCRIPTS
-from cuello.web.plane import planes
+from cuello.web.page import PROGRAMS
 from cuello.web.points import gather_points
+from cuello.web.projections import projections
 
 pytestmark = pytest.mark.xdist_group("web")
 
@@ -66,22 +66,22 @@ CODES = arrays(
 
 @given(CODES)
 def test_the_principal_plane_keeps_the_largest_variance(codes: np.ndarray) -> None:
-    (plane,) = planes(codes)
+    (plane,) = projections(codes)
     latents = codes.shape[1]
-    placed = plane.place(codes)
+    placed = plane.transform(codes)
     assert len(plane.titles) == placed.shape[1] == min(2, latents)
     if latents <= 2:
         np.testing.assert_array_equal(placed, codes)
-        np.testing.assert_array_equal(plane.code(placed), codes)
+        np.testing.assert_array_equal(plane.inverse_transform(placed), codes)
         return
-    axes = plane.inward[0].weight
+    axes = plane.forward[0].weight
     np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-9)
     centred = codes - codes.mean(axis=0, dtype=np.float64)
     largest = np.linalg.svd(centred, compute_uv=False)[:2] ** 2
     kept = (placed**2).sum(axis=0)[: len(largest)]
     np.testing.assert_allclose(kept, largest, atol=1e-6 * max(1.0, largest.max(initial=0)))
     # A place leads to the code of that plane, at its place again.
-    back = plane.code(placed)
+    back = plane.inverse_transform(placed)
     np.testing.assert_allclose(back - codes.mean(axis=0, dtype=np.float64), placed @ axes,
                                atol=1e-6 * max(1.0, np.abs(codes).max()))  # fmt: skip
 
@@ -89,20 +89,20 @@ def test_the_principal_plane_keeps_the_largest_variance(codes: np.ndarray) -> No
 def test_the_learned_plane_is_the_map_of_the_run(made: Made) -> None:
     run = made.run("four")
     codes = gather_points(run).codes
-    assert run.projector is not None
-    learned, principal = planes(codes, run.projector)
-    assert [learned.name, principal.name] == ["learned map", "PCA"]
-    places = run.projector.transform(codes)
-    np.testing.assert_allclose(learned.place(codes), places, atol=1e-4)
+    assert run.projection is not None
+    learned, principal = projections(codes, run.projection)
+    assert [learned.name, principal.name] == ["learned projection", "PCA"]
+    places = run.projection.transform(codes)
+    np.testing.assert_allclose(learned.transform(codes), places, atol=1e-4)
     np.testing.assert_allclose(
-        learned.code(places), run.projector.inverse_transform(places), atol=1e-4
+        learned.inverse_transform(places), run.projection.inverse_transform(places), atol=1e-4
     )
 
 
 @given(CODES)
 def test_codes_come_back_within_half_a_step(codes: np.ndarray) -> None:
     packs = Packs()
-    record = packs.codes(codes)
+    record = packs.quantised(codes)
     steps = unpacked(packs, record).reshape(codes.shape)
     back = np.array(record["low"]) + steps * np.array(record["step"])
     bound = 0.5 * np.array(record["step"]) + 1e-5 * np.abs(codes).max()
@@ -155,11 +155,11 @@ def test_points_are_the_rows_of_the_run(made: Made) -> None:
     data = run.load(made.folder / "digits")
     np.testing.assert_array_equal(points.values, data.X)
     assert points.names == data.row_names
-    np.testing.assert_allclose(points.codes, run.autoencoder.transform(data.X), atol=1e-5)
+    np.testing.assert_allclose(points.embeddings, run.autoencoder.transform(data.X), atol=1e-5)
     assert points.error is not None
     np.testing.assert_allclose(points.error, -run.autoencoder.score_samples(data.X))
     by_name = {one.name: one for one in points.colourings}
-    assert list(by_name) == ["class", "anomaly score", "part", "label used"]
+    assert list(by_name) == ["class", "anomaly score", "split", "label used"]
     assert by_name["label used"].values.sum() == 12
     assert points.learnable.all()
     some = gather_points(run, most=40)
@@ -182,11 +182,13 @@ def test_without_its_data_a_run_shows_the_test_rows_that_it_kept(moved: Path) ->
     run = open_run(moved)
     points = gather_points(run)
     parts = pq.read_table(moved / "embeddings.parquet")["split"].to_pylist()
-    assert len(points.codes) == parts.count("test")
+    assert len(points.embeddings) == parts.count("test")
     assert "cannot be read again" in points.notes[0]
     # Each image is that of its code.
     assert points.values is not None
-    np.testing.assert_allclose(run.autoencoder.transform(points.values), points.codes, atol=1e-4)
+    np.testing.assert_allclose(
+        run.autoencoder.transform(points.values), points.embeddings, atol=1e-4
+    )
     assert points.error is not None
     np.testing.assert_allclose(
         points.error, -run.autoencoder.score_samples(points.values), rtol=1e-4
@@ -209,7 +211,7 @@ def test_two_rows_and_an_anomaly_score(moved: Path) -> None:
     place = table.column_names.index("anomaly_score")
     pq.write_table(table.set_column(place, "anomaly_score", pa.array([0.5, 1.5])), file)
     points = gather_points(open_run(moved))
-    assert len(points.codes) == 2
+    assert len(points.embeddings) == 2
     scores = next(one for one in points.colourings if one.name == "anomaly score")
     assert scores.values.tolist() == [0.5, 1.5]
     assert page_html(open_run(moved)).startswith("<!doctype html>")
@@ -263,9 +265,9 @@ def test_only_our_scripts_may_run_and_nothing_is_loaded(made: Made) -> None:
 
 
 def test_our_scripts_name_no_address_and_write_no_markup() -> None:
-    for name in SCRIPTS:
-        text = text_of(f"js/{name}", "web")
+    for name in PROGRAMS:
+        text = text_of(f"js/{name}", "cuello.web")
         assert "://" not in text
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", text)
-    for name in ("page.html", "page.css"):
-        assert "://" not in text_of(name, "web")
+    for name in ("templates/page.html", "page.css"):
+        assert "://" not in text_of(name, "cuello.web")

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("web")]
 Visiting = Callable[..., Visit]
 
 
-def codes_of(made: Made, name: str) -> npt.NDArray[np.float32]:
+def embeddings_of(made: Made, name: str) -> npt.NDArray[np.float32]:
     table = pq.read_table(made.folder / name / "embeddings.parquet")
     names = [c for c in table.column_names if c.startswith("z") and c[1:].isdecimal()]
     return np.stack([table[c].to_numpy() for c in names], axis=1)
@@ -53,9 +53,9 @@ def comparable(opened: Visit, expected: str) -> None:
 
 def screen(opened: Visit, x: float, y: float, which: int = 0) -> tuple[float, float]:
     """Return where a place of the map is on the screen."""
-    chart = opened.page.locator(".map .chart").nth(which)
+    chart = opened.page.locator(".latent-plot .chart").nth(which)
     chart.scroll_into_view_if_needed()
-    px, py = opened.page.evaluate(f"app.maps[{which}].toScreen({x}, {y})")
+    px, py = opened.page.evaluate(f"app.plots[{which}].toScreen({x}, {y})")
     box = chart.bounding_box()
     return box["x"] + px, box["y"] + py
 
@@ -79,11 +79,11 @@ def near(seen: npt.NDArray[Any], expected: npt.NDArray[Any], steps: float = 2.0)
 def test_the_map_shows_every_row_and_its_colours(visit: Visiting, made: Made) -> None:
     opened = visit()
     assert opened.page.evaluate("app.runs[0].n") == 150
-    codes = codes_of(made, "plane")
+    codes = embeddings_of(made, "plane")
     x = opened.page.evaluate("[...app.runs[0].x]")
     step = np.ptp(codes[:, 0]) / 65535
     np.testing.assert_allclose(x, codes[:, 0], atol=step)
-    chart = "document.querySelector('.map .chart')"
+    chart = "document.querySelector('.latent-plot .chart')"
     sizes = [len(list((made.folder / "digits" / kind).iterdir())) for kind in (EVIL, "one", "zero")]
     traces = f"{chart}.data.map(t => [t.type, t.x.length])"
     assert opened.page.evaluate(traces) == [["scattergl", n] for n in sizes]
@@ -94,7 +94,7 @@ def test_the_map_shows_every_row_and_its_colours(visit: Visiting, made: Made) ->
     tints = opened.page.evaluate(f"{chart}.data[0].marker.color")
     np.testing.assert_allclose(tints, errors, rtol=1e-5)
     # Points are drawn: some pixels of the plot have the colours of the scale.
-    shot = np.asarray(Image.open(io.BytesIO(opened.page.locator(".map").screenshot())))
+    shot = np.asarray(Image.open(io.BytesIO(opened.page.locator(".latent-plot").screenshot())))
     assert len(np.unique(shot.reshape(-1, shot.shape[-1]), axis=0)) > 50
     opened.page.locator("#colour").select_option("class")
     opened.page.get_by_role("button", name="zero", exact=True).first.click()
@@ -139,13 +139,13 @@ def test_pointing_at_a_row_shows_its_own_image(visit: Visiting, made: Made) -> N
 
 def test_a_click_where_no_row_is_decodes_that_place(visit: Visiting, made: Made) -> None:
     opened = visit()
-    ranges = opened.page.evaluate("app.maps[0].view()")
+    ranges = opened.page.evaluate("app.plots[0].view()")
     x = ranges["x"][0] + 0.02 * (ranges["x"][1] - ranges["x"][0])
     y = ranges["y"][1] - 0.03 * (ranges["y"][1] - ranges["y"][0])
-    assert opened.page.evaluate(f"app.maps[0].nearest(...app.maps[0].toScreen({x}, {y}))") == -1
+    assert opened.page.evaluate(f"app.plots[0].nearest(...app.plots[0].toScreen({x}, {y}))") == -1
     click(opened, x, y)
-    comparable(opened, "place")
-    code = np.array([opened.page.evaluate("[...app.code]")], dtype=np.float32)
+    comparable(opened, "point")
+    code = np.array([opened.page.evaluate("[...app.embedding]")], dtype=np.float32)
     width, height = np.diff(ranges["x"])[0], np.diff(ranges["y"])[0]
     np.testing.assert_allclose(code[0], [x, y], atol=0.005 * max(width, height))
     near(shown(opened, "decoded here"), made.run("plane").autoencoder.inverse_transform(code)[0])
@@ -156,7 +156,7 @@ def test_a_click_on_a_row_shows_it_beside_its_reconstruction(visit: Visiting, ma
     opened = visit()
     place = opened.page.evaluate("[app.runs[0].x[11], app.runs[0].y[11]]")
     row = opened.page.evaluate(
-        "place => app.maps[0].nearest(...app.maps[0].toScreen(...place))", place
+        "place => app.plots[0].nearest(...app.plots[0].toScreen(...place))", place
     )
     assert row > 0
     click(opened, *place)
@@ -170,10 +170,10 @@ def test_a_click_on_a_row_shows_it_beside_its_reconstruction(visit: Visiting, ma
 
 def test_sliders_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
     opened = visit("four")
-    autoencoder, codes = made.run("four").autoencoder, codes_of(made, "four")
-    opened.page.locator("#plane").select_option("PCA")
-    opened.becomes("app.runs[0].plane.name", "PCA")
-    assert "first principal component" in opened.page.locator(".map .xtitle").text_content()
+    autoencoder, codes = made.run("four").autoencoder, embeddings_of(made, "four")
+    opened.page.locator("#projection").select_option("PCA")
+    opened.becomes("app.runs[0].projection.name", "PCA")
+    assert "first principal component" in opened.page.locator(".latent-plot .xtitle").text_content()
     # Codes are shown where their principal components are: as far apart as in Python.
     centred = codes - codes.mean(axis=0)
     variance = np.linalg.svd(centred, compute_uv=False)[:2] ** 2
@@ -182,16 +182,16 @@ def test_sliders_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
     opened.page.locator("#latent-2").evaluate(
         "input => { input.value = Number(input.max); input.dispatchEvent(new Event('input')); }"
     )
-    comparable(opened, "place")
-    code = np.array([opened.page.evaluate("[...app.code]")], dtype=np.float32)
+    comparable(opened, "point")
+    code = np.array([opened.page.evaluate("[...app.embedding]")], dtype=np.float32)
     span = np.ptp(codes[:, 2])
     assert code[0, 2] == pytest.approx(codes[:, 2].max() + 0.1 * span, rel=1e-3)
     near(shown(opened, "decoded here"), autoencoder.inverse_transform(code)[0])
     # A click decodes the plane: all components but the first two are at their mean.
-    view = opened.page.evaluate("app.maps[0].view()")
+    view = opened.page.evaluate("app.plots[0].view()")
     click(opened, view["x"][0] * 0.98 + view["x"][1] * 0.02, view["y"][1])
     opened.becomes("app.subject.spot !== undefined", True)
-    click_code = np.array(opened.page.evaluate("[...app.code]")) - codes.mean(axis=0)
+    click_code = np.array(opened.page.evaluate("[...app.embedding]")) - codes.mean(axis=0)
     _, _, axes = np.linalg.svd(centred)
     np.testing.assert_allclose(axes[2:] @ click_code, 0, atol=1e-3)
     opened.quiet()
@@ -199,72 +199,73 @@ def test_sliders_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
 
 def test_the_learned_map_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
     opened = visit("four")
-    run, codes = made.run("four"), codes_of(made, "four")
-    assert run.projector is not None
+    run, codes = made.run("four"), embeddings_of(made, "four")
+    assert run.projection is not None
     assert (
-        opened.page.locator(".map .xtitle").text_content() == "learned projection of the embeddings"
+        opened.page.locator(".latent-plot .xtitle").text_content()
+        == "learned projection of the embeddings"
     )
-    expected = run.projector.transform(codes)
+    expected = run.projection.transform(codes)
     shown_at = np.array(opened.page.evaluate("[[...app.runs[0].x], [...app.runs[0].y]]")).T
     np.testing.assert_allclose(shown_at, expected, atol=np.ptp(expected) * 1e-4)
     # A row is marked where it lies; a code that is none goes where the map would place it.
-    placed = opened.page.evaluate("app.runs[0].place([...app.runs[0].code(7)])")
+    placed = opened.page.evaluate("app.runs[0].project([...app.runs[0].embedding(7)])")
     np.testing.assert_allclose(placed, expected[7], atol=np.ptp(expected) * 1e-3)
     # A click decodes what the map leads back to.
-    view = opened.page.evaluate("app.maps[0].view()")
+    view = opened.page.evaluate("app.plots[0].view()")
     click(opened, view["x"][0] * 0.98 + view["x"][1] * 0.02, view["y"][1])
     opened.becomes("app.subject.spot !== undefined", True)
     spot = np.array([opened.page.evaluate("app.subject.spot")], dtype=np.float32)
-    code = np.array([opened.page.evaluate("[...app.code]")], dtype=np.float32)
-    np.testing.assert_allclose(code, run.projector.inverse_transform(spot), atol=1e-3)
+    code = np.array([opened.page.evaluate("[...app.embedding]")], dtype=np.float32)
+    np.testing.assert_allclose(code, run.projection.inverse_transform(spot), atol=1e-3)
     near(shown(opened, "decoded here"), run.autoencoder.inverse_transform(code)[0])
-    assert "learned map" in opened.page.locator("#decode-how").inner_text()
+    assert "learned projection" in opened.page.locator("#decode-text").inner_text()
     # In the other plane what is looked at stays, and the whole of the plane is in view.
-    opened.page.locator("#plane").select_option("PCA")
-    opened.becomes("app.runs[0].plane.name", "PCA")
+    opened.page.locator("#projection").select_option("PCA")
+    opened.becomes("app.runs[0].projection.name", "PCA")
     opened.becomes("app.subject.spot === undefined", True)
-    np.testing.assert_allclose(opened.page.evaluate("[...app.code]"), code[0], atol=1e-6)
-    assert len(opened.page.evaluate("app.maps[0].inView()")) == len(codes)
-    assert "principal components" in opened.page.locator("#decode-how").inner_text()
+    np.testing.assert_allclose(opened.page.evaluate("[...app.embedding]"), code[0], atol=1e-6)
+    assert len(opened.page.evaluate("app.plots[0].inView()")) == len(codes)
+    assert "principal components" in opened.page.locator("#decode-text").inner_text()
     opened.quiet()
 
 
-def test_two_latents_have_one_plane(visit: Visiting) -> None:
+def test_two_latents_have_one_projection(visit: Visiting) -> None:
     opened = visit()
-    assert not opened.page.locator("#plane-label").is_visible()
+    assert not opened.page.locator("#projection-label").is_visible()
     opened.quiet()
 
 
-def test_a_walk_between_two_images(visit: Visiting, made: Made) -> None:
+def test_interpolation_between_two_images(visit: Visiting, made: Made) -> None:
     opened = visit("four")
-    codes, autoencoder = codes_of(made, "four"), made.run("four").autoencoder
+    codes, autoencoder = embeddings_of(made, "four"), made.run("four").autoencoder
     find(opened, 3)
-    opened.page.locator("#walk-from").click()
+    opened.page.locator("#interpolation-from").click()
     find(opened, 90)
-    opened.page.locator("#walk-to").click()
-    opened.page.locator("#walk-strip canvas").nth(8).wait_for()
+    opened.page.locator("#interpolation-to").click()
+    opened.page.locator("#interpolation-strip canvas").nth(8).wait_for()
     middle = (codes[[3]] + codes[[90]]) / 2
-    near(pixels(opened, "#walk-strip button:nth-child(5) canvas")[..., 0],
+    near(pixels(opened, "#interpolation-strip button:nth-child(5) canvas")[..., 0],
          autoencoder.inverse_transform(middle)[0], 3)  # fmt: skip
-    opened.page.locator("#walk-at").evaluate(
+    opened.page.locator("#interpolation-at").evaluate(
         "input => { input.value = 0.5; input.dispatchEvent(new Event('input')); }"
     )
-    comparable(opened, "on the walk, 50 %")
+    comparable(opened, "interpolated, 50 %")
     near(shown(opened, "decoded here"), autoencoder.inverse_transform(middle)[0], 3)
-    opened.page.locator("#walk-play").click()
-    comparable(opened, "on the walk, 100 %")
+    opened.page.locator("#interpolation-play").click()
+    comparable(opened, "interpolated, 100 %")
     near(shown(opened, "decoded here"), autoencoder.inverse_transform(codes[[90]])[0], 3)
     opened.quiet()
 
 
 def test_the_grid_behind_the_points_is_decoded(visit: Visiting, made: Made) -> None:
     opened = visit()
-    images = "document.querySelector('.map .chart')._fullLayout.images.length"
+    images = "document.querySelector('.latent-plot .chart')._fullLayout.images.length"
     assert opened.page.evaluate(images) == 0
     opened.page.locator("#grid").check()
     opened.becomes(images, 1)
     uri, x, y, w, h = opened.page.evaluate(
-        "(({source, x, y, sizex, sizey}) => [source, x, y, sizex, sizey])(app.maps[0].grid[0])"
+        "(({source, x, y, sizex, sizey}) => [source, x, y, sizex, sizey])(app.plots[0].grid[0])"
     )
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("L"))
     across = 14
@@ -282,7 +283,7 @@ def test_the_grid_behind_the_points_is_decoded(visit: Visiting, made: Made) -> N
 
 def test_search_and_neighbours(visit: Visiting, made: Made) -> None:
     opened = visit()
-    codes = codes_of(made, "plane")
+    codes = embeddings_of(made, "plane")
     find(opened, 42)
     order = np.argsort(((codes - codes[42]) ** 2).sum(axis=1), kind="stable")[1:9]
     assert opened.page.evaluate("app.subject.near") == pytest.approx(order.tolist())
@@ -300,7 +301,7 @@ def test_search_and_neighbours(visit: Visiting, made: Made) -> None:
 def test_a_lasso_lists_and_exports_rows(visit: Visiting, made: Made) -> None:
     opened = visit()
     opened.page.get_by_role("button", name="Lasso").click()
-    codes = codes_of(made, "plane")
+    codes = embeddings_of(made, "plane")
     low, high = np.quantile(codes, 0.2, axis=0), np.quantile(codes, 0.8, axis=0)
     corners = [low, (high[0], low[1]), high, (low[0], high[1]), low]
     mouse = opened.page.mouse
@@ -324,7 +325,7 @@ def test_a_lasso_lists_and_exports_rows(visit: Visiting, made: Made) -> None:
 
 
 def draw_a_bar(opened: Visit) -> None:
-    opened.page.locator("#tab-give").click()
+    opened.page.locator("#tab-input").click()
     box = opened.page.locator(".pad").bounding_box()
     opened.page.mouse.move(box["x"] + 112, box["y"] + 30)
     opened.page.mouse.down()
@@ -344,12 +345,12 @@ def test_what_is_drawn_is_coded_denoised_classified_and_scored(visit: Visiting, 
     run = made.run("plane")
     model = run.autoencoder
     np.testing.assert_allclose(
-        opened.page.evaluate("[...app.code]"), model.transform(X)[0], atol=1e-4
+        opened.page.evaluate("[...app.embedding]"), model.transform(X)[0], atol=1e-4
     )
-    assert opened.page.evaluate("app.maps[0].here") == pytest.approx(
+    assert opened.page.evaluate("app.plots[0].here") == pytest.approx(
         model.transform(X)[0].tolist(), abs=1e-4
     )
-    near(shown(opened, "given"), X[0], 1)
+    near(shown(opened, "input"), X[0], 1)
     near(shown(opened, "reconstruction"), model.reconstruct(X)[0])
     assert run.classifier is not None
     expected = run.classifier.predict_proba(X)[0]  # type: ignore[union-attr]
@@ -368,7 +369,7 @@ def test_what_is_drawn_is_coded_denoised_classified_and_scored(visit: Visiting, 
     assert run.detector is not None
     expected = run.detector.single_scores(X)["reconstruction"]
     text = opened.page.locator(".facts").inner_text()
-    found = re.search(r"anomaly score by that error\s+([\d.]+): one usual row in ([\d.]+)", text)
+    found = re.search(r"anomaly score by that error\s+([\d.]+): one normal row in ([\d.]+)", text)
     assert found, text
     assert float(found[1]) == pytest.approx(float(expected[0]), rel=0.01, abs=1e-3)
     assert float(found[2]) == pytest.approx(10 ** float(expected[0]), rel=0.02)
@@ -387,33 +388,33 @@ def test_an_image_file_is_read_as_the_run_read_its_own(
     opened = visit()
     data = made.run("plane").load(made.folder / "digits")
     Image.fromarray(255 - data.X[5]).save(tmp_path / "photo.png")
-    opened.page.locator("#tab-give").click()
+    opened.page.locator("#tab-input").click()
     opened.page.locator("#invert").check()
     opened.page.locator("#file").set_input_files(tmp_path / "photo.png")
     comparable(opened, "photo.png")
-    near(shown(opened, "given"), data.X[5], 1)
-    codes = codes_of(made, "plane")
-    np.testing.assert_allclose(opened.page.evaluate("[...app.code]"), codes[5], atol=0.02)
+    near(shown(opened, "input"), data.X[5], 1)
+    codes = embeddings_of(made, "plane")
+    np.testing.assert_allclose(opened.page.evaluate("[...app.embedding]"), codes[5], atol=0.02)
     assert opened.page.evaluate("app.subject.near")[0] == 5
     (tmp_path / "none.png").write_text("no image")
     opened.page.locator("#file").set_input_files(tmp_path / "none.png")
-    opened.page.locator("#give-text", has_text="is not an image").wait_for()
+    opened.page.locator("#input-text", has_text="is not an image").wait_for()
     opened.quiet()
 
 
 def test_anomalies_by_score_above_a_threshold(visit: Visiting, made: Made) -> None:
     opened = visit()
-    opened.page.locator("#tab-odd").click()
+    opened.page.locator("#tab-anomalies").click()
     run = made.run("plane")
     X = run.load(made.folder / "digits").X
     assert run.detector is not None
     scores = run.detector.anomaly_scores(X)
-    slider = opened.page.locator("#odd-share")
+    slider = opened.page.locator("#anomaly-share")
     slider.evaluate("i => { i.value = 65; i.dispatchEvent(new Event('input')); }")
     count = round(0.001 * 500**0.65 * 150)
-    assert f"({count} rows)" in opened.page.locator("#odd-said").inner_text()
-    assert opened.count("#odd-list li") == count
-    opened.page.locator("#odd-list button").first.click()
+    assert f"({count} rows)" in opened.page.locator("#anomaly-share-text").inner_text()
+    assert opened.count("#anomaly-list li") == count
+    opened.page.locator("#anomaly-list button").first.click()
     worst = int(scores.argmax())
     opened.becomes("app.subject.row", worst)
     # The explanation: orange where the squared error is largest.
@@ -423,10 +424,10 @@ def test_anomalies_by_score_above_a_threshold(visit: Visiting, made: Made) -> No
     np.testing.assert_allclose(overlay[at], [230, 120, 0], atol=2)
     least = np.unravel_index(squared.argmin(), squared.shape)
     assert np.ptp(overlay[least]) < 40  # grey
-    opened.page.locator("#odd-mark").click()
-    assert opened.page.evaluate("app.maps[0].marked.size") == count
+    opened.page.locator("#anomaly-mark").click()
+    assert opened.page.evaluate("app.plots[0].marked.size") == count
     slider.press("ArrowLeft")
-    assert opened.count("#odd-list li") < count
+    assert opened.count("#anomaly-list li") < count
     opened.quiet()
 
 
@@ -443,19 +444,19 @@ def test_few_labels_and_curves_of_the_run_are_there(visit: Visiting) -> None:
 
 def test_two_runs_show_the_same_image_side_by_side(visit: Visiting, made: Made) -> None:
     opened = visit("plane four")
-    assert opened.count(".map") == 2
+    assert opened.count(".latent-plot") == 2
     find(opened, 31)
     X = made.run("plane").load(made.folder / "digits").X[31:32]
     near(shown(opened, "original"), X[0], 0)
     for name in ("plane", "four"):
         near(shown(opened, name), made.run(name).autoencoder.reconstruct(X)[0], 3)
-    assert opened.page.evaluate("app.maps.map(m => m.row)") == [31, 31]
+    assert opened.page.evaluate("app.plots.map(m => m.row)") == [31, 31]
     # A place on the second map: its image through the first.
-    view = opened.page.evaluate("app.maps[1].view()")
+    view = opened.page.evaluate("app.plots[1].view()")
     click(opened, view["x"][0] * 0.97 + view["x"][1] * 0.03, view["y"][1], 1)
     opened.becomes("app.subject.place", 1)
     opened.page.locator(".subject > figure").nth(1).wait_for()
-    there = np.array([opened.page.evaluate("[...app.code]")], dtype=np.float32)
+    there = np.array([opened.page.evaluate("[...app.embedding]")], dtype=np.float32)
     image = made.run("four").autoencoder.inverse_transform(there)
     near(shown(opened, "decoded here"), image[0], 3)
     near(shown(opened, "plane"), made.run("plane").autoencoder.reconstruct(image)[0], 3)
@@ -466,7 +467,7 @@ def test_labelling_saves_what_fit_reads_and_refits_in_place(visit: Visiting, mad
     from cuello.data.labels import with_labels
 
     opened = visit("four")
-    codes, data = codes_of(made, "four"), made.run("four").load(made.folder / "digits")
+    codes, data = embeddings_of(made, "four"), made.run("four").load(made.folder / "digits")
     assert data.y is None or data.classes
     truth = np.array(opened.page.evaluate("[...app.runs[0].classes.values]"))
     classes = opened.page.evaluate("app.runs[0].classes.classes")
@@ -488,7 +489,7 @@ def test_labelling_saves_what_fit_reads_and_refits_in_place(visit: Visiting, mad
     scale = codes.std(axis=0)
     oracle = LogisticRegression(max_iter=5000, tol=1e-8).fit(codes[mine] / scale, truth[mine])
     given = opened.page.evaluate(
-        "Array.from({length: 150}, (_, i) => app.refit.probabilities(app.runs[0].code(i)))"
+        "Array.from({length: 150}, (_, i) => app.refit.probabilities(app.runs[0].embedding(i)))"
     )
     order = [opened.page.evaluate("app.refit.classes").index(name) for name in classes]
     np.testing.assert_allclose(
@@ -538,15 +539,15 @@ def test_a_table_is_decoded_typed_in_and_explained_by_column(visit: Visiting, ma
     opened.page.locator("#latent-0").evaluate(
         "i => { i.value = i.min; i.dispatchEvent(new Event('input')); }"
     )
-    comparable(opened, "place")
+    comparable(opened, "point")
     assert opened.page.locator(".columns-table thead").inner_text().split() == ["column", "decoded"]
-    opened.page.locator("#tab-give").click()
-    opened.page.locator("#given-0").fill("30")
+    opened.page.locator("#tab-input").click()
+    opened.page.locator("#inputn-0").fill("30")
     comparable(opened, "typed in")
     row = np.median(X, axis=0)[None]
     row[0, 0] = 30
     np.testing.assert_allclose(
-        opened.page.evaluate("[...app.code]"), run.autoencoder.transform(row)[0], atol=0.05
+        opened.page.evaluate("[...app.embedding]"), run.autoencoder.transform(row)[0], atol=0.05
     )
     assert not opened.page.locator("#grid").is_visible()
     opened.quiet()
@@ -554,19 +555,19 @@ def test_a_table_is_decoded_typed_in_and_explained_by_column(visit: Visiting, ma
 
 def test_one_latent_is_a_strip(visit: Visiting, made: Made) -> None:
     opened = visit("strip")
-    codes = codes_of(made, "strip")
+    codes = embeddings_of(made, "strip")
     assert np.abs(opened.page.evaluate("[...app.runs[0].y]")).max() <= 0.5
-    view = opened.page.evaluate("app.maps[0].view()")
+    view = opened.page.evaluate("app.plots[0].view()")
     x = (view["x"][0] + view["x"][1]) / 2
     click(opened, x, 0.75)
-    comparable(opened, "place")
-    code = opened.page.evaluate("[...app.code]")
+    comparable(opened, "point")
+    code = opened.page.evaluate("[...app.embedding]")
     assert len(code) == 1
     assert code[0] == pytest.approx(x, abs=0.01 * float(np.ptp(codes)))
     expected = made.run("strip").autoencoder.inverse_transform(np.float32([code]))[0]
     near(shown(opened, "decoded here"), expected)
     opened.page.locator("#grid").check()
-    opened.becomes("document.querySelector('.map .chart')._fullLayout.images.length", 1)
+    opened.becomes("document.querySelector('.latent-plot .chart')._fullLayout.images.length", 1)
     opened.quiet()
 
 
@@ -584,19 +585,19 @@ def test_sequences_say_what_is_not_there(visit: Visiting) -> None:
 def test_everything_by_keyboard(visit: Visiting) -> None:
     opened = visit()
     opened.page.locator("#snap").uncheck()
-    chart = opened.page.locator(".map .chart")
+    chart = opened.page.locator(".latent-plot .chart")
     chart.focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Enter"):
         opened.page.keyboard.press(key)
-    comparable(opened, "place")
+    comparable(opened, "point")
     x, y = opened.page.evaluate("app.subject.spot")
-    assert opened.page.evaluate("app.maps[0].here") == pytest.approx([x, y])
+    assert opened.page.evaluate("app.plots[0].here") == pytest.approx([x, y])
     tab = opened.page.locator("#tab-decode")
     tab.focus()
     opened.page.keyboard.press("ArrowRight")
-    assert opened.page.locator("#give").is_visible()
+    assert opened.page.locator("#input").is_visible()
     assert not opened.page.locator("#decode").is_visible()
-    assert opened.page.evaluate("document.activeElement.id") == "tab-give"
+    assert opened.page.evaluate("document.activeElement.id") == "tab-input"
     opened.quiet()
 
 
@@ -604,10 +605,10 @@ def test_a_finger_decodes_by_a_tap_and_scrolls_otherwise(visit: Visiting) -> Non
     opened = visit(width=390, height=844, touch=True)
     assert opened.count("[data-mode][aria-pressed='true']") == 0
     opened.page.locator("#snap").uncheck()
-    view = opened.page.evaluate("app.maps[0].view()")
+    view = opened.page.evaluate("app.plots[0].view()")
     x, y = (sum(view[axis]) / 2 for axis in "xy")
     opened.page.touchscreen.tap(*screen(opened, x, y))
-    comparable(opened, "place")
+    comparable(opened, "point")
     assert opened.page.evaluate("app.subject.spot") == pytest.approx(
         [x, y], abs=0.02 * (view["x"][1] - view["x"][0])
     )
@@ -623,10 +624,12 @@ def test_a_finger_decodes_by_a_tap_and_scrolls_otherwise(visit: Visiting) -> Non
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_a_phone(visit: Visiting, names: str, scheme: str) -> None:
     opened = visit(names, width=390, height=844, scheme=scheme)
-    for tab in ("give", "odd", "label", "decode"):
+    for tab in ("input", "anomalies", "label", "decode"):
         opened.page.locator(f"#tab-{tab}").click()
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390, tab
-    dark = opened.page.evaluate("document.querySelector('.map .chart')._fullLayout.paper_bgcolor")
+    dark = opened.page.evaluate(
+        "document.querySelector('.latent-plot .chart')._fullLayout.paper_bgcolor"
+    )
     assert dark == {"light": "#ffffff", "dark": "#14171a"}[scheme]
     opened.quiet()
 
@@ -651,17 +654,17 @@ def test_served_what_is_drawn_is_scored_by_the_detector_of_the_run(
     opened.page.goto(opened.address)
     opened.page.wait_for_selector("html[data-models]", timeout=60_000)
     draw_a_bar(opened)
-    opened.becomes("app.subject.strange !== undefined", True)
+    opened.becomes("app.subject.anomaly !== undefined", True)
     X = np.array(opened.page.evaluate("[...app.subject.values]"), np.float32).reshape(1, 8, 8)
     detector = made.run("four").detector
     assert detector is not None
     parts = detector.single_scores(X)
-    strange = opened.page.evaluate("app.subject.strange")
+    strange = opened.page.evaluate("app.subject.anomaly")
     assert strange["scores"] == pytest.approx(parts["combined"].tolist(), abs=1e-3)
-    assert strange["parts"]["edges"] == pytest.approx(parts["edges"].tolist(), abs=1e-3)
+    assert strange["single_scores"]["edges"] == pytest.approx(parts["edges"].tolist(), abs=1e-3)
     text = opened.page.locator(".facts").inner_text()
     said = "an anomaly" if detector.predict(X)[0] < 0 else "no anomaly"
-    assert re.search(rf"anomaly score\s+[\d.]+, {said}: one usual row in", text), text
+    assert re.search(rf"anomaly score\s+[\d.]+, {said}: one normal row in", text), text
     context.close()
 
 

@@ -75,13 +75,13 @@ class Bars:
 
 def _figures(row: dict[str, Any], main: Measure, second: Measure) -> tuple[str, str, str]:
     if main.unit != "%":
-        return main.text(row), second.text(row), main.text(row, inside=True)
-    inside = row[f"cv_{main.key}_mean"]
+        return main.text(row), second.text(row), main.text(row, cross_validated=True)
+    cv = row[f"cv_{main.key}_mean"]
     spread = f" ± {100 * row[f'{main.key}_sd']:.2f}" if row["repeats"] > 1 else ""
     return (
         f"{100 * row[f'{main.key}_mean']:.2f}{spread}",
         f"{row[f'{second.key}_mean']:.3f}",
-        "-" if inside is None else f"{100 * inside:.1f}",
+        "-" if cv is None else f"{100 * cv:.1f}",
     )
 
 
@@ -99,14 +99,14 @@ def table_of_methods(metrics: dict[str, Any]) -> Table:
         "labels",
         f"{main.name}, {main.unit}" if main.unit else main.name,
         "error" if numbers else second.name,
-        f"inside the\nlabels, {unit}",
+        f"cross-\nvalidated, {unit}",
     )
     for name in head:
         table.add_column(name, justify="left" if name == "method" else "right", overflow="fold")
     for row in metrics["few_labels"]:
         chosen = row["method"] == metrics["best_method"]
         table.add_row(
-            method_name(row, metrics) + (" *" if chosen else ""),
+            method_name(row["method"], metrics) + (" *" if chosen else ""),
             str(row["labels"]),
             *_figures(row, main, second),
             style="bold" if chosen else None,
@@ -114,7 +114,7 @@ def table_of_methods(metrics: dict[str, Any]) -> Table:
     repeats = metrics["few_labels"][0]["repeats"]
     why = "of the four networks, the one that cross-validation inside the labelled rows chose"
     if metrics.get("method"):
-        why = "the mode that was asked for"
+        why = "the method that was asked for"
     told = "error: mean absolute error; " if numbers else ""
     spread = f"mean ± standard deviation over {repeats} label draws; " if repeats > 1 else ""
     table.caption = f"{told}{spread}* {why}; kept for `cuello classify`"

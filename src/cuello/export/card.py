@@ -169,7 +169,8 @@ def _results(run: Run, metrics: Mapping[str, Any]) -> str:
         ]
     for row in metrics["few_labels"]:
         mark = " *" if row["method"] == metrics["best_method"] else ""
-        cells = [method_name(row, metrics) + mark, str(row["labels"]), *_texts(row, metrics)]
+        name = method_name(row["method"], metrics)
+        cells = [name + mark, str(row["labels"]), *_texts(row, metrics)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -2,8 +2,7 @@
 
 from cuello.report.build import gather, write_report
 from cuello.report.content import Gallery, LatentProjection, ReportContent
-from cuello.report.few_labels import method_name
-from cuello.report.measures import Measure, has_spread, measures
+from cuello.report.measures import Measure, measures, method_name
 from cuello.report.page import render
 
 __all__ = [
@@ -12,7 +11,6 @@ __all__ = [
     "Measure",
     "ReportContent",
     "gather",
-    "has_spread",
     "measures",
     "method_name",
     "render",

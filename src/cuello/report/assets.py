@@ -1,4 +1,4 @@
-"""What a page is put together from: its own files, Plotly.js, data as JSON, hashes of scripts."""
+"""Parts of a page: files, Plotly.js, data as JSON, and the policy that allows its scripts alone."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import hashlib
 import importlib.resources
 import json
 
-__all__ = ["digest", "packed", "plotly", "script_json", "text_of", "utf8"]
+__all__ = ["digest", "packed", "plotly", "script_json", "security_policy", "text_of", "utf8"]
 
 
 @functools.cache
-def text_of(name: str, room: str = "report") -> str:
-    """Return a file of a room of this package as text."""
-    return (importlib.resources.files(f"cuello.{room}") / name).read_text(encoding="utf-8")
+def text_of(name: str, package: str = "cuello.report") -> str:
+    """Return a file of a package as text."""
+    return (importlib.resources.files(package) / name).read_text(encoding="utf-8")
 
 
 @functools.cache
@@ -46,6 +46,27 @@ def digest(text: bytes) -> str:
     '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
     """
     return base64.b64encode(hashlib.sha256(text).digest()).decode("ascii")
+
+
+def security_policy(script: str, *hashes: str, more: str = "") -> str:
+    """Return the policy of a page that runs its own scripts alone, and loads nothing.
+
+    Even a page that someone edited cannot load anything or run another script.
+
+    Parameters
+    ----------
+    script : str
+        The script of the page.
+    *hashes : str
+        Of further scripts, from :func:`digest`.
+    more : str
+        What else scripts may do.
+    """
+    allowed = " ".join(f"'sha256-{found}'" for found in (digest(script.encode()), *hashes))
+    return (
+        f"default-src 'none'; script-src {allowed}{more}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
 
 
 def script_json(value: object) -> str:

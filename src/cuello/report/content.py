@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 
-__all__ = ["Gallery", "LatentProjection", "ReportContent"]
+from cuello.arrays import Array, Codes, Float32s, Floats, Record
 
-Array = npt.NDArray[Any]
+__all__ = ["Gallery", "LatentProjection", "ReportContent", "Section"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One section of the page: its HTML, and what the browser needs to draw its charts."""
+
+    anchor: str
+    title: str
+    body: Markup
+    data: Record = field(default_factory=dict)
+    """What ``page.js`` draws, as JSON; empty: no chart."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """Rows in several versions: as they are, and what was made of them."""
+    """Samples in several versions: as they are, and what was made of them."""
 
     title: str
     caption: str
@@ -26,12 +37,12 @@ class Gallery:
     Arrays are (n, features), (n, height, width) or (n, channels, height, width), values in the
     data's own 0..1 scale (images) or its own units (tables).
     """
-    figures: Mapping[str, npt.NDArray[np.float64]]
-    """What is told of each row, by name, (n,)."""
+    figures: Mapping[str, Floats]
+    """What is measured of each sample, by name, (n,)."""
     names: tuple[str, ...]
-    """What to call each row: its number in the test part, its class."""
+    """What to call each sample, (n,): its number in the test split, its class."""
     sequences: bool = False
-    """Rows are (time, features) in their own units, NaN after the end of short ones."""
+    """Samples are (time, features) in their own units, NaN after the end of short ones."""
 
     @property
     def first(self) -> Array:
@@ -43,27 +54,23 @@ class Gallery:
         """What it is compared with above all: the model's."""
         return list(self.versions.values())[1]
 
-    def name(self, place: int) -> str:
-        """Return what to call a row."""
-        return self.names[place] if place < len(self.names) else f"row {place}"
-
 
 @dataclass(frozen=True, kw_only=True)
 class LatentProjection:
-    """Codes of test rows in a plane."""
+    """Embeddings of test samples, as 2-D coordinates."""
 
-    xy: npt.NDArray[np.float32]
+    xy: Float32s
     """(n, 2)."""
     axes: tuple[str, str]
-    """Axis titles, for example ("first principal component of the codes (31 %)", ...)."""
-    label: npt.NDArray[np.int64] | None
+    """Axis titles, for example ("first principal component (31 %)", ...)."""
+    label: Codes | None
     """Codes into ``ReportContent.classes``, -1 unknown; None: the data has no classes."""
     names: tuple[str, ...]
     """What to call each point when it is pointed at, (n,)."""
     images: npt.NDArray[np.uint8] | None
     """(n, height, width) or (n, channels, height, width), 0..255; None for tables."""
-    value: npt.NDArray[np.float64] | None = None
-    """The label of each row where labels are numbers, NaN unknown; None: they are none."""
+    value: Floats | None = None
+    """The label of each sample where labels are numbers, NaN unknown; None: they are none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,24 +78,34 @@ class ReportContent:
     """Everything on the page."""
 
     title: str
-    options: dict[str, dict[str, str]]
-    """Section title -> {what: value}, shown as small tables: data, model, training, ...
-
-    A section called "versions", and the value of "command" in any section, are shown at the end,
-    under timing and reproduction.
-    """
+    options: Mapping[str, Mapping[str, str]]
+    """Title -> {name: value}, shown as small tables: data, model, training."""
+    versions: Mapping[str, str]
+    """Of the libraries, and of the machine."""
+    command: str
+    """What repeats the run at the command line; empty where it was made from Python."""
     notes: tuple[str, ...]
     """Sentences a reader must not miss: what was skipped, filled in, decided."""
-    history: list[dict[str, Any]]
+    history: list[Record]
     """One record an epoch: epoch, train {term: value}, validation {term: value} or None,
-    learning_rate, seconds. A term called "total" or "loss" is the total itself; without one the
-    total is the sum of the terms. NaN and infinity are shown as gaps."""
-    metrics: dict[str, Any]
-    """The contents of metrics.json; whatever is missing is left out of the page."""
+    learning_rate, seconds. NaN and infinity are shown as gaps."""
+    metrics: Record
+    """The contents of metrics.json."""
     classes: tuple[str, ...]
     latent: LatentProjection | None
     galleries: tuple[Gallery, ...] = ()
-    uses: tuple[Gallery, ...] = ()
-    """What the model is good for, shown on a few rows: anomalies, cleaned rows, new ones."""
-    columns: tuple[str, ...] = field(default=())
+    applications: tuple[Gallery, ...] = ()
+    """What the model is good for, shown on a few samples: anomalies, denoised ones, new ones."""
+    columns: tuple[str, ...] = ()
     """Column names, for tables."""
+
+    @property
+    def best_row(self) -> Record | None:
+        """The row of the few-label method that is kept; None where there is none."""
+        return self.row_of(self.metrics.get("best_method"))
+
+    def row_of(self, method: str | None, labels: int | None = None) -> Record | None:
+        """Return the row of a few-label method with so many labels, or with the most, if any."""
+        rows = [row for row in self.metrics["few_labels"] if row["method"] == method]
+        rows = [row for row in rows if labels in (None, row["labels"])]
+        return max(rows, key=lambda row: int(row["labels"]), default=None)

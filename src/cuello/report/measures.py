@@ -1,4 +1,4 @@
-"""What methods are measured by, as a task wants it: accuracy and F1, or R² and the error."""
+"""What few-label methods are measured by, for each task, and what they are called."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cuello.report.fragments import MISSING, finite, number, plus_minus
+from cuello.few_label import METHODS
+from cuello.formats import MISSING, finite, format_number, plus_minus
+from cuello.run.baselines import BASELINES
 
-__all__ = ["Measure", "has_spread", "measures"]
+__all__ = [
+    "Measure",
+    "has_spread",
+    "labels_text",
+    "measures",
+    "method_name",
+    "uses_autoencoder",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,36 +42,45 @@ class Measure:
     digits: int | None = None
 
     @property
+    def capitalised(self) -> str:
+        """The name at the beginning of a sentence."""
+        return self.name[:1].upper() + self.name[1:]
+
+    @property
     def title(self) -> str:
         """At the head of a column."""
-        return f"{self.name[:1].upper()}{self.name[1:]}" + (f" ({self.unit})" if self.unit else "")
+        return self.capitalised + (f" ({self.unit})" if self.unit else "")
 
     @property
     def factor(self) -> float:
         """What values are multiplied by to be shown."""
         return 100.0 if self.unit == "%" else 1.0
 
-    def text(self, row: Mapping[str, Any], *, inside: bool = False) -> str:
+    def text(self, row: Mapping[str, Any], *, cross_validated: bool = False) -> str:
         """Write the mean of a row, with its deviation where there are several draws.
 
         Parameters
         ----------
         row : mapping
             Of the table of methods.
-        inside : bool
-            Of what was measured inside the labelled rows, which has no deviation.
+        cross_validated : bool
+            Write the score on folds of the labelled rows instead, which has no deviation.
 
         Examples
         --------
         >>> R2.text({"r2_mean": 0.4127, "r2_sd": 0.02, "repeats": 5})
         '0.413 ± 0.020'
         """
-        if inside:
-            return self.said(row.get(f"cv_{self.key}_mean"))
-        mean, sd = row.get(f"{self.key}_mean"), row.get(f"{self.key}_sd")
-        return self.said(mean, sd if has_spread(row) else None)
+        if cross_validated:
+            return self.value_text(row[f"cv_{self.key}_mean"])
+        sd = row[f"{self.key}_sd"] if has_spread(row) else None
+        return self.value_text(row[f"{self.key}_mean"], sd)
 
-    def said(self, mean: object, sd: object = None) -> str:
+    def with_unit(self, row: Mapping[str, Any]) -> str:
+        """Write the mean of a row with its unit."""
+        return f"{self.text(row)} {self.unit}".rstrip()
+
+    def value_text(self, mean: float | None, sd: float | None = None) -> str:
         """Write a value, or a mean and its deviation."""
         if self.unit == "%":
             return plus_minus(mean, sd)
@@ -71,7 +89,7 @@ class Measure:
             return MISSING
         parts = [middle] if spread is None else [middle, spread]
         if self.digits is None:
-            return " ± ".join(number(part, padded=True) for part in parts)
+            return " ± ".join(format_number(part, padded=True) for part in parts)
         return " ± ".join(f"{part:.{self.digits}f}" for part in parts)
 
 
@@ -89,11 +107,29 @@ def measures(metrics: Mapping[str, Any]) -> tuple[Measure, Measure]:
     >>> [measure.title for measure in measures({"data": {"task": "regression"}})]
     ['R²', 'Mean absolute error']
     """
-    data = metrics.get("data")
-    task = data.get("task") if isinstance(data, dict) else None
-    return (R2, MAE) if task == "regression" else (ACCURACY, MACRO_F1)
+    return (R2, MAE) if metrics["data"]["task"] == "regression" else (ACCURACY, MACRO_F1)
 
 
 def has_spread(row: Mapping[str, Any]) -> bool:
-    """Whether a row is of several label draws: a single one has no deviation to show."""
-    return (finite(row.get("repeats")) or 0) > 1
+    """Return whether a row is of several label draws: a single one has no deviation to show."""
+    return bool(row["repeats"] > 1)
+
+
+def labels_text(count: int) -> str:
+    """Write a number of labels."""
+    return f"{format_number(count)} label{'' if count == 1 else 's'}"
+
+
+def method_name(method: str, metrics: Mapping[str, Any]) -> str:
+    """Return what to call a method; one that is no longer registered is called by its key."""
+    if method in METHODS:
+        return METHODS[method].display_name
+    if method in BASELINES:
+        entry, is_table = BASELINES[method], len(metrics["data"]["shape"]) == 1
+        return (entry.display_name_of_tables if is_table else "") or entry.display_name
+    return method.replace("_", " ").capitalize()
+
+
+def uses_autoencoder(method: str) -> bool:
+    """Return whether a method starts from the trained autoencoder."""
+    return method not in BASELINES and (method not in METHODS or METHODS[method].pretrained)

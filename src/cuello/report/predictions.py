@@ -1,48 +1,103 @@
-"""What the chosen method got wrong, where labels are properties or numbers."""
+"""The answers of the chosen method beside the true labels: classes, properties, numbers."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+from markupsafe import Markup
 
-from cuello.report.fragments import (
-    MISSING,
-    cell,
-    esc,
-    head_cell,
-    number,
-    paragraph,
-    rounded,
-    scroll,
-    shorten,
-    table,
-)
+from cuello.arrays import Floats, Record
+from cuello.formats import MISSING, format_number, rounded, shorten
+from cuello.report.templates import draw
 
-__all__ = ["properties_table", "scatter"]
+__all__ = ["draw_confusion", "draw_properties", "draw_scatter"]
+
+MOST_WITH_COUNTS = 20
+"""Above so many classes the cells are too small for figures; pointing at one still tells them."""
+
+LARGEST_MISTAKES = 6
 
 
-def properties_table(found: dict[str, Any], method: str, *, summed: bool = False) -> str:
-    """Build a table of how well each property was told.
+def draw_confusion(confusion: Record, method: str, *, summed: bool) -> Markup:
+    """Draw the confusion matrix, rows true and columns predicted, and its largest mistakes.
 
     Parameters
     ----------
-    found : dict
-        ``counts``, for each property ((true 0 found 0, true 0 found 1), (true 1 found 0, true 1
-        found 1)); ``names``.
+    confusion : dict
+        ``matrix``, counts as (classes, classes); ``classes``, their names.
+    method : str
+        Whose mistakes these are.
+    summed : bool
+        The counts are those of several repeats together.
+    """
+    counts = np.asarray(confusion["matrix"], dtype=np.float64)
+    names, dense = confusion["classes"], len(counts) > MOST_WITH_COUNTS
+    right = np.trace(counts) / max(counts.sum(), 1.0)
+    predictions = format_number(counts.sum()) + " predictions" + " of all repeats" * summed
+    return draw(
+        "cuello.report/confusion.html",
+        method=method,
+        caption=f"Rows: true class; columns: predicted class. {predictions}, {100 * right:.1f} % "
+        "right (blue diagonal); mistakes in orange, darker for a larger share of the true class.",
+        names=names,
+        dense=dense,
+        upright=dense or max(map(len, names)) > 4,
+        rows=list(zip(names, _confusion_cells(counts, names), strict=True)),
+        mistakes=_mistakes(counts, names),
+    )
+
+
+def _confusion_cells(counts: Floats, names: list[str]) -> list[list[Record]]:
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    # The square root keeps rare mistakes visible beside frequent ones.
+    strengths = np.where(np.eye(len(counts), dtype=bool), shares, np.sqrt(shares))
+    return [
+        [
+            {
+                "kind": "hit" if row == column else "miss",
+                "strength": f"{strengths[row, column]:.2f}",
+                "predicted": name,
+                "count": format_number(counts[row, column]),
+                "share": f"{100 * shares[row, column]:.1f}",
+                "shown": counts[row, column] > 0 or row == column,
+            }
+            for column, name in enumerate(names)
+        ]
+        for row in range(len(counts))
+    ]
+
+
+def _mistakes(counts: Floats, names: list[str]) -> list[tuple[str, str, str, str]]:
+    wrong = np.where(np.eye(len(counts), dtype=bool), 0.0, counts)
+    largest = np.argsort(-wrong, axis=None, kind="stable")[:LARGEST_MISTAKES]
+    pairs = [divmod(int(place), len(names)) for place in largest if wrong.flat[place]]
+    return [
+        (
+            names[true],
+            names[predicted],
+            format_number(wrong[true, predicted]),
+            f"{100 * wrong[true, predicted] / counts[true].sum():.1f}",
+        )
+        for true, predicted in pairs
+    ]
+
+
+def draw_properties(properties: Record, method: str, *, summed: bool) -> Markup:
+    """Draw a table of how well each property was predicted.
+
+    Parameters
+    ----------
+    properties : dict
+        ``counts``, for each property ((true negatives, false positives), (false negatives, true
+        positives)); ``names``.
     method : str
         Whose answers these are.
     summed : bool
         The counts are those of several repeats together.
     """
-    counts = np.nan_to_num(np.asarray(found["counts"], dtype=np.float64))
-    if counts.ndim != 3 or counts.shape[1:] != (2, 2):
-        return paragraph("The counts of the properties cannot be shown.", "empty")
-    names = [str(name) for name in found.get("names") or ()]
-    names += [f"property {index}" for index in range(len(names), len(counts))]
-    lines = []
-    for name, ((_, false), (missed, hit)) in zip(names, counts, strict=False):
-        total = counts[0].sum()
+    total = sum(map(sum, properties["counts"][0]))
+    rows = []
+    for name, counts in zip(properties["names"], properties["counts"], strict=True):
+        (_, false), (missed, hit) = counts
         shares = (
             (hit + missed, total),
             (total - false - missed, total),
@@ -50,25 +105,19 @@ def properties_table(found: dict[str, Any], method: str, *, summed: bool = False
             (hit, hit + missed),
             (2 * hit, 2 * hit + false + missed),
         )
-        cells = (f"{100 * a / b:.1f}" if b else MISSING for a, b in shares)
-        called = f'<th scope="row" title="{esc(name)}">{esc(shorten(name, 40))}</th>'
-        lines.append(called + "".join(cell(text, "n") for text in cells))
-    head = [head_cell("Property", "col")]
-    for title in ("Rows with it", "Accuracy", "Precision", "Recall", "F1"):
-        head.append(head_cell(f"{title} (%)", "col", "n"))
-    predictions = number(counts[0].sum()) + (" predictions of all repeats" if summed else " rows")
-    caption = (
-        f"{predictions} for each property. Precision: of the rows said to have it, those that do; "
-        "recall: of the rows that have it, those found."
+        rows.append((name, [f"{100 * a / b:.1f}" if b else MISSING for a, b in shares]))
+    return draw(
+        "cuello.report/properties.html",
+        method=method,
+        rows=rows,
+        caption=f"{format_number(total)} {'predictions of all repeats' if summed else 'rows'} for "
+        "each property. Precision: of the rows predicted to have it, those that do; recall: of the "
+        "rows that have it, those predicted.",
     )
-    shown = scroll(table("", head, lines), "Properties", caption)
-    return f"<h3>{esc(f'Properties: {method}' if method else 'Properties')}</h3>\n{shown}"
 
 
-def scatter(
-    pairs: dict[str, Any], method: str, *, summed: bool = False
-) -> tuple[str, dict[str, Any]]:
-    """Build the chart of predicted against true numbers, and what the browser draws of it.
+def draw_scatter(pairs: Record, method: str, *, summed: bool) -> tuple[Markup, Record]:
+    """Draw the chart of predicted against true numbers; also return what the browser draws of it.
 
     Parameters
     ----------
@@ -79,21 +128,11 @@ def scatter(
     summed : bool
         They are those of several repeats together.
     """
-    true, predicted = rounded(pairs["true"]), rounded(pairs.get("predicted") or ())
-    known = [(t, p) for t, p in zip(true, predicted, strict=False) if None not in (t, p)]
-    body = (
-        f"<h3>{esc(f'Predicted and true numbers: {method}')}</h3>\n"
-        + paragraph(
-            f"Each of the {number(len(known))} points is a row"
-            + (" in one of the repeats" if summed else "")
-            + " that the method had not learned from; on the line the prediction is right.",
-        )
-        + '<div class="chart" id="scatter-chart" role="img" aria-label="Predicted against true '
-        'numbers"></div>\n'
-    )
-    name = shorten(str(pairs.get("name") or "number"), 30)
+    both = zip(rounded(pairs["true"]), rounded(pairs["predicted"]), strict=True)
+    known = [(true, predicted) for true, predicted in both if None not in (true, predicted)]
+    body = draw("cuello.report/scatter.html", method=method, count=len(known), summed=summed)
     return body, {
-        "name": name,
-        "true": [t for t, _ in known],
-        "predicted": [p for _, p in known],
+        "name": shorten(pairs["name"], 30),
+        "true": [true for true, _ in known],
+        "predicted": [predicted for _, predicted in known],
     }

@@ -1,86 +1,79 @@
-"""Galleries of sequences: for each row and feature, the course over time as small lines."""
+"""Galleries of sequences: for each sample and feature, the course over time as small lines."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+from markupsafe import Markup
 
+from cuello.arrays import Array, Record
 from cuello.report.content import Gallery
-from cuello.report.fragments import cell, esc, head_cell, number, scroll, shorten, table
+from cuello.report.templates import draw
 
-__all__ = ["sequence_gallery"]
+__all__ = ["draw_sequences"]
 
 MOST_FEATURES = 4
 """Features that are drawn; with more, those that the model misses most."""
 
-LINE = 4
-"""Rows beside one another."""
+SAMPLES_A_LINE = 4
 
 _WIDTH, _HEIGHT, _EDGE = 168, 64, 3  # pixels
 
 _STYLES = {"original": "Thick and pale", "model": "blue", "pca": "dashed"}
 """How versions are drawn, by the class of their lines."""
 
-Array = npt.NDArray[Any]
 
-
-def sequence_gallery(gallery: Gallery) -> str:
-    """Show rows in columns and features below one another.
+def draw_sequences(gallery: Gallery) -> Markup:
+    """Draw samples in columns and features below one another.
 
     Up to three versions share the axes of a cell; all cells of a feature have the same range.
     """
-    lines = dict(zip(_STYLES, gallery.versions.values(), strict=False))
-    off = np.abs(gallery.second - gallery.first) / _spread(gallery.first)
+    spread = np.nanstd(gallery.first, axis=(0, 1))
+    off = np.abs(gallery.second - gallery.first) / np.where(spread > 0, spread, 1.0)
     worst = np.argsort(-np.nanmean(off, axis=(0, 1)), kind="stable")
     features = np.sort(worst[:MOST_FEATURES]).tolist()
     count, steps, width = gallery.first.shape
-    tables = []
-    for start in range(0, count, LINE):
-        places = range(start, min(count, start + LINE))
-        names = [gallery.name(p) for p in places]
-        head = ["<td></td>", *(head_cell(shorten(name, 24), "col") for name in names)]
-        rows = []
-        for feature in features:
-            shown = [values[..., feature] for values in lines.values()]
-            low, high = (float(f([f(values) for values in shown])) for f in (np.nanmin, np.nanmax))
-            cells = "".join(
-                f"<td>{_drawing({k: v[p, :, feature] for k, v in lines.items()}, low, high, told)}"
-                "</td>"
-                for p, name in zip(places, names, strict=True)
-                for told in [f"{name}, feature {feature}"]
-            )
-            rows.append(head_cell(f"feature {feature}", "row") + cells)
-        for name, values in gallery.figures.items():
-            figures = (cell(number(values[p], 2, padded=True), "error") for p in places)
-            rows.append(head_cell(name, "row") + "".join(figures))
-        tables.append(table("" if start else gallery.title, head, rows, "gallery"))
-    key = "; ".join(
-        f"{how}: {name}" for how, name in zip(_STYLES.values(), gallery.versions, strict=False)
-    )
-    told = f"{key}. Time goes to the right, {steps} steps at most."
+    styles = zip(_STYLES.values(), gallery.versions, strict=False)
+    key = "; ".join(f"{style}: {name}" for style, name in styles)
+    key += f". Time goes to the right, {steps} steps at most."
     if width > len(features):
         left_out = width - len(features)
-        told += f" The {len(features)} features it misses most; {left_out} more are left out."
-    return f'<p class="key">{told}</p>\n' + scroll("".join(tables), gallery.title)
+        key += f" The {len(features)} features it misses most; {left_out} more are left out."
+
+    def line(places: range) -> Record:
+        return {
+            "caption": "" if places[0] else gallery.title,
+            "names": [gallery.names[place] for place in places],
+            "rows": [
+                (f"feature {feature}", _draw_courses(gallery, feature, places))
+                for feature in features
+            ],
+            "figures": [(name, values[places]) for name, values in gallery.figures.items()],
+        }
+
+    starts = range(0, count, SAMPLES_A_LINE)
+    lines = [line(range(at, min(count, at + SAMPLES_A_LINE))) for at in starts]
+    return draw("cuello.report/gallery.html", gallery=gallery, lines=lines, crisp=False, key=key)
 
 
-def _spread(X: Array) -> Array:
-    spread = np.nanstd(X, axis=(0, 1))
-    return np.where(spread > 0, spread, 1.0)
-
-
-def _drawing(lines: dict[str, Array], low: float, high: float, told: str) -> str:
-    drawn = "".join(
-        f'<polyline class="{name}" points="{_points(values, low, high)}"/>'
-        for name, values in lines.items()
-    )
-    return (
-        f'<svg class="course" role="img" aria-label="{esc(told)}" width="{_WIDTH}" '
-        f'height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}"><title>{esc(told)}: '
-        f"{number(low)} to {number(high)}</title>{drawn}</svg>"
-    )
+def _draw_courses(gallery: Gallery, feature: int, places: range) -> list[Markup]:
+    courses = {
+        style: values[..., feature]
+        for style, values in zip(_STYLES, gallery.versions.values(), strict=False)
+    }
+    low = min(float(np.nanmin(values)) for values in courses.values())
+    high = max(float(np.nanmax(values)) for values in courses.values())
+    return [
+        draw(
+            "cuello.report/course.html",
+            text=f"{gallery.names[place]}, feature {feature}",
+            low=low,
+            high=high,
+            width=_WIDTH,
+            height=_HEIGHT,
+            lines={style: _points(course[place], low, high) for style, course in courses.items()},
+        )
+        for place in places
+    ]
 
 
 def _points(values: Array, low: float, high: float) -> str:

@@ -7,7 +7,7 @@ function refresh() {
 
 async function start() {
   if (DATA["few-labels"]) fewLabels(DATA["few-labels"]);
-  if (DATA.latent) latentMap(DATA.latent);
+  if (DATA.latent) latentSpace(DATA.latent);
   if (DATA.curves) curves(DATA.curves);
   if (charts.length) {
     runScript(await unpack("plotly").text());

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from importlib.resources import files
 from typing import Annotated
 
 from fastapi import FastAPI, Query
@@ -12,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cuello.errors import CuelloError
+from cuello.report.templates import draw
 from cuello.run import Run
 from cuello.run.folder import RunFolder
 from cuello.server import schemas as s
@@ -76,7 +76,7 @@ def _losses_app(folder: RunFolder, state: Callable[[], str]) -> FastAPI:
 
     def page() -> HTMLResponse:
         """Return a page that shows the losses."""
-        return HTMLResponse(files("cuello.server").joinpath("waiting.html").read_text("utf-8"))
+        return HTMLResponse(draw("cuello.server/waiting.html"))
 
     def info() -> s.RunInfo:
         """Return the description of the training."""

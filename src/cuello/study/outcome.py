@@ -12,13 +12,12 @@ import numpy as np
 from cuello import atomic
 from cuello.api import start_with_report
 from cuello.errors import Argument, RunError
-from cuello.report.fragments import esc
 from cuello.run.folder import RunFolder
 from cuello.run.job import Job
 from cuello.study import figures
 from cuello.study.combinations import Combination, option_text, summarise_trials
 from cuello.study.drawing import draw_study
-from cuello.study.page import Picture, Table, document, draw_picture, draw_protocol, draw_table
+from cuello.study.page import Picture, Table, draw_document, picture_uri
 from cuello.study.search import run_search
 from cuello.study.study import MEASURES, Study, estimator_options
 from cuello.study.trials import run_trials
@@ -122,15 +121,14 @@ def _write_results(study: Study, rows: list[Combination], folder: Path) -> None:
         "split": f"{study.validation:g} of the rows validate, {study.test:g} test where there is "
         f"no test split; seed {study.split_seed}, the same for all trials",
     }
-    page = document(
+    page = draw_document(
+        "cuello.study/study.html",
         f"Study of {study.data}",
-        [
-            f"<h1>Study of {esc(study.data)}: {esc(', '.join(names))}</h1>",
-            draw_picture(picture, folder / "figures"),
-            draw_table(table),
-            "<h2>Protocol</h2>",
-            draw_protocol(protocol),
-        ],
+        names=names,
+        caption=picture.caption,
+        uri=picture_uri(picture, folder / "figures"),
+        table=table,
+        protocol=protocol,
     )
     atomic.write_bytes(folder / "index.html", page.encode())
 

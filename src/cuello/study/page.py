@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import base64
-import importlib.resources
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cuello.report.fragments import cell, esc, head_cell, number, paragraph, scroll, table
+from markupsafe import Markup
+
+from cuello.formats import MISSING, format_number
+from cuello.report.assets import text_of
+from cuello.report.templates import draw
 from cuello.study.summary import Spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Picture", "Table", "document", "draw_picture", "draw_protocol", "draw_table"]
+__all__ = ["Picture", "Table", "draw_document", "picture_uri"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,10 @@ class Table:
     rows: Sequence[Sequence[object]]
     note: str = ""
 
+    def texts(self) -> list[tuple[str, list[str]]]:
+        """Return the first cell of each row, and the others, as texts."""
+        return [(_text(name), list(map(_text, values))) for name, *values in self.rows]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
@@ -52,55 +59,33 @@ class Picture:
     figure: Figure
 
 
-def draw_table(own: Table) -> str:
-    """Return a table with its title and note."""
-    head = [head_cell(text, "col", "n" if i else "") for i, text in enumerate(own.columns)]
-    rows = (
-        "".join(
-            head_cell(_text(value), "row") if i == 0 else cell(_text(value), "n")
-            for i, value in enumerate(row)
-        )
-        for row in own.rows
-    )
-    below = paragraph(own.note, "key") if own.note else ""
-    return f"<h3>{esc(own.title)}</h3>{scroll(table('', head, rows), own.title)}{below}"
+def picture_uri(picture: Picture, figures: Path) -> str:
+    """Return a figure that was saved in a folder as a data URI, to be put inside a page."""
+    content = (figures / f"{picture.name}.png").read_bytes()
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
-def draw_picture(picture: Picture, figures: Path) -> str:
-    """Return a figure that was saved in a folder, put inside the page."""
-    data = base64.b64encode((figures / f"{picture.name}.png").read_bytes()).decode()
-    return (
-        f'<figure><img src="data:image/png;base64,{data}" alt="{esc(picture.caption)}">'
-        f"<figcaption>{esc(picture.caption)}</figcaption></figure>"
-    )
+def draw_document(template: str, title: str, **values: object) -> str:
+    """Draw a whole page.
 
-
-def draw_protocol(rows: Mapping[str, str]) -> str:
-    """Return what was done, as a list of terms."""
-    items = "".join(f"<dt>{esc(k)}</dt><dd>{esc(v)}</dd>" for k, v in rows.items())
-    return f'<dl class="protocol">{items}</dl>'
-
-
-def document(title: str, parts: Iterable[str]) -> str:
-    """Return the whole page."""
-    style = "".join(
-        importlib.resources.files(room).joinpath("page.css").read_text("utf-8")
-        for room in ("cuello.report", "cuello.study")
-    )
-    body = "\n".join(parts)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{esc(title)}</title>\n<style>\n{style}</style>\n</head>\n"
-        f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
+    Parameters
+    ----------
+    template : str
+        It extends ``cuello.study/document.html``; see :func:`cuello.report.templates.draw`.
+    title : str
+        Of the page.
+    **values
+        What the template names.
+    """
+    style = Markup("".join(text_of("page.css", room) for room in ("cuello.report", "cuello.study")))
+    return draw(template, title=title, style=style, **values) + "\n"
 
 
 def _text(value: object) -> str:
     if value is None:
-        return "–"
+        return MISSING
     if isinstance(value, Spread):
         return str(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return number(value) if isinstance(value, float) else str(value)
+    return format_number(value) if isinstance(value, float) else str(value)

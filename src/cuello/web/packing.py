@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from cuello.arrays import Array, Float32s, Record
 from cuello.report.assets import packed
 from cuello.run.sheets import contact_sheet, to_pixels
 
 __all__ = ["LONGEST", "Packs", "Stored", "store_rows"]
-
-Array = npt.NDArray[Any]
 
 LONGEST = 64
 """Longest side, in pixels, of an image in the page."""
@@ -28,11 +26,8 @@ class Packs:
 
     def add(self, content: bytes) -> str:
         """Take bytes in, and return the id of the element that will hold them."""
-        return self._add(packed(content))
-
-    def _add(self, text: str) -> str:
         name = f"pack-{len(self.texts)}"
-        self.texts[name] = text
+        self.texts[name] = packed(content)
         return name
 
     def array(self, values: Array) -> dict[str, str]:
@@ -45,19 +40,19 @@ class Packs:
         """Take anything in that JSON can hold."""
         return {"pack": self.add(json.dumps(value).encode("utf-8", "replace")), "type": "json"}
 
-    def codes(self, codes: npt.NDArray[np.float32]) -> dict[str, Any]:
-        """Take codes in as 16 bits each, in equal steps over the range of each latent."""
-        low, high = codes.min(axis=0), codes.max(axis=0)
+    def quantised(self, values: Float32s) -> Record:
+        """Take floats (n, columns) in as 16 bits each, in equal steps over each column's range."""
+        low, high = values.min(axis=0), values.max(axis=0)
         step = np.maximum((high - low).astype(np.float64), 1e-12) / 65535
-        found = self.array(np.round((codes - low) / step).astype(np.uint16))
-        return {**found, "low": low.tolist(), "step": step.tolist()}
+        stored = self.array(np.round((values - low) / step).astype(np.uint16))
+        return {**stored, "low": low.tolist(), "step": step.tolist()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
     """Rows as the page holds them."""
 
-    record: dict[str, Any]
+    record: Record
     """What the browser needs to read them back."""
     notes: tuple[str, ...]
     """What was left out."""
@@ -97,8 +92,8 @@ def store_rows(
     cost = len(packed(some.tobytes())) / len(some)
     if cost * len(rows) > max_bytes:
         kept = np.linspace(0, len(rows) - 1, int(max_bytes / cost)).astype(np.int64)
-        what = "images" if images else "rows"
-        notes.append(f"To keep this page small it holds {len(kept):,} of {len(rows):,} {what}.")
+        unit = "images" if images else "rows"
+        notes.append(f"To keep this page small it holds {len(kept):,} of {len(rows):,} {unit}.")
     if not len(kept):
         return None
     record = {
@@ -122,9 +117,5 @@ def _as_bytes(values: Array, bounds: tuple[float, float]) -> npt.NDArray[np.uint
 def _smaller(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return images at most :data:`LONGEST` pixels a side, averaged over areas."""
     pixels = to_pixels(images)
-    small = []
-    for one in pixels:
-        sheet, _ = contact_sheet(one[None], longest=LONGEST)
-        small.append(np.asarray(sheet))
-    found = np.stack(small)
-    return found if found.ndim == 3 else np.ascontiguousarray(found.transpose(0, 3, 1, 2))
+    small = np.stack([np.asarray(contact_sheet(one[None], longest=LONGEST)[0]) for one in pixels])
+    return small if small.ndim == 3 else np.ascontiguousarray(small.transpose(0, 3, 1, 2))

@@ -1,23 +1,19 @@
-"""The rows of a run as points of a map: codes, labels and errors, and the rows themselves."""
+"""The rows of a run as points: embeddings, labels and errors, and the rows themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from cuello.arrays import Array, Bools, Float32s, Floats, Indices
 from cuello.errors import RunError
-from cuello.networks import NETWORKS
 from cuello.run import Run
 from cuello.run.training_data import read_training_data, stored_embeddings
 
 __all__ = ["MOST_POINTS", "Colouring", "Points", "gather_points"]
-
-Array = npt.NDArray[Any]
 
 MOST_POINTS = 60_000
 """What a browser draws, zooms and searches without a pause."""
@@ -25,7 +21,7 @@ MOST_POINTS = 60_000
 
 @dataclass(frozen=True, kw_only=True)
 class Colouring:
-    """A property of every point by which the map can be coloured."""
+    """A property of every point by which points can be coloured."""
 
     name: str
     values: Array
@@ -36,18 +32,18 @@ class Colouring:
 
 @dataclass(frozen=True, kw_only=True)
 class Points:
-    """Rows of a run in the order of its embeddings, training rows before an official test part."""
+    """Rows of a run in the order of its embeddings, training rows before an official test split."""
 
-    codes: npt.NDArray[np.float32]
+    embeddings: Float32s
     """(n, latents)."""
-    row: npt.NDArray[np.int64]
+    row: Indices
     """Number of each row within its own array, (n,)."""
     names: tuple[str, ...] | None
     """None: rows have no names."""
-    learnable: npt.NDArray[np.bool_]
-    """Rows that a labels file can name: all but an official test part, (n,)."""
+    learnable: Bools
+    """Rows that a labels file can name: all but an official test split, (n,)."""
     colourings: tuple[Colouring, ...]
-    error: npt.NDArray[np.float64] | None
+    error: Floats | None
     """Mean squared error of each scaled row, (n,); None: not known."""
     values: Array | None
     """(n, ...), the rows in the data's own units; None: not at hand."""
@@ -58,7 +54,7 @@ class Points:
         """Return some of the points."""
         return replace(
             self,
-            codes=self.codes[which],
+            embeddings=self.embeddings[which],
             row=self.row[which],
             names=None if self.names is None else tuple(self.names[i] for i in which),
             learnable=self.learnable[which],
@@ -79,28 +75,28 @@ def gather_points(run: Run, most: int = MOST_POINTS) -> Points:
     RunError
         If the embeddings are missing or damaged.
     """
-    points, parts = _embedded(run)
+    points, splits = _read_embeddings(run)
     try:
         points = _with_rows(run, points)
     except RunError as error:
-        points = _kept(run, points, parts)
+        points = _kept_in_folder(run, points, splits)
         note = f"The rows are not in this page: {' '.join(str(error).split())}"
         points = replace(points, notes=(note, *points.notes))
-    if len(points.codes) > most:
-        total = len(points.codes)
+    if len(points.embeddings) > most:
+        total = len(points.embeddings)
         points = points.take(np.linspace(0, total - 1, most).astype(np.int64))
         note = f"{most:,} of {total:,} rows are shown, evenly spaced."
         points = replace(points, notes=(*points.notes, note))
     return points
 
 
-def _embedded(run: Run) -> tuple[Points, Array]:
-    """Return the points without their rows, and the part that each belongs to."""
-    table, codes = stored_embeddings(run)
+def _read_embeddings(run: Run) -> tuple[Points, Array]:
+    """Return the points without their rows, and the split that each belongs to."""
+    table, embeddings = stored_embeddings(run)
     columns = table.column_names
     try:
         row = table["row"].to_numpy()
-        parts = np.asarray(table["split"].to_pylist() if "split" in columns else [])
+        splits = np.asarray(table["split"].to_pylist() if "split" in columns else [])
         names = tuple(map(_text, table["name"].to_pylist())) if "name" in columns else None
         colourings = tuple(_colourings(run, table))
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
@@ -109,13 +105,13 @@ def _embedded(run: Run) -> tuple[Points, Array]:
             f"{run.folder.path}/embeddings.parquet cannot be used ({reason}); restore the folder, "
             "or run the fit again."
         ) from error
-    if not len(codes):
+    if not len(embeddings):
         raise RunError(f"{run.folder.path}/embeddings.parquet holds no row; run the fit again.")
-    # Rows of an official test part are numbered from 0 again, after those of the other parts.
+    # Rows of an official test split are numbered from 0 again, after those of the other splits.
     again = np.flatnonzero(np.diff(row) <= 0)
     learnable = np.arange(len(row)) <= (again[0] if len(again) else len(row))
     points = Points(
-        codes=np.nan_to_num(codes.astype(np.float32)),
+        embeddings=np.nan_to_num(embeddings.astype(np.float32)),
         row=np.asarray(row, dtype=np.int64),
         names=names,
         learnable=learnable,
@@ -123,7 +119,7 @@ def _embedded(run: Run) -> tuple[Points, Array]:
         error=None,
         values=None,
     )
-    return points, parts
+    return points, splits
 
 
 def _text(name: object) -> str:
@@ -146,14 +142,14 @@ def _colourings(run: Run, table: pa.Table) -> Iterator[Colouring]:
         yield Colouring(name="anomaly score", values=_numbers(table["anomaly_score"]))
     if "split" in columns:
         order = ("train", "validation", "test")
-        codes = np.array([order.index(part) for part in table["split"].to_pylist()])
-        yield Colouring(name="part", values=codes, classes=order)
+        codes = np.array([order.index(split) for split in table["split"].to_pylist()])
+        yield Colouring(name="split", values=codes, classes=order)
     if "labelled" in columns:
         codes = table["labelled"].to_numpy().astype(np.int64)
         yield Colouring(name="label used", values=codes, classes=("no", "yes"))
 
 
-def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+def _numbers(column: pa.ChunkedArray) -> Floats:
     return np.array([np.nan if v is None else float(v) for v in column.to_pylist()])
 
 
@@ -170,10 +166,10 @@ def _with_rows(run: Run, points: Points) -> Points:
     return replace(points, values=X, error=-run.autoencoder.score_samples(X))
 
 
-def _kept(run: Run, points: Points, parts: Array) -> Points:
+def _kept_in_folder(run: Run, points: Points, splits: Array) -> Points:
     """Return the test rows that the run folder keeps for its report."""
     arrays = run.folder.read_arrays("examples.npz")
-    tested = np.flatnonzero(parts == "test")
+    tested = np.flatnonzero(splits == "test")
     kept = arrays.get("projection_rows")
     if kept is None or not len(kept) or kept.max() >= len(tested):
         return points
@@ -181,7 +177,7 @@ def _kept(run: Run, points: Points, parts: Array) -> Points:
     note = f"The {len(kept):,} test rows that the run folder keeps are shown."
     points = replace(points, notes=(*points.notes, note))
     images = arrays.get("projection_images")
-    if images is None or NETWORKS[run.autoencoder.network].is_sequence:
+    if images is None or run.is_of_sequences:
         return points
     low, high = run.autoencoder.scaling_.invert(np.array([[0.0, 1.0]], dtype=np.float32))[0]
     is_bytes = arrays["typical_original"].dtype == np.uint8

@@ -1,4 +1,4 @@
-// Begin: unpack, draw the maps and the charts, then start the models.
+// Begin: unpack, draw the plots and the charts, then start the models.
 
 function listColours() {
   const names = [...new Set(app.runs.flatMap((run) => run.colourings.map((one) => one.name)))];
@@ -7,58 +7,58 @@ function listColours() {
 
 function colourBy(name) {
   $("colour").value = name;
-  for (const map of app.maps) map.colourBy(name);
+  for (const plot of app.plots) plot.colourBy(name);
 }
 
-function listPlanes() {
-  const names = [...new Set(app.runs.flatMap((run) => run.planes.map((plane) => plane.name)))];
-  $("plane").replaceChildren(...names.map((name) => make("option", { textContent: name, value: name })));
-  $("plane-label").hidden = app.runs.every((run) => run.planes.length < 2);
+function listProjections() {
+  const names = [...new Set(app.runs.flatMap((run) => run.projections.map((projection) => projection.name)))];
+  $("projection").replaceChildren(...names.map((name) => make("option", { textContent: name, value: name })));
+  $("projection-label").hidden = app.runs.every((run) => run.projections.length < 2);
 }
 
-// What is looked at stays, at its place in the other plane.
-async function showPlane(name) {
-  for (const map of app.maps) {
-    const plane = map.run.planes.find((one) => one.name === name);
-    if (!plane) continue;
-    map.run.show(plane);
-    map.setGrid(null);
-    map.draw();
-    await map.wholeView();
-    redrawGrid(map);
+// What is looked at stays, at its point in the other projection.
+async function showProjection(name) {
+  for (const plot of app.plots) {
+    const projection = plot.run.projections.find((one) => one.name === name);
+    if (!projection) continue;
+    plot.run.show(projection);
+    plot.setGrid(null);
+    plot.draw();
+    await plot.resetView();
+    redrawGrid(plot);
   }
-  sayDecoding();
-  if (app.subject) look({ ...app.subject, ...(app.subject.spot && { code: app.code, spot: undefined }) });
+  describeDecoding();
+  if (app.subject) look({ ...app.subject, ...(app.subject.spot && { embedding: app.embedding, spot: undefined }) });
 }
 
 function redraw() {
-  for (const map of app.maps) map.draw();
+  for (const plot of app.plots) plot.draw();
   draw();
 }
 
-function setUpMaps() {
-  const picked = (map, what) => look({ ...what, place: app.maps.indexOf(map) });
-  const lassoed = (map, rows) => {
-    const index = app.maps.indexOf(map);
-    if (index && !map.run.same_rows) return;
+function setUpPlots() {
+  const picked = (plot, what) => look({ ...what, place: app.plots.indexOf(plot) });
+  const lassoed = (plot, rows) => {
+    const index = app.plots.indexOf(plot);
+    if (index && !plot.run.same_rows) return;
     setMarked(rows);
     $("tab-label").click();
   };
   for (const run of app.runs) {
-    const host = $("maps").appendChild(make("div", { className: "one" }));
+    const host = $("plots").appendChild(make("div", { className: "one" }));
     if (app.runs.length > 1) host.append(make("h2", { textContent: run.title }));
-    const map = createMap(run, host, { picked, lassoed });
-    app.maps.push(map);
-    map.draw();
+    const plot = createPlot(run, host, { picked, lassoed });
+    app.plots.push(plot);
+    plot.draw();
     let waiting = 0;
-    map.chart.on("plotly_relayout", (change) => {
+    plot.chart.on("plotly_relayout", (change) => {
       if (!Object.keys(change).some((key) => /range/.test(key))) return; // the grid itself
       clearTimeout(waiting);
-      waiting = setTimeout(() => redrawGrid(map), 80);
+      waiting = setTimeout(() => redrawGrid(plot), 80);
     });
   }
-  listPlanes();
-  $("plane").addEventListener("change", () => showPlane($("plane").value));
+  listProjections();
+  $("projection").addEventListener("change", () => showProjection($("projection").value));
   listColours();
   if ($("colour").options.length) colourBy($("colour").value);
   $("colour").addEventListener("change", () => colourBy($("colour").value));
@@ -66,12 +66,12 @@ function setUpMaps() {
   const modes = [...document.querySelectorAll("[data-mode]")];
   const choose = (button) => {
     pressed(modes, button);
-    for (const map of app.maps) map.setMode(button ? button.dataset.mode : "off");
+    for (const plot of app.plots) plot.setMode(button ? button.dataset.mode : "off");
   };
   for (const button of modes) button.addEventListener("click", () => choose(button.getAttribute("aria-pressed") === "true" ? null : button));
   choose(matchMedia("(pointer: coarse)").matches ? null : modes[0]);
-  $("whole").addEventListener("click", () => app.maps.forEach((map) => map.wholeView()));
-  $("snap").addEventListener("change", () => { for (const map of app.maps) map.snap = $("snap").checked; });
+  $("reset-view").addEventListener("click", () => app.plots.forEach((plot) => plot.resetView()));
+  $("snap").addEventListener("change", () => { for (const plot of app.plots) plot.snap = $("snap").checked; });
   $("find").addEventListener("submit", (event) => {
     event.preventDefault();
     const row = app.runs[0].find($("wanted").value);
@@ -86,12 +86,12 @@ async function begin() {
   runScript(await unpack("plotly").text());
   for (const record of DATA.runs) app.runs.push(await openRun(record, app.runs[0]));
   tabs(document.querySelector("[role=tablist]"));
-  setUpMaps();
+  setUpPlots();
   draw();
   document.documentElement.dataset.ready = "yes";
   for (const run of app.runs) await openModels(run);
   setUpDecoding();
-  setUpGiving();
+  setUpInput();
   setUpAnomalies();
   setUpLabels();
   await setUpServed();

@@ -11,8 +11,8 @@ const percent = (share) => { // no 100 % that is not all
   const near = share > 0.99 && share < 1;
   return `${near ? Math.floor(1000 * share) / 10 : (100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
 };
-const whole = (count) => count.toLocaleString("en");
-const several = (count, what) => `${whole(count)} ${what}${count === 1 ? "" : "s"}`;
+const grouped = (count) => count.toLocaleString("en");
+const several = (count, what) => `${grouped(count)} ${what}${count === 1 ? "" : "s"}`;
 
 function pressed(buttons, chosen) {
   for (const button of buttons) button.setAttribute("aria-pressed", String(button === chosen));

@@ -3,24 +3,24 @@
 const labels = { of: new Map(), before: [], classes: [], served: null }; // row -> class name
 
 function setMarked(rows) {
-  const map = app.maps[0];
-  map.mark({ marked: new Set(rows) });
-  const { run } = map;
+  const plot = app.plots[0];
+  plot.mark({ marked: new Set(rows) });
+  const { run } = plot;
   $("marked-text").textContent = rows.length ? `${several(rows.length, "row")} marked.` : "None. Draw a lasso around points, or mark a row.";
   $("marked").replaceChildren(...rows.slice(0, 60).map((i) => thumb(run, i, (row) => look({ row, place: 0 }))));
-  if (rows.length > 60) $("marked").append(make("span", { className: "caption", textContent: `and ${whole(rows.length - 60)} more` }));
+  if (rows.length > 60) $("marked").append(make("span", { className: "caption", textContent: `and ${grouped(rows.length - 60)} more` }));
 }
 
 function setUpLabels() {
-  const [map] = app.maps, { run } = map;
+  const [plot] = app.plots, { run } = plot;
   labels.classes = run.classes ? [...run.classes.classes] : [];
-  const marked = () => [...map.marked];
+  const marked = () => [...plot.marked];
   $("mark-one").addEventListener("click", () => { if (app.subject && app.subject.row !== undefined) setMarked([...new Set([...marked(), app.subject.row])]); });
-  $("mark-view").addEventListener("click", () => setMarked(map.inView()));
+  $("mark-view").addEventListener("click", () => setMarked(plot.inView()));
   $("mark-none").addEventListener("click", () => setMarked([]));
   $("mark-save").addEventListener("click", () => download("marked.csv", csv([
     ["row", "name", ...run.colourings.map((one) => one.name), ...Array.from({ length: run.latents }, (_, k) => `z${k}`)],
-    ...marked().map((i) => [run.row[i], run.name(i), ...run.colourings.map((one) => (one.classes ? one.classes[one.values[i]] ?? "" : one.values[i])), ...run.code(i)]),
+    ...marked().map((i) => [run.row[i], run.name(i), ...run.colourings.map((one) => (one.classes ? one.classes[one.values[i]] ?? "" : one.values[i])), ...run.embedding(i)]),
   ])));
   $("new-class").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -29,13 +29,13 @@ function setUpLabels() {
     $("new-name").value = "";
     classButtons();
   });
-  $("labels-undo").addEventListener("click", () => { if (labels.before.length) { labels.of = labels.before.pop(); sayLabels(); if (labels.served) labels.served.send(); } });
+  $("labels-undo").addEventListener("click", () => { if (labels.before.length) { labels.of = labels.before.pop(); describeLabels(); if (labels.served) labels.served.send(); } });
   $("labels-save").addEventListener("click", () => download("labels.csv", labelsCsv()));
   $("suggest").addEventListener("click", suggestRow);
   $("refit").addEventListener("click", refit);
   classButtons();
   setMarked([]);
-  sayLabels();
+  describeLabels();
 }
 
 // What `cuello fit --labels` reads: rows by name where they have names, else by number.
@@ -44,23 +44,23 @@ const labelsCsv = () => csv([["row", "label"], ...[...labels.of].map(([i, name])
 function classButtons() {
   $("classes").replaceChildren(...labels.classes.map((name) => {
     const button = make("button", { type: "button", textContent: name });
-    button.addEventListener("click", () => give(name));
+    button.addEventListener("click", () => assignClass(name));
     return button;
   }));
 }
 
-function give(name) {
-  const [map] = app.maps, one = app.subject && app.subject.row, rows = map.marked.size ? [...map.marked] : one === undefined || one === null ? [] : [one];
-  const can = rows.filter((i) => map.run.learnable[i]);
+function assignClass(name) {
+  const [plot] = app.plots, one = app.subject && app.subject.row, rows = plot.marked.size ? [...plot.marked] : one === undefined || one === null ? [] : [one];
+  const can = rows.filter((i) => plot.run.learnable[i]);
   labels.before.push(new Map(labels.of));
   for (const i of can) labels.of.set(i, name);
-  if (map.marked.size) setMarked([]);
-  sayLabels(rows.length - can.length);
+  if (plot.marked.size) setMarked([]);
+  describeLabels(rows.length - can.length);
   if (labels.served) labels.served.send();
   if (rows.length === 1 && rows[0] === labels.suggested) suggestRow();
 }
 
-function sayLabels(refused = 0) {
+function describeLabels(refused = 0) {
   const counts = new Map();
   for (const name of labels.of.values()) counts.set(name, (counts.get(name) || 0) + 1);
   $("labels-text").textContent = (labels.of.size ? `${several(labels.of.size, "label")}: ${[...counts].map(([name, count]) => `${name} ${count}`).join(", ")}.` : "No label yet. A class goes to the marked rows or, without any, to the row that is shown.")
@@ -71,13 +71,13 @@ function sayLabels(refused = 0) {
 
 // Of up to 1,000 rows without a label: the least certain one or, before a refit, the farthest from all labelled.
 function suggestRow() {
-  const run = app.runs[0], step = Math.max(1, Math.floor(run.n / 1000)), known = [...labels.of.keys()].map(run.code);
-  const far = (code) => (known.length ? Math.min(...known.map((one) => one.reduce((sum, v, k) => sum + (v - code[k]) ** 2, 0))) : -Math.hypot(...code.map((v, k) => v - run.mean[k])));
-  const unsure = (code) => { const shares = app.refit.probabilities(code).sort((a, b) => b - a); return (shares[1] ?? 0) - shares[0]; };
+  const run = app.runs[0], step = Math.max(1, Math.floor(run.n / 1000)), known = [...labels.of.keys()].map(run.embedding);
+  const far = (embedding) => (known.length ? Math.min(...known.map((one) => one.reduce((sum, v, k) => sum + (v - embedding[k]) ** 2, 0))) : -Math.hypot(...embedding.map((v, k) => v - run.mean[k])));
+  const doubt = (embedding) => { const shares = app.refit.probabilities(embedding).sort((a, b) => b - a); return (shares[1] ?? 0) - shares[0]; };
   let best = -1, most = -Infinity;
   for (let i = 0; i < run.n; i += step) {
     if (labels.of.has(i) || !run.learnable[i]) continue;
-    const worth = (app.refit ? unsure : far)(run.code(i));
+    const worth = (app.refit ? doubt : far)(run.embedding(i));
     if (worth > most) { most = worth; best = i; }
   }
   labels.suggested = best;
@@ -88,33 +88,33 @@ function refit() {
   const run = app.runs[0], rows = [...labels.of.keys()], given = new Set(labels.of.values()), classes = labels.classes.filter((name) => given.has(name));
   if (classes.length < 2) { $("refit-text").textContent = "Give at least two classes a label first."; return; }
   const scale = Array.from({ length: run.latents }, (_, k) => deviation(run, k));
-  const probabilities = fitLogistic(rows.map(run.code), rows.map((i) => classes.indexOf(labels.of.get(i))), classes.length, run.mean, scale);
+  const probabilities = fitLogistic(rows.map(run.embedding), rows.map((i) => classes.indexOf(labels.of.get(i))), classes.length, run.mean, scale);
   app.refit = { run, classes, probabilities };
-  const found = new Int16Array(run.n), sure = new Float32Array(run.n);
+  const predicted = new Int16Array(run.n), confidence = new Float32Array(run.n);
   let right = 0, judged = 0;
   for (let i = 0; i < run.n; i++) {
-    const shares = probabilities(run.code(i));
-    found[i] = shares.indexOf(Math.max(...shares));
-    sure[i] = shares[found[i]];
+    const shares = probabilities(run.embedding(i));
+    predicted[i] = shares.indexOf(Math.max(...shares));
+    confidence[i] = shares[predicted[i]];
     const truth = run.className(i);
-    if (truth !== null && !labels.of.has(i)) { judged++; right += truth === classes[found[i]]; }
+    if (truth !== null && !labels.of.has(i)) { judged++; right += truth === classes[predicted[i]]; }
   }
-  setColourings("refit", classes, found, sure);
-  $("refit-text").textContent = `Logistic regression on the codes of ${several(rows.length, "label")}, ${classes.length} classes.`
-    + (judged ? ` Of the ${whole(judged)} other rows whose class the data knows, it gets ${percent(right / judged)} right.` : "");
+  setColourings("refit", classes, predicted, confidence);
+  $("refit-text").textContent = `Logistic regression on the embeddings of ${several(rows.length, "label")}, ${classes.length} classes.`
+    + (judged ? ` Of the ${grouped(judged)} other rows whose class the data knows, it gets ${percent(right / judged)} right.` : "");
   if (labels.served) labels.served.refit();
 }
 
-function setColourings(who, classes, found, sure) {
+function setColourings(who, classes, predicted, confidence) {
   const run = app.runs[0];
   run.colourings = run.colourings.filter((one) => !one.name.startsWith(who));
-  run.colourings.push({ name: `${who} class`, classes, values: found }, { name: `${who} certainty`, classes: null, values: sure });
+  run.colourings.push({ name: `${who} class`, classes, values: predicted }, { name: `${who} confidence`, classes: null, values: confidence });
   listColours();
   colourBy(`${who} class`);
 }
 
 function deviation(run, k) {
   let sum = 0, squares = 0;
-  for (let i = 0; i < run.n; i++) { const v = run.codes[i * run.latents + k] - run.mean[k]; sum += v; squares += v * v; }
+  for (let i = 0; i < run.n; i++) { const v = run.embeddings[i * run.latents + k] - run.mean[k]; sum += v; squares += v * v; }
   return Math.sqrt(Math.max(squares / run.n - (sum / run.n) ** 2, 1e-12));
 }

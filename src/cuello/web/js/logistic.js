@@ -1,10 +1,10 @@
-// Multinomial logistic regression on codes: mean log-loss + |weights|^2 / (2 n), as scikit-learn's
-// with C = 1, on codes brought to mean 0 and deviation 1; by accelerated gradient steps
+// Multinomial logistic regression on embeddings: mean log-loss + |weights|^2 / (2 n), as scikit-learn's
+// with C = 1, on embeddings brought to mean 0 and deviation 1; by accelerated gradient steps
 // (Nesterov, 1983), begun anew where they overshoot (O'Donoghue and Candes, 2015).
 
-function fitLogistic(codes, labels, count, middle, scale, steps = 1500) {
-  const scaled = (code) => [...Array.from(code, (v, k) => (v - middle[k]) / scale[k]), 1];
-  const n = codes.length, d = scale.length, rows = codes.map(scaled);
+function fitLogistic(embeddings, labels, count, middle, scale, steps = 1500) {
+  const scaled = (embedding) => [...Array.from(embedding, (v, k) => (v - middle[k]) / scale[k]), 1];
+  const n = embeddings.length, d = scale.length, rows = embeddings.map(scaled);
   const norm = Math.max(...rows.map((row) => row.reduce((sum, v) => sum + v * v, 0)));
   const rate = 1 / (0.5 * norm + 1 / n), weights = new Float64Array(count * (d + 1)), ahead = weights.slice();
   const scores = (row, from) => {
@@ -27,5 +27,5 @@ function fitLogistic(codes, labels, count, middle, scale, steps = 1500) {
       weights[at] = weight;
     });
   }
-  return (code) => scores(scaled(code), weights);
+  return (embedding) => scores(scaled(embedding), weights);
 }

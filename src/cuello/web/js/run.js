@@ -1,4 +1,4 @@
-// A run as the page holds it: codes, labels, errors and rows as typed arrays.
+// A run as the page holds it: embeddings, labels, errors and rows as typed arrays.
 
 const TYPES = { uint8: Uint8Array, uint16: Uint16Array, int16: Int16Array, int32: Int32Array, float32: Float32Array };
 
@@ -35,9 +35,9 @@ function smaller(sorted, value) {
   return low;
 }
 
-// Minus the decimal logarithm of the probability that a usual row scores as high: counted among the
+// Minus the decimal logarithm of the probability that a normal row scores as high: counted among the
 // scores of held-out rows, sorted, and in their highest tenth along an exponential.
-function surprise(scores, score) {
+function negativeLogTail(scores, score) {
   const m = scores.length, start = Math.min(Math.ceil(0.9 * m), m - 1), bend = scores[start];
   const counted = (value) => -Math.log10((m - smaller(scores, value) + 1) / (m + 1));
   const beyond = scores.subarray(start + 1), excess = scores[m - 1] > bend ? beyond.reduce((sum, v) => sum + v - bend, 0) / beyond.length : 1;
@@ -51,33 +51,33 @@ function surprise(scores, score) {
 async function openRun(record, first) {
   const { n, latents, shape, bounds } = record;
   const [row, names, learnable, error, tail] = await Promise.all([record.row, record.names, record.learnable, record.error, record.tail].map(array));
-  const codes = await steps(record.codes);
+  const embeddings = await steps(record.embeddings);
   const colourings = await Promise.all(record.colourings.map(async (one) => ({ ...one, values: await array(one.values) })));
   if (error) colourings.push({ name: "reconstruction error", classes: null, values: error });
   const same = first && record.same_rows && first.rows;
   const rows = same || (record.rows && { ...record.rows, data: await array(record.rows), at: await placesOf(record.rows, n) });
-  const run = { ...record, codes, row, names, learnable, error, colourings, rows, size: shape.reduce((a, b) => a * b, 1) };
+  const run = { ...record, embeddings, row, names, learnable, error, colourings, rows, size: shape.reduce((a, b) => a * b, 1) };
 
   run.name = (i) => (names && names[i] ? names[i] : `${learnable[i] ? "row" : "test row"} ${row[i]}`);
-  run.code = (i) => codes.slice(i * latents, (i + 1) * latents);
+  run.embedding = (i) => embeddings.slice(i * latents, (i + 1) * latents);
   run.classes = colourings.find((one) => one.name === "class") || null;
   run.className = (i) => (run.classes && run.classes.values[i] >= 0 ? run.classes.classes[run.classes.values[i]] : null);
 
-  run.planes = await Promise.all(record.planes.map(async (plane) => ({ ...plane, inward: await layers(plane.inward), outward: await layers(plane.outward), places: plane.places && await steps(plane.places) })));
-  run.place = (code) => [...through(run.plane.inward, code)];
-  run.codeAt = (x, y) => through(run.plane.outward, latents === 1 ? [x] : [x, y]);
-  run.show = (plane) => { // where every row lies in one of the planes
-    run.plane = plane;
+  run.projections = await Promise.all(record.projections.map(async (projection) => ({ ...projection, forward: await layers(projection.forward), inverse: await layers(projection.inverse), coordinates: projection.coordinates && await steps(projection.coordinates) })));
+  run.project = (embedding) => [...through(run.projection.forward, embedding)];
+  run.embeddingAt = (x, y) => through(run.projection.inverse, latents === 1 ? [x] : [x, y]);
+  run.show = (projection) => { // where every row lies in one of the projections
+    run.projection = projection;
     run.x = new Float32Array(n);
     run.y = new Float32Array(n);
     for (let i = 0; i < n; i++) {
-      const [x, y] = plane.places ? plane.places.subarray(2 * i, 2 * i + 2) : run.place(codes.subarray(i * latents, (i + 1) * latents));
+      const [x, y] = projection.coordinates ? projection.coordinates.subarray(2 * i, 2 * i + 2) : run.project(embeddings.subarray(i * latents, (i + 1) * latents));
       run.x[i] = x;
       // One latent: a strip. Where a point lies across it says nothing; the golden ratio spreads them.
       run.y[i] = y ?? ((i * 0.6180339887) % 1) - 0.5;
     }
   };
-  run.show(run.planes[0]);
+  run.show(run.projections[0]);
 
   run.stored = (i) => {
     const at = rows ? rows.at(i) : -1;
@@ -93,12 +93,12 @@ async function openRun(record, first) {
   };
   run.bytes = (values) => Uint8ClampedArray.from(values, (v) => (255 * (v - bounds[0])) / (bounds[1] - bounds[0]));
   run.errors = (a, b) => a.map((v, k) => ((v - b[k]) / record.width[k % record.width.length]) ** 2);
-  run.nearest = (code, count, without = -1) => {
+  run.nearest = (embedding, count, without = -1) => {
     const found = [];
     for (let i = 0; i < n; i++) {
       if (i === without) continue;
       let far = 0;
-      for (let k = 0; k < latents; k++) far += (codes[i * latents + k] - code[k]) ** 2;
+      for (let k = 0; k < latents; k++) far += (embeddings[i * latents + k] - embedding[k]) ** 2;
       if (found.length < count || far < found[found.length - 1][0]) {
         let place = found.length;
         while (place > 0 && found[place - 1][0] > far) place--;
@@ -110,7 +110,7 @@ async function openRun(record, first) {
   };
   const sorted = error && Float32Array.from(error).sort();
   run.below = (value) => smaller(sorted, value) / sorted.length; // share of the rows with a smaller error
-  run.surprise = tail && ((value) => surprise(tail, Math.log(value + 1e-12)));
+  run.anomalyScore = tail && ((value) => negativeLogTail(tail, Math.log(value + 1e-12)));
   run.find = (wanted) => {
     const text = wanted.trim().toLowerCase();
     if (!text) return -1;

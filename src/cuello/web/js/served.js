@@ -7,9 +7,9 @@ const MOST = 10000; // labels in a request
 async function ask(path, body) {
   const how = body ? { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) } : {};
   const answer = await fetch("/api/" + path, how);
-  const found = await answer.json();
-  if (answer.ok) return found;
-  throw new Error(typeof found.detail === "string" ? found.detail : answer.statusText);
+  const content = await answer.json();
+  if (answer.ok) return content;
+  throw new Error(typeof content.detail === "string" ? content.detail : answer.statusText);
 }
 
 async function setUpServed() {
@@ -25,7 +25,7 @@ async function setUpServed() {
     const part = values.length / size;
     return Array.from({ length: size }, (_, k) => nested(values.slice(k * part, (k + 1) * part), rest));
   };
-  if (app.runs[0].surprise) app.runs[0].strange = async (values) => {
+  if (app.runs[0].anomalyScore) app.runs[0].scoreAnomaly = async (values) => {
     try { return await ask("anomalies", { samples: [nested(values, app.runs[0].shape)] }); } catch { return null; } // by its error, then
   };
   setInterval(async () => {
@@ -43,7 +43,7 @@ async function setUpServed() {
   labels.of = new Map(saved);
   for (const name of new Set(saved.values())) if (!labels.classes.includes(name)) labels.classes.push(name);
   classButtons();
-  sayLabels();
+  describeLabels();
   labels.served = { send: async () => {}, refit: () => servedRefit(run, info.labelable) };
   labels.served.send = async () => {
     const now = new Map(labels.of), changes = [];
@@ -57,17 +57,17 @@ async function setUpServed() {
 }
 
 async function servedRefit(run, own) {
-  const said = $("refit-text");
-  said.append(" The run is fitting its classifier too.");
+  const text = $("refit-text");
+  text.append(" The run is fitting its classifier too.");
   try {
     await labels.served.send();
     const { classes, probabilities, accuracy, low, high, method } = await ask("refit", {});
     const of = (i) => probabilities[run.learnable[i] ? run.row[i] : own + run.row[i]];
-    const found = new Int16Array(run.n), sure = new Float32Array(run.n);
-    for (let i = 0; i < run.n; i++) { found[i] = of(i).indexOf(Math.max(...of(i))); sure[i] = of(i)[found[i]]; }
-    setColourings("served", classes, found, sure);
-    said.append(` It is done (${method})${accuracy === null ? "" : `: ${percent(accuracy)} right on labels held out, ${percent(low)} to ${percent(high)} with 95 % confidence`}.`);
-  } catch (error) { said.append(` It could not: ${error.message}`); }
+    const predicted = new Int16Array(run.n), confidence = new Float32Array(run.n);
+    for (let i = 0; i < run.n; i++) { predicted[i] = of(i).indexOf(Math.max(...of(i))); confidence[i] = of(i)[predicted[i]]; }
+    setColourings("served", classes, predicted, confidence);
+    text.append(` It is done (${method})${accuracy === null ? "" : `: ${percent(accuracy)} right on labels held out, ${percent(low)} to ${percent(high)} with 95 % confidence`}.`);
+  } catch (error) { text.append(` It could not: ${error.message}`); }
 }
 
 function liveCurve(records) {

@@ -1,19 +1,19 @@
-// What is looked at: a row of the run, a place on the map, or a row that was given. Shown as the
+// What is looked at: a row of the run, a point in the plot, or a row that was entered. Shown as the
 // row itself, what each run makes of it, where it errs, and the rows most like it.
 
-const app = { runs: [], maps: [], subject: null, code: null, listeners: [] };
+const app = { runs: [], plots: [], subject: null, embedding: null, listeners: [] };
 const NEIGHBOURS = 8;
 
 const changed = () => app.listeners.forEach((tell) => tell(app.subject));
 
-// Complete a subject for one run: {code, values, error}, as far as they can be known.
+// Complete a subject for one run: {embedding, values, error}, as far as they can be known.
 async function throughRun(run, subject, place) {
   const own = place === subject.place;
-  const seen = { code: null, values: null, error: null, title: app.runs.length > 1 ? run.title : "reconstruction" };
-  if (subject.row !== undefined && (own || run.same_rows)) seen.code = run.code(subject.row);
-  else if (own && subject.code) seen.code = subject.code;
-  else if (subject.values && run.encode) seen.code = await run.encode(subject.values);
-  if (seen.code && run.decode) seen.values = await run.decode(seen.code);
+  const seen = { embedding: null, values: null, error: null, title: app.runs.length > 1 ? run.title : "reconstruction" };
+  if (subject.row !== undefined && (own || run.same_rows)) seen.embedding = run.embedding(subject.row);
+  else if (own && subject.embedding) seen.embedding = subject.embedding;
+  else if (subject.values && run.encode) seen.embedding = await run.encode(subject.values);
+  if (seen.embedding && run.decode) seen.values = await run.decode(seen.embedding);
   if (seen.values && subject.values) seen.error = mean(run.errors(subject.values, seen.values));
   else if (subject.row !== undefined && (own || run.same_rows) && run.error) seen.error = run.error[subject.row];
   return seen;
@@ -26,40 +26,40 @@ const look = latest(async (subject) => {
   subject.values ??= subject.row === undefined ? null : run.values(subject.row);
   if (subject.values && own.values && own.error === null) own.error = mean(run.errors(subject.values, own.values));
   app.subject = subject;
-  app.code = own.code;
+  app.embedding = own.embedding;
   const seen = app.runs.map((_, place) => (place === subject.place ? own : null));
   show(subject, seen);
-  // The others take the row or, at a place without one, the image that was decoded there.
+  // The others take the row or, at a point without one, the image that was decoded there.
   const given = { ...subject, values: subject.values ?? own.values };
   for (const [place, other] of app.runs.entries()) {
     if (!seen[place]) seen[place] = await throughRun(other, subject.row !== undefined && other.same_rows ? subject : given, place);
   }
-  if (run.classify && given.values) subject.answers = await run.classify(given.values);
+  if (run.classify && given.values) subject.probabilities = await run.classify(given.values);
   if (run.regress && given.values) subject.number = (await run.regress(given.values))[0];
-  if (run.strange && given.values && subject.row === undefined) subject.strange = await run.strange(given.values);
+  if (run.scoreAnomaly && given.values && subject.row === undefined) subject.anomaly = await run.scoreAnomaly(given.values);
   show(subject, seen);
   changed();
 });
 
 function show(subject, seen) {
   const run = app.runs[subject.place], own = seen[subject.place], isRow = subject.row !== undefined;
-  app.maps.forEach((map, place) => {
-    if (!seen[place] || !seen[place].code) return;
+  app.plots.forEach((plot, place) => {
+    if (!seen[place] || !seen[place].embedding) return;
     const isOwn = place === subject.place && subject.spot;
-    const [x, y] = isOwn ? subject.spot : map.run.place(seen[place].code);
-    const row = isRow && (place === subject.place || map.run.same_rows) ? subject.row : -1;
-    map.mark({ here: row >= 0 ? null : [x, y ?? 0], row, near: place === subject.place ? subject.near ??= run.nearest(own.code, NEIGHBOURS, row) : [] });
+    const [x, y] = isOwn ? subject.spot : plot.run.project(seen[place].embedding);
+    const row = isRow && (place === subject.place || plot.run.same_rows) ? subject.row : -1;
+    plot.mark({ here: row >= 0 ? null : [x, y ?? 0], row, near: place === subject.place ? subject.near ??= run.nearest(own.embedding, NEIGHBOURS, row) : [] });
   });
   const parts = run.image ? pictures(run, subject, seen) : run.sequences ? [] : [columnTable(run, subject.values, seen.filter(Boolean).map((one) => ({ ...one, title: subject.values ? one.title : app.runs.length > 1 ? one.title : "decoded" })))];
-  const focused = $("subject").contains(document.activeElement), said = facts(run, subject, seen);
-  $("subject").replaceChildren(...parts, said, neighbours(run, subject));
+  const focused = $("subject").contains(document.activeElement), about = facts(run, subject, seen);
+  $("subject").replaceChildren(...parts, about, neighbours(run, subject));
   if (focused) $("subject").querySelector("button")?.focus();
-  $("told").textContent = said.innerText.replace(/\n+/g, ", ");
+  $("announced").textContent = about.innerText.replace(/\n+/g, ", ");
 }
 
 function pictures(run, subject, seen) {
   const stored = subject.row !== undefined && run.stored(subject.row), shape = run.shape, shown = [];
-  if (subject.values) shown.push(titled(picture(run.bytes(subject.values), shape, "original"), subject.row === undefined ? "given" : "original"));
+  if (subject.values) shown.push(titled(picture(run.bytes(subject.values), shape, "original"), subject.row === undefined ? "input" : "original"));
   else if (stored) shown.push(titled(picture(stored, run.rows.shape, "original"), "original"));
   seen.forEach((one, place) => {
     if (!one || !one.values) return;
@@ -94,21 +94,21 @@ function facts(run, subject, seen) {
       const value = one.values[subject.row];
       add(one.name, one.classes ? one.classes[value] ?? "unlabelled" : Number.isFinite(value) ? figure(value) : "unlabelled");
     }
-  } else add(subject.values ? "given" : "place", subject.name || run.place(own.code).map(figure).join(", "));
+  } else add(subject.values ? "input" : "point", subject.name || run.project(own.embedding).map(figure).join(", "));
   seen.forEach((one, place) => {
     const of = app.runs[place], who = seen.length > 1 ? `, ${of.title}` : "";
     if (one && one.error !== null && of.error) add(`reconstruction error${who}`, `${figure(one.error)}, higher than in ${percent(of.below(one.error))} of the rows`);
     else if (one && one.error !== null) add(`reconstruction error${who}`, figure(one.error));
   });
   if (subject.row === undefined && subject.values) {
-    const { strange } = subject, score = strange ? strange.scores[0] : run.surprise && own.error !== null ? run.surprise(own.error) : null;
-    if (strange) add("anomaly score", `${figure(score)}, ${strange.anomalies[0] ? "an anomaly" : "no anomaly"}: one usual row in ${figure(10 ** score)} is as strange`);
-    else if (score !== null) add("anomaly score by that error", `${figure(score)}: one usual row in ${figure(10 ** score)} has as large a one`);
+    const { anomaly } = subject, score = anomaly ? anomaly.scores[0] : run.anomalyScore && own.error !== null ? run.anomalyScore(own.error) : null;
+    if (anomaly) add("anomaly score", `${figure(score)}, ${anomaly.anomalies[0] ? "an anomaly" : "no anomaly"}: one normal row in ${figure(10 ** score)} is as anomalous`);
+    else if (score !== null) add("anomaly score by that error", `${figure(score)}: one normal row in ${figure(10 ** score)} has as large a one`);
   }
   if (subject.number !== undefined) add("predicted", figure(subject.number));
   const box = make("div", { className: "about" }, list);
-  if (subject.answers) box.append(bars(run.answers, subject.answers, "classifier"));
-  const refitted = app.refit && own.code && app.refit.run === run ? app.refit.probabilities(own.code) : null;
+  if (subject.probabilities) box.append(bars(run.outputs, subject.probabilities, "classifier"));
+  const refitted = app.refit && own.embedding && app.refit.run === run ? app.refit.probabilities(own.embedding) : null;
   if (refitted) box.append(bars(app.refit.classes, refitted, "refit on your labels"));
   return box;
 }

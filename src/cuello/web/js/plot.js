@@ -1,4 +1,4 @@
-// The latent map: Plotly draws points and axes; pointing, clicking and the lasso are ours, as
+// The latent space: Plotly draws points and axes; pointing, clicking and the lasso are ours, as
 // Plotly knows only of its points, and a click counts where no point is, too.
 
 const hasGl = !!document.createElement("canvas").getContext("webgl");
@@ -13,97 +13,97 @@ function further(tint, ink, code) {
   return "#" + [0, 1, 2].map((k) => Math.round(part(tint, k) * (1 - share) + part(ink, k) * share).toString(16).padStart(2, "0")).join("");
 }
 
-function createMap(run, host, { picked, lassoed }) {
+function createPlot(run, host, { picked, lassoed }) {
   const chart = make("div", { className: "chart", tabIndex: 0 });
   const marks = make("canvas", { className: "marks" }), card = make("div", { className: "card", hidden: true });
-  const box = make("div", { className: "map" }, chart, marks, card), names = make("div", { className: "legend" });
+  const box = make("div", { className: "latent-plot" }, chart, marks, card), names = make("div", { className: "legend" });
   names.setAttribute("role", "group");
-  names.setAttribute("aria-label", "Classes on the map");
+  names.setAttribute("aria-label", "Classes in the plot");
   chart.setAttribute("role", "application");
-  chart.setAttribute("aria-label", `Map of ${run.title}: arrow keys move a cross, Enter decodes there`);
+  chart.setAttribute("aria-label", `Latent space of ${run.title}: arrow keys move a cross, Enter decodes there`);
   host.append(box, names);
 
-  const map = { run, chart, mode: "off", snap: true, colouring: run.colourings[0] || null, hidden: new Set(), here: null, row: -1, near: [], marked: new Set(), walk: null, grid: false };
+  const plot = { run, chart, mode: "off", snap: true, colouring: run.colourings[0] || null, hidden: new Set(), here: null, row: -1, near: [], marked: new Set(), path: null, grid: false };
   let groups = [], swatches = null, drawn = false, cross = null, lasso = null;
   const strip = run.latents === 1;
 
-  const valueOf = (i) => (map.colouring && map.colouring.classes ? map.colouring.values[i] : 0);
-  const shown = (i) => !map.hidden.has(valueOf(i));
+  const valueOf = (i) => (plot.colouring && plot.colouring.classes ? plot.colouring.values[i] : 0);
+  const shown = (i) => !plot.hidden.has(valueOf(i));
   const look = (code, colour) => code < 0 ? { color: colour.muted, symbol: "circle" }
     : { color: further(colour.classes[code % 8], colour.ink, code), symbol: SYMBOLS[Math.floor(code / 8) % 8] };
 
-  const apart = () => map.colouring && map.colouring.classes && map.colouring.classes.length <= MOST_TRACES;
+  const apart = () => plot.colouring && plot.colouring.classes && plot.colouring.classes.length <= MOST_TRACES;
 
   function traces(colour) {
     const all = Array.from({ length: run.n }, (_, i) => i), byClass = apart();
     const size = run.n > 20000 ? 3 : run.n > 3000 ? 4 : run.n > 800 ? 5.5 : 7;
     const common = { type: hasGl ? "scattergl" : "scatter", mode: "markers", hoverinfo: "skip" };
-    groups = byClass ? [...new Set(map.colouring.values)].sort((a, b) => (a < 0) - (b < 0) || a - b) : [0];
+    groups = byClass ? [...new Set(plot.colouring.values)].sort((a, b) => (a < 0) - (b < 0) || a - b) : [0];
     return groups.map((code) => {
-      const rows = byClass ? all.filter((i) => map.colouring.values[i] === code) : all;
+      const rows = byClass ? all.filter((i) => plot.colouring.values[i] === code) : all;
       const marker = byClass ? { ...look(code, colour), size, opacity: code < 0 ? 0.35 : 0.8, line: { width: 0 } } : { size, opacity: 0.85, line: { width: 0 }, ...shade(colour) };
-      return { ...common, x: rows.map((i) => run.x[i]), y: rows.map((i) => run.y[i]), visible: !map.hidden.has(code), marker };
+      return { ...common, x: rows.map((i) => run.x[i]), y: rows.map((i) => run.y[i]), visible: !plot.hidden.has(code), marker };
     });
   }
 
   // Numbers: a few extreme ones would leave all others in one colour.
   function shade(colour) {
-    if (!map.colouring) return { color: colour.ours };
-    if (map.colouring.classes) return { color: Array.from(map.colouring.values, (code) => look(code, colour).color) };
-    const known = Float32Array.from(map.colouring.values.filter(Number.isFinite)).sort();
-    return { color: Array.from(map.colouring.values), colorscale: COLOUR_SCALE, cmin: known[Math.floor(known.length * 0.01)], cmax: known[Math.floor((known.length - 1) * 0.99)],
-      showscale: true, colorbar: { thickness: 10, outlinewidth: 0, tickcolor: colour.muted, len: 0.9, title: { text: plain(map.colouring.name), side: "right" } } };
+    if (!plot.colouring) return { color: colour.ours };
+    if (plot.colouring.classes) return { color: Array.from(plot.colouring.values, (code) => look(code, colour).color) };
+    const known = Float32Array.from(plot.colouring.values.filter(Number.isFinite)).sort();
+    return { color: Array.from(plot.colouring.values), colorscale: COLOUR_SCALE, cmin: known[Math.floor(known.length * 0.01)], cmax: known[Math.floor((known.length - 1) * 0.99)],
+      showscale: true, colorbar: { thickness: 10, outlinewidth: 0, tickcolor: colour.muted, len: 0.9, title: { text: plain(plot.colouring.name), side: "right" } } };
   }
 
-  map.draw = () => {
+  plot.draw = () => {
     const colour = theme(), narrow = chart.clientWidth < 480;
     const height = narrow ? 320 : Math.max(320, Math.min(620, innerHeight - 400));
-    const titles = run.plane.titles.map((text) => wrap(narrow ? text.replace(" principal component of the codes", " component") : text, 60));
+    const titles = run.projection.titles.map((text) => wrap(narrow ? text.replace(" principal component of the codes", " component") : text, 60));
     Plotly.react(chart, traces(colour), {
       width: chart.clientWidth, height: strip ? Math.min(height, 300) : height, margin: { l: 50, r: 12, t: 8, b: 42 }, paper_bgcolor: colour.paper, plot_bgcolor: colour.paper,
-      font: { family: FONT, size: 12, color: colour.ink }, showlegend: false, hovermode: false, uirevision: run.plane.name,
-      dragmode: dragging(), images: map.grid || [],
-      xaxis: axis(colour, titles[0], { showgrid: !map.grid }),
-      yaxis: axis(colour, titles[1] || "", strip ? { showticklabels: false, ticks: "", showgrid: false, fixedrange: true, range: [-0.8, 0.8] } : { showgrid: !map.grid }),
+      font: { family: FONT, size: 12, color: colour.ink }, showlegend: false, hovermode: false, uirevision: run.projection.name,
+      dragmode: dragging(), images: plot.grid || [],
+      xaxis: axis(colour, titles[0], { showgrid: !plot.grid }),
+      yaxis: axis(colour, titles[1] || "", strip ? { showticklabels: false, ticks: "", showgrid: false, fixedrange: true, range: [-0.8, 0.8] } : { showgrid: !plot.grid }),
     }, { ...CONFIG, displayModeBar: false, scrollZoom: true });
     if (!drawn) for (const event of ["plotly_afterplot", "plotly_relayouting", "plotly_relayout"]) chart.on(event, redrawMarks);
     drawn = true;
     if (swatches) swatches();
     redrawMarks();
   };
-  map.colourBy = (name) => {
-    map.colouring = run.colourings.find((one) => one.name === name) || run.colourings[0] || null;
-    map.hidden.clear();
-    map.draw();
+  plot.colourBy = (name) => {
+    plot.colouring = run.colourings.find((one) => one.name === name) || run.colourings[0] || null;
+    plot.hidden.clear();
+    plot.draw();
     names.replaceChildren();
-    const classes = map.colouring && map.colouring.classes;
-    swatches = apart() ? legend(names, groups, (code) => (code < 0 ? "unlabelled" : classes[code]), look, map.hidden, map.draw) : null;
+    const classes = plot.colouring && plot.colouring.classes;
+    swatches = apart() ? legend(names, groups, (code) => (code < 0 ? "unlabelled" : classes[code]), look, plot.hidden, plot.draw) : null;
     if (swatches) swatches();
   };
-  const dragging = () => (map.mode === "zoom" || map.mode === "pan" ? map.mode : false);
-  map.setMode = (mode) => {
-    map.mode = mode;
+  const dragging = () => (plot.mode === "zoom" || plot.mode === "pan" ? plot.mode : false);
+  plot.setMode = (mode) => {
+    plot.mode = mode;
     chart.classList.toggle("lasso", mode === "lasso");
     return Plotly.relayout(chart, { dragmode: dragging() });
   };
-  map.wholeView = () => Plotly.relayout(chart, { "xaxis.autorange": true, ...(strip ? {} : { "yaxis.autorange": true }) });
-  map.view = () => ({ x: [...chart._fullLayout.xaxis.range], y: [...chart._fullLayout.yaxis.range] });
-  map.setGrid = (images) => { map.grid = images; return Plotly.relayout(chart, { images: images || [], "xaxis.showgrid": !images, "yaxis.showgrid": !images && !strip }); };
-  map.inView = () => {
-    const { x, y } = map.view(), found = [];
+  plot.resetView = () => Plotly.relayout(chart, { "xaxis.autorange": true, ...(strip ? {} : { "yaxis.autorange": true }) });
+  plot.view = () => ({ x: [...chart._fullLayout.xaxis.range], y: [...chart._fullLayout.yaxis.range] });
+  plot.setGrid = (images) => { plot.grid = images; return Plotly.relayout(chart, { images: images || [], "xaxis.showgrid": !images, "yaxis.showgrid": !images && !strip }); };
+  plot.inView = () => {
+    const { x, y } = plot.view(), found = [];
     for (let i = 0; i < run.n; i++) if (shown(i) && run.x[i] >= x[0] && run.x[i] <= x[1] && run.y[i] >= y[0] && run.y[i] <= y[1]) found.push(i);
     return found;
   };
 
-  // Where a place of the map is on the screen, and the other way round.
+  // Where a place of the plot is on the screen, and the other way round.
   const axes = () => [chart._fullLayout.xaxis, chart._fullLayout.yaxis];
   const toScreen = (x, y) => { const [ax, ay] = axes(); return [ax._offset + ax.l2p(x), ay._offset + ay.l2p(y)]; };
-  const toMap = (px, py) => { const [ax, ay] = axes(); return [ax.p2d(px - ax._offset), ay.p2d(py - ay._offset)]; };
+  const toData = (px, py) => { const [ax, ay] = axes(); return [ax.p2d(px - ax._offset), ay.p2d(py - ay._offset)]; };
   const inside = (px, py) => { const [ax, ay] = axes(); return px >= ax._offset && px <= ax._offset + ax._length && py >= ay._offset && py <= ay._offset + ay._length; };
   const at = (event) => { const area = chart.getBoundingClientRect(); return [event.clientX - area.left, event.clientY - area.top]; };
-  map.toScreen = toScreen;
-  map.nearest = (px, py) => {
-    const [x, y] = toMap(px, py), [ax, ay] = axes();
+  plot.toScreen = toScreen;
+  plot.nearest = (px, py) => {
+    const [x, y] = toData(px, py), [ax, ay] = axes();
     const sx = ax._length / Math.abs(ax.range[1] - ax.range[0]), sy = ay._length / Math.abs(ay.range[1] - ay.range[0]);
     let best = -1, least = NEAR ** 2;
     for (let i = 0; i < run.n; i++) {
@@ -135,21 +135,21 @@ function createMap(run, host, { picked, lassoed }) {
       }
     };
     const ring = (i, radius, tint, width) => line(() => context.arc(...toScreen(run.x[i], run.y[i]), radius, 0, 7), tint, width);
-    for (const i of map.marked) ring(i, 4, colour.validation, 1.5);
-    if (map.walk) line(() => map.walk.forEach((code) => { const [x, y] = run.place(code); context.lineTo(...toScreen(x, y ?? 0)); }), colour.ink, 1.5);
-    for (const i of map.near) ring(i, 6, colour.ours, 1.5);
-    if (map.row >= 0) ring(map.row, 8, colour.ink, 2);
-    for (const [spot, size] of [[map.here, 11], [cross, 7]]) {
+    for (const i of plot.marked) ring(i, 4, colour.validation, 1.5);
+    if (plot.path) line(() => plot.path.forEach((embedding) => { const [x, y] = run.project(embedding); context.lineTo(...toScreen(x, y ?? 0)); }), colour.ink, 1.5);
+    for (const i of plot.near) ring(i, 6, colour.ours, 1.5);
+    if (plot.row >= 0) ring(plot.row, 8, colour.ink, 2);
+    for (const [spot, size] of [[plot.here, 11], [cross, 7]]) {
       if (!spot) continue;
       const [px, py] = toScreen(...spot);
       line(() => { context.moveTo(px - size, py); context.lineTo(px + size, py); context.moveTo(px, py - size); context.lineTo(px, py + size); }, colour.ink, 2);
     }
     if (lasso) line(() => lasso.forEach((point) => context.lineTo(...point)), colour.ink, 1.5);
   }
-  map.mark = (changes) => { Object.assign(map, changes); redrawMarks(); };
+  plot.mark = (changes) => { Object.assign(plot, changes); redrawMarks(); };
 
   function hover(event) {
-    const [px, py] = at(event), i = lasso || !inside(px, py) ? -1 : map.nearest(px, py);
+    const [px, py] = at(event), i = lasso || !inside(px, py) ? -1 : plot.nearest(px, py);
     card.hidden = i < 0;
     if (i < 0) return;
     const stored = run.image && run.stored(i);
@@ -158,7 +158,7 @@ function createMap(run, host, { picked, lassoed }) {
     const [x, y] = toScreen(run.x[i], run.y[i]), right = x + 16 + card.offsetWidth > box.clientWidth;
     Object.assign(card.style, { left: `${Math.max(0, right ? x - 16 - card.offsetWidth : x + 16)}px`, top: `${Math.max(0, Math.min(y - 20, box.clientHeight - card.offsetHeight))}px` });
   }
-  const pick = (x, y, i) => picked(map, map.snap && i >= 0 ? { row: i } : { code: run.codeAt(x, y), spot: [x, y] });
+  const pick = (x, y, i) => picked(plot, plot.snap && i >= 0 ? { row: i } : { embedding: run.embeddingAt(x, y), spot: [x, y] });
 
   let down = null;
   chart.addEventListener("pointermove", (event) => {
@@ -170,7 +170,7 @@ function createMap(run, host, { picked, lassoed }) {
     if (event.button || !inside(px, py)) return;
     card.hidden = true;
     down = [event.clientX, event.clientY];
-    if (map.mode !== "lasso") return;
+    if (plot.mode !== "lasso") return;
     lasso = [[px, py]];
     chart.setPointerCapture(event.pointerId);
     event.stopPropagation();
@@ -181,8 +181,8 @@ function createMap(run, host, { picked, lassoed }) {
     const loop = lasso, [px, py] = at(event); // a lasso ends where it began, a click never went far
     const still = loop ? loop.every(([x, y]) => Math.hypot(x - px, y - py) < 5) : Math.hypot(event.clientX - down[0], event.clientY - down[1]) < 5;
     down = lasso = null;
-    if (still) pick(...toMap(px, py), map.nearest(px, py));
-    else if (loop) lassoed(map, within(loop));
+    if (still) pick(...toData(px, py), plot.nearest(px, py));
+    else if (loop) lassoed(plot, within(loop));
     redrawMarks();
   }, true);
   addEventListener("pointercancel", () => { down = lasso = null; });
@@ -207,12 +207,12 @@ function createMap(run, host, { picked, lassoed }) {
     const step = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (!step && event.key !== "Enter") return;
     event.preventDefault();
-    const { x, y } = map.view();
-    cross ??= map.here || [(x[0] + x[1]) / 2, (y[0] + y[1]) / 2];
+    const { x, y } = plot.view();
+    cross ??= plot.here || [(x[0] + x[1]) / 2, (y[0] + y[1]) / 2];
     if (step) cross = [cross[0] + (step[0] * (x[1] - x[0])) / 40, cross[1] + (step[1] * (y[1] - y[0])) / 40];
-    else pick(...cross, map.nearest(...toScreen(...cross)));
+    else pick(...cross, plot.nearest(...toScreen(...cross)));
     redrawMarks();
   });
   chart.addEventListener("blur", () => { cross = null; redrawMarks(); });
-  return map;
+  return plot;
 }

@@ -1,9 +1,9 @@
 // A row that is not in the run: drawn on a pad, dropped as an image file, or typed in.
 
-function setUpGiving() {
-  const run = app.runs[0], panel = $("give");
-  $("tab-give").textContent = run.image ? "Draw" : "Enter";
-  if (!run.encode) panel.append(make("p", { className: "empty", textContent: "Rows cannot be given here, as the encoder is not in this page." }));
+function setUpInput() {
+  const run = app.runs[0], panel = $("input");
+  $("tab-input").textContent = run.image ? "Draw" : "Enter";
+  if (!run.encode) panel.append(make("p", { className: "empty", textContent: "Rows cannot be entered here, as the encoder is not in this page." }));
   else if (run.image) setUpPad(run, panel);
   else setUpForm(run, panel);
 }
@@ -30,7 +30,7 @@ function setUpPad(run, panel) {
       return run.bounds[0] + (value / 255) * (run.bounds[1] - run.bounds[0]);
     });
   };
-  const tell = () => look({ values: values(source || pad), place: 0, name: source ? name : "drawing" });
+  const update = () => look({ values: values(source || pad), place: 0, name: source ? name : "drawing" });
   const blank = () => {
     source = null;
     context.fillStyle = run.light ? "#fff" : "#000";
@@ -47,36 +47,36 @@ function setUpPad(run, panel) {
     context.stroke();
     last = next;
     source = null;
-    tell();
+    update();
   };
   pad.addEventListener("pointerdown", (event) => { event.preventDefault(); if (source) blank(); pad.setPointerCapture(event.pointerId); last = null; stroke(event); });
   pad.addEventListener("pointermove", (event) => { if (last) stroke(event); });
   for (const end of ["pointerup", "pointercancel"]) pad.addEventListener(end, () => { last = null; });
   clear.addEventListener("click", blank);
 
-  const told = make("p", { className: "caption", id: "give-text" });
-  told.setAttribute("role", "status");
-  async function take(given) {
-    if (!given) return;
+  const message = make("p", { className: "caption", id: "input-text" });
+  message.setAttribute("role", "status");
+  async function take(chosen) {
+    if (!chosen) return;
     try {
-      source = await createImageBitmap(given);
+      source = await createImageBitmap(chosen);
     } catch {
-      told.textContent = `${given.name} is not an image that this browser can read.`;
+      message.textContent = `${chosen.name} is not an image that this browser can read.`;
       return;
     }
-    name = given.name;
-    told.textContent = `${name}: ${source.width} x ${source.height} pixels, brought to ${width} x ${height}.`;
+    name = chosen.name;
+    message.textContent = `${name}: ${source.width} x ${source.height} pixels, brought to ${width} x ${height}.`;
     context.drawImage(source, 0, 0, pad.width, pad.height);
-    tell();
+    update();
   }
   file.addEventListener("change", () => take(file.files[0]));
-  invert.addEventListener("change", () => { if (source) tell(); });
+  invert.addEventListener("change", () => { if (source) update(); });
   addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => { event.preventDefault(); if (event.dataTransfer.files.length) { $("tab-give").click(); take(event.dataTransfer.files[0]); } });
+  addEventListener("drop", (event) => { event.preventDefault(); if (event.dataTransfer.files.length) { $("tab-input").click(); take(event.dataTransfer.files[0]); } });
   panel.append(
-    make("p", { className: "caption", textContent: "Draw, or drop an image file anywhere. What the model makes of it is shown below the map: a denoised version, its class, how unusual it is, and what it is most like." }),
+    make("p", { className: "caption", textContent: "Draw, or drop an image file anywhere. What the model makes of it is shown below the plot: a denoised version, its class, how unusual it is, and what it is most like." }),
     pad, make("p", { className: "row" }, clear, make("label", {}, "Pen ", pen)),
-    make("p", { className: "row" }, make("label", { className: "file" }, "Image file ", file)), make("p", { className: "row" }, make("label", { className: "check" }, invert, " Invert the file")), told);
+    make("p", { className: "row" }, make("label", { className: "file" }, "Image file ", file)), make("p", { className: "row" }, make("label", { className: "check" }, invert, " Invert the file")), message);
   blank();
 }
 
@@ -86,18 +86,18 @@ function setUpForm(run, panel) {
     for (let i = 0; i < run.n; i++) { const found = run.values(i); if (found) column.push(found[k]); }
     return column.sort((a, b) => a - b)[column.length >> 1] ?? 0;
   });
-  const inputs = run.columns.map((name, k) => make("input", { type: "number", step: "any", id: `given-${k}`, value: Number(middle[k].toPrecision(6)) }));
-  const tell = () => { if (inputs.every((input) => input.value !== "")) look({ values: Float32Array.from(inputs, (input) => Number(input.value)), place: 0, name: "typed in" }); };
+  const inputs = run.columns.map((name, k) => make("input", { type: "number", step: "any", id: `input-${k}`, value: Number(middle[k].toPrecision(6)) }));
+  const update = () => { if (inputs.every((input) => input.value !== "")) look({ values: Float32Array.from(inputs, (input) => Number(input.value)), place: 0, name: "typed in" }); };
   const fields = make("div", { className: "fields" });
   inputs.forEach((input, k) => {
-    input.addEventListener("input", tell);
+    input.addEventListener("input", update);
     fields.append(make("label", { htmlFor: input.id, textContent: run.columns[k] }), input);
   });
   const copy = make("button", { type: "button", id: "copy-row", textContent: "Copy the chosen row" });
   copy.addEventListener("click", () => {
     if (!app.subject || !app.subject.values) return;
     app.subject.values.forEach((value, k) => { inputs[k].value = Number(value.toPrecision(6)); });
-    tell();
+    update();
   });
-  panel.append(make("p", { className: "caption", textContent: "Type a row in; it starts at the median of every column. What the model makes of it is shown below the map." }), make("p", { className: "row" }, copy), fields);
+  panel.append(make("p", { className: "caption", textContent: "Type a row in; it starts at the median of every column. What the model makes of it is shown below the plot." }), make("p", { className: "row" }, copy), fields);
 }

@@ -1,0 +1,99 @@
+"""Numbers, times and names as a reader wants them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from cuello.arrays import Array
+
+__all__ = ["MISSING", "duration", "finite", "format_number", "plus_minus", "rounded", "shorten"]
+
+MISSING = "–"
+"""What stands for a number that is not there."""
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number, or None where it is missing, NaN or infinite."""
+    return None if value is None or not math.isfinite(value) else value
+
+
+def format_number(value: float | None, digits: int = 3, *, padded: bool = False) -> str:
+    """Write a number with so many significant digits, whole ones with thousands separators.
+
+    ``padded`` keeps trailing zeros, for figures that stand side by side.
+
+    Examples
+    --------
+    >>> format_number(0.0123456), format_number(1797), format_number(float("nan"))
+    ('0.0123', '1,797', '–')
+    >>> format_number(0.01), format_number(0.0099999, padded=True)
+    ('0.01', '0.0100')
+    """
+    plain = finite(value)
+    if plain is None:
+        return MISSING
+    if plain == int(plain) and abs(plain) < 1e12:
+        return f"{int(plain):,}"
+    if abs(plain) >= 10**digits - 0.5:
+        return f"{plain:,.0f}"
+    return f"{plain:#.{digits}g}".rstrip(".") if padded else f"{plain:.{digits}g}"
+
+
+def plus_minus(mean: float | None, sd: float | None) -> str:
+    """Write shares of one as percent: mean ± sd, without the sign where there is no sd.
+
+    Examples
+    --------
+    >>> plus_minus(0.934, 0.008), plus_minus(0.934, None)
+    ('93.4 ± 0.8', '93.4')
+    """
+    middle, spread = finite(mean), finite(sd)
+    if middle is None:
+        return MISSING
+    return f"{100 * middle:.1f}" + ("" if spread is None else f" ± {100 * spread:.1f}")
+
+
+def duration(seconds: float | None) -> str:
+    """Write seconds as people say them.
+
+    Examples
+    --------
+    >>> duration(0.42), duration(41.3), duration(83), duration(7300)
+    ('0.42 s', '41 s', '1 min 23 s', '2 h 1 min')
+    """
+    plain = finite(seconds)
+    if plain is None:
+        return MISSING
+    if plain < 10:
+        return f"{plain:.2g} s"
+    whole = round(plain)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def rounded(values: Iterable[float | None] | Array) -> list[float | None]:
+    """Round to 4 significant digits for JSON, which has no NaN: those become None."""
+    result: list[float | None] = []
+    for value in values.tolist() if isinstance(values, np.ndarray) else values:
+        plain = finite(value)
+        result.append(None if plain is None else float(f"{plain:.4g}"))
+    return result
+
+
+def shorten(text: str, longest: int = 40) -> str:
+    """Cut a long name in the middle, where file names differ least.
+
+    Examples
+    --------
+    >>> shorten("scan_0000000000017.png", 12)
+    'scan_0…7.png'
+    """
+    if len(text) <= longest:
+        return text
+    return text[: longest // 2] + "…" + text[len(text) - (longest - 1) // 2 :]

@@ -1,0 +1,171 @@
+"""What the browser needs of each run: points, models and rows, packed into the page."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cuello.arrays import Record
+from cuello.errors import CuelloError
+from cuello.report import ReportContent
+from cuello.run import Run
+from cuello.web.packing import Packs, store_rows
+from cuello.web.points import Points, gather_points
+from cuello.web.projections import AffineLayer, projections
+
+__all__ = ["MAX_ROW_BYTES", "pack_runs"]
+
+MAX_ROW_BYTES = 20_000_000
+"""What the rows of all runs take of the page, about, compressed."""
+
+
+def pack_runs(runs: list[Run], contents: list[ReportContent], packs: Packs) -> list[Record]:
+    """Return a record of each run, of one or two, its arrays put into the page.
+
+    Parameters
+    ----------
+    runs : list of Run
+        Those to show.
+    contents : list of ReportContent
+        What the report of each shows.
+    packs : Packs
+        Where the arrays are put.
+    """
+    records: list[Record] = []
+    share = MAX_ROW_BYTES // (1 if _have_same_rows(runs[0], runs[-1]) else len(runs))
+    for run, content in zip(runs, contents, strict=True):
+        points = gather_points(run)
+        record = _pack_run(run, content, points, packs)
+        same = records and _have_same_rows(runs[0], run) and records[0]["n"] == record["n"]
+        if same and records[0]["rows"] and points.values is not None:
+            record["rows"] = records[0]["rows"]
+        elif points.values is not None and not run.is_of_sequences:
+            low, high = record["bounds"]
+            stored = store_rows(points.values, packs, bounds=(low, high), max_bytes=share)
+            record["rows"] = stored.record if stored else None
+            record["notes"] += stored.notes if stored else ["Not one row fits into this page."]
+        records.append(record)
+    if len(runs) == 2:
+        for record, title in zip(records, _titles(*runs), strict=True):
+            record["title"] = title
+        records[1]["same_rows"] = _have_same_rows(*runs) and records[0]["n"] == records[1]["n"]
+    return records
+
+
+def _titles(one: Run, two: Run) -> list[str]:
+    """Return what to call two runs: their folders, as both may be of one kind on one data set."""
+    names = [run.folder.path.resolve().name for run in (one, two)]
+    return [str(run.folder.path) for run in (one, two)] if names[0] == names[1] else names
+
+
+def _have_same_rows(one: Run, two: Run) -> bool:
+    return bool(one.config["data"]["fingerprint"] == two.config["data"]["fingerprint"])
+
+
+def _pack_run(run: Run, content: ReportContent, points: Points, packs: Packs) -> Record:
+    """Return what the browser needs of a run, but its rows."""
+    shape = run.autoencoder.shape_
+    bounds = _bounds(run, points)
+    models, problem = _models(run, packs)
+    notes = [*points.notes, *([problem] if problem else [])]
+    if run.is_of_sequences:
+        notes.append("Rows are sequences: they are shown as points, but not drawn or decoded here.")
+        models = {}
+    elif run.classifier is None:
+        notes.append("This run has no classifier.")
+    columns = list(content.columns) or [f"column {k}" for k in range(shape[0])]
+    tails = None if run.detector is None else run.detector.scores_.tails["reconstruction"].scores
+    return {
+        "title": content.title,
+        "n": len(points.embeddings),
+        "latents": run.autoencoder.latent_dim_,
+        "shape": list(shape),
+        "image": len(shape) > 1 and not run.is_of_sequences,
+        "sequences": run.is_of_sequences,
+        "columns": columns if len(shape) == 1 else [],
+        "embeddings": packs.quantised(points.embeddings),
+        "mean": points.embeddings.mean(axis=0, dtype=np.float64).tolist(),
+        "projections": _projections(run, points, packs),
+        "row": packs.array(points.row.astype(np.int32)),
+        "names": None if points.names is None else packs.json(points.names),
+        "learnable": packs.array(points.learnable.astype(np.uint8)),
+        "error": None if points.error is None else packs.array(points.error.astype(np.float32)),
+        "colourings": [
+            {
+                "name": one.name,
+                "classes": one.classes,
+                "values": packs.array(
+                    one.values.astype(np.float32 if one.classes is None else np.int16)
+                ),
+            }
+            for one in points.colourings
+        ],
+        "tail": None if tails is None else packs.array(tails.astype(np.float32)),
+        "bounds": bounds,
+        "light": _is_light(points, bounds),
+        "width": list(run.autoencoder.scaling_.width),
+        "outputs": _outputs(run),
+        "models": models,
+        "rows": None,
+        "same_rows": False,
+        "notes": notes,
+    }
+
+
+def _projections(run: Run, points: Points, packs: Packs) -> list[Record]:
+    def store(layers: tuple[AffineLayer, ...]) -> list[Record]:
+        return [
+            {name: packs.array(part.astype(np.float32)) for name, part in layer._asdict().items()}
+            for layer in layers
+        ]
+
+    return [
+        {
+            "name": one.name,
+            "titles": one.titles,
+            "meaning": one.meaning,
+            "forward": store(one.forward),
+            "inverse": store(one.inverse),
+            # Of one layer a browser has 60,000 coordinates at once; of more, in seconds.
+            "coordinates": packs.quantised(one.transform(points.embeddings).astype(np.float32))
+            if len(one.forward) > 1
+            else None,
+        }
+        for one in projections(points.embeddings, run.projection)
+    ]
+
+
+def _outputs(run: Run) -> list[str]:
+    """Return what the probabilities of the classifier are of, in order."""
+    if run.classifier is None or run.task == "regression":
+        return []
+    if run.task == "multilabel":
+        return list(run.properties)
+    return [run.classes[int(k)] for k in run.classifier.classes_]
+
+
+def _models(run: Run, packs: Packs) -> tuple[dict[str, str], str]:
+    """Return where the page holds each model, or why it holds none."""
+    try:
+        from cuello.export import onnx_models
+
+        return {name: packs.add(content) for name, content in onnx_models(run).items()}, ""
+    except CuelloError as error:
+        return {}, f"The models do not run in this page: {' '.join(str(error).split())}"
+
+
+def _bounds(run: Run, points: Points) -> list[float]:
+    """Return the values of black and of white."""
+    scaling = run.autoencoder.scaling_
+    if points.values is not None and points.values.dtype == np.uint8:
+        return [0.0, 255.0]
+    ends = np.array([[scaling.low], [scaling.high]], dtype=np.float32)
+    low, high = (float(v) for v in scaling.invert(ends)[:, 0])
+    return [0.0, 1.0] if low >= 0 and high <= 1 else [low, max(high, low + 1e-12)]
+
+
+def _is_light(points: Points, bounds: list[float]) -> bool:
+    """Return whether images have a light background, so that a pen should be dark."""
+    if points.values is None or points.values.ndim < 3:
+        return False
+    some = points.values[:: max(1, len(points.values) // 500)]
+    return bool(np.median(some[..., [0, -1]]) > (bounds[0] + bounds[1]) / 2)
