@@ -22,7 +22,8 @@ _DATA = ("digits", "mnist")
 # From the release of the button to the new image in the document; each click elsewhere.
 _CLICKS = """async () => {
     app.plots[0].snap = false;
-    const chart = document.querySelector(".latent-plot .chart"), area = chart.getBoundingClientRect();
+    const chart = document.querySelector(".latent-plot .chart");
+    const area = chart.getBoundingClientRect();
     const times = [];
     for (let k = 0; k < 60; k++) {
         const where = { bubbles: true, pointerId: 1,
