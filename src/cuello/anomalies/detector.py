@@ -28,7 +28,7 @@ REFERENCE_SAMPLES = 5_000
 _SHARES = Range(0.0, 1.0, open_low=True, open_high=True)
 _CONTAMINATIONS = Range(0.0, 0.5, open_low=True)
 _STEPS = 1500
-_BATCH_SIZE = 128
+_DEFAULT_BATCH = 128
 _WIDEST_EMBEDDING = 32
 
 
@@ -286,7 +286,7 @@ def _reading(model: Autoencoder | None) -> dict[str, Any]:
 
 def _default(X: Array, seed: int) -> Autoencoder:
     values, is_table = int(np.prod(X.shape[1:])), X.ndim == 2
-    steps_an_epoch = max(len(X) / _BATCH_SIZE, 1.0)
+    steps_an_epoch = max(len(X) / _DEFAULT_BATCH, 1.0)
     return Autoencoder(
         "denoising",
         hidden=(64, 32) if is_table else (512, 128),

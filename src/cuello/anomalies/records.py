@@ -63,7 +63,7 @@ def detector_of(
     learned = {
         name: {key: arrays[f"learned/{name}/{key}"].numpy() for key in keys}
         for name, keys in record["scores"].items()
-        if name in SCORES or _leave_out(name, (method, *members))
+        if name in SCORES or _leave_score_out(name, (method, *members))
     }
     for name, own in learned.items():
         if own:
@@ -79,7 +79,7 @@ def detector_of(
     return detector
 
 
-def _leave_out(name: str, needed: tuple[str, ...]) -> bool:
+def _leave_score_out(name: str, needed: tuple[str, ...]) -> bool:
     """Warn of a score that is not registered; return False."""
     problem = f"the anomaly score {name!r} is not registered; import the module that defines it"
     if name in needed:
