@@ -275,7 +275,7 @@ def test_augmentation_is_for_images():
 
 def test_it_learns():
     rows, _ = waves()
-    model = small(epochs=25, learning_rate=0.02, hidden=(16,)).fit(rows)
+    model = small(epochs=60, learning_rate=0.01, hidden=(32,)).fit(rows)
     first, last = (sum(model.history_[i].train.values()) for i in (0, -1))
     assert last < 0.5 * first
 

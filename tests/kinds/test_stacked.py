@@ -142,7 +142,7 @@ def test_stages_train_a_deep_sigmoid_stack_further_than_plain():
     X = load_digits().images
     options = {"hidden": (64, 48, 32), "activation": "sigmoid", "latent_dim": 10}
     stacked, plain = (
-        -Autoencoder(kind, **options, epochs=40, learning_rate=0.01).fit(X).score(X)
+        -Autoencoder(kind, **options, epochs=60, learning_rate=0.01).fit(X).score(X)
         for kind in ("stacked", "plain")
     )
     assert stacked < 0.7 * plain
