@@ -79,16 +79,14 @@ class Augment:
     shear : float, default 0, 0..80
         Degrees by which vertical strokes slant, both ways.
     elastic : float, default 0
-        Largest displacement in pixels along x and along y, of a smooth random field: a cubic
-        B-spline with uniform coefficients, four spans to the smaller side. On 28x28 images that is
-        as smooth as Simard et al.'s Gaussian of 4 pixels; a typical displacement is a quarter of
-        the largest. Up to 0.12 of the smaller side the image cannot fold over itself (Choi & Lee,
-        "Injectivity conditions of 2D and 3D uniform cubic B-spline functions", 2000).
+        Largest displacement in pixels along x and along y, of a cubic B-spline with uniform
+        coefficients, four spans to the smaller side: on 28x28 images as smooth as Simard et al.'s
+        Gaussian of 4 pixels. Up to 0.12 of the smaller side the image cannot fold over itself
+        (Choi & Lee, "Injectivity conditions of 2D and 3D uniform cubic B-spline functions", 2000).
     cutout : float, default 0, 0..1
         Side of the covered square as a fraction of the smaller side, one pixel at least. Its centre
-        is uniform over the pixels, so the edge cuts part of it off, as in DeVries & Taylor. They
-        fill it with 0 in centred data, that is with the mean; here it is each image's own mean, for
-        each channel, in any scale of the data.
+        is uniform over the pixels, so the edge cuts part of it off, as in DeVries & Taylor. It is
+        filled with the mean of each channel of the image.
     brightness : float, default 0, 0..9
         Relative change of brightness: 0.5 draws a factor from 1/1.5 to 1.5 for what each pixel is
         above the darkest of its image, in each channel. White may become whiter than white.
@@ -138,8 +136,11 @@ class Augment:
     @classmethod
     def mild(cls) -> Augment:
         """Return shift, rotation, scale and shear that leave a digit or character what it is."""
-        mild: dict[str, Any] = {name: AUGMENTATIONS[name].mild for name in MILD}
-        return cls(**mild)
+        return cls(**cls._mild())
+
+    @staticmethod
+    def _mild() -> dict[str, Any]:
+        return {name: AUGMENTATIONS[name].mild for name in MILD}
 
     @classmethod
     def parse(cls, text: str) -> Augment:
@@ -175,8 +176,7 @@ class Augment:
                     "give each name once, and 'none' alone."
                 )
             chosen[name] = None if bare else _read_value(name, value, bool(has_value))
-        base: dict[str, Any] = {name: AUGMENTATIONS[name].mild for name in MILD}
-        base = base if "mild" in chosen else {}
+        base: dict[str, Any] = cls._mild() if "mild" in chosen else {}
         return cls(**base | {name: v for name, v in chosen.items() if name in AUGMENTATIONS})
 
     def __str__(self) -> str:
