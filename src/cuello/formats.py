@@ -9,7 +9,7 @@ import numpy as np
 
 from cuello.arrays import Array
 
-__all__ = ["MISSING", "duration", "finite", "format_number", "plus_minus", "rounded", "shorten"]
+__all__ = ["MISSING", "duration", "finite", "number_text", "plus_minus", "rounded", "shorten"]
 
 MISSING = "–"
 """What stands for a number that is not there."""
@@ -20,16 +20,16 @@ def finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def format_number(value: float | None, digits: int = 3, *, padded: bool = False) -> str:
+def number_text(value: float | None, digits: int = 3, *, padded: bool = False) -> str:
     """Write a number with so many significant digits, whole ones with thousands separators.
 
     ``padded`` keeps trailing zeros, for figures that stand side by side.
 
     Examples
     --------
-    >>> format_number(0.0123456), format_number(1797), format_number(float("nan"))
+    >>> number_text(0.0123456), number_text(1797), number_text(float("nan"))
     ('0.0123', '1,797', '–')
-    >>> format_number(0.01), format_number(0.0099999, padded=True)
+    >>> number_text(0.01), number_text(0.0099999, padded=True)
     ('0.01', '0.0100')
     """
     plain = finite(value)

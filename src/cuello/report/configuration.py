@@ -63,8 +63,8 @@ def _targets(data: Record) -> dict[str, str]:
 
 def _resolved(name: str, params: Mapping[str, Any], resolved: Mapping[str, Any]) -> str:
     if params[name] == "auto" and name in resolved:
-        return f"auto: {_text(resolved[name])}"
-    return _text(resolved.get(name, params[name]))
+        return f"auto: {_value_text(resolved[name])}"
+    return _value_text(resolved.get(name, params[name]))
 
 
 def _statistic(value: float | list[float]) -> str:
@@ -75,7 +75,7 @@ def _statistic(value: float | list[float]) -> str:
     return f"{value:.4g}"
 
 
-def _text(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, dict):

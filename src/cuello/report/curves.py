@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from cuello.arrays import Record
-from cuello.formats import duration, finite, format_number, rounded
+from cuello.formats import duration, finite, number_text, rounded
 from cuello.report.content import ReportContent, Section
 from cuello.report.templates import draw
 
@@ -46,7 +46,7 @@ def curves_section(content: ReportContent) -> Section:
     }
     body = draw(
         "cuello.report/curves.html",
-        sentences=_sentences(total, best, rates, history),
+        sentences=_describe_curves(total, best, rates, history),
         stages=_stages(train, epochs),
         logarithmic=any(panel["positive"] for panel in panels),
         panels=panels,
@@ -69,7 +69,7 @@ def _panel(title: str, train: list[float | None], validation: list[float | None]
     return panel
 
 
-def _sentences(
+def _describe_curves(
     total: Record, best: int | None, rates: list[float | None], history: list[Record]
 ) -> list[str]:
     """Return in words what the curves show, for those who cannot see them too."""
@@ -80,14 +80,14 @@ def _sentences(
     if not known:
         sentences = ["The total loss was not finite in any epoch, so there is no curve."]
     elif len(epochs) == 1:
-        sentences = [f"One epoch: {split} loss {format_number(known[0], 4)}."]
+        sentences = [f"One epoch: {split} loss {number_text(known[0], 4)}."]
     else:
         text = (
-            f"{split.capitalize()} loss: {format_number(known[0], 4)} at the start, "
-            f"{format_number(known[-1], 4)} at the end of {format_number(len(epochs))} epochs"
+            f"{split.capitalize()} loss: {number_text(known[0], 4)} at the start, "
+            f"{number_text(known[-1], 4)} at the end of {number_text(len(epochs))} epochs"
         )
         if best is not None:
-            text += f"; lowest at epoch {epochs[best]}, {format_number(values[best], 4)}"
+            text += f"; lowest at epoch {epochs[best]}, {number_text(values[best], 4)}"
         sentences = [f"{text}."]
     if total["validation"] is None:
         sentences.append("There was no validation split, so no best epoch is marked.")
@@ -97,7 +97,7 @@ def _sentences(
         word = "epoch" if len(bad) == 1 else "epochs"
         sentences.append(f"The training loss was not finite in {word} {', '.join(bad[:5])}{more}.")
     if len(set(rates)) == 1:
-        sentences.append(f"The learning rate was {format_number(rates[0])} throughout.")
+        sentences.append(f"The learning rate was {number_text(rates[0])} throughout.")
     seconds = math.fsum(record["seconds"] for record in history) / len(history)
     sentences.append(f"An epoch took {duration(seconds)} on average.")
     return sentences

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from cuello.arrays import Record
 from cuello.few_label import METHODS
-from cuello.formats import finite, format_number
+from cuello.formats import finite, number_text
 from cuello.report.content import ReportContent, Section
 from cuello.report.measures import (
     has_spread,
@@ -83,8 +83,8 @@ def _row(row: Record, content: ReportContent) -> Record:
 def _table_row(row: Record, content: ReportContent) -> Record:
     main, second = measures(content.metrics)
     figures = (
-        format_number(row["labels"]),
-        format_number(row["repeats"]),
+        number_text(row["labels"]),
+        number_text(row["repeats"]),
         main.text(row),
         second.text(row),
         main.text(row, cross_validated=True),

@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from cuello.arrays import Record
-from cuello.formats import format_number
+from cuello.formats import number_text
 from cuello.report.content import Gallery
 from cuello.report.pictures import data_uri
 from cuello.report.sequences import draw_sequences
@@ -104,7 +104,7 @@ def _draw_table(gallery: Gallery, column_names: tuple[str, ...]) -> Markup:
         largest = np.argsort(-deviation, kind="stable")[:HIGHLIGHTS]
         marked = {int(k) for k in largest if deviation[k] > 0}
         figures = (
-            f"{name} {format_number(values[place], 2, padded=True)}"
+            f"{name} {number_text(values[place], 2, padded=True)}"
             for name, values in gallery.figures.items()
         )
         versions = [

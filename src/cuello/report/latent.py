@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cuello.arrays import Record
-from cuello.formats import format_number, rounded
+from cuello.formats import number_text, rounded
 from cuello.report.content import LatentProjection, ReportContent, Section
 from cuello.report.pictures import sprite
 from cuello.report.templates import draw, figure_text
@@ -30,15 +30,15 @@ def latent_section(content: ReportContent, *, max_bytes: int) -> Section:
     }
     body = draw(
         "cuello.report/projection.html",
-        sentences=_sentences(latent, data),
-        quality=_quality(content),
+        sentences=_describe_points(latent, data),
+        quality=_projection_quality(content),
     )
     return Section(anchor="latent", title="Latent space", body=body, data=data)
 
 
-def _sentences(latent: LatentProjection, data: Record) -> list[str]:
+def _describe_points(latent: LatentProjection, data: Record) -> list[str]:
     count = len(latent.xy)
-    several = f"Each of the {format_number(count)} points is a test row."
+    several = f"Each of the {number_text(count)} points is a test row."
     sentences = [several if count > 1 else "One test row."]
     if latent.images is not None and data["sprite"] is None:
         sentences.append("The images would make this page too large and are left out.")
@@ -55,7 +55,7 @@ def _sentences(latent: LatentProjection, data: Record) -> list[str]:
     return sentences
 
 
-def _quality(content: ReportContent) -> Record | None:
+def _projection_quality(content: ReportContent) -> Record | None:
     """Return a table of what the projection keeps, beside PCA; None where nothing was measured."""
     measured = content.metrics.get("projection")
     if not measured:
@@ -63,7 +63,7 @@ def _quality(content: ReportContent) -> Record | None:
     scores = measured["methods"]
     with_classes = any(score["knn_accuracy"] is not None for score in scores.values())
     caption = (
-        f"What is kept of {format_number(measured['rows'])} test rows, higher is better. "
+        f"What is kept of {number_text(measured['rows'])} test rows, higher is better. "
         "Trustworthiness: whether the 5 nearest in the projection are near among the rows, 1 at "
         "most, 0.5 by chance."
     )

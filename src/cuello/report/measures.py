@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cuello.few_label import METHODS
-from cuello.formats import MISSING, finite, format_number, plus_minus
+from cuello.formats import MISSING, finite, number_text, plus_minus
 from cuello.run.baselines import BASELINES
 
 __all__ = [
@@ -89,7 +89,7 @@ class Measure:
             return MISSING
         parts = [middle] if spread is None else [middle, spread]
         if self.digits is None:
-            return " ± ".join(format_number(part, padded=True) for part in parts)
+            return " ± ".join(number_text(part, padded=True) for part in parts)
         return " ± ".join(f"{part:.{self.digits}f}" for part in parts)
 
 
@@ -117,7 +117,7 @@ def has_spread(row: Mapping[str, Any]) -> bool:
 
 def labels_text(count: int) -> str:
     """Write a number of labels."""
-    return f"{format_number(count)} label{'' if count == 1 else 's'}"
+    return f"{number_text(count)} label{'' if count == 1 else 's'}"
 
 
 def method_name(method: str, metrics: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from cuello.formats import duration, finite, format_number
+from cuello.formats import duration, finite, number_text
 from cuello.report.content import ReportContent, Section
 from cuello.report.measures import labels_text, measures, method_name
 from cuello.report.templates import draw
@@ -25,10 +25,10 @@ def draw_headline(content: ReportContent) -> Markup:
             figures.append(("The same network from scratch", main.with_unit(scratch), labels))
     error = finite(metrics["reconstruction"]["test_mse"])
     if error is not None:
-        pca = format_number(metrics["reconstruction"]["pca_test_mse"])
-        figures.append(("Reconstruction error (test MSE)", format_number(error), f"PCA: {pca}"))
+        pca = number_text(metrics["reconstruction"]["pca_test_mse"])
+        figures.append(("Reconstruction error (test MSE)", number_text(error), f"PCA: {pca}"))
     timing = metrics["timing"]
-    epochs = f"{format_number(timing['epochs'])} epoch{'' if timing['epochs'] == 1 else 's'}"
+    epochs = f"{number_text(timing['epochs'])} epoch{'' if timing['epochs'] == 1 else 's'}"
     figures.append(("Training time", duration(timing["train_seconds"]), epochs))
     return draw("cuello.report/headline.html", figures=figures)
 
@@ -45,13 +45,13 @@ def timing_section(content: ReportContent) -> Section:
     timing = content.metrics["timing"]
     rows = {
         "Training": duration(timing["train_seconds"]),
-        "Epochs": format_number(timing["epochs"]),
-        "Rows per second while training": format_number(timing["rows_per_second"]),
+        "Epochs": number_text(timing["epochs"]),
+        "Rows per second while training": number_text(timing["rows_per_second"]),
         "Few-label comparison": duration(timing["few_label_seconds"]),
         "Everything": duration(timing["total_seconds"]),
     }
     if timing["peak_memory_mb"] is not None:
-        rows["Peak memory"] = f"{format_number(timing['peak_memory_mb'])} MB"
+        rows["Peak memory"] = f"{number_text(timing['peak_memory_mb'])} MB"
     body = draw(
         "cuello.report/timing.html",
         timing=rows,

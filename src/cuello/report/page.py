@@ -48,12 +48,12 @@ def render(content: ReportContent) -> str:
     # What the latent space takes beside its pictures: coordinates, names, markup.
     names = () if content.latent is None else content.latent.names
     fixed = 5_000 + sum(40 + 6 * len(name) for name in names)
-    room = MAX_BYTES - len(_page(content, [*before, *after], charts=True).encode()) - fixed
+    room = MAX_BYTES - len(_draw_page(content, [*before, *after], charts=True).encode()) - fixed
     sections = [*before, latent_section(content, max_bytes=max(0, room)), *after]
-    return _page(content, sections, charts=any(section.data for section in sections))
+    return _draw_page(content, sections, charts=any(section.data for section in sections))
 
 
-def _page(content: ReportContent, sections: list[Section], *, charts: bool) -> str:
+def _draw_page(content: ReportContent, sections: list[Section], *, charts: bool) -> str:
     library, library_hash = plotly() if charts else ("", "")
     script = "".join(map(text_of, SCRIPTS))
     page = draw(

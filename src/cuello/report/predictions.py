@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from cuello.arrays import Floats, Record
-from cuello.formats import MISSING, format_number, rounded, shorten
+from cuello.formats import MISSING, number_text, rounded, shorten
 from cuello.report.templates import draw
 
 __all__ = ["draw_confusion", "draw_properties", "draw_scatter"]
@@ -32,7 +32,7 @@ def draw_confusion(confusion: Record, method: str, *, summed: bool) -> Markup:
     counts = np.asarray(confusion["matrix"], dtype=np.float64)
     names, dense = confusion["classes"], len(counts) > MOST_WITH_COUNTS
     right = np.trace(counts) / max(counts.sum(), 1.0)
-    predictions = format_number(counts.sum()) + " predictions" + " of all repeats" * summed
+    predictions = number_text(counts.sum()) + " predictions" + " of all repeats" * summed
     return draw(
         "cuello.report/confusion.html",
         method=method,
@@ -56,7 +56,7 @@ def _confusion_cells(counts: Floats, names: list[str]) -> list[list[Record]]:
                 "kind": "hit" if row == column else "miss",
                 "strength": f"{strengths[row, column]:.2f}",
                 "predicted": name,
-                "count": format_number(counts[row, column]),
+                "count": number_text(counts[row, column]),
                 "share": f"{100 * shares[row, column]:.1f}",
                 "shown": counts[row, column] > 0 or row == column,
             }
@@ -74,7 +74,7 @@ def _mistakes(counts: Floats, names: list[str]) -> list[tuple[str, str, str, str
         (
             names[true],
             names[predicted],
-            format_number(wrong[true, predicted]),
+            number_text(wrong[true, predicted]),
             f"{100 * wrong[true, predicted] / counts[true].sum():.1f}",
         )
         for true, predicted in pairs
@@ -110,7 +110,7 @@ def draw_properties(properties: Record, method: str, *, summed: bool) -> Markup:
         "cuello.report/properties.html",
         method=method,
         rows=rows,
-        caption=f"{format_number(total)} {'predictions of all repeats' if summed else 'rows'} for "
+        caption=f"{number_text(total)} {'predictions of all repeats' if summed else 'rows'} for "
         "each property. Precision: of the rows predicted to have it, those that do; recall: of the "
         "rows that have it, those predicted.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from cuello.formats import finite, format_number
+from cuello.formats import finite, number_text
 from cuello.report.content import ReportContent, Section
 from cuello.report.gallery import draw_galleries
 from cuello.report.templates import draw
@@ -15,7 +15,9 @@ __all__ = ["applications_section", "reconstruction_section"]
 def reconstruction_section(content: ReportContent) -> Section:
     """Draw the comparison with PCA and every gallery."""
     galleries = draw_galleries(content.galleries, content.columns)
-    body = _draw_body(_quality(content), galleries, "No test rows were reconstructed in this run.")
+    body = _draw_body(
+        _reconstruction_quality(content), galleries, "No test rows were reconstructed in this run."
+    )
     return Section(anchor="reconstruction", title="Reconstruction", body=body)
 
 
@@ -33,7 +35,7 @@ def _draw_body(text: str, galleries: Markup, otherwise: str) -> Markup:
     return (Markup("<p>{}</p>\n").format(text) if text else Markup()) + galleries
 
 
-def _quality(content: ReportContent) -> str:
+def _reconstruction_quality(content: ReportContent) -> str:
     """Return sentences on the error of the test rows beside that of PCA."""
     quality = content.metrics["reconstruction"]
     model, pca = finite(quality["test_mse"]), finite(quality["pca_test_mse"])
@@ -41,8 +43,8 @@ def _quality(content: ReportContent) -> str:
         return ""
     text = (
         "Mean squared error per value over the test rows, lower is better: "
-        f"{format_number(model)} for the model, {format_number(pca)} for PCA with as many "
-        f"components ({format_number(quality['latent_dim'])}). "
+        f"{number_text(model)} for the model, {number_text(pca)} for PCA with as many "
+        f"components ({number_text(quality['latent_dim'])}). "
     )
     if pca <= 0:
         return text + "PCA loses nothing here."

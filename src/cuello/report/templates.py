@@ -8,7 +8,7 @@ import importlib.resources
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from cuello.formats import duration, format_number, shorten
+from cuello.formats import duration, number_text, shorten
 
 __all__ = ["draw", "figure_text"]
 
@@ -39,7 +39,7 @@ def figure_text(value: float | None) -> str:
     >>> figure_text(0.0099999)
     '0.0100'
     """
-    return format_number(value, padded=True)
+    return number_text(value, padded=True)
 
 
 @functools.cache
@@ -51,7 +51,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": format_number, "shorten": shorten, "duration": duration}
+    environment.filters |= {"number": number_text, "shorten": shorten, "duration": duration}
     return environment
 
 

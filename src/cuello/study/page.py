@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from cuello.formats import MISSING, format_number
+from cuello.formats import MISSING, number_text
 from cuello.report.assets import text_of
 from cuello.report.templates import draw
 from cuello.study.summary import Spread
@@ -44,7 +44,7 @@ class Table:
 
     def texts(self) -> list[tuple[str, list[str]]]:
         """Return the first cell of each row, and the others, as texts."""
-        return [(_text(name), list(map(_text, values))) for name, *values in self.rows]
+        return [(_cell_text(name), list(map(_cell_text, values))) for name, *values in self.rows]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +81,11 @@ def draw_document(template: str, title: str, **values: object) -> str:
     return draw(template, title=title, style=style, **values) + "\n"
 
 
-def _text(value: object) -> str:
+def _cell_text(value: object) -> str:
     if value is None:
         return MISSING
     if isinstance(value, Spread):
         return str(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return format_number(value) if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)

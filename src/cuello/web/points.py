@@ -97,7 +97,7 @@ def _read_embeddings(run: Run) -> tuple[Points, Array]:
     try:
         row = table["row"].to_numpy()
         splits = np.asarray(table["split"].to_pylist() if "split" in columns else [])
-        names = tuple(map(_text, table["name"].to_pylist())) if "name" in columns else None
+        names = tuple(map(_name_text, table["name"].to_pylist())) if "name" in columns else None
         colourings = tuple(_colourings(run, table))
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -122,7 +122,7 @@ def _read_embeddings(run: Run) -> tuple[Points, Array]:
     return points, splits
 
 
-def _text(name: object) -> str:
+def _name_text(name: object) -> str:
     return "" if name is None else str(name)
 
 
