@@ -32,7 +32,7 @@ def _short_fine_tuning():
     with pytest.MonkeyPatch.context() as patch:
         defaults = FewLabelClassifier.__init__.__kwdefaults__
         patch.setitem(defaults, "epochs", 20)
-        patch.setitem(defaults, "learning_rates", (0.01,))
+        patch.setitem(defaults, "learning_rates", (0.01, 0.03))
         yield
 
 

@@ -155,7 +155,7 @@ def test_baselines_without_folds():
     targets = read_numbers(X, y, "regression", "mse")
     pca = fit_pca(X, 1, seed=0)
     for fit in (fit_knn, functools.partial(fit_pca_linear, pca=pca)):
-        with pytest.warns(cuello.CuelloWarning, match="too few to hold some out"):
+        with pytest.warns(cuello.CuelloWarning, match="nothing can be held out"):
             scores, inside = fit(targets, rows=X, cv=3, seed=0)
         assert np.isnan(inside)
         assert scores(X).shape == (3, 1)

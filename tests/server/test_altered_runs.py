@@ -136,7 +136,7 @@ def test_codes_of_another_model_are_found_out_by_the_data(run, made):
     path = run("table")
     shutil.copy(made("images") / "embeddings.parquet", path)
     said = Client(app_for(path)).get("/api/samples/1", code=409)["detail"]
-    assert "another code" in said
+    assert "another embedding" in said
 
 
 def test_a_folder_that_holds_no_run(tmp_path):
