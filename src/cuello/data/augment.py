@@ -91,8 +91,7 @@ class Augment:
         Relative change of brightness: 0.5 draws a factor from 1/1.5 to 1.5 for what each pixel is
         above the darkest of its image, in each channel. White may become whiter than white.
     flip : bool, default False
-        Mirror left and right, every second image by chance. Off, since a mirrored character is
-        another character or none.
+        Mirror left and right, every second image by chance: a mirrored character is another one.
     padding : {"border", "zeros"}, default "border"
         What comes in from outside: the nearest pixel of the image's edge, or 0. The edge is the
         background whatever its brightness; 0 would put black corners on white paper.
