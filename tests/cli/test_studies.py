@@ -11,7 +11,7 @@ import sys
 import pytest
 from cli_samples import ENVIRONMENT
 
-from cuello import labs
+import cuello_labs as labs
 
 GRID = """
 data = "digits"
