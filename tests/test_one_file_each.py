@@ -252,4 +252,4 @@ def test_a_command_is_one_function(capsys, monkeypatch):
         assert "Greet somebody." in text
         assert "cuello toy-greet --name you" in text
     finally:
-        COMMANDS.remove("toy_greet")
+        COMMANDS.remove("toy-greet")

@@ -10,7 +10,8 @@ import pytest
 import report_samples as samples
 
 import visiting
-from cuello.report import ReportContent, render
+from cuello.report.content import ReportContent
+from cuello.report.page import render
 from visiting import Visit, Visits
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import cuello
 from cuello.data import load
-from cuello.report import gather, write_report
+from cuello.report.build import gather, write_report
 
 
 @pytest.fixture(scope="session")

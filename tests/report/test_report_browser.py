@@ -12,7 +12,7 @@ import pytest
 import report_samples as samples
 from PIL import Image
 
-from cuello.report import LatentProjection, ReportContent
+from cuello.report.content import LatentProjection, ReportContent
 from visiting import Visit, Visits
 
 pytestmark = pytest.mark.browser

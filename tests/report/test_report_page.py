@@ -11,8 +11,8 @@ import pytest
 import report_samples as samples
 from report_reading import Tree, chart_data, section
 
-from cuello.report import LatentProjection, ReportContent, render
-from cuello.report.page import MAX_BYTES, SCRIPTS
+from cuello.report.content import LatentProjection, ReportContent
+from cuello.report.page import MAX_BYTES, SCRIPTS, render
 
 SECTIONS = [
     "configuration",

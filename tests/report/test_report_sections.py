@@ -13,7 +13,8 @@ import report_samples as samples
 from PIL import Image
 from report_reading import Tree, chart_data, section
 
-from cuello.report import Gallery, ReportContent, render
+from cuello.report.content import Gallery, ReportContent
+from cuello.report.page import render
 from cuello.run.sheets import to_pixels
 
 

@@ -10,7 +10,8 @@ import pytest
 import report_samples as samples
 from report_reading import chart_data, section
 
-from cuello.report import Measure, render
+from cuello.report.measures import Measure
+from cuello.report.page import render
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from cuello.data import UNLABELLED, load
 from cuello.errors import InputError
 from cuello.few_label import METHODS, FewLabelClassifier
 from cuello.few_label.methods import mean_teacher
-from cuello.report import method_name
+from cuello.report.measures import method_name
 from cuello.run import Job, start
 from cuello.run.few_labels import CV, rows_for
 from cuello.run.prepare import prepare

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import cuello
-from cuello.report import gather
+from cuello.report.build import gather
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from cuello.errors import InputError, RunError
 from cuello.estimators.baselines import INVERSE_PENALTIES, fit_pca
 from cuello.few_label import Multilabel, Regression
 from cuello.few_label.targets import read_classes, read_numbers
-from cuello.report import gather
+from cuello.report.build import gather
 from cuello.run import Job, resume
 from cuello.run.abstention import typical_error
 from cuello.run.baselines import fit_knn, fit_pca_linear

@@ -60,9 +60,13 @@ COMMANDS: Registry[CommandEntry] = Registry("command")
 
 
 def command(
-    panel: str, *, examples: tuple[str, str], cls: type[TyperCommand] | None = None
+    panel: str,
+    *,
+    examples: tuple[str, str],
+    cls: type[TyperCommand] | None = None,
+    name: str = "",
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator that registers a function as the command of its name.
+    """Return a decorator that registers a function as a command.
 
     Parameters
     ----------
@@ -72,11 +76,13 @@ def command(
         Two command lines that end its help.
     cls : type of TyperCommand or None
         What parses it; None is :class:`Command`.
+    name : str
+        Its name; empty is that of the function.
     """
 
     def register(run: Callable[..., None]) -> Callable[..., None]:
         entry = CommandEntry(run=run, panel=panel, examples=examples, cls=cls or Command)
-        COMMANDS.add(run.__name__, entry)
+        COMMANDS.add(name or run.__name__.replace("_", "-"), entry)
         return run
 
     return register

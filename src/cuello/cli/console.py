@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from cuello.report import Measure
+    from cuello.report.measures import Measure
 
 __all__ = ["Bars", "complain", "out", "table_of_methods"]
 
@@ -87,7 +87,7 @@ def _figures(row: dict[str, Any], main: Measure, second: Measure) -> tuple[str, 
 
 def table_of_methods(metrics: dict[str, Any]) -> Table:
     """Return the few-label results as a table."""
-    from cuello.report import measures, method_name
+    from cuello.report.measures import measures, method_name
 
     main, second = measures(metrics)
     table = Table(title=f"{main.name} on the {metrics['evaluated_on']}")

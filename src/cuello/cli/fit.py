@@ -18,7 +18,7 @@ from cuello.cli.command import COMMANDS, Command, UsageError, command, examples_
 from cuello.cli.interrupt import importing
 from cuello.cli.options import absolute, expanded, option_parameter, parse_value
 from cuello.cli.plan import show_plan
-from cuello.cli.watch import finish
+from cuello.cli.watch import finish_watched
 from cuello.errors import Argument, CuelloError, InputError
 from cuello.registry import Option
 
@@ -176,7 +176,7 @@ def _command(
         [context, *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters)]
     )
     run.__annotations__ = {p.name: p.annotation for p in [context, *parameters]}
-    run.__doc__ = fit.__doc__
+    run.__doc__ = fit_command.__doc__
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
     entry = COMMANDS["fit"]
     app.command(
@@ -217,7 +217,7 @@ def _run(values: dict[str, Any], given: list[str], own: Mapping[str, list[str]])
                 value=str(resume),
             )
         folder = expanded(resume)
-        finish(
+        finish_watched(
             folder,
             lambda p: api.resume_with_report(
                 folder, trust_remote_code=trust_remote_code, progress=p
@@ -251,7 +251,7 @@ def _run(values: dict[str, Any], given: list[str], own: Mapping[str, list[str]])
         show_plan(job)
         return
     where = api.default_folder(data) if out is None else expanded(out)
-    finish(
+    finish_watched(
         where, lambda p: api.start_with_report(job, where, overwrite=overwrite, progress=p), watch
     )
 
@@ -286,6 +286,7 @@ def _wrong_flag(flag: str, choice: Mapping[str, str | None], built: Command) -> 
         "cuello fit scans/ --kind vae --labels labels.csv --out runs/scans",
     ),
     cls=FitCommand,
+    name="fit",
 )
-def fit() -> None:
+def fit_command() -> None:
     """Train on all samples without labels, then learn from the few labels there are."""

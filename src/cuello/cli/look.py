@@ -7,15 +7,14 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.table import Table
 
 from cuello.cli.command import command
 from cuello.cli.console import out, table_of_methods
 from cuello.cli.interrupt import importing
-from cuello.cli.options import expanded
+from cuello.cli.options import RunArgument, expanded
 from cuello.errors import RunError
 
 __all__ = ["complete"]
@@ -26,8 +25,6 @@ _STATES = {
     "finished": "finished",
 }
 
-RunArgument = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN")]
-
 
 @command(
     "Look at results",
@@ -36,7 +33,7 @@ RunArgument = Annotated[Path, typer.Argument(help="A run folder.", metavar="RUN"
 def report(run: RunArgument) -> None:
     """Write the report of a run again, and say where it is."""
     with importing():
-        from cuello.report import write_report
+        from cuello.report.build import write_report
         from cuello.run.folder import RunFolder
 
     folder = RunFolder(expanded(run))

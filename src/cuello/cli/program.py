@@ -55,9 +55,9 @@ def build_app() -> typer.Typer:
         importlib.import_module(f"cuello.cli.{module.name}")  # each registers its commands
     for plugin in entry_points(group="cuello.cli"):
         plugin.load()
-    for entry in sorted(COMMANDS.values(), key=lambda entry: PANELS.index(entry.panel)):
+    for name, entry in sorted(COMMANDS.items(), key=lambda item: PANELS.index(item[1].panel)):
         app.command(
-            cls=entry.cls, epilog=examples_text(entry.examples), rich_help_panel=entry.panel
+            name, cls=entry.cls, epilog=examples_text(entry.examples), rich_help_panel=entry.panel
         )(entry.run)
     return app
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cuello.run.folder import RunFolder
     from cuello.server import BackgroundServer
 
-__all__ = ["finish"]
+__all__ = ["finish_watched"]
 
 
 class _Watched:
@@ -36,7 +36,7 @@ class _Watched:
         self._bars.say(text)
 
 
-def finish(
+def finish_watched(
     where: Path,
     work: Callable[[Progress], RunFolder],
     watch: bool,

@@ -13,7 +13,7 @@ from typing import Any
 from cuello.errors import RunError
 from cuello.export.convert import Exported
 from cuello.kinds import KINDS
-from cuello.report import measures, method_name
+from cuello.report.measures import measures, method_name
 from cuello.run import Run
 
 __all__ = ["model_card"]

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 import cuello
+from cuello.arrays import Array
 from cuello.errors import InputError, RunError
 from cuello.export.modules import Answers, Decoder, Encoder, answers_name
 from cuello.run import Run
@@ -32,8 +33,6 @@ __all__ = [
     "require_onnx",
     "sample_rows",
 ]
-
-Array = npt.NDArray[Any]
 
 TOLERANCE = 1e-4
 """Largest difference from PyTorch that is let through, as a share of the range of the values."""

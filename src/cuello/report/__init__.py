@@ -1,18 +1,5 @@
-"""The report: one HTML file that shows a run and opens offline."""
+"""The report: one HTML file that shows a run and opens offline.
 
-from cuello.report.build import gather, write_report
-from cuello.report.content import Gallery, LatentProjection, ReportContent
-from cuello.report.measures import Measure, measures, method_name
-from cuello.report.page import render
-
-__all__ = [
-    "Gallery",
-    "LatentProjection",
-    "Measure",
-    "ReportContent",
-    "gather",
-    "measures",
-    "method_name",
-    "render",
-    "write_report",
-]
+:mod:`cuello.report.build` writes it. Nothing is imported here: the table of methods, which the
+command line shows too, needs neither torch nor templates.
+"""

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cuello.few_label import METHODS
 from cuello.formats import MISSING, finite, number_text, plus_minus
-from cuello.run.baselines import BASELINES
 
 __all__ = [
     "Measure",
@@ -121,15 +119,15 @@ def labels_text(count: int) -> str:
 
 
 def method_name(method: str, metrics: Mapping[str, Any]) -> str:
-    """Return what to call a method; one that is no longer registered is called by its key."""
-    if method in METHODS:
-        return METHODS[method].display_name
-    if method in BASELINES:
-        entry, is_table = BASELINES[method], len(metrics["data"]["shape"]) == 1
-        return (entry.display_name_of_tables if is_table else "") or entry.display_name
-    return method.replace("_", " ").capitalize()
+    """Return the display name of a method that a run compared; of another one, its key."""
+    rows = metrics["few_labels"]
+    names = {row["method"]: str(row["display_name"]) for row in rows}
+    return names.get(method, method)
 
 
 def uses_autoencoder(method: str) -> bool:
     """Return whether a method starts from the trained autoencoder."""
+    from cuello.few_label import METHODS  # not above: it brings torch
+    from cuello.run.baselines import BASELINES
+
     return method not in BASELINES and (method not in METHODS or METHODS[method].pretrained)

@@ -31,7 +31,7 @@ def render(content: ReportContent) -> str:
     Parameters
     ----------
     content : ReportContent
-        From :func:`cuello.report.gather`.
+        From :func:`cuello.report.build.gather`.
 
     Returns
     -------

@@ -12,7 +12,6 @@ from markupsafe import Markup
 
 from cuello.arrays import Record
 from cuello.errors import InputError
-from cuello.report import ReportContent, gather
 from cuello.report.assets import (
     digest,
     packed,
@@ -22,7 +21,8 @@ from cuello.report.assets import (
     text_of,
     utf8,
 )
-from cuello.report.content import Section
+from cuello.report.build import gather
+from cuello.report.content import ReportContent, Section
 from cuello.report.curves import curves_section
 from cuello.report.few_labels import few_labels_section
 from cuello.report.templates import draw

@@ -6,7 +6,7 @@ import numpy as np
 
 from cuello.arrays import Record
 from cuello.errors import CuelloError
-from cuello.report import ReportContent
+from cuello.report.content import ReportContent
 from cuello.run import Run
 from cuello.web.packing import Packs, store_rows
 from cuello.web.points import Points, gather_points
