@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cuello.data.noise import NOISES, Noise, register_noise
 from cuello.errors import InputError
-from cuello.registry import Range
+from cuello.options import Range
 
 NAMES = sorted(NOISES)
 PROBABILITIES = ["masking", "salt_and_pepper", "flip"]

@@ -14,7 +14,7 @@ from cuello.estimators.many import fit_many, groups_of
 from cuello.study.trials import Ran, Record, Trial
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    pass
 
 __all__ = [
     "ADAM",
@@ -31,7 +31,6 @@ __all__ = [
     "nearest",
     "network_name",
     "of_protocol",
-    "picture_table",
     "rate_of",
     "pixel_errors",
 ]
@@ -263,40 +262,6 @@ def network_name(hidden: Sequence[int], latents: int = 2) -> str:
     '35-20-2-20-35'
     """
     return "-".join(map(str, (35, *hidden, latents, *reversed(hidden), 35)))
-
-
-def picture_table(
-    axes: Axes,
-    images: Array,
-    columns: Sequence[str],
-    rows: Sequence[str],
-    *,
-    x: str = "",
-    y: str = "",
-) -> None:
-    """Draw characters as a table with named columns and rows.
-
-    Parameters
-    ----------
-    images : ndarray of shape (len(rows) * len(columns), 35)
-        -1/+1, dark where high; row by row from the top.
-    columns, rows : sequence of str
-        Written below each column, and left of each row.
-    x, y : str
-        What columns and rows are.
-    """
-    height, width = 8, 6  # a pixel of gap
-    sheet = np.full((len(rows) * height - 1, len(columns) * width - 1), np.nan)
-    for place, image in enumerate(images):
-        top, left = place // len(columns) * height, place % len(columns) * width
-        sheet[top : top + 7, left : left + 5] = image.reshape(7, 5)
-    axes.imshow(sheet, cmap="gray_r", vmin=-1, vmax=1, interpolation="nearest")
-    axes.set_xticks(np.arange(len(columns)) * width + 2, columns, parse_math=False)
-    axes.set_yticks(np.arange(len(rows)) * height + 3, rows, parse_math=False)
-    axes.set_facecolor("#c8d4e0")
-    axes.grid(False)
-    axes.tick_params(length=0)
-    axes.set(xlabel=x, ylabel=y)
 
 
 def _model(trial: Trial) -> Autoencoder:

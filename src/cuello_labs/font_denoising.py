@@ -31,8 +31,8 @@ from cuello_labs._font import (
     mean_error,
     network_name,
     of_protocol,
-    picture_table,
 )
+from cuello_labs._font_pictures import picture_table
 from cuello_labs.base import Findings, Lab, Picture, Table
 
 LETTERS = "FKSIJ"

@@ -22,8 +22,8 @@ from cuello_labs._font import (
     mean_error,
     nearest,
     network_name,
-    picture_table,
 )
+from cuello_labs._font_pictures import picture_table
 from cuello_labs.base import Findings, Lab, Picture, Table
 
 HIDDEN = (20, 10)

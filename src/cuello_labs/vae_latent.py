@@ -13,18 +13,17 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 from scipy.stats import norm
 from sklearn.neighbors import KNeighborsClassifier
-from torch import from_numpy, nn, no_grad
+from torch import from_numpy, no_grad
 
 from cuello.data import load
 from cuello.estimators import Autoencoder
-from cuello.networks.layers import initialize
-from cuello.networks.pixels import FlattenPixels, ToImage, ToSample, UnflattenPixels
 from cuello.study.summary import spread
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello.train import Callbacks, Epoch
 from cuello_labs import _vae_pictures as pictures
 from cuello_labs._fit import fit
 from cuello_labs._packed import pack
+from cuello_labs._vae_networks import decoder, encoder
 from cuello_labs.base import Findings, Lab, Table
 
 __all__ = ["LAB", "PROTOCOL", "decoder", "encoder"]
@@ -48,41 +47,6 @@ PROTOCOL: Mapping[str, Any] = {
     "validation_fraction": 0.0,
 }
 """The published protocol as options of an autoencoder."""
-
-
-def encoder(side: int = 28) -> nn.Module:
-    """Make (B, side, side) -> (B, 4): two means, two log-variances."""
-    down: Any = {"kernel_size": 3, "stride": 2, "padding": 1}
-    quarter = side // 4
-    layers = (nn.Conv2d(1, 10, **down), nn.Conv2d(10, 20, **down))
-    dense = (nn.Linear(20 * quarter**2, 16), nn.Linear(16, 4))
-    for layer in (*layers, *dense):
-        initialize(layer, "xavier_uniform")
-    return nn.Sequential(
-        ToImage(),
-        *(layers[0], nn.ReLU(), layers[1], nn.ReLU()),
-        FlattenPixels(),
-        *(dense[0], nn.ReLU(), dense[1]),
-    )
-
-
-def decoder(side: int = 28) -> nn.Module:
-    """Make (B, 2) -> (B, side, side), before the sigmoid."""
-    double: Any = {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1}
-    quarter = side // 4
-    dense = nn.Linear(2, 64 * quarter**2)
-    layers = (
-        nn.ConvTranspose2d(64, 20, **double),
-        nn.ConvTranspose2d(20, 10, **double),
-        nn.ConvTranspose2d(10, 1, kernel_size=3, padding=1),
-    )
-    for layer in (dense, *layers):
-        initialize(layer, "xavier_uniform")
-    return nn.Sequential(
-        *(dense, nn.ReLU(), UnflattenPixels(64, quarter, quarter)),
-        *(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]),
-        ToSample((side, side)),
-    )
 
 
 def trials(quick: bool) -> list[Trial]:

@@ -10,7 +10,7 @@ from cuello.data import NAMED_SETS, READERS, Dataset, load
 from cuello.data.loading import load as load_function
 from cuello.data.readers import Reader, reader_of
 from cuello.errors import DataError, InputError
-from cuello.registry import read_options
+from cuello.options import read_options
 
 COMMON = read_options(load_function)
 

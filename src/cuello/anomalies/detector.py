@@ -18,7 +18,7 @@ from cuello.errors import InputError, Use, unknown
 from cuello.estimators import Autoencoder
 from cuello.estimators.inputs import check_rows, check_shape
 from cuello.networks import NETWORKS
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["AnomalyDetector", "check_contamination"]
 

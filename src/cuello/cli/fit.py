@@ -20,7 +20,7 @@ from cuello.cli.options import absolute, expanded, option_parameter, parse_value
 from cuello.cli.plan import show_plan
 from cuello.cli.watch import finish_watched
 from cuello.errors import Argument, CuelloError, InputError
-from cuello.registry import Option
+from cuello.options import Option
 
 __all__ = ["FitCommand"]
 
@@ -119,7 +119,7 @@ def _options_of(what: str, name: str) -> Mapping[str, Option]:
 def _options(choice: Mapping[str, str | None]) -> dict[str, dict[str, Option]]:
     """Return the options of the job and the model, and of the chosen kind and network, by panel."""
     from cuello.estimators import Autoencoder
-    from cuello.registry import read_options
+    from cuello.options import read_options
     from cuello.run.job import Job
     from cuello.train import TrainingConfig
 

@@ -35,8 +35,8 @@ def kinds(
 
 
 def _show(name: str) -> None:
+    from cuello.docstrings import describe
     from cuello.kinds import KINDS
-    from cuello.registry import describe
 
     kind = KINDS.resolve(name)
     entry, words = KINDS[kind], describe(KINDS[kind])

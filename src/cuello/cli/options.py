@@ -1,6 +1,6 @@
 """Options of the command line, made from where they are defined.
 
-An :class:`~cuello.registry.Option` says name, type, default, range, choices and help; here it
+An :class:`~cuello.options.Option` says name, type, default, range, choices and help; here it
 becomes a parameter that typer understands, and what was typed becomes its value.
 """
 
@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from cuello.errors import InputError
-from cuello.registry import Option
+from cuello.options import Option
 
 __all__ = [
     "DataArgument",

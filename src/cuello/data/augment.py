@@ -22,7 +22,8 @@ from torch import Tensor
 
 from cuello.data import image_changes
 from cuello.errors import InputError, Use, unknown
-from cuello.registry import Option, Range, Registry, read_options
+from cuello.options import Option, Range, read_options
+from cuello.registry import Registry
 
 __all__ = ["AUGMENTATIONS", "Augment", "Augmentation"]
 

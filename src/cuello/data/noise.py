@@ -22,8 +22,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cuello.docstrings import describe
 from cuello.errors import Argument, InputError, Use
-from cuello.registry import Option, Range, Registry, describe, read_options
+from cuello.options import Option, Range, read_options
+from cuello.registry import Registry
 
 __all__ = ["NOISES", "Noise", "NoiseEntry", "register_noise"]
 

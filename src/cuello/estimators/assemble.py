@@ -13,7 +13,7 @@ from torch import nn
 from cuello import kinds, networks
 from cuello.errors import Argument, InputError, Use
 from cuello.estimators.sources import NetworkSource, first_line, make_network
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["Architecture", "DataProperties", "assemble", "resolve_network"]
 

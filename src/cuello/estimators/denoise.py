@@ -8,7 +8,7 @@ from cuello.arrays import Array, Float32s
 from cuello.errors import CuelloWarning
 from cuello.estimators.network import TrainedNetwork
 from cuello.kinds import KINDS
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["remove_noise"]
 

@@ -18,7 +18,7 @@ from cuello.data.dataset import UNLABELLED
 from cuello.data.sequences import pad, sequence_lengths
 from cuello.errors import Argument, InputError, Use
 from cuello.kinds import KINDS
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = [
     "check_rows",

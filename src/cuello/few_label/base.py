@@ -19,7 +19,8 @@ from cuello.errors import Argument, InputError, Use
 from cuello.estimators import Autoencoder
 from cuello.few_label.options import FewLabelOptions, MethodOptions
 from cuello.few_label.task import SingleLabel, Task
-from cuello.registry import Option, Registry, read_options
+from cuello.options import Option, read_options
+from cuello.registry import Registry
 from cuello.train import Callbacks, Rows
 
 __all__ = ["METHODS", "LearningProblem", "Method", "Solution"]

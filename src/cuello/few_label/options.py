@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 
 from cuello.data.augment import Augment
 from cuello.errors import Argument, InputError, Use, unknown
-from cuello.registry import Option, Range, read_options
+from cuello.options import Option, Range, read_options
 from cuello.train import TrainingConfig
 
 __all__ = ["AUTO", "FewLabelOptions", "MethodOptions"]

@@ -14,7 +14,7 @@ from cuello.errors import InputError, Use
 from cuello.few_label.base import LearningProblem
 from cuello.few_label.options import AUTO, MethodOptions
 from cuello.networks import NETWORKS, conv, dense, note_uses
-from cuello.registry import Range
+from cuello.options import Range
 from cuello.train import TrainingConfig
 
 __all__ = [

@@ -17,7 +17,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Diagnosis, ParameterGroups, Parts
 from cuello.kinds.gaussians import full_precision
 from cuello.kinds.prior import compare_with_prior, draw_prior_like
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["Adversarial", "frozen"]
 

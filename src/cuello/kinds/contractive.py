@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
 from cuello.kinds.gaussians import full_precision
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["Contractive"]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cuello.data.noise import NOISES, Noise
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["Denoising"]
 

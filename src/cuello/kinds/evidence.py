@@ -18,7 +18,7 @@ from cuello.errors import Argument, InputError, Use
 from cuello.kinds.base import AutoencoderModule, Diagnosis, Parts
 from cuello.kinds.gaussians import Posterior, draw_latents, kl_to_standard_normal, split_posterior
 from cuello.kinds.likelihoods import LIKELIHOODS, DecoderLikelihood
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["Bound", "EvidenceModule", "LogDensity", "decode_draws", "importance_estimate"]
 

@@ -18,7 +18,7 @@ from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
 from cuello.kinds.lateral import Combinator, LadderLayer, Statistics, denoising_distance, normalise
 from cuello.networks.counting import evaluating
 from cuello.networks.dense import TiedLinear
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["Ladder"]
 

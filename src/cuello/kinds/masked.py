@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cuello.errors import InputError, Use
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["Masked"]
 

@@ -17,7 +17,7 @@ from cuello.data.edges import edge_histograms
 from cuello.errors import Argument, InputError, Use
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
 from cuello.kinds.gaussians import full_precision
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["NeighbourPreserving", "similarity_curve"]
 

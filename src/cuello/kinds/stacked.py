@@ -15,7 +15,7 @@ from cuello.errors import InputError, Use
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, ParameterGroups, Parts
 from cuello.kinds.losses import ReconstructionLoss
 from cuello.networks.counting import evaluating
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["Stacked"]
 

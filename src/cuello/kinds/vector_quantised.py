@@ -15,7 +15,7 @@ from torch.nn.functional import mse_loss
 from cuello.errors import Argument, InputError
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Diagnosis, Parts
 from cuello.kinds.gaussians import full_precision
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["VectorQuantised"]
 

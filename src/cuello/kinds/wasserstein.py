@@ -15,7 +15,7 @@ from cuello.errors import unknown
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Diagnosis, Parts
 from cuello.kinds.gaussians import full_precision
 from cuello.kinds.prior import compare_with_prior, draw_prior_like
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["KERNELS", "Wasserstein", "mmd"]
 

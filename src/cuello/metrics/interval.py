@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 
 from cuello.errors import InputError, unknown
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["Interval", "accuracy_interval", "lower_bound", "mean_sd"]
 

@@ -11,7 +11,8 @@ from torch import nn
 
 from cuello.errors import Argument
 from cuello.networks.counting import note_uses
-from cuello.registry import Option, Registry, check_options, read_options
+from cuello.options import Option, check_options, read_options
+from cuello.registry import Registry
 
 __all__ = ["COMMON_OPTIONS", "NETWORKS", "Network", "NetworkBuilder", "build_network"]
 

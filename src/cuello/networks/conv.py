@@ -16,7 +16,7 @@ from cuello.errors import InputError, Use
 from cuello.networks.base import NETWORKS, Network
 from cuello.networks.layers import activation_layer, check_common, initialize
 from cuello.networks.pixels import FlattenPixels, ToImage, ToSample, UnflattenPixels, UpConvolution
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["Residual", "build_conv", "residual_block"]
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from cuello.errors import InputError
-from cuello.registry import Range, Registry
+from cuello.options import Range
+from cuello.registry import Registry
 
 __all__ = [
     "ACTIVATIONS",

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Protocol
 from cuello.data.dataset import TASK_NAMES
 from cuello.errors import Argument, InputError, Text, unknown
 from cuello.few_label import METHODS
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["KEEP_LABELS", "TASK_NAMES", "Job", "Progress", "Silent"]
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import torch
 
 from cuello.errors import Argument, InputError, Use
-from cuello.registry import Option, Range, read_options
+from cuello.options import Option, Range, read_options
 from cuello.train.optimizers import OPTIMIZERS
 from cuello.train.schedules import SCHEDULES
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from cuello.data.dataset import Dataset
 from cuello.errors import CuelloError, DataError, Use
-from cuello.registry import Option, Registry, read_options
+from cuello.options import Option, read_options
+from cuello.registry import Registry
 
 __all__ = ["READERS", "Reader", "join_names", "read_content", "reading", "stem"]
 

@@ -17,7 +17,7 @@ from cuello.few_label.methods.fine_tuning import FALLBACK
 from cuello.few_label.methods.label_spreading import LabelSpreading
 from cuello.few_label.methods.mean_teacher import MeanTeacherMethod
 from cuello.few_label.task import SingleLabel
-from cuello.registry import Option
+from cuello.options import Option
 
 __all__ = ["Auto"]
 

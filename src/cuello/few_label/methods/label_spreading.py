@@ -24,7 +24,7 @@ from cuello.few_label.graph import Graph, spread_labels
 from cuello.few_label.options import MethodOptions
 from cuello.few_label.students import is_image
 from cuello.kinds import AutoencoderModule
-from cuello.registry import Range
+from cuello.options import Range
 
 __all__ = ["FeatureSpace", "LabelSpreading", "NeighbourVote", "PseudoLabels", "SpreadingOptions"]
 

@@ -24,7 +24,7 @@ from cuello.few_label.task import SingleLabel
 from cuello.kinds import Parts, ReconstructionLoss
 from cuello.kinds.ladder import Ladder
 from cuello.networks import dense
-from cuello.registry import Range
+from cuello.options import Range
 from cuello.train import Rows, TrainingConfig, train
 
 __all__ = ["LadderMethod", "LadderOptions"]
