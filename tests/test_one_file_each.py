@@ -61,7 +61,7 @@ def build_toy(shape, inputs, outputs, *, widening: int = 2, **common):
         The factor.
     """
     common["hidden"] = tuple(widening * width for width in common.get("hidden") or (8,))
-    return dense.build(shape, inputs, outputs, **common)
+    return dense.build_dense(shape, inputs, outputs, **common)
 
 
 class Constant(nn.Module):

@@ -71,12 +71,12 @@ def test_columns_are_called_by_their_names(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--false-positive-rate", "0%"), "give 1% or 0.01"),
-        (("--false-positive-rate", "many"), "many is no share"),
+        (("--false-positive-rate", "0%"), "such as 1% or 0.01"),
+        (("--false-positive-rate", "many"), "many must be a share"),
         (("--contamination", "60%"), "at most 0.5"),
         (("--method", "neighbors"), "did you mean 'neighbours'"),
         (("--method", "likelihood"), "needs a likelihood"),
-        (("-o", "a.npz"), "writes .csv files"),
+        (("-o", "a.npz"), "write a.csv"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(unlabelled, tmp_path, options, message):
@@ -87,9 +87,9 @@ def test_what_cannot_be_is_refused_in_one_line(unlabelled, tmp_path, options, me
     assert not list(tmp_path.glob("a.*"))
 
 
-def test_a_run_of_before_says_how_to_get_a_detector(unlabelled, tmp_path):
+def test_a_run_without_a_detector_says_how_to_get_one(unlabelled, tmp_path):
     config = json.loads((unlabelled / "config.json").read_text())
-    del config["detector"]
+    config["detector"] = None
     (unlabelled / "config.json").write_text(json.dumps(config))
     outcome = run(tmp_path, "anomalies", "bare", "rows.npz", "-o", "a.csv")
     assert outcome.code == 2

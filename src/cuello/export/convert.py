@@ -1,4 +1,4 @@
-"""The networks of a run as ONNX files, each compared with PyTorch before it is given out."""
+"""The networks of a run as ONNX files, each compared with PyTorch before it is returned."""
 
 from __future__ import annotations
 
