@@ -213,7 +213,7 @@ def test_command(refused, arguments, saying):
     ("data", "saying"),
     [
         ("mnits", ("mnits", "did you mean 'mnist'", "digits, fashion-mnist, font, mnist")),
-        ("digits:x", ("no parts",)),
+        ("digits:x", ("no subsets",)),
         ("font:lowr", ("lowr", "'lower'")),
         ("rows.npy", ("rows.npy: does not exist", "did you mean rows.npz")),
         ("no/such/folder", ("no/such/folder: does not exist",)),
@@ -536,7 +536,7 @@ def test_data_without_labels(refused, tmp_path):
     X, _ = rows_of_three_classes()
     np.savez(tmp_path / "a.npz", X=X)
     for labels in ("6", "all"):
-        refused("fit", "a.npz", *SMALL, "--labels", labels, saying=("a.npz", "holds no labels"))
+        refused("fit", "a.npz", *SMALL, "--labels", labels, saying=("a.npz", "holds none"))
 
 
 def test_one_class(refused, tmp_path):
@@ -814,11 +814,11 @@ def test_resume_without_a_run(refused, arrays, tmp_path):
         refused("fit", "--resume", folder, saying=(folder, "no run"))
 
 
-@pytest.mark.parametrize("option", [("--epochs", 3), ("--nosie", 3), ("--overwrite",), ("x.csv",)])
+@pytest.mark.parametrize("option", [("--epochs", 3), ("--overwrite",), ("x.csv",)])
 def test_resume_with_something_else(refused, finished, option):
     unfinish(finished)
     for arguments in (("--resume", "run", *option), (*option, "--resume", "run")):
-        refused("fit", *arguments, saying=("--resume run", f"leave {option[0]} away"))
+        refused("fit", *arguments, saying=("--resume run", f"leave {option[0]} out"))
 
 
 def test_resume_of_a_finished_run(cuello, finished, tmp_path):
@@ -835,7 +835,7 @@ def test_resume_with_other_data(refused, finished, tmp_path):
     np.savez(tmp_path / "rows.npz", X=X, y=y[::-1])
     refused("fit", "--resume", "run", saying=("rows.npz", "another fingerprint", "--overwrite"))
     (tmp_path / "rows.npz").unlink()
-    refused("fit", "--resume", "run", saying=("rows.npz does not exist",))
+    refused("fit", "--resume", "run", saying=("rows.npz: does not exist",))
 
 
 def test_resume_with_a_damaged_checkpoint(refused, finished):

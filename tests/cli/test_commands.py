@@ -217,7 +217,7 @@ def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     assert table["row"].to_pylist() == list(range(60))
     assert table["label"].to_pylist() == [str(i % 3) for i in range(60)]
     report = (folder / "report.html").read_text()
-    for name in ("From scratch", "Encoder frozen", "5-NN on the columns"):
+    for name in ("From scratch", "Linear probe", "5-NN on the columns"):
         assert name in outcome.out
         assert name in report
     assert outcome.out.rstrip().endswith("report: a/run/report.html")

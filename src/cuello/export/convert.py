@@ -39,7 +39,7 @@ TOLERANCE = 1e-4
 OPSET = 18
 """The oldest that PyTorch writes as it is: what runs the files, browsers too, need not be new."""
 ROWS = 256
-"""How many rows are compared."""
+"""Rows that are compared."""
 
 
 class Exported(NamedTuple):
@@ -165,8 +165,7 @@ def sample_rows(run: Run) -> npt.NDArray[np.float32]:
 def parts_of(run: Run, rows: npt.NDArray[np.float32]) -> dict[str, Part]:
     """Return the networks of a run by name."""
     model = run.autoencoder
-    codes = model.transform(rows)
-    back = model.inverse_transform(codes)
+    back = model.inverse_transform(codes := model.transform(rows))
     none = np.zeros(len(rows), dtype=bool)
     parts = {
         "encoder": Part(Encoder(model), "rows", "codes", rows, codes, _reach(codes), none),
