@@ -39,4 +39,4 @@ def test_the_pages_are_built_without_a_warning(tmp_path):
     build = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     done = subprocess.run([*build, DOCS, tmp_path], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "model.reduce" in (tmp_path / "applications.html").read_text(encoding="utf-8")
+    assert "model.project" in (tmp_path / "applications.html").read_text(encoding="utf-8")

@@ -30,11 +30,11 @@ def test_shell_commands(tmp_path):
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
         said += done.stdout
-    assert pq.read_metadata(tmp_path / "codes.parquet").num_rows == 1797
+    assert pq.read_metadata(tmp_path / "embeddings.parquet").num_rows == 1797
     assert len((tmp_path / "labels.csv").read_text().splitlines()) == 1798
     assert (tmp_path / "clean.npz").exists()
     assert len((tmp_path / "scores.csv").read_text().splitlines()) == 1798
-    assert len((tmp_path / "map.csv").read_text().splitlines()) == 1798
+    assert len((tmp_path / "projection.csv").read_text().splitlines()) == 1798
     written = ("page.html", "denoised.npz", "samples.png", "runs/digits-export/README.md")
     assert all((tmp_path / name).exists() for name in written)
     assert "accuracy" in said

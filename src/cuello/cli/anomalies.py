@@ -40,7 +40,7 @@ def anomalies(
         typer.Option(help="Share of these rows that are anomalies (5%): sets the threshold."),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="Anomaly score: combined, or one that `cuello scores` lists.")
+        str, typer.Option(help="Anomaly score: combined, or a single one, such as reconstruction.")
     ] = "combined",
     skip_bad: SkipOption = False,
     trust_remote_code: TrustRemoteCodeOption = False,
