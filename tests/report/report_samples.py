@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import PCA
 
 from cuello.report.content import Gallery, LatentProjection, ReportContent
+from cuello.run.few_labels import display_name
 
 HOSTILE = "</script><script>window.broken=1</script>\"'&<img src=x onerror=window.broken=1>"
 
@@ -75,14 +76,17 @@ def empty() -> ReportContent:
     )
 
 
-def few_label_rows(labels: int = 100, repeats: int = 5, seed: int = 0) -> list[dict[str, Any]]:
-    generator = np.random.default_rng(seed)
+def few_label_rows(
+    labels: int = 100, repeats: int = 5, *, is_table: bool = False
+) -> list[dict[str, Any]]:
+    generator = np.random.default_rng(0)
     rows = []
     for method, mean in METHODS.items():
         draws = mean + 0.012 * generator.standard_normal(repeats)
         rows.append(
             {
                 "method": method,
+                "display_name": display_name(method, is_table=is_table),
                 "labels": labels,
                 "repeats": repeats,
                 "accuracy_mean": float(draws.mean()),
@@ -221,6 +225,7 @@ def wine() -> ReportContent:
         metrics=base.metrics
         | {
             "data": base.metrics["data"] | {"name": "wine", "shape": [X.shape[1]]},
+            "few_labels": few_label_rows(is_table=True),
             "confusion": confusion(("Barolo", "Grignolino", "Barbera")),
         },
         columns=tuple(data.feature_names),
@@ -250,6 +255,7 @@ def number_rows(repeats: int = 3) -> list[dict[str, Any]]:
         rows.append(
             {
                 "method": method,
+                "display_name": display_name(method, is_table=True),
                 "labels": 150,
                 "repeats": repeats,
                 "r2": values,

@@ -81,9 +81,9 @@ def test_latent_space_of_one_test_row(tmp_path):
 
 def _test_rows(X):
     from cuello import Dataset
-    from cuello.data.splits import split
+    from cuello.data.splits import make_split
 
-    return split(Dataset(X=X, name="x", source="x")).test
+    return make_split(Dataset(X=X, name="x", source="x")).test
 
 
 @pytest.mark.parametrize("latent", [1, 2, 4])

@@ -259,7 +259,7 @@ def test_odd_content(visit: Visits, digits: ReportContent) -> None:
             metrics=digits.metrics
             | {
                 "few_labels": [
-                    row | {"method": evil, "accuracy_mean": nan}
+                    row | {"method": evil, "display_name": evil, "accuracy_mean": nan}
                     for row in samples.few_label_rows(1)[:1]
                 ],
                 "best_method": evil,

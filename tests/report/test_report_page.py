@@ -106,7 +106,9 @@ def test_hostile_text_stays_text(digits: ReportContent) -> None:
         history=[samples.curves(1)[0] | {"train": {evil: 1.0, "b": 2.0}, "validation": None}],
         metrics=digits.metrics
         | {
-            "few_labels": [row | {"method": evil} for row in samples.few_label_rows()[:1]],
+            "few_labels": [
+                row | {"method": evil, "display_name": evil} for row in samples.few_label_rows()[:1]
+            ],
             "best_method": evil,
             "evaluated_on": evil,
             "summary": [evil],

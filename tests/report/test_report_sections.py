@@ -13,6 +13,7 @@ import report_samples as samples
 from PIL import Image
 from report_reading import Tree, chart_data, section
 
+from cuello.few_label import METHODS
 from cuello.report.content import Gallery, ReportContent
 from cuello.report.page import render
 from cuello.run.sheets import to_pixels
@@ -96,7 +97,7 @@ def test_choice_without_cross_validation(digits: ReportContent) -> None:
 )
 def test_a_method_that_was_asked_for(digits: ReportContent, method: str, name: str) -> None:
     rows = samples.few_label_rows()
-    rows.append(rows[-1] | {"method": method})
+    rows.append(rows[-1] | {"method": method, "display_name": METHODS[method].display_name})
     metrics = digits.metrics | {"few_labels": rows, "best_method": method, "method": method}
     part = section(render(replace(digits, metrics=metrics)), "few-labels")
     assert re.search(f"“{name}[a-z]*” is kept, as it was asked for", part)

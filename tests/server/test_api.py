@@ -126,19 +126,19 @@ def test_an_official_test_part_comes_after_the_rows(tmp_path):
 )
 def test_rows_that_are_not_there(made, url):
     said = Client(app_for(made("table"))).get(url, code=404)["detail"]
-    assert said.endswith("does not exist; rows are 0 to 59.")
+    assert said.endswith("does not exist; there are 0 to 59.")
 
 
 BAD_ROWS = {
     "no rows": ([], "at least 1"),
     "too many": ([[0.0] * 6] * 1001, "at most 1000"),
-    "too short": ([[0.0] * 5], "rows[0]: List should have at least 6"),
-    "too long": ([[0.0] * 6, [0.0] * 7], "rows[1]: List should have at most 6"),
-    "text": ([["1"] * 6], "rows[0][0]: Input should be a valid number"),
-    "truth": ([[True] * 6], "rows[0][0]: Input should be a valid number"),
-    "nothing": ([[None] * 6], "rows[0][0]: Input should be a valid number"),
-    "too large": ([[0.0] * 5 + [1e30]], "rows[0][5]: Input should be less than"),
-    "no list": (5, "rows: Input should be a valid list"),
+    "too short": ([[0.0] * 5], "samples[0]: List should have at least 6"),
+    "too long": ([[0.0] * 6, [0.0] * 7], "samples[1]: List should have at most 6"),
+    "text": ([["1"] * 6], "samples[0][0]: Input should be a valid number"),
+    "truth": ([[True] * 6], "samples[0][0]: Input should be a valid number"),
+    "nothing": ([[None] * 6], "samples[0][0]: Input should be a valid number"),
+    "too large": ([[0.0] * 5 + [1e30]], "samples[0][5]: Input should be less than"),
+    "no list": (5, "samples: Input should be a valid list"),
 }
 
 
@@ -156,7 +156,7 @@ def test_numbers_that_are_not_finite(made, text):
     json = {"content-type": "application/json"}
     client = Client(app_for(made("table")))
     said = client.post("/api/decode", code=422, content=body, headers=json)["detail"]
-    assert said.startswith("codes[0][1]: Input should be")
+    assert said.startswith("embeddings[0][1]: Input should be")
 
 
 @pytest.mark.parametrize("body", ["", "{", "[" * 100_000, "null", "[]", '"rows"', b"\xff\xfe\x00"])

@@ -121,8 +121,8 @@ class Session:
         if model is None:
             raise Refused(
                 409,
-                "this run holds no classifier: it was trained without labels; label rows of two "
-                "classes or more (POST /api/labels), then POST /api/refit.",
+                "this run holds no classifier: it was trained without labels; label samples of "
+                "two classes or more (POST /api/labels), then POST /api/refit.",
             )
         if isinstance(model, FewLabelRegressor):
             return _finite(model.predict(rows)), ()
@@ -138,7 +138,7 @@ class Session:
         """
         detector = self.run.detector
         if detector is None:
-            raise Refused(409, "this run holds no anomaly detector: no row was held out.")
+            raise Refused(409, "this run holds no anomaly detector: no sample was held out.")
         single = {name: _finite(values) for name, values in detector.single_scores(rows).items()}
         scores = single.pop(COMBINED)
         return AnomalyScores(
