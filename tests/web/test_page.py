@@ -88,7 +88,7 @@ def test_the_principal_plane_keeps_the_largest_variance(codes: np.ndarray) -> No
 
 def test_the_learned_plane_is_the_map_of_the_run(made: Made) -> None:
     run = made.run("four")
-    codes = gather_points(run).codes
+    codes = gather_points(run).embeddings
     assert run.projection is not None
     learned, principal = projections(codes, run.projection)
     assert [learned.name, principal.name] == ["learned projection", "PCA"]
@@ -163,7 +163,7 @@ def test_points_are_the_rows_of_the_run(made: Made) -> None:
     assert by_name["label used"].values.sum() == 12
     assert points.learnable.all()
     some = gather_points(run, most=40)
-    assert len(some.codes) == 40
+    assert len(some.embeddings) == 40
     assert "40 of 150" in some.notes[0]
 
 

@@ -355,7 +355,7 @@ def test_what_is_drawn_is_coded_denoised_classified_and_scored(visit: Visiting, 
     assert run.classifier is not None
     expected = run.classifier.predict_proba(X)[0]  # type: ignore[union-attr]
     np.testing.assert_allclose(
-        opened.page.evaluate("[...app.subject.answers]"), expected, atol=1e-4
+        opened.page.evaluate("[...app.subject.probabilities]"), expected, atol=1e-4
     )
     assert opened.count(".bars li") == 3
     errors = -model.score_samples(run.load(made.folder / "digits").X)
@@ -375,7 +375,7 @@ def test_what_is_drawn_is_coded_denoised_classified_and_scored(visit: Visiting, 
     assert float(found[2]) == pytest.approx(10 ** float(expected[0]), rel=0.02)
     tail = run.detector.scores_.tails["reconstruction"]
     errors = np.exp(np.linspace(tail.scores[0] - 1, tail.scores[-1] + 2, 40))
-    surprises = opened.page.evaluate(f"{errors.tolist()}.map(app.runs[0].surprise)")
+    surprises = opened.page.evaluate(f"{errors.tolist()}.map(app.runs[0].anomalyScore)")
     np.testing.assert_allclose(surprises, tail.anomaly_scores(np.log(errors)), atol=1e-3)
     opened.page.locator("#pad-clear").click()
     assert pixels(opened, ".pad").max() == 0
@@ -542,7 +542,7 @@ def test_a_table_is_decoded_typed_in_and_explained_by_column(visit: Visiting, ma
     comparable(opened, "point")
     assert opened.page.locator(".columns-table thead").inner_text().split() == ["column", "decoded"]
     opened.page.locator("#tab-input").click()
-    opened.page.locator("#inputn-0").fill("30")
+    opened.page.locator("#input-0").fill("30")
     comparable(opened, "typed in")
     row = np.median(X, axis=0)[None]
     row[0, 0] = 30

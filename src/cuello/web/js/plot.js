@@ -58,7 +58,7 @@ function createPlot(run, host, { picked, lassoed }) {
   plot.draw = () => {
     const colour = theme(), narrow = chart.clientWidth < 480;
     const height = narrow ? 320 : Math.max(320, Math.min(620, innerHeight - 400));
-    const titles = run.projection.titles.map((text) => wrap(narrow ? text.replace(" principal component of the codes", " component") : text, 60));
+    const titles = run.projection.titles.map((text) => wrap(narrow ? text.replace(" principal component", " component") : text, 60));
     Plotly.react(chart, traces(colour), {
       width: chart.clientWidth, height: strip ? Math.min(height, 300) : height, margin: { l: 50, r: 12, t: 8, b: 42 }, paper_bgcolor: colour.paper, plot_bgcolor: colour.paper,
       font: { family: FONT, size: 12, color: colour.ink }, showlegend: false, hovermode: false, uirevision: run.projection.name,
