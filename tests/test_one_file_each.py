@@ -98,10 +98,10 @@ class ToyScore(Score):
     summary = "The distance of the sample from the median of all samples."
 
     def learn(self, samples, seed):
-        return {"middle": np.median(samples.rows, axis=0)}
+        return {"middle": np.median(samples.scaled, axis=0)}
 
     def __call__(self, samples, learned):
-        return np.log(((samples.rows - learned["middle"]) ** 2).sum(axis=1) + 1e-12)
+        return np.log(((samples.scaled - learned["middle"]) ** 2).sum(axis=1) + 1e-12)
 
 
 def read_toy(path: Path) -> Dataset:

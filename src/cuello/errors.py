@@ -185,7 +185,21 @@ class DivergedError(CuelloError, RuntimeError):
 
 
 class CuelloWarning(UserWarning):
-    """A choice was made for the user, or something was left out; the message says what."""
+    """A choice was made for the user, or something was left out; the message says what.
+
+    Parameters
+    ----------
+    text : str or sequence of str, Argument and Use
+        A whole sentence.
+    """
+
+    def __init__(self, text: Text = "") -> None:
+        self.text = text
+        super().__init__(self.render(PythonSpelling()))
+
+    def render(self, spelling: Spelling) -> str:
+        """Return the sentence, arguments written by ``spelling``."""
+        return _write(self.text, spelling)
 
 
 def unknown(argument: str, value: object, allowed: Iterable[str]) -> UnknownNameError:

@@ -545,7 +545,7 @@ def test_text_that_the_terminal_cannot_show(cuello, pictures, tmp_path):
 def test_two_classes_from_fit_to_classify(cuello, pictures, tmp_path, task, outputs):
     cuello("fit", "pictures", *SMALL, "--labels", 8, "--repeats", 1, "--task", task, "--out", "run")
     model = open_run(tmp_path / "run").classifier
-    name = {1: "binary", 2: "classes"}[outputs]
+    name = {1: "binary", 2: "multiclass"}[outputs]
     assert (model.task_.name, model.task_.outputs) == (name, outputs)
     assert model.held_out_scores_.shape == (8, outputs)
     assert not np.isnan(model.held_out_scores_).any()

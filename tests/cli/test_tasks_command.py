@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 
 import numpy as np
 import pytest
@@ -113,25 +112,6 @@ def test_numbers_of_a_named_set(cuello, tmp_path):
     assert "Nothing was trained" in cuello("fit", "digits", *options).out
 
 
-def test_a_run_of_before_there_were_tasks(cuello, finished, tmp_path):
-    before = cuello("classify", "run", "rows.npz", "-o", "a.csv").out
-    config = json.loads((finished / "config.json").read_text())
-    metrics = json.loads((finished / "metrics.json").read_text())
-    page = cuello("report", "run") and (finished / "report.html").read_bytes()
-    for data in (config["data"], metrics["data"]):
-        assert data.pop("task") == "multiclass"
-        assert data.pop("properties") == []
-    (finished / "config.json").write_text(json.dumps(config))
-    (finished / "metrics.json").write_text(json.dumps(metrics))
-    after = cuello("classify", "run", "rows.npz", "-o", "b.csv").out
-    assert after == before.replace("a.csv", "b.csv")
-    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    cuello("report", "run")
-    assert (finished / "report.html").read_bytes() == page
-    cuello("info", "run")
-    cuello("suggest", "run", "rows.npz", "-n", 3)
-
-
 # What is refused, before anything is trained
 
 PRICE = ("--label-column", "price", "--task", "regression")
@@ -181,8 +161,8 @@ class TestRefused:
                 ("--label-column", "price", "--task", "multiclass", "--labels", 9),
                 ("--task regression",),
             ),
-            (("--task", "regression", "--labels", 9), ("holds no labels", "--label-column")),
-            (("--task", "multilabel", "--labels", 9), ("holds no labels", "--label-column")),
+            (("--task", "regression", "--labels", 9), ("holds none", "--label-column")),
+            (("--task", "multilabel", "--labels", 9), ("holds none", "--label-column")),
             (
                 ("--label-column", "dear,odd", "--method", "mean_teacher", "--labels", 9),
                 ("--method mean_teacher", "--task multilabel has none"),
@@ -257,7 +237,7 @@ class TestRefused:
         for i in range(20):
             picture(i % 2, i).save(tmp_path / "flat" / f"{i}.png")
         options = ("--task", "regression", "--labels", 9)
-        refused("fit", "flat", *SHORT, *options, saying=("flat", "holds no labels"))
+        refused("fit", "flat", *SHORT, *options, saying=("flat", "holds none"))
 
     def test_amounts_that_look_like_classes(self, refused, tmp_path):
         X, _ = rows_of_three_classes(100)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cuello.cli.apply import open_and_read, open_for
-from cuello.cli.command import command
+from cuello.cli.command import FlagSpelling, command
 from cuello.cli.console import out
 from cuello.cli.interrupt import importing
 from cuello.cli.options import (
@@ -212,5 +212,6 @@ def _warnings_as_notes() -> Iterator[None]:
         warnings.simplefilter("always", CuelloWarning)
         yield
     for warning in caught:
-        if issubclass(warning.category, CuelloWarning):
-            out.print(f"note: {warning.message}", soft_wrap=True)
+        if isinstance(warning.message, CuelloWarning):
+            text = warning.message.render(FlagSpelling({}))
+            out.print(f"note: {text}", soft_wrap=True)

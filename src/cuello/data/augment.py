@@ -5,9 +5,7 @@ image, the elastic field is added to the positions which that matrix gives, and 
 once, so that the picture is blurred by one interpolation and not by four. There is no loop over
 images and nothing here waits for the device.
 
-Sources: see :mod:`cuello.data.image_changes`.
-
-Shapes: B images, C channels, H rows, W columns.
+Sources: see :mod:`cuello.data.image_changes`. Shapes: B images, C channels, H rows, W columns.
 """
 
 from __future__ import annotations

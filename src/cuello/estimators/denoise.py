@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 from cuello.arrays import Array, Float32s
-from cuello.errors import CuelloWarning
+from cuello.errors import Argument, CuelloWarning, Text
 from cuello.estimators.network import TrainedNetwork
 from cuello.kinds import KINDS
 from cuello.options import Range
@@ -17,12 +17,11 @@ def remove_noise(network: TrainedNetwork, X: Array, masked: float) -> Float32s:
     """Restore checked samples; see ``Autoencoder.denoise``."""
     Range(0.0, 1.0, open_high=True).check("masked", masked)
     if not network.module.restores:
-        *most, last = [f"kind={name!r}" for name in sorted(KINDS) if KINDS[name].restores]
-        able = f"{', '.join(most)} or {last}"
-        warnings.warn(
-            f"kind={network.kind!r} never saw a damaged sample, so its reconstructions may be "
-            f"little cleaner; fit {able}.",
-            CuelloWarning,
-            stacklevel=3,
-        )
+        able = " or ".join(repr(name) for name in sorted(KINDS) if KINDS[name].restores)
+        text: Text = [
+            Argument("kind", network.kind),
+            " never saw a damaged sample, so its reconstructions may be little cleaner; fit one of "
+            f"kind {able}.",
+        ]
+        warnings.warn(CuelloWarning(text), stacklevel=3)
     return network.scaling.invert(network.reconstruct_scaled(X, factor=1.0 / (1.0 - masked)))

@@ -28,7 +28,7 @@ def test_denoise_says_what_it_cannot(cuello, refused, finished):
     refused(
         "denoise", "run", "rows.npz", "-o", "a.npz", "--masked", 1, saying=("--masked 1.0 must",)
     )
-    refused("denoise", "run", "rows.npz", "-o", "a.csv", saying=("writes .npz files",))
+    refused("denoise", "run", "rows.npz", "-o", "a.csv", saying=("write a.npz",))
     refused("denoise", "run", "nowhere.npz", "-o", "a.npz", saying=("nowhere.npz",))
     refused("denoise", "nowhere", "rows.npz", "-o", "a.npz", saying=("nowhere",))
 
@@ -41,7 +41,7 @@ def test_denoise_warns_of_a_run_that_never_saw_noise(cuello, arrays):
 
 def test_sample(cuello, finished, tmp_path):
     said = cuello("sample", "run", "-n", 9, "-o", "new.npz", "--seed", 3).out
-    assert said == "9 new rows (mixture of Gaussians on the codes): new.npz\n"
+    assert said == "9 new samples (mixture of Gaussians on the embeddings): new.npz\n"
     cuello("sample", "run", "-n", 9, "-o", "again.npz", "--seed", 3)
     cuello("sample", "run", "-n", 9, "-o", "other.npz", "--seed", 4)
     first, again, other = (load(tmp_path / f"{n}.npz").X for n in ("new", "again", "other"))
@@ -52,7 +52,8 @@ def test_sample(cuello, finished, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("labels", "saying"), [((), "codes of each class"), (("--labels", 30), "as the classifier has")]
+    ("labels", "saying"),
+    [((), "embeddings of each class"), (("--labels", 30), "as the classifier has")],
 )
 def test_sample_of_classes(cuello, tmp_path, labels, saying):
     """By mixtures where 50 rows of a class are known; where fewer are, by the classifier."""
@@ -74,7 +75,7 @@ def test_sample_of_classes(cuello, tmp_path, labels, saying):
 def test_sample_draws_images_side_by_side(cuello, pictures, tmp_path):
     cuello("fit", "pictures", *SMALL, "--kind", "variational", "--out", "run")
     said = cuello("sample", "run", "-n", 10, "-o", "new.npz").out
-    assert said.startswith("10 new rows (mixture")
+    assert said.startswith("10 new samples (mixture")
     with Image.open(tmp_path / "new.png") as sheet, np.load(tmp_path / "new.npz") as new:
         assert sheet.size == (4 * 9 * 7, 3 * 9 * 7)
         pixel = np.asarray(sheet)[7 * 9 + 3, 7 * 9 + 3]  # the first of image 5, enlarged
@@ -85,11 +86,11 @@ def test_sample_draws_images_side_by_side(cuello, pictures, tmp_path):
     ("options", "saying"),
     [
         (("--number", 0), ("greater than or equal to 1",)),
-        (("--how", "priro"), ("--how priro is not known", "'prior'")),
-        (("--how", "prior"), ("--how prior", "use --how mixture")),
+        (("--sampler", "priro"), ("--sampler priro is not known", "'prior'")),
+        (("--sampler", "prior"), ("--sampler prior", "use --sampler mixture")),
         (("--classes", "9"), ("--classes 9", "0, 1, 2")),
         (("--classes", ""), ("--classes",)),
-        (("-o", "new.csv"), ("writes .npz",)),
+        (("-o", "new.csv"), ("write new.npz",)),
     ],
 )
 def test_sample_says_what_it_cannot(refused, finished, options, saying):
@@ -130,7 +131,7 @@ def test_interpolate_draws_a_way_a_line(cuello, pictures, tmp_path):
         (("--rows", "3"), ("--rows 3", "two or more")),
         (("--rows", "a,b"), ("--rows a,b", "3,17")),
         (("--rows", "0,60"), ("--rows 60 must be in 0..59",)),
-        (("--rows", "0,1", "--how", "round"), ("--how round is not known", "linear")),
+        (("--rows", "0,1", "--method", "round"), ("--method round is not known", "linear")),
         (("--rows", "0,1", "--steps", 1), ("--steps", "greater than or equal to 2")),
     ],
 )
@@ -167,7 +168,7 @@ def test_impute_fills_the_cells_of_a_table(cuello, table_run, tmp_path):
         line[row % 4] = ""
     write_lines(tmp_path / "holed.csv", holed)
     said = cuello("impute", "run", "holed.csv", "-o", "filled.csv").out
-    assert said.endswith("80 rows were not whole and are filled: filled.csv\n")
+    assert said.endswith("80 rows with missing values, filled: filled.csv\n")
     with (tmp_path / "filled.csv").open(newline="") as f:
         head, *filled = list(csv.reader(f))
     assert head == ["size", "weight", "hue", "born", "label"]
@@ -214,8 +215,8 @@ def test_other_commands_still_refuse_what_is_missing(refused, finished, tmp_path
     refused("denoise", "run", "images.npy", "-o", "a.npz", saying=("images.npy",))
 
 
-def test_reduce(cuello, finished, tmp_path):
-    told = cuello("reduce", "run", "rows.npz", "-o", "map.csv").out.splitlines()
+def test_project(cuello, finished, tmp_path):
+    told = cuello("project", "run", "rows.npz", "-o", "map.csv").out.splitlines()
     assert told[0] == "60 rows: map.csv"
     assert re.fullmatch(
         r"codes: trustworthiness 0\.\d+, 5-NN accuracy [\d.]+ % \(60 rows\)", told[1]
@@ -228,11 +229,11 @@ def test_reduce(cuello, finished, tmp_path):
     np.testing.assert_allclose(found, codes, rtol=1e-4)
 
 
-def test_reduce_of_more_latents_than_two(cuello, refused, arrays, tmp_path):
+def test_project_of_more_latents_than_two(cuello, refused, arrays, tmp_path):
     cuello("fit", "rows.npz", *SMALL[:-1], 4, "--validation", 0.05, "--test", 0.05, "--out", "run")
-    assert "learned projection: trust" in cuello("reduce", "run", "rows.npz", "-o", "map.csv").out
+    assert "learned projection: trust" in cuello("project", "run", "rows.npz", "-o", "map.csv").out
     np.save(tmp_path / "few.npy", X[:8])
-    assert cuello("reduce", "run", "few.npy", "-o", "few.csv").out == "8 rows: few.csv\n"
-    refused("reduce", "run", "rows.npz", "-o", "map.npz", saying=("writes .csv files",))
+    assert cuello("project", "run", "few.npy", "-o", "few.csv").out == "8 rows: few.csv\n"
+    refused("project", "run", "rows.npz", "-o", "map.npz", saying=("write map.csv",))
     cuello("fit", "few.npy", *SMALL[:-1], 4, "--out", "small")
-    refused("reduce", "small", "few.npy", "-o", "a.csv", saying=("8 rows are too few",))
+    refused("project", "small", "few.npy", "-o", "a.csv", saying=("8 rows are too few",))
