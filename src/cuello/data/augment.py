@@ -1,9 +1,8 @@
 """Small random changes to a batch of images: moved, turned, bent, partly covered, paler.
 
 Every image of a batch draws its own change. Shift, rotation, scale and shear become one matrix an
-image, the elastic field is added to the positions which that matrix gives, and all of it is sampled
-once, so that the picture is blurred by one interpolation and not by four. There is no loop over
-images and nothing here waits for the device.
+image, the elastic field is added to the positions it gives, and all of it is sampled once, so that
+one interpolation blurs the picture, not four. Nothing loops over images or waits for the device.
 
 Sources: see :mod:`cuello.data.image_changes`. Shapes: B images, C channels, H rows, W columns.
 """
