@@ -56,7 +56,7 @@ def test_same_seed_same_rows(cuello, finished, tmp_path):
 
 def test_all_rows_that_are_left(cuello, finished, tmp_path):
     said = cuello("suggest", "run", "rows.npz", "-n", 1000).out
-    assert said == "57 rows to label (no more are without a label): suggestions.csv\n"
+    assert said == "57 rows to label (no more are unlabelled): suggestions.csv\n"
     rows = {int(one["row"]) for one in read(tmp_path / "suggestions.csv")}
     assert rows == set(range(60)) - labelled(finished)
     why = [one["why"] for one in read(tmp_path / "suggestions.csv")]

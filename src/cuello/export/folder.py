@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cuello import atomic
-from cuello.errors import InputError, RunError
+from cuello.errors import InputError, RunError, Use
 from cuello.export.card import model_card
 from cuello.export.convert import ROWS, Exported, export_models, require_onnx, sample_rows
 from cuello.run import Run
@@ -105,16 +105,23 @@ def export_run(run: Run, out: Path, *, onnx: bool = False, overwrite: bool = Fal
 
 def _check_folder(run: Run, out: Path, *, overwrite: bool) -> None:
     if out.exists() and not out.is_dir():
-        raise InputError(f"out={out} is a file; name a folder.")
+        raise InputError("is a file", argument="out", value=str(out), remedy="name a folder")
     if not out.exists():
         return
     if out.samefile(run.folder.path):
-        raise InputError(f"out={out} is the run itself; name another folder.")
+        raise InputError(
+            "is the run itself", argument="out", value=str(out), remedy="name another folder"
+        )
     there = {file.name for file in out.iterdir()}
     if there and not overwrite:
         raise InputError(
-            f"out={out} is not empty; name another folder, or replace the files of an earlier "
-            "export with overwrite=True."
+            "is not empty",
+            argument="out",
+            value=str(out),
+            remedy=(
+                "name another folder, or replace the files of an earlier export: ",
+                Use("overwrite", True),
+            ),
         )
 
 
