@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import cuello_labs as labs
@@ -16,7 +17,10 @@ DOCS = Path(__file__).parent.parent / "docs"
 def cells(heading: str, page: str = "kinds.md") -> dict[str, str]:
     """First and second cell of each row of the table below a heading."""
     section = (DOCS / page).read_text(encoding="utf-8").split(f"\n## {heading}\n")[1]
-    rows = [line for line in section.split("\n## ")[0].splitlines() if line.startswith("| `")]
+    lines = section.split("\n## ")[0].splitlines()
+    head = next(i for i, line in enumerate(lines) if line.startswith("|"))
+    table = takewhile(lambda line: line.startswith("|"), lines[head:])
+    rows = [line for line in table if line.startswith("| `")]
     split = [row.replace("\\|", "/").strip("|").split(" | ") for row in rows]
     return {row[0].strip(" `"): row[1].strip(" `") for row in split}
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["get", "names"]
 
-_NO_LABS = ("base", "command", "kernels", "page", "running")
+_NO_LABS = ("base", "command", "kernels", "metrics", "page", "running")
 
 
 def names() -> list[str]:
