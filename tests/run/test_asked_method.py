@@ -1,4 +1,4 @@
-"""A mode that is asked for is fitted beside the others, and kept."""
+"""A method that is asked for is fitted beside the others, and kept."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from cuello.data import UNLABELLED, load
 from cuello.errors import InputError
 from cuello.few_label import METHODS, FewLabelClassifier
 from cuello.few_label.methods import mean_teacher
-from cuello.report.measures import method_name
 from cuello.run import Job, start
-from cuello.run.few_labels import CV, rows_for
+from cuello.run.few_labels import CV, display_name, rows_for
 from cuello.run.prepare import prepare
 from cuello.run.tasks import job_task
 
@@ -159,5 +158,6 @@ def test_refused_before_anything_is_trained(partly, tmp_path, monkeypatch):
 
 
 def test_names_fit_the_table_of_a_terminal():
-    metrics = {"data": {"shape": [8]}}
-    assert all(len(method_name(key, metrics)) <= 26 for key in {*METHODS, *COMPARED})
+    for is_table in (False, True):
+        names = [display_name(key, is_table=is_table) for key in {*METHODS, *COMPARED}]
+        assert all(0 < len(name) <= 26 for name in names)
