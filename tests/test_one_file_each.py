@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from cuello.export import export_run
 from cuello.few_label import METHODS, Method, Solution
 from cuello.kinds import KINDS, AutoencoderModule
 from cuello.networks import NETWORKS, Network, dense
-from cuello.server.schemas import RefitRequest
 from cuello.web import page_html
 
 
@@ -179,7 +179,7 @@ def test_a_run_reopens_with_what_each_toy_learned(run):
     metrics = json.loads((run.folder.path / "metrics.json").read_text())
     assert "toy_method" in {row["method"] for row in metrics["few_labels"]}
     assert run.autoencoder.kind_options == {"shrinkage": 0.2}
-    assert run.autoencoder.module_.encoder[1][0].out_features == 12
+    assert run.autoencoder.module_.encoder[0][1].out_features == 12
     assert run.classifier.method_ == "toy_method"
     X = run.load(str(run.folder.path.parent / "data.toy")).X
     again = cuello.open_run(run.folder.path)
@@ -190,12 +190,25 @@ def test_a_run_reopens_with_what_each_toy_learned(run):
     assert len(np.unique(scores)) > 2
 
 
-def test_report_page_and_server_name_them(run):
+def test_report_and_page_name_them(run):
     report = run.folder.report.read_text(encoding="utf-8")
     assert "Toy method" in report
-    assert "toy-kind" in report or "Toy kind" in report
+    assert "toy-kind autoencoder" in report
     assert page_html(run).startswith("<!doctype html>")
-    assert RefitRequest(method="toy_method").method == "toy_method"
+
+
+def test_the_server_offers_it():
+    # In a process of its own: the server reads the registry once, when it starts.
+    lines = (
+        "from cuello.few_label import METHODS",
+        "METHODS.add('toy_method', METHODS['linear_probe'])",
+        "from cuello.server.schemas import RefitRequest",
+        "print(RefitRequest(method='toy_method').method)",
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "toy_method\n"
 
 
 def test_export_and_card(run, tmp_path):

@@ -53,7 +53,7 @@ def test_sample(cuello, finished, tmp_path):
 
 @pytest.mark.parametrize(
     ("labels", "saying"),
-    [((), "embeddings of each class"), (("--labels", 30), "as the classifier has")],
+    [((), "embeddings of each class"), (("--labels", 30), "with classes by the classifier")],
 )
 def test_sample_of_classes(cuello, tmp_path, labels, saying):
     """By mixtures where 50 rows of a class are known; where fewer are, by the classifier."""
@@ -219,7 +219,7 @@ def test_project(cuello, finished, tmp_path):
     told = cuello("project", "run", "rows.npz", "-o", "map.csv").out.splitlines()
     assert told[0] == "60 rows: map.csv"
     assert re.fullmatch(
-        r"codes: trustworthiness 0\.\d+, 5-NN accuracy [\d.]+ % \(60 rows\)", told[1]
+        r"embedding: trustworthiness 0\.\d+, 5-NN accuracy [\d.]+ % \(60 rows\)", told[1]
     )
     assert told[2].startswith("PCA: trustworthiness")
     with (tmp_path / "map.csv").open(newline="") as file:
@@ -236,4 +236,4 @@ def test_project_of_more_latents_than_two(cuello, refused, arrays, tmp_path):
     assert cuello("project", "run", "few.npy", "-o", "few.csv").out == "8 rows: few.csv\n"
     refused("project", "run", "rows.npz", "-o", "map.npz", saying=("write map.csv",))
     cuello("fit", "few.npy", *SMALL[:-1], 4, "--out", "small")
-    refused("project", "small", "few.npy", "-o", "a.csv", saying=("8 rows are too few",))
+    refused("project", "small", "few.npy", "-o", "a.csv", saying=("8 samples are too few",))

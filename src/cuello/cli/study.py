@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +16,7 @@ from cuello.cli.command import command
 from cuello.cli.console import Bars, complain, out
 from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded
-from cuello.errors import InputError
+from cuello.errors import CuelloError, InputError, PythonSpelling
 
 __all__: list[str] = []
 
@@ -64,7 +66,8 @@ def study(
         from cuello.study import refit as fit_again
         from cuello.study.combinations import check_choice, option_text
 
-    own = Study.of(record)
+    with _names_of_the_file():
+        own = Study.of(record)
     if workers > 1 and own.grid:
         raise InputError("--workers is for a search; a grid trains its networks together anyway.")
     if refit is not None:
@@ -73,7 +76,7 @@ def study(
         RunFolder(expanded(refit)).refuse_to_replace()
     where = Path("studies") / file.stem if folder is None else expanded(folder)
     try:
-        with Bars() as bars:
+        with Bars() as bars, _names_of_the_file():
             rows = run_study(
                 own,
                 where,
@@ -100,6 +103,15 @@ def study(
     if refit is not None:
         run = fit_again(own, best_of(own, rows), expanded(refit), overwrite=overwrite)
         out.print(f"the best again, as a run: {run.report}", soft_wrap=True)
+
+
+@contextmanager
+def _names_of_the_file() -> Iterator[None]:
+    """Write the options in errors as the file does, not as flags."""
+    try:
+        yield
+    except CuelloError as error:
+        raise CuelloError(error.render(PythonSpelling())) from None
 
 
 def _read(file: Path) -> dict[str, Any]:

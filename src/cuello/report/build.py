@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from cuello import atomic
 from cuello.arrays import Array
 from cuello.data import Dataset
+from cuello.kinds import KINDS
 from cuello.networks import NETWORKS
 from cuello.report.configuration import option_tables
 from cuello.report.content import Gallery, LatentProjection, ReportContent
@@ -87,7 +88,7 @@ def gather(folder: RunFolder) -> ReportContent:
     sequences = NETWORKS[params["network"]].is_sequence
     encoded = Dataset(X=np.empty((0, 0)), name="", source="", encoding=data["encoding"])
     return ReportContent(
-        title=f"{data['name']}: {params['kind']} autoencoder",
+        title=f"{data['name']}: {KINDS.resolve(params['kind'])} autoencoder",
         options=option_tables(config),
         versions={name: str(value) for name, value in config["versions"].items()},
         command=config.get("command") or "",
