@@ -90,7 +90,7 @@ def trained(kind, network):
 
 
 def run_of(autoencoder, classifier=None, classes=("a", "b", "c")):
-    config = {"data": {"classes": list(classes)}}
+    config = {"data": {"classes": list(classes), "properties": []}}
     return Run(RunFolder(Path(tempfile.mkdtemp())), config, autoencoder, classifier)
 
 

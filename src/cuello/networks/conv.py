@@ -63,6 +63,7 @@ def residual_block(
 
     Examples
     --------
+    >>> import torch
     >>> residual_block(4)(torch.zeros(1, 4, 5, 7)).shape
     torch.Size([1, 4, 5, 7])
     """
@@ -131,6 +132,7 @@ def build_conv(
 
     Examples
     --------
+    >>> import torch
     >>> encoder, decoder = build_conv((3, 7, 5), 2, 2, hidden=(4, 8))
     >>> [block(torch.zeros(1, 8, 2, 2)).shape for block in decoder[1:2]]
     [torch.Size([1, 4, 4, 3])]
