@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import numpy as np
 import pytest
 from server_samples import Client, rows
@@ -11,7 +13,7 @@ from cuello.api import resume_with_report, start_with_report
 from cuello.run import Job, Silent
 from cuello.run.folder import RunFolder
 from cuello.server.history import read_history
-from cuello.server.serving import app_for
+from cuello.server.serving import app_for, listen
 
 
 class HalfWay(Silent):
@@ -93,3 +95,8 @@ def test_a_loss_that_is_no_number_becomes_null(interrupted):
     assert "history.jsonl is damaged" in str(
         Client(app_for(interrupted)).get("/api/history", code=409)
     )
+
+
+def test_who_calls_before_the_server_runs_is_not_refused():
+    with listen("127.0.0.1", 0) as listening:
+        socket.create_connection(listening.getsockname(), timeout=5).close()

@@ -19,6 +19,7 @@ from cuello.server.waiting import Waiting, status
 
 __all__ = ["BackgroundServer", "app_for", "listen", "serve"]
 
+_BACKLOG = 128
 _PATIENCE = 5.0  # seconds, for responses that are under way
 
 
@@ -54,6 +55,7 @@ def listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
+        listening.listen(_BACKLOG)  # who calls before the server runs waits, and is not refused
     except (OSError, UnicodeError) as error:
         if listening is not None:
             listening.close()
