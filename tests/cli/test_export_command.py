@@ -55,13 +55,13 @@ def test_the_card_says_what_was_measured_and_its_example_runs(cuello, finished, 
     assert values["accuracy"] == best["accuracy_mean"]
     assert values["mse"] == metrics["reconstruction"]["test_mse"]
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "`encoder.onnx`: `rows` (batch, 6) to `codes` (batch, 2)" in card
+    assert "`encoder.onnx`: `samples` (batch, 6) to `embeddings` (batch, 2)" in card
     example = card.split("```python\n")[1].split("```")[0]
     for name in ("encoder", "classifier"):
         example = example.replace(f'"{name}.onnx"', repr(str(tmp_path / "out" / f"{name}.onnx")))
     found = {}
     exec(example, found)
-    assert found["codes"].shape == (1, 2)
+    assert found["embeddings"].shape == (1, 2)
     assert found["probabilities"].sum() == pytest.approx(1.0)
 
 

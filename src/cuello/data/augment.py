@@ -159,7 +159,7 @@ class Augment:
         1.5
         >>> Augment.parse("rotat=10")
         Traceback (most recent call last):
-        cuello.errors.UnknownNameError: augmentation='rotat' is not known; ...
+        cuello.errors.UnknownNameError: augmentation='rotat' is ...; did you mean 'rotate'? ...
         """
         chosen: dict[str, Any] = {}
         for part in text.split(","):

@@ -180,22 +180,22 @@ def _texts(row: dict[str, Any], metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _files(run: Run, models: Mapping[str, Exported], why_none: str) -> str:
-    lines = ["- `embeddings.parquet`: the code of every row (`z0`, `z1`, ...), and its label."]
-    shape = ", ".join(map(str, run.autoencoder.shape_))
-    rows, codes = f"`rows` (batch, {shape})", f"`codes` (batch, {run.autoencoder.latent_dim_})"
-    answers = len(run.properties or run.classes)
-    sides = {
-        "encoder": (rows, codes),
-        "decoder": (codes, rows),
-        "classifier": (rows, f"`probabilities` (batch, {answers})"),
-        "regressor": (rows, "`numbers` (batch,)"),
+    lines = ["- `embeddings.parquet`: the embedding of every row (`z0`, `z1`, ...), and its label."]
+    sizes: dict[str, tuple[int, ...]] = {
+        "samples": run.autoencoder.shape_,
+        "embeddings": (run.autoencoder.latent_dim_,),
+        "probabilities": (len(run.properties or run.classes),),
+        "predictions": (),
     }
+
+    def described(name: str) -> str:
+        return f"`{name}` ({', '.join(['batch', *map(str, sizes[name])])})"
+
     for name, found in models.items():
-        given, out = sides[name]
         lines.append(
-            f"- `{name}.onnx`: {given} to {out}. Differs from PyTorch by at most "
-            f"{found.difference:.0e} of the range of its values, on {found.rows} rows"
-            f"{_tied(found)}."
+            f"- `{name}.onnx`: {described(found.takes)} to {described(found.gives)}. "
+            f"Differs from PyTorch by at most {found.difference:.0e} of the range of its values, "
+            f"on {found.rows} rows{_tied(found)}."
         )
     if not models:
         return "\n".join([*lines, *(["", why_none] if why_none else [])])
@@ -213,21 +213,23 @@ def _example(run: Run, models: Mapping[str, Exported]) -> list[str]:
     lines = [
         "import numpy as np, onnxruntime",
         "",
-        f"rows = np.zeros({(1, *run.autoencoder.shape_)}, dtype=np.float32)  # yours",
+        f"samples = np.zeros({(1, *run.autoencoder.shape_)}, dtype=np.float32)  # yours",
     ]
-    gives = {"encoder": "codes", "classifier": "probabilities", "regressor": "numbers"}
-    for name, output in gives.items():
-        if name in models:
+    for name, found in models.items():
+        if found.takes == "samples":
             lines.append(f'{name} = onnxruntime.InferenceSession("{name}.onnx")')
-            lines.append(f'{output} = {name}.run(["{output}"], {{"rows": rows}})[0]')
+            lines.append(
+                f'{found.gives} = {name}.run(["{found.gives}"], {{"samples": samples}})[0]'
+            )
     return lines
 
 
 def _limits(run: Run) -> str:
     lines = [
-        "- It knows rows like those that it was trained on. Any other gets a code and an answer "
-        "as well, and neither says that the row is strange: compare it with its reconstruction.",
-        "- The figures are of the test part of the same data; other data may fare worse.",
+        "- It knows samples like those that it was trained on. Any other gets an embedding and a "
+        "prediction as well, and neither says that it is anomalous: compare the sample with its "
+        "reconstruction.",
+        "- The figures are of the test split of the same data; other data may fare worse.",
     ]
     if run.classifier is not None and run.task == "multiclass":
         lines.append("- A row of a class that is not in the list is given one that is.")

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
 import cuello
 from cuello.arrays import Array
 from cuello.errors import InputError, RunError
-from cuello.export.modules import Answers, Decoder, Encoder, answers_name
+from cuello.export.modules import Decoder, Encoder, LabelPredictor
+from cuello.few_label import FewLabelRegressor
 from cuello.run import Run
 
 __all__ = [
@@ -43,9 +43,11 @@ ROWS = 256
 
 
 class Exported(NamedTuple):
-    """An ONNX file that agrees with PyTorch."""
+    """An ONNX file that agrees with PyTorch, with the names of its input and its output."""
 
     content: bytes
+    takes: str
+    gives: str
     difference: float
     """The largest, as a share of the range of the values."""
     rows: int
@@ -55,11 +57,9 @@ class Exported(NamedTuple):
 
 
 class Part(NamedTuple):
-    """One network: what goes in, what comes out, and what PyTorch makes of it."""
+    """One network: what goes in, and what PyTorch makes of it."""
 
-    module: nn.Module
-    takes: str
-    gives: str
+    module: Encoder | Decoder | LabelPredictor
     given: npt.NDArray[np.float32]
     expected: Array
     span: Array | float
@@ -79,11 +79,11 @@ def onnx_models(run: Run) -> dict[str, bytes]:
     Returns
     -------
     dict of str to bytes
-        ``encoder`` takes ``rows``, float32 (batch, ...) in the data's own units, and gives
-        ``codes`` (batch, latents); ``decoder`` takes ``codes`` and gives ``rows``;
-        ``classifier``, if the run had classes or properties, takes ``rows`` and gives
-        ``probabilities``, with the temperature applied; ``regressor``, if its labels were numbers,
-        takes ``rows`` and gives ``numbers`` (batch,). Any batch size.
+        ``encoder`` takes ``samples``, float32 (batch, ...) in the data's own units, and gives
+        ``embeddings`` (batch, latents); ``decoder`` the reverse; ``classifier``, if the run had
+        classes or properties, takes ``samples`` and gives ``probabilities``, with the temperature
+        applied; ``regressor``, if its labels were numbers, takes ``samples`` and gives
+        ``predictions`` (batch,). Any batch size.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def require_onnx() -> None:
 
 
 def sample_rows(run: Run) -> npt.NDArray[np.float32]:
-    """Return rows of the run's data that its folder keeps, or else rows of the codes it keeps.
+    """Return samples that the run's folder keeps, or else decoded embeddings that it keeps.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def sample_rows(run: Run) -> npt.NDArray[np.float32]:
         If what is kept is damaged.
     """
     kept = run.folder.read_arrays("examples.npz")
-    names = [f"{which}_original" for which in ("typical", "best", "worst")]
+    names = ("typical_original", "best_original", "worst_original")
     shape = run.autoencoder.shape_
     found = [kept[n] for n in names if n in kept and kept[n].shape[1:] == shape and len(kept[n])]
     codes = kept.get("projection_embeddings", np.empty(0))[:ROWS]
@@ -168,19 +168,19 @@ def parts_of(run: Run, rows: npt.NDArray[np.float32]) -> dict[str, Part]:
     back = model.inverse_transform(codes := model.transform(rows))
     none = np.zeros(len(rows), dtype=bool)
     parts = {
-        "encoder": Part(Encoder(model), "rows", "codes", rows, codes, _reach(codes), none),
-        "decoder": Part(Decoder(model), "codes", "rows", codes, back, _range(rows), none),
+        "encoder": Part(Encoder(model), rows, codes, _reach(codes), none),
+        "decoder": Part(Decoder(model), codes, back, _range(rows), none),
     }
-    answerer = run.classifier
-    if answerer is not None:
-        gives = answers_name(answerer.task_)
-        numbers = gives == "numbers"
-        expected = answerer.predict(rows) if numbers else answerer.predict_proba(rows)
-        span = _reach(expected) if numbers else 1.0
-        name = "regressor" if numbers else "classifier"
-        answers = Answers(answerer)
-        tied = answers.tied(torch.from_numpy(rows)).numpy()
-        parts[name] = Part(answers, "rows", gives, rows, expected, span, tied)
+    few_label = run.classifier
+    if few_label is not None:
+        predictor = LabelPredictor(few_label)
+        tied = predictor.tied(torch.from_numpy(rows)).numpy()
+        if isinstance(few_label, FewLabelRegressor):
+            expected = few_label.predict(rows)
+            parts["regressor"] = Part(predictor, rows, expected, _reach(expected), tied)
+        else:
+            expected = few_label.predict_proba(rows)
+            parts["classifier"] = Part(predictor, rows, expected, 1.0, tied)
     return parts
 
 
@@ -207,11 +207,10 @@ def convert(run: Run, name: str, part: Part) -> Exported:
         If it cannot be written, or differs.
     """
     content = _to_onnx(run, name, part)
-    clear = ~part.tied
-    if not clear.any():
+    if not (clear := ~part.tied).any():
         raise RunError(
-            f"{run.folder.path}: the {name} cannot be compared with PyTorch: for every row that it "
-            "was tried on, which neighbours vote hangs on rounding; fit with another mode."
+            f"{run.folder.path}: the {name} cannot be compared with PyTorch: of every row tried, "
+            "which neighbours vote hangs on rounding; fit with another method."
         )
     given, expected = part.given[clear], part.expected[clear]
     compute = _session(content, part)
@@ -224,7 +223,8 @@ def convert(run: Run, name: str, part: Part) -> Exported:
             f"the range of its values, more than {TOLERANCE:g}; nothing was written. Please report "
             "it with the run's config.json."
         )
-    return Exported(content, difference, len(given), int(part.tied.sum()))
+    names = part.module.takes, part.module.gives
+    return Exported(content, *names, difference, len(given), int(part.tied.sum()))
 
 
 def _to_onnx(run: Run, name: str, part: Part) -> bytes:
@@ -236,10 +236,10 @@ def _to_onnx(run: Run, name: str, part: Part) -> bytes:
             program = torch.onnx.export(
                 part.module.eval(),
                 (example,),
-                input_names=[part.takes],
-                output_names=[part.gives],
+                input_names=[part.module.takes],
+                output_names=[part.module.gives],
                 dynamo=True,
-                dynamic_shapes={part.takes: {0: torch.export.Dim("batch")}},
+                dynamic_shapes=({0: torch.export.Dim("batch")},),
                 external_data=False,
                 opset_version=OPSET,
                 verbose=False,
@@ -256,7 +256,7 @@ def _to_onnx(run: Run, name: str, part: Part) -> bytes:
             "folder from Python."
         ) from failure
     about = {"cuello": cuello.__version__, "shape": json.dumps(list(run.autoencoder.shape_))}
-    if part.gives == "probabilities":
+    if part.module.gives == "probabilities":
         about["classes"] = json.dumps(list(run.properties or run.classes), ensure_ascii=False)
     _forget_sources(model.graph)
     onnx.helper.set_model_props(model, about)
@@ -281,7 +281,7 @@ def _session(content: bytes, part: Part) -> Callable[[Array], Array]:
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
     def compute(rows: Array) -> Array:
-        return np.asarray(session.run([part.gives], {part.takes: rows})[0])
+        return np.asarray(session.run([part.module.gives], {part.module.takes: rows})[0])
 
     return compute
 

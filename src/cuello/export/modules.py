@@ -15,11 +15,11 @@ from cuello.few_label.methods.label_spreading import NeighbourVote
 from cuello.few_label.task import Task
 from cuello.few_label.tasks import Regression
 
-__all__ = ["Answers", "Decoder", "Encoder", "answers_name"]
+__all__ = ["Decoder", "Encoder", "LabelPredictor"]
 
 
 class Encoder(nn.Module):
-    """Rows (B, ...) in the data's own units to codes (B, K).
+    """Samples (B, ...) in the data's own units to embeddings (B, K).
 
     Parameters
     ----------
@@ -27,18 +27,20 @@ class Encoder(nn.Module):
         Fitted.
     """
 
+    takes, gives = "samples", "embeddings"
+
     def __init__(self, model: Autoencoder) -> None:
         super().__init__()
         self.scale = _Scale(model.scaling_)
         self.module = model.module_
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """Return the code of each row."""
-        return self.module.encode(self.scale(rows))
+    def forward(self, samples: Tensor) -> Tensor:
+        """Return the embedding of each sample."""
+        return self.module.encode(self.scale(samples))
 
 
 class Decoder(nn.Module):
-    """Codes (B, K) to rows (B, ...) in the data's own units.
+    """Embeddings (B, K) to samples (B, ...) in the data's own units.
 
     Parameters
     ----------
@@ -46,21 +48,23 @@ class Decoder(nn.Module):
         Fitted.
     """
 
+    takes, gives = "embeddings", "samples"
+
     def __init__(self, model: Autoencoder) -> None:
         super().__init__()
         self.scale = _Scale(model.scaling_)
         self.module = model.module_
 
-    def forward(self, codes: Tensor) -> Tensor:
-        """Return the row of each code."""
-        return self.scale.back(self.module.decode(codes))
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Return the sample of each embedding."""
+        return self.scale.back(self.module.decode(embeddings))
 
 
-class Answers(nn.Module):
-    """Rows (B, ...) in the data's own units to what the labels say of them.
+class LabelPredictor(nn.Module):
+    """Samples (B, ...) in the data's own units to predictions.
 
     Probabilities, one a class (B, classes) or one a property (B, C), with the temperature applied;
-    or numbers in their own units (B,).
+    or numbers in the labels' own units (B,).
 
     Parameters
     ----------
@@ -68,28 +72,26 @@ class Answers(nn.Module):
         Fitted.
     """
 
+    takes = "samples"
+
     def __init__(self, model: FewLabelClassifier | FewLabelRegressor) -> None:
         super().__init__()
         self.scale = _Scale(model.autoencoder_.scaling_)
         self.module = model.module_
         self.task: Task = model.task_
         self.temperature = model.temperature_
+        self.gives = "predictions" if isinstance(self.task, Regression) else "probabilities"
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """Return the answer to each row."""
-        return self.task.activate(self.module(self.scale(rows)) / self.temperature)
+    def forward(self, samples: Tensor) -> Tensor:
+        """Return the prediction for each sample."""
+        return self.task.activate(self.module(self.scale(samples)) / self.temperature)
 
     @torch.no_grad()
-    def tied(self, rows: Tensor) -> Tensor:
-        """Return for which rows (B,) the answer depends on rounding: the last vote is tied."""
+    def tied(self, samples: Tensor) -> Tensor:
+        """Return for which samples (B,) it depends on rounding: the last vote is tied."""
         if isinstance(self.module, NeighbourVote):
-            return self.module.tied(self.scale(rows))
-        return torch.zeros(len(rows), dtype=torch.bool)
-
-
-def answers_name(task: Task) -> str:
-    """Return what :class:`Answers` gives for a task: ``probabilities`` or ``numbers``."""
-    return "numbers" if isinstance(task, Regression) else "probabilities"
+            return self.module.tied(self.scale(samples))
+        return torch.zeros(len(samples), dtype=torch.bool)
 
 
 class _Scale(nn.Module):
@@ -111,9 +113,9 @@ class _Scale(nn.Module):
         self.register_buffer("width", torch.tensor(scaling.width, dtype=torch.float32))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return scaled rows."""
+        """Return scaled samples."""
         return x if self.nothing else (x - self.offset) / self.width
 
     def back(self, x: Tensor) -> Tensor:
-        """Return rows in the data's own units."""
+        """Return samples in the data's own units."""
         return x if self.nothing else x * self.width + self.offset
