@@ -58,7 +58,7 @@ def _draw_lines(study: Study, rows: Sequence[Combination], x: str, unit: str) ->
             )
         if points[0] > 0 and points[-1] / points[0] >= 20:
             axes.set_xscale("log")
-        axes.set(xlabel=x.replace("_", " "), ylabel=unit)
+        axes.set(xlabel=x.replace("_", " "), ylabel=textwrap.fill(unit, 40))
         if others:
             axes.legend(fontsize=9)
     return figure
@@ -83,7 +83,7 @@ def _draw_search(study: Study, rows: Sequence[Combination], unit: str) -> Figure
             if study.search[name].log:
                 own.set_xscale("log")
             own.set_xlabel(name.replace("_", " "))
-        axes[0][0].set_ylabel("\n".join(textwrap.wrap(unit, 40)))
+        axes[0][0].set_ylabel(textwrap.fill(unit, 40))
         if finished:
             axes[0][0].legend(fontsize=9)
     return figure
