@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 from hypothesis import settings
 from sklearn.datasets import load_digits
+from threadpoolctl import threadpool_limits
 
 import cuello
 from cuello.few_label import FewLabelClassifier
@@ -20,7 +22,12 @@ from cuello.run import RunFolder
 settings.register_profile("cuello", derandomize=True, deadline=None)
 settings.load_profile("cuello")
 
-# Two workers with two threads each would fight over two cores.
+# Two workers with two threads each would fight over two cores: threads that wait for one another
+# made a test ten times as slow. Programs that tests start inherit the environment, so that their
+# weights can be compared to the bit.
+for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[name] = "1"
+threadpool_limits(1)
 torch.set_num_threads(1)
 
 

@@ -45,7 +45,7 @@ def test_every_size_is_restored(up, size):
     up=st.sampled_from(UPS),
     residual=st.booleans(),
     batch_norm=st.booleans(),
-    kernel_size=st.sampled_from([1, 3, 5]),
+    kernel_size=st.sampled_from([3, 5]),
     initializer=st.sampled_from(sorted(INITIALIZERS)),
 )
 def test_each_decoder_block_undoes_the_shape_of_its_mirror_image(
@@ -153,7 +153,9 @@ def test_initial_weights_have_the_spread_of_their_formula(up, name, sd):
         ((4, 4), {"hidden": (4, 0)}, "widths of 1 or more"),
         ((4, 4), {"dropout": 1.0}, "dropout=1.0"),
         ((4, 4), {"kernel_size": 4}, "kernel_size=4 must be odd"),
-        ((4, 4), {"kernel_size": -1}, "kernel_size=-1 must be a whole number, 1 or more"),
+        ((4, 4), {"kernel_size": -1}, "kernel_size=-1 must be a whole number, 3 or more"),
+        # PyTorch's AVX2 kernels write past a buffer for it: oneDNN, issue 6035.
+        ((4, 4), {"kernel_size": 1}, "kernel_size=1 must be a whole number, 3 or more"),
         ((4, 4), {"up": "upsampel"}, "did you mean 'upsample'"),
         ((4, 4), {"activation": "rleu"}, "did you mean 'relu'"),
         ((4, 4), {"initializer": "hee"}, "Allowed: "),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -19,8 +18,6 @@ from cuello.cli import main
 SMALL = ("--epochs", 2, "--hidden", 8, "--latent", 2)
 
 SUBPROCESS = (sys.executable, "-c", "from cuello.cli import main; main()")
-# As many threads as the test's own process has, so that weights can be compared to the bit.
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import sys
 
 import httpx
 import pytest
-from cli_samples import ENVIRONMENT, SUBPROCESS
+from cli_samples import SUBPROCESS
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 
@@ -22,7 +22,7 @@ def test_it_answers_at_the_address_it_prints_and_ends_with_ctrl_c(finished, tmp_
     server = subprocess.Popen(
         [*SUBPROCESS, "app", "run", "--host", host],
         cwd=tmp_path,
-        env=ENVIRONMENT | {"PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

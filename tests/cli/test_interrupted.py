@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from cli_samples import ENVIRONMENT, SMALL, rows_of_three_classes, run, tree
+from cli_samples import SMALL, rows_of_three_classes, run, tree
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
@@ -152,7 +152,6 @@ def test_file_that_may_not_grow(tmp_path, arrays, limit):
     done = subprocess.run(
         [sys.executable, "-c", program, "fit", "rows.npz", *options],
         cwd=tmp_path,
-        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
@@ -203,7 +202,6 @@ def start(folder, program, *arguments):
     return subprocess.Popen(
         [sys.executable, "-c", program, *map(str, arguments)],
         cwd=folder,
-        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,7 +9,6 @@ import subprocess
 import sys
 
 import pytest
-from cli_samples import ENVIRONMENT
 
 import cuello_labs as labs
 
@@ -125,7 +124,6 @@ def test_ctrl_c_keeps_finished_trials(tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "cuello", "study", "long.toml"],
         cwd=tmp_path,
-        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

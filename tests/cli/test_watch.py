@@ -10,7 +10,7 @@ import sys
 
 import httpx
 import pytest
-from cli_samples import ENVIRONMENT, SMALL
+from cli_samples import SMALL
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 
@@ -43,7 +43,7 @@ def watching(arrays, tmp_path):
         process = subprocess.Popen(
             [sys.executable, "-c", HALTING, "fit", *map(str, arguments), "--watch"],
             cwd=tmp_path,
-            env=ENVIRONMENT | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

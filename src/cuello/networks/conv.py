@@ -93,7 +93,7 @@ def build_conv(
     dropout: float = 0.0,
     up: Annotated[str, ("upsample", "transposed")] = "upsample",
     residual: bool = False,
-    kernel_size: Annotated[int, Range(1)] = 3,
+    kernel_size: Annotated[int, Range(3)] = 3,
 ) -> tuple[nn.Sequential, nn.Sequential]:
     """Build a convolutional encoder and its mirror image.
 
@@ -115,7 +115,8 @@ def build_conv(
     residual : bool
         Whether a :class:`Residual` block follows each stage (precedes it in the decoder).
     kernel_size : int
-        Side of every kernel in pixels, odd.
+        Side of every kernel in pixels, odd and at least 3: at stride 2 a kernel of one pixel never
+        sees three of four.
     inputs, outputs, activation, latent_activation, initializer
         As for :func:`cuello.networks.dense.build_dense`.
 
