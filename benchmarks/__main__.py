@@ -23,6 +23,7 @@ _NAMES = (
     "vae_latent",
     "peers",
     "precision",
+    "muon",
     "memory",
     "help",
     "likelihood",

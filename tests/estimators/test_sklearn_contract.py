@@ -24,27 +24,43 @@ SMALL = Autoencoder(
 WIDE = Autoencoder(**SMALL.get_params() | {"latent_dim": 16})
 
 
-@parametrize_with_checks(
-    [
-        SMALL,
-        Autoencoder(kind="denoising", hidden=(8,), latent_dim=1, epochs=3),
-        FewLabelClassifier(SMALL, method="linear_probe"),
-        FewLabelClassifier(
-            SMALL, method="fine_tune", epochs=60, learning_rates=(0.01,), weight_decay=0.01
-        ),
-        FewLabelClassifier(SMALL, method="label_spreading"),
-        FewLabelClassifier(SMALL, epochs=20, learning_rates=(0.01,), method_options={"steps": 30}),
-        FewLabelRegressor(WIDE, method="linear_probe"),
-        FewLabelRegressor(
-            WIDE, method="fine_tune", epochs=60, learning_rates=(0.01,), weight_decay=0.01
-        ),
-        AnomalyDetector(SMALL),
-        AnomalyDetector(SMALL, method="neighbours", contamination=0.1),
-    ],
-    expected_failed_checks=lambda estimator: EXCEPTIONS.get(type(estimator).__name__, {}),
-)
-@pytest.mark.filterwarnings(
+ONE_RATE = {"epochs": 60, "learning_rates": (0.01,)}
+
+ESTIMATORS = [
+    SMALL,
+    Autoencoder(kind="denoising", hidden=(8,), latent_dim=1, epochs=3),
+    FewLabelClassifier(SMALL, method="linear_probe", **ONE_RATE),
+    FewLabelClassifier(SMALL, method="label_spreading"),
+    FewLabelRegressor(WIDE, method="linear_probe"),
+    AnomalyDetector(SMALL),
+    AnomalyDetector(SMALL, method="neighbours", contamination=0.1),
+]
+
+# The same estimators once more, by methods that train a whole network at each of the fits.
+TRAINED_FOR_LONGER = [
+    FewLabelClassifier(SMALL, method="fine_tune", weight_decay=0.01, **ONE_RATE),
+    FewLabelClassifier(SMALL, epochs=20, learning_rates=(0.01,), method_options={"steps": 30}),
+    FewLabelRegressor(WIDE, method="fine_tune", weight_decay=0.01, **ONE_RATE),
+]
+
+
+def not_met(estimator):
+    return EXCEPTIONS.get(type(estimator).__name__, {})
+
+
+quietly = pytest.mark.filterwarnings(
     "ignore::cuello.CuelloWarning", "ignore::sklearn.exceptions.SkipTestWarning"
 )
+
+
+@quietly
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=not_met)
 def test_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.long
+@quietly
+@parametrize_with_checks(TRAINED_FOR_LONGER, expected_failed_checks=not_met)
+def test_check_of_what_trains_for_longer(estimator, check):
     check(estimator)

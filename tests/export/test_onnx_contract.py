@@ -107,12 +107,20 @@ def assert_near(found, expected, span):
     np.testing.assert_allclose(found / span, expected / span, rtol=0, atol=1e-5)
 
 
+# Every kind and every network; `make test-all` runs the product of both.
+PAIRS = [
+    pytest.param(
+        kind, network, marks=() if network == "dense" or kind == "plain" else pytest.mark.long
+    )
+    for kind in sorted(KINDS)
+    for network in sorted(NETWORKS)
+    if network == "dense" or not KINDS[kind].dense_only
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("network", sorted(NETWORKS))
-@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize(("kind", "network"), PAIRS)
 def test_every_kind_on_every_network(kind, network):
-    if KINDS[kind].dense_only and network != "dense":
-        pytest.skip("this kind goes with dense layers alone")
     model, X = trained(kind, network), rows_for(network)
     found = export_models(run_of(model), X)
     assert set(found) == {"encoder", "decoder"}

@@ -63,7 +63,14 @@ def test_a_table_has_no_images_to_change():
     assert set(fitted(X.reshape(24, -1), y, augment="auto").cv_scores_) == {0.01}
 
 
-@pytest.mark.parametrize("method", ["from_scratch", "fine_tune_slow", "fine_tune"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "from_scratch",
+        pytest.param("fine_tune_slow", marks=pytest.mark.long),
+        pytest.param("fine_tune", marks=pytest.mark.long),
+    ],
+)
 def test_learning_three_times_as_long_is_tried_and_is_that(method):
     X, y = strokes(24, 0, moved=True)
     rates = {"learning_rates": (0.001,), "method": method}

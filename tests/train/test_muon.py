@@ -24,6 +24,12 @@ def parameter(*shape):
     return torch.nn.Parameter(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
 
 
+@pytest.fixture(params=[True, False], ids=["bfloat16", "float32"])
+def _both_formats(request, monkeypatch):
+    monkeypatch.setattr("cuello.train.muon.native_bf16", lambda device: request.param)
+
+
+@pytest.mark.usefixtures("_both_formats")
 @pytest.mark.parametrize("shape", [(16, 40), (40, 16), (24, 24)])
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
 def test_matrices_move_as_by_torchs_own(shape, momentum):
@@ -31,7 +37,7 @@ def test_matrices_move_as_by_torchs_own(shape, momentum):
     options = {"lr": 0.1, "momentum": momentum, "weight_decay": 0.3}
     found = weights_after(Muon([ours], **options), ours)
     expected = weights_after(torch.optim.Muon([theirs], ns_steps=4, **options), theirs)
-    # Both round to bfloat16, after additions in another order.
+    # PyTorch's own rounds to bfloat16.
     torch.testing.assert_close(found, expected, atol=0.01, rtol=0)
     assert (found - parameter(*shape)).abs().max() > 0.1
 
@@ -62,10 +68,17 @@ def test_biases_and_thin_layers_move_as_by_adam(shape):
     columns=st.integers(16, 48),
     seed=st.integers(0, 99),
     power=st.integers(-6, 6),
+    native=st.booleans(),
 )
 def test_a_step_has_the_directions_of_the_gradient_and_no_size_of_its_own(
-    rows, columns, seed, power
+    rows, columns, seed, power, native
 ):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cuello.train.muon.native_bf16", lambda device: native)
+        _check_directions(rows, columns, seed, power)
+
+
+def _check_directions(rows, columns, seed, power):
     u, s, vt = torch.linalg.svd(
         torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed)),
         full_matrices=False,

@@ -12,7 +12,7 @@ from torch import nn
 from cuello.errors import InputError
 from cuello.networks import multiplications
 
-__all__ = ["Placement", "choose_placement"]
+__all__ = ["Placement", "choose_placement", "native_bf16"]
 
 # Multiplications in a pass over a batch (samples times weights, times the pixels or time steps that
 # share them) from which a step is large. Below it, converting to bfloat16 and back costs more than
@@ -61,7 +61,7 @@ def choose_placement(device: str, precision: str, batch_size: int, model: nn.Mod
     """
     chosen = _choose_device(device)
     large = batch_size * multiplications(model) >= _LARGE_STEP
-    bf16 = large and _native_bf16(chosen) if precision == "auto" else precision == "bf16"
+    bf16 = large and native_bf16(chosen) if precision == "auto" else precision == "bf16"
     return Placement(chosen, bf16, torch.get_num_threads() if large else 1)
 
 
@@ -82,7 +82,8 @@ def _choose_device(name: str) -> torch.device:
     return device
 
 
-def _native_bf16(device: torch.device) -> bool:
+def native_bf16(device: torch.device) -> bool:
+    """Return whether a device computes products in bfloat16 itself: emulated, they are slow."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
