@@ -37,20 +37,32 @@ def test_all_published_experiments_are_there():
 
 
 @pytest.mark.parametrize("name", labs.names())
+def test_each_is_described(name):
+    lab = labs.get(name)
+    assert lab.name == name
+    assert lab.claim.endswith(".")
+    assert lab.title
+    assert lab.source
+    assert lab.protocol
+    assert set(lab.data) <= set(NAMED_SETS)
+    assert len(lab.trials(False)) >= len(lab.trials(True)) > 0
+    keys = [trial.key for trial in lab.trials(False)]
+    assert len(set(keys)) == len(keys)
+
+
+# Seconds each; `make test-all` runs the others, too.
+IN_SECONDS = {"font-epochs", "font-learning-rate", "font-new-letter", "initialisation"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in IN_SECONDS else pytest.mark.long)
+        for name in labs.names()
+    ],
+)
 @pytest.mark.xdist_group("labs")
 class TestLab:
-    def test_is_described(self, name):
-        lab = labs.get(name)
-        assert lab.name == name
-        assert lab.claim.endswith(".")
-        assert lab.title
-        assert lab.source
-        assert lab.protocol
-        assert set(lab.data) <= set(NAMED_SETS)
-        assert len(lab.trials(False)) >= len(lab.trials(True)) > 0
-        keys = [trial.key for trial in lab.trials(False)]
-        assert len(set(keys)) == len(keys)
-
     def test_says_what_it_found(self, name, ended):
         own = ended(name)
         verdict = own.findings.verdict
