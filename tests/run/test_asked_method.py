@@ -12,11 +12,10 @@ from cuello.errors import InputError
 from cuello.few_label import METHODS, FewLabelClassifier
 from cuello.few_label.methods import mean_teacher
 from cuello.run import Job, start
-from cuello.run.few_labels import CV, display_name, rows_for
+from cuello.run.few_labels import CV, compared_methods, display_name, samples_for
 from cuello.run.prepare import prepare
-from cuello.run.tasks import job_task
 
-COMPARED = job_task(load("font")).methods
+COMPARED = compared_methods("multiclass")
 QUICK = {"hidden": (16,), "latent_dim": 4, "epochs": 3}
 
 
@@ -107,7 +106,7 @@ def partly(tmp_path):
 def test_a_mode_is_given_what_it_may_see(partly, method):
     prepared = prepare(Job(data=str(partly), repeats=2))
     data, known, held = prepared.data, prepared.plan.draws[1], prepared.plan.held_out[1]
-    X, y = rows_for(method, prepared, known, held)
+    X, y = samples_for(method, prepared, known, held)
     place = {row.tobytes(): i for i, row in enumerate(data.X)}
     rows = np.array([place[row.tobytes()] for row in X])
     labelled = y != UNLABELLED

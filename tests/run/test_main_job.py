@@ -18,11 +18,10 @@ from cuello.data.splits import make_split
 from cuello.errors import DataError, InputError
 from cuello.few_label import FewLabelClassifier
 from cuello.run import Job, resume
-from cuello.run.few_labels import best_method, summarise_methods
+from cuello.run.few_labels import best_method, compared_methods, summarise_methods
 from cuello.run.prepare import prepare
-from cuello.run.tasks import job_task
 
-COMPARED = job_task(load("font")).methods
+COMPARED = compared_methods("multiclass")
 QUICK = {"hidden": (64,), "latent_dim": 8, "epochs": 40}
 
 

@@ -27,11 +27,10 @@ from cuello.few_label import Multilabel, Regression
 from cuello.few_label.targets import read_classes, read_numbers
 from cuello.report.build import gather
 from cuello.run import Job, resume
-from cuello.run.abstention import typical_error
 from cuello.run.baselines import fit_knn, fit_pca_linear
-from cuello.run.few_labels import CV
+from cuello.run.few_labels import CV, compared_methods, score_names
+from cuello.run.predictions import typical_error
 from cuello.run.prepare import prepare
-from cuello.run.tasks import job_task
 
 QUICK = {"kind": "plain", "hidden": (32,), "latent_dim": 6, "epochs": 40}
 PROPERTIES = ("even", "at least five", "has a loop")
@@ -399,9 +398,9 @@ def test_a_run_whose_labels_were_edited_is_damaged(name, request, tmp_path):
             cuello.open_run(tmp_path / "run")
 
 
-def test_a_task_says_what_it_compares():
-    data = load("digits", task="regression")
-    task = job_task(data)
-    assert (task.main, task.second, task.methods[0]) == ("r2", "mae", "pca_ridge")
-    assert job_task(load("digits")).single_label
+def test_a_task_has_its_methods_and_scores():
+    assert compared_methods("regression")[0] == "pca_ridge"
+    assert score_names("regression") == ("r2", "mae")
+    assert compared_methods("multiclass")[0] == "pca_logistic"
+    assert score_names("multiclass") == ("accuracy", "macro_f1")
     assert CV == 3

@@ -16,8 +16,8 @@ from cuello.errors import DivergedError, InputError, RunError
 from cuello.estimators.projection import fit_projector
 from cuello.metrics import projection_quality
 from cuello.run.folder import RunFolder
+from cuello.run.generation import write_projection
 from cuello.run.models import Models, save_models
-from cuello.run.projection import write_projection
 from cuello.server.serving import app_for
 
 SMALL = {"hidden": (16,), "epochs": 3, "kind": "plain"}
@@ -102,7 +102,7 @@ def test_a_map_that_diverges_costs_no_run(folder, tmp_path, monkeypatch):
     def diverge(*_, **__):
         raise DivergedError("a loss became NaN")
 
-    monkeypatch.setattr("cuello.run.projection.fit_projector", diverge)
+    monkeypatch.setattr("cuello.run.embeddings.fit_projector", diverge)
     cuello.fit(folder.parent / "digits.npz", latent_dim=5, out=tmp_path / "run", **SMALL)
     run = cuello.open_run(tmp_path / "run")
     assert run.projection is None

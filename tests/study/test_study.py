@@ -10,7 +10,7 @@ import pytest
 
 import cuello
 from cuello.errors import CuelloError, InputError
-from cuello.run.reconstruction import unit_width
+from cuello.run.examples import unit_width
 from cuello.study import Study, best_of, refit, run_study
 from cuello.study.drawing import draw_study
 from cuello.study.study import measure

@@ -96,7 +96,7 @@ def classify(
 ) -> None:
     """Write the predicted class, properties or number of every sample to CSV."""
     with importing():
-        from cuello.run.abstention import MIN_PRECISION, check_min_precision
+        from cuello.run.predictions import MIN_PRECISION, check_min_precision
     check_min_precision(MIN_PRECISION if min_precision is None else min_precision)
     opened, samples, to = open_and_read(
         run, data, to, (".csv",), skip_bad=skip_bad, trust_remote_code=trust_remote_code

@@ -48,7 +48,7 @@ def denoise(
 ) -> None:
     """Write every sample without its noise to .npz."""
     with importing():
-        from cuello.run.decoding import write_denoised
+        from cuello.run.generation import write_denoised
     opened, samples, to = open_and_read(
         run, data, to, (".npz",), skip_bad=skip_bad, trust_remote_code=trust_remote_code
     )
@@ -85,7 +85,7 @@ def sample(
 ) -> None:
     """Write new samples to .npz, and images side by side to .png."""
     with importing():
-        from cuello.run.sampling import write_samples
+        from cuello.run.generation import write_samples
     opened, to = open_for(run, to, (".npz",), trust_remote_code=trust_remote_code)
     source = write_samples(
         opened, number, to, sampler=sampler, classes=parse_names(classes), seed=seed
@@ -116,7 +116,7 @@ def interpolate(
 ) -> None:
     """Write the samples between rows, through their embeddings, to .npz, and images to .png."""
     with importing():
-        from cuello.run.decoding import write_interpolation
+        from cuello.run.generation import write_interpolation
     places = _row_numbers(rows)
     opened, samples, to = open_and_read(
         run, data, to, (".npz",), skip_bad=skip_bad, trust_remote_code=trust_remote_code
@@ -151,7 +151,7 @@ def impute(
 ) -> None:
     """Fill missing values from the rest of their row; write .csv for tables, or .npz."""
     with importing():
-        from cuello.run.decoding import write_imputed
+        from cuello.run.generation import write_imputed
     opened, samples, to = open_and_read(
         run,
         data,
@@ -182,7 +182,7 @@ def project(
 ) -> None:
     """Write 2-D coordinates of every sample to CSV, and their quality beside PCA."""
     with importing():
-        from cuello.run.projection import write_projection
+        from cuello.run.generation import write_projection
     opened, samples, to = open_and_read(
         run, data, to, (".csv",), skip_bad=skip_bad, trust_remote_code=trust_remote_code
     )

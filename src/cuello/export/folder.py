@@ -16,7 +16,6 @@ from cuello.errors import InputError, RunError, Use
 from cuello.export.card import model_card
 from cuello.export.convert import ROWS, Exported, export_models, require_onnx, sample_rows
 from cuello.run import Run
-from cuello.run.training_data import read_training_data
 
 __all__ = ["ExportFolder", "default_export", "export_run"]
 
@@ -128,7 +127,7 @@ def _check_folder(run: Run, out: Path, *, overwrite: bool) -> None:
 def _rows(run: Run) -> tuple[npt.NDArray[Any], str]:
     """Return rows to compare on, spread over the run's data, and what they are."""
     try:
-        data = read_training_data(run)
+        data = run.training_data()
     except RunError as error:
         rows = sample_rows(run)
         return rows, f"{len(rows)} rows and decoded codes that the run keeps, as {error}"

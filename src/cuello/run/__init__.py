@@ -1,4 +1,4 @@
-"""The main job end to end, and what can be done with the run folder it leaves."""
+"""The main job end to end, and the use of the run folder that it leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Anomalies among further rows, by a run's detector, and the features that make them so."""
+"""Anomalies in further data, by a run's detector, and the features that make them so."""
 
 from __future__ import annotations
 
@@ -20,32 +20,24 @@ _ROWS_A_BLOCK = 4096
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """Anomaly scores of rows.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n,)
-        In powers of ten: of normal rows, one in 100 has a score of 2 or more.
-    by_score : dict of str to ndarray of shape (n,)
-        The same by each single score.
-    threshold : float
-        Above it a row is an anomaly.
-    basis : str
-        What the threshold rests on.
-    """
+    """Anomaly scores of n samples."""
 
     scores: Floats
+    """In powers of ten: of normal samples, one in 100 has a score of 2 or more."""
     by_score: dict[str, Floats]
+    """The same by each single score."""
     threshold: float
+    """Above it a sample is an anomaly."""
     basis: str
+    """Reason of the threshold, in words."""
 
     def summary(self) -> str:
-        """Return how many anomalies there are, and how sure that is."""
+        """Return the number of anomalies and the basis of the threshold, in words."""
         count = int((self.scores > self.threshold).sum())
         return f"{count} of {len(self.scores)} rows are anomalies ({self.basis})"
 
     def cells(self, why: list[str]) -> list[list[str]]:
-        """Return what is written of each row: score, anomaly or not, single scores, and why."""
+        """Return a line of cells for each sample: score, anomaly or not, single scores, and why."""
         return [
             [
                 f"{score:.4f}",
@@ -64,15 +56,9 @@ def score_rows(
     false_positive_rate: float,
     contamination: float | None,
 ) -> ScoredRows:
-    """Return the scores of rows (n, ...), and the threshold that is asked for.
-
-    Raises
-    ------
-    InputError
-        If an option is outside its range.
-    """
+    """Return the scores of samples (n, ...), and the threshold that the options ask for."""
     check_contamination(contamination)
-    # A copy: another question must not change what the run has learned.
+    # A copy: other options must not change the detector of the run.
     detector = copy(detector).use(method=method, false_positive_rate=false_positive_rate)
     by_score = detector.single_scores(rows)
     scores = by_score[method]
@@ -93,7 +79,7 @@ def score_rows(
 def largest_contributions(
     detector: AnomalyDetector, rows: Array, columns: tuple[str, ...]
 ) -> list[str]:
-    """Return what adds most to each row's reconstruction error, with its share: up to three."""
+    """Return up to three features that add most to each reconstruction error, with their shares."""
     shape = rows.shape[1:]
     texts: list[str] = []
     for start in range(0, len(rows), _ROWS_A_BLOCK):

@@ -1,7 +1,11 @@
-"""The table of a run's embeddings: written, and read again."""
+"""Embeddings of a run: their table, their projection to 2-D coordinates, and its quality.
+
+Embeddings of one or two latents are their own coordinates.
+"""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +18,32 @@ from cuello.anomalies import AnomalyDetector
 from cuello.arrays import Array, Float32s, Indices
 from cuello.data import Dataset
 from cuello.data.splits import Split
-from cuello.errors import RunError
+from cuello.errors import CuelloWarning, DivergedError, RunError
 from cuello.estimators import Autoencoder
+from cuello.estimators.baselines import fit_pca, flat
+from cuello.estimators.projection import FEWEST_SAMPLES, FLAT, fit_projector
+from cuello.metrics import ProjectionQuality, projection_quality
 from cuello.run.folder import RunFolder
 
-__all__ = ["SAME_EMBEDDING", "read_embeddings", "write_embeddings"]
+__all__ = [
+    "SAME_EMBEDDING",
+    "learn_projection",
+    "measure_projection",
+    "read_embeddings",
+    "write_embeddings",
+]
 
 SAME_EMBEDDING = 1e-3
-"""In standard deviations: what rounding makes of a row in another batch."""
+"""Largest difference, in standard deviations, that rounding makes in another batch."""
+_MEASURED = 2000  # samples: every distance between two is computed
 
 
 def read_embeddings(
     folder: RunFolder, latents: int, columns: tuple[str, ...] = ()
 ) -> tuple[pa.Table, Float32s]:
-    """Return the table of embeddings, and those alone (rows, latents), rows of ``X`` first.
+    """Return the table of embeddings, and those alone (samples, latents), those of ``X`` first.
 
-    Parameters
-    ----------
-    folder : RunFolder
-        Of the run.
-    latents : int
-        How many the model has.
-    columns : tuple of str
-        What else the table must have.
-
-    Raises
-    ------
-    RunError
-        If the file is missing or damaged, or of another model.
+    Refuse (RunError) a table that is damaged, of another model, or lacks one of ``columns``.
     """
     file = folder.embeddings
     try:
@@ -69,26 +71,39 @@ def write_embeddings(
     labelled: Indices | None = None,
     detector: AnomalyDetector | None = None,
 ) -> int:
-    """Write the embedding of every row to Parquet, atomically; return how many rows.
+    """Write the embedding of every sample to Parquet, atomically; return how many.
 
-    Columns: ``row``, ``split`` (``train``, ``validation`` or ``test``, where rows were split or
-    there is an official test split), ``name`` (where rows have names), ``label`` (where known; for
-    several properties a column for each, ``label NAME``), ``labelled`` (where there is a
-    classifier: whether it learned from that label), ``anomaly_score`` (where there is a detector),
-    ``z0``, ``z1``, ...
+    Columns: ``row``, ``split`` (``train``, ``validation`` or ``test``, where samples were split or
+    there is an official test split), ``name`` (where samples have names), ``label`` (for properties
+    a column for each, ``label NAME``), ``labelled`` (where there is a classifier: whether it
+    learned from that label), ``anomaly_score`` (where there is a detector), ``z0``, ``z1``, ...
     """
     splits = np.full(len(data), "train" if rows is None else "test", dtype=object)
     if rows is not None:
         splits[rows.train], splits[rows.validation] = "train", "validation"
-    tables = [_embedding_table(data, data.X, data.y, data.row_names, splits, autoencoder, detector)]
+    parts = [(data.X, data.y, data.row_names, splits)]
     if data.X_test is not None:
-        splits = np.full(len(data.X_test), "test", dtype=object)
-        tables.append(
-            _embedding_table(data, data.X_test, data.y_test, None, splits, autoencoder, detector)
-        )
+        test = np.full(len(data.X_test), "test", dtype=object)
+        parts.append((data.X_test, data.y_test, None, test))
+    tables = []
+    for X, y, names, split in parts:
+        z = autoencoder.transform(X)
+        columns: dict[str, Any] = {"row": pa.array(np.arange(len(X))), "split": pa.array(split)}
+        if names is not None:
+            columns["name"] = pa.array(names)
+        if y is not None and data.classes:
+            columns["label"] = pa.array([data.classes[i] if i >= 0 else None for i in y])
+        elif y is not None and data.task == "regression":
+            columns["label"] = pa.array(y, from_pandas=True)  # NaN becomes null
+        elif y is not None:
+            for k, name in enumerate(data.properties):
+                columns[f"label {name}"] = pa.array(y[:, k], from_pandas=True)
+        if detector is not None:
+            columns["anomaly_score"] = pa.array(detector.anomaly_scores(X))
+        tables.append(pa.table(columns | {f"z{k}": pa.array(z[:, k]) for k in range(z.shape[1])}))
     table = pa.concat_tables(tables, promote_options="default")
     if labelled is not None:
-        seen = np.isin(np.arange(table.num_rows), labelled)  # rows of X come first
+        seen = np.isin(np.arange(table.num_rows), labelled)  # samples of X come first
         table = table.add_column(
             table.column_names.index("z0") - (detector is not None), "labelled", pa.array(seen)
         )
@@ -98,27 +113,36 @@ def write_embeddings(
     return int(table.num_rows)
 
 
-def _embedding_table(
-    data: Dataset,
-    X: Array,
-    y: Array | None,
-    names: tuple[str, ...] | None,
-    splits: Array,
-    autoencoder: Autoencoder,
-    detector: AnomalyDetector | None,
-) -> pa.Table:
-    z = autoencoder.transform(X)
-    columns: dict[str, Any] = {"row": pa.array(np.arange(len(X))), "split": pa.array(splits)}
-    if names is not None:
-        columns["name"] = pa.array(names)
-    if y is not None and data.classes:
-        columns["label"] = pa.array([data.classes[i] if i >= 0 else None for i in y])
-    elif y is not None and data.task == "regression":
-        columns["label"] = pa.array(y, from_pandas=True)  # NaN becomes null
-    elif y is not None:
-        for k, name in enumerate(data.properties):
-            columns[f"label {name}"] = pa.array(y[:, k], from_pandas=True)
-    if detector is not None:
-        columns["anomaly_score"] = pa.array(detector.anomaly_scores(X))
-    columns |= {f"z{k}": pa.array(z[:, k]) for k in range(z.shape[1])}
-    return pa.table(columns)
+def learn_projection(autoencoder: Autoencoder, train: Array, seed: int) -> Autoencoder | None:
+    """Fit a projection to training samples; None if there is no need, or too few samples."""
+    if autoencoder.latent_dim_ <= FLAT or len(train) < FEWEST_SAMPLES:
+        return None
+    try:
+        embeddings = autoencoder.transform(train)
+        return fit_projector(Autoencoder, embeddings, seed, device=autoencoder.device)
+    except DivergedError as error:  # a run is worth more than its projection
+        warnings.warn(
+            f"The run keeps no projection of its embeddings: {error}", CuelloWarning, stacklevel=2
+        )
+        return None
+
+
+def measure_projection(
+    autoencoder: Autoencoder, xy: Array, rows: Array, classes: Array | None, *, seed: int
+) -> tuple[int, dict[str, ProjectionQuality]]:
+    """Measure coordinates ``xy`` (n, 1 or 2) of samples beside those of a PCA of the same samples.
+
+    ``classes`` (n,) are codes, -1 where unknown. Return how many samples were measured, and the
+    quality by method, which is empty where samples are too few.
+    """
+    some = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _MEASURED)).astype(np.int64))
+    table = flat(autoencoder.scaling_.apply(rows[some]))
+    y = None if classes is None else classes[some]
+    learned = projection_quality(table, xy[some], y)
+    if learned is None:
+        return len(some), {}
+    name = "learned projection" if autoencoder.latent_dim_ > FLAT else "embedding"
+    pca = fit_pca(table, xy.shape[1], seed)
+    principal = projection_quality(table, pca.transform(table), y)
+    assert principal is not None
+    return len(some), {name: learned, "PCA": principal}

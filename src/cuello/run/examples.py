@@ -1,4 +1,4 @@
-"""Test rows that the report shows: reconstructed, anomalous, denoised; and new ones beside them."""
+"""Test samples: the reconstruction error beside PCA's, and what the report shows of them."""
 
 from __future__ import annotations
 
@@ -8,40 +8,91 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA
 
-from cuello.arrays import Array, Float32s, Floats
+from cuello.arrays import Array, Float32s, Floats, Record
 from cuello.data.neighbours import neighbours
 from cuello.data.noise import Noise
+from cuello.data.scaling import Scaling
+from cuello.data.sequences import steps_of
 from cuello.estimators import Autoencoder
+from cuello.estimators.baselines import flat
 from cuello.estimators.sample import ReferenceEmbeddings, draw_samples
 from cuello.kinds import KINDS
 from cuello.metrics import sample_errors
 from cuello.networks import NETWORKS
 from cuello.run.prepare import Prepared
-from cuello.run.reconstruction import through_pca
 
-__all__ = ["application_examples", "reconstruction_examples"]
+__all__ = ["example_arrays", "measure_reconstruction", "unit_width"]
 
 NOISE = 0.3
-"""Standard deviation, in shares of the range of the training rows, or of a column's spread."""
+"""Standard deviation, in shares of the range of the training samples, or of a column's spread."""
 PROJECTED = 2000
-"""At most as many test rows are drawn in the plane."""
+"""At most as many test samples are drawn in the projection."""
 _EXAMPLES = 12
 _REFERENCES = 2_000
+_SAMPLES_AT_ONCE = 4096
 
 
-def reconstruction_examples(
-    autoencoder: Autoencoder,
+def unit_width(train: Array, *, sequences: bool = False) -> Array:
+    """Return the divisor that brings differences of samples to a range of 0..1.
+
+    255 for bytes, 1 for values that lie in 0..1 already, otherwise the range of the training
+    samples (of each column, for tables; of each feature over all steps, for sequences).
+    """
+    if sequences:
+        train = steps_of(train)
+    scaling = Scaling.fit(train, "auto")
+    if scaling.name == "standard":
+        scaling = Scaling.fit(train, "minmax")
+    return np.asarray(scaling.width)
+
+
+def _through_pca(pca: PCA, autoencoder: Autoencoder, X: Array) -> Array:
+    """Return samples reconstructed by PCA, in the units of the data."""
+    scaled = flat(autoencoder.scaling_.apply(X))
+    back = pca.inverse_transform(pca.transform(scaled)).astype(np.float32)
+    whole = autoencoder.scaling_.invert(back.reshape(X.shape))
+    # Short sequences end where they ended; bytes have no NaN.
+    return whole if X.dtype == np.uint8 else np.where(np.isnan(X), np.float32(np.nan), whole)
+
+
+def measure_reconstruction(
+    autoencoder: Autoencoder, pca: PCA, prepared: Prepared
+) -> tuple[Record, Floats]:
+    """Compare with PCA on the test samples; also return the model's errors of them (n,)."""
+    test, _ = prepared.test
+    width = unit_width(prepared.train, sequences=NETWORKS[autoencoder.network].is_sequence)
+    errors, pca_errors = np.empty(len(test)), np.empty(len(test))
+    for start in range(0, len(test), _SAMPLES_AT_ONCE):
+        some = slice(start, start + _SAMPLES_AT_ONCE)
+        unit = test[some] / width
+        errors[some] = sample_errors(unit, autoencoder.reconstruct(test[some]) / width)
+        pca_errors[some] = sample_errors(unit, _through_pca(pca, autoencoder, test[some]) / width)
+    return {
+        "test_mse": float(errors.mean()),
+        "pca_test_mse": float(pca_errors.mean()),
+        "latent_dim": autoencoder.latent_dim_,
+        "pca_components": int(pca.n_components_),
+    }, errors
+
+
+def example_arrays(
+    model: Autoencoder,
     pca: PCA,
     prepared: Prepared,
+    *,
     errors: Floats,
+    anomaly_scores: Floats | None,
     coordinates: Float32s | None,
     seed: int,
 ) -> dict[str, Array]:
-    """Choose test rows that are shown, with their embeddings and reconstructions.
+    """Choose what the report shows: test samples, their reconstructions, and new samples.
 
-    ``errors`` (n,) and ``coordinates`` (n, 2), if there is a projection, are of all test rows.
+    ``errors`` (n,), and where there is a detector or a projection ``anomaly_scores`` (n,) and
+    ``coordinates`` (n, 2), are of all test samples. Only kinds that learn to restore samples
+    denoise them, and of sequences nothing is denoised or generated.
     """
     test, y = prepared.test
+    is_sequence = NETWORKS[model.network].is_sequence
     order = np.random.default_rng(seed).permutation(len(test))
     ranked = np.argsort(errors, kind="stable")
     shown = {
@@ -52,38 +103,25 @@ def reconstruction_examples(
     projected = np.sort(order[:PROJECTED])
     arrays: dict[str, Array] = {
         "projection_rows": projected,
-        "projection_embeddings": autoencoder.transform(test[projected]),
+        "projection_embeddings": model.transform(test[projected]),
         "projection_errors": errors[projected],
     }
     if coordinates is not None:
         arrays["projection_coordinates"] = coordinates[projected]
     if y is not None:
         arrays["projection_labels"] = y[projected]
-    if prepared.data.is_image and not NETWORKS[autoencoder.network].is_sequence:
+    if prepared.data.is_image and not is_sequence:
         arrays["projection_images"] = _stretch_to_bytes(test[projected])
     for name, rows in shown.items():
         arrays |= {
             f"{name}_rows": rows,
             f"{name}_original": test[rows],
-            f"{name}_model": autoencoder.reconstruct(test[rows]),
-            f"{name}_pca": through_pca(pca, autoencoder, test[rows]),
+            f"{name}_model": model.reconstruct(test[rows]),
+            f"{name}_pca": _through_pca(pca, model, test[rows]),
             f"{name}_errors": errors[rows],
         }
         if y is not None:
             arrays[f"{name}_labels"] = y[rows]
-    return arrays
-
-
-def application_examples(
-    model: Autoencoder, anomaly_scores: Floats | None, prepared: Prepared, seed: int
-) -> dict[str, Array]:
-    """Return the most anomalous test rows, denoised rows, and samples, by name.
-
-    ``anomaly_scores`` (n,) are those of the test rows, None without a detector. Only kinds that
-    learned to restore rows denoise them, and of sequences nothing but anomalies is shown.
-    """
-    arrays: dict[str, Array] = {}
-    test = prepared.test[0]
     if anomaly_scores is not None:
         rows = np.argsort(-anomaly_scores, kind="stable")[:_EXAMPLES]
         arrays |= {
@@ -92,16 +130,15 @@ def application_examples(
             "anomalous_model": model.reconstruct(test[rows]),
             "anomalous_scores": anomaly_scores[rows],
         }
-    if NETWORKS[model.network].is_sequence:
+    if is_sequence:
         return arrays
     if KINDS[model.kind].restores and len(test):
-        arrays |= _denoised(model, test, seed)
+        arrays |= _denoised(model, test, order[:_EXAMPLES], seed)
     return arrays | _sampled(model, prepared.train, seed)
 
 
-def _denoised(model: Autoencoder, test: Array, seed: int) -> dict[str, Array]:
-    """Damage rows as the kind learned to mend them, or else by Gaussian noise."""
-    rows = np.random.default_rng(seed).permutation(len(test))[:_EXAMPLES]
+def _denoised(model: Autoencoder, test: Array, rows: Array, seed: int) -> dict[str, Array]:
+    """Denoise samples with the noise that the kind was trained on, or else with Gaussian noise."""
     scaling = model.scaling_
     scaled = torch.from_numpy(scaling.apply(test[rows]))
     spread = 1.0 if scaling.name == "standard" else max(scaling.high - scaling.low, 1e-12)

@@ -1,48 +1,68 @@
-"""What a handful of labels buys, by each method and over several label draws."""
+"""Few-label methods and baselines, measured on several label draws."""
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
+from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import confusion_matrix, f1_score, multilabel_confusion_matrix
 
 from cuello.arrays import Array, Indices, Record
+from cuello.data import Dataset
 from cuello.data.dataset import keep_labels, labelled_rows
 from cuello.estimators import Autoencoder
-from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor
+from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor, Regression
 from cuello.few_label.confidence import TOO_WIDE
 from cuello.few_label.targets import CONSTANT_PROPERTY
 from cuello.metrics import mean_sd
 from cuello.run.baselines import BASELINES, Labelled
+from cuello.run.folder import RunFolder
 from cuello.run.job import Job, Progress
 from cuello.run.prepare import Prepared
-from cuello.run.tasks import COMPARED_BY_DEFAULT, job_task
 from cuello.train import Callbacks
 
 __all__ = [
     "best_method",
     "compare_methods",
+    "compared_methods",
     "display_name",
+    "figure_data",
     "fit_method",
-    "rows_for",
+    "samples_for",
+    "score_names",
     "summarise_methods",
 ]
 
 CV = 3
+SHOWN = 300
+"""Samples of each draw whose predicted numbers are kept, to be drawn beside the true ones."""
+COMPARED_BY_DEFAULT = tuple(name for name, m in METHODS.items() if m.compared_by_default)
+"""Few-label methods that are compared unless others are asked for: all are quick."""
 
 
-def rows_for(
+def compared_methods(task: str) -> tuple[str, ...]:
+    """Return the methods that are compared by default: baselines, then few-label methods."""
+    baselines = [name for name, entry in BASELINES.items() if task in entry.tasks]
+    return (*baselines, *COMPARED_BY_DEFAULT)
+
+
+def score_names(task: str) -> tuple[str, str]:
+    """Return the keys of the score that methods are chosen by, and of a second one."""
+    return ("r2", "mae") if task == "regression" else ("accuracy", "macro_f1")
+
+
+def samples_for(
     method: str, prepared: Prepared, labelled: Indices, held_out: Indices | None = None
 ) -> tuple[Array, Array]:
-    """Return the rows and labels that a method learns from.
+    """Return the samples and labels that a method learns from.
 
-    The labelled rows, and for a method that looks at others all training rows, without a label,
-    but for those that it is measured on.
+    The labelled ones; for a method that uses unlabelled samples, also all other training samples
+    (without their labels) except those held out to measure on.
     """
     data = prepared.data
     assert data.y is not None
@@ -63,9 +83,10 @@ def fit_method(
     draw: int,
     progress: Progress,
 ) -> FewLabelClassifier | FewLabelRegressor:
-    """Fit a method to the labelled rows of a draw; ``samples`` is of :func:`rows_for`."""
+    """Fit a method to the samples that :func:`samples_for` returns for a draw."""
     callbacks = Callbacks(step=lambda done, all: progress.update(f"method {method}", done, all))
-    model = job_task(prepared.data).estimator(
+    regression = prepared.data.task == "regression"
+    model = (FewLabelRegressor if regression else FewLabelClassifier)(
         FrozenEstimator(autoencoder),
         method=method,
         task=job.task,
@@ -83,76 +104,55 @@ def compare_methods(
     job: Job,
     prepared: Prepared,
     autoencoder: Autoencoder,
-    pca: Any,
-    done: list[Record],
-    keep: Callable[[list[Record]], None],
+    pca: PCA,
+    folder: RunFolder,
     progress: Progress,
 ) -> list[Record]:
-    """Measure every method on every draw.
+    """Measure every method on every draw, and return one record for each.
 
-    ``done`` holds the records that an interrupted run already has; ``keep`` is called with all
-    records after each new one, so that nothing computed is lost.
+    Records are kept in the folder one by one, so that an interrupted run goes on after the last.
     """
-    assert prepared.plan is not None
-    records = list(done)
+    plan, data = prepared.plan, prepared.data
+    assert plan is not None
+    assert data.y is not None
+    records = folder.read_lines("few_labels.jsonl")
     have = {(r["draw"], r["method"]) for r in records}
-    task, draws = job_task(prepared.data), prepared.plan.draws
     asked = () if job.method in (None, *COMPARED_BY_DEFAULT) else (job.method,)
-    methods = (*task.methods, *asked)
-    total = len(draws) * len(methods)
+    methods = (*compared_methods(data.task), *asked)
+    total = len(plan.draws) * len(methods)
+    scale = autoencoder.scaling_.apply
     progress.update("few labels", len(records), total)
-    for draw, labelled in enumerate(draws):
-        test_rows, test_y = _measured_on(prepared, draw)
+    for draw, labelled in enumerate(plan.draws):
+        held_out = None if plan.held_out is None else plan.held_out[draw]
+        test_X, test_y = _test_samples(prepared, held_out)
         for method in methods:
             if (draw, method) in have:
                 continue
             started = time.perf_counter()
             # The width of an interval is for the classifier that is kept to warn of.
             with _ignore_warnings(TOO_WIDE, CONSTANT_PROPERTY):
-                predicted, cv_score = _predict(
-                    method, job, prepared, autoencoder, pca, draw, test_rows, progress
-                )
+                if method in METHODS:
+                    samples = samples_for(method, prepared, labelled, held_out)
+                    model = fit_method(method, job, prepared, autoencoder, samples, draw, progress)
+                    predicted, cv_score = model.predict(test_X), model.cv_score_
+                else:
+                    X, y = scale(data.X[labelled]), data.y[labelled]
+                    labelled_data = Labelled(task=data.task, X=X, y=y, pca=pca, cv=CV, seed=draw)
+                    predict, cv_score = BASELINES[method].fit(labelled_data)
+                    predicted = predict(scale(test_X))
             records.append(
                 {
                     "draw": draw,
                     "method": method,
                     "labels": len(labelled),
-                    **task.score(test_y, predicted, prepared.data),
-                    f"cv_{task.main}": None if np.isnan(cv_score) else cv_score,
+                    **_score(test_y, predicted, data),
+                    f"cv_{score_names(data.task)[0]}": None if np.isnan(cv_score) else cv_score,
                     "seconds": time.perf_counter() - started,
                 }
             )
-            keep(records)
+            folder.write_lines("few_labels.jsonl", records)
             progress.update("few labels", len(records), total)
     return records
-
-
-def _predict(
-    method: str,
-    job: Job,
-    prepared: Prepared,
-    autoencoder: Autoencoder,
-    pca: Any,
-    draw: int,
-    test_rows: Array,
-    progress: Progress,
-) -> tuple[Array, float]:
-    """Fit a method to a draw; return predictions of test rows, and the cross-validated score."""
-    plan, data = prepared.plan, prepared.data
-    assert plan is not None
-    assert data.y is not None
-    labelled = plan.draws[draw]
-    if method in METHODS:
-        held_out = None if plan.held_out is None else plan.held_out[draw]
-        samples = rows_for(method, prepared, labelled, held_out)
-        model = fit_method(method, job, prepared, autoencoder, samples, draw, progress)
-        return model.predict(test_rows), model.cv_score_
-    scale = autoencoder.scaling_.apply
-    rows = Labelled(
-        task=data.task, X=scale(data.X[labelled]), y=data.y[labelled], pca=pca, cv=CV, seed=draw
-    )
-    predict, cv_score = BASELINES[method].fit(rows)
-    return predict(scale(test_rows)), cv_score
 
 
 @contextmanager
@@ -163,29 +163,57 @@ def _ignore_warnings(*messages: str) -> Iterator[None]:
         yield
 
 
-def _measured_on(prepared: Prepared, draw: int) -> tuple[Array, Array]:
-    assert prepared.plan is not None
-    if prepared.plan.held_out is not None:
-        held_out = prepared.plan.held_out[draw]
+def _test_samples(prepared: Prepared, held_out: Indices | None) -> tuple[Array, Array]:
+    """Return labelled samples to measure on: held-out ones, or else those of the test split."""
+    if held_out is not None:
         assert prepared.data.y is not None
         return prepared.data.X[held_out], prepared.data.y[held_out]
-    rows, y = prepared.test
+    X, y = prepared.test
     assert y is not None
     labelled = labelled_rows(y)
-    return (rows, y) if labelled.all() else (rows[labelled], y[labelled])
+    return (X, y) if labelled.all() else (X[labelled], y[labelled])
+
+
+def _score(y: Array, predicted: Array, data: Dataset) -> Record:
+    """Return both scores of predictions (means over properties), and the data of figures."""
+    if data.task == "regression":
+        shown = np.unique(np.linspace(0, len(y) - 1, SHOWN).astype(np.int64))
+        return {
+            "r2": Regression().score(predicted[:, None], y),
+            "mae": float(np.abs(y - predicted).mean()),
+            "true": y[shown].tolist(),
+            "predicted": predicted[shown].tolist(),
+        }
+    y = y.astype(np.int64)
+    every = list(range(len(data.classes))) or None
+    counts: Record
+    if data.task == "multiclass":
+        counts = {"confusion": confusion_matrix(y, predicted, labels=every).tolist()}
+    else:
+        counts = {"counts": multilabel_confusion_matrix(y, predicted).tolist()}
+    f1 = f1_score(y, predicted, labels=every, average="macro", zero_division=0.0)
+    return {"accuracy": float((y == predicted).mean()), "macro_f1": float(f1), **counts}
+
+
+def figure_data(method: str, records: list[Record], data: Dataset) -> Record:
+    """Return the data of the figure that the report draws of one method."""
+    records = [r for r in records if r["method"] == method]
+    if data.task == "regression":
+        pairs = {key: [v for r in records for v in r[key]] for key in ("true", "predicted")}
+        name = data.encoding.get("label_column") or "number"
+        return {"scatter": {"method": method, "name": name, **pairs}}
+    if data.task == "multilabel":
+        counts = np.sum([r["counts"] for r in records], axis=0).tolist()
+        return {"properties": {"method": method, "names": list(data.properties), "counts": counts}}
+    matrix = np.sum([r["confusion"] for r in records], axis=0).tolist()
+    return {"confusion": {"method": method, "matrix": matrix, "classes": list(data.classes)}}
 
 
 def summarise_methods(
-    records: list[Record],
-    main: str = "accuracy",
-    second: str = "macro_f1",
-    *,
-    is_table: bool = False,
+    records: list[Record], task: str = "multiclass", *, is_table: bool = False
 ) -> list[Record]:
-    """Return one record a method: means and standard deviations over the draws.
-
-    It holds the method's name for people, so that a table needs no registry.
-    """
+    """Return one record a method, with means and standard deviations over the draws."""
+    main, second = score_names(task)
     summary = []
     for method in dict.fromkeys(r["method"] for r in records):
         of_method = [r for r in records if r["method"] == method]
@@ -210,26 +238,20 @@ def summarise_methods(
 
 
 def display_name(method: str, *, is_table: bool) -> str:
-    """Return the name of a baseline or method as tables and reports show it.
-
-    Examples
-    --------
-    >>> display_name("knn_pixels", is_table=True)
-    '5-NN on the columns'
-    """
+    """Return the name of a baseline or method as tables and reports show it."""
     if method in METHODS:
         return METHODS[method].display_name
     entry = BASELINES[method]
     return (entry.display_name_of_tables if is_table else "") or entry.display_name
 
 
-def best_method(summary: list[Record], main: str = "accuracy") -> str:
+def best_method(summary: list[Record], task: str = "multiclass") -> str:
     """Return the few-label method with the best cross-validated score.
 
-    The test rows have no say: a method chosen on them would flatter itself. Without folds to
-    compare, ``fine_tune_slow`` is taken.
+    Not on the test split, whose score would then be too good. Without folds it is
+    ``fine_tune_slow``.
     """
-    key = f"cv_{main}_mean"
+    key = f"cv_{score_names(task)[0]}_mean"
     candidates = {
         r["method"]: r[key] for r in summary if r["method"] in METHODS and r[key] is not None
     }

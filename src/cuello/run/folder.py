@@ -4,17 +4,17 @@
 
     config.json          options, versions, fingerprint of the data, state of the run, and what
                          rebuilds the models
-    model.safetensors    what the models have learned
-    metrics.json         what was measured
+    model.safetensors    learned tensors of the models
+    metrics.json         measurements
     history.jsonl        one line an epoch
     few_labels.jsonl     one line a label draw and method
-    embeddings.parquet   the embedding of every row
-    examples.npz         test rows beside their reconstructions, for the report
+    embeddings.parquet   the embedding of every sample
+    examples.npz         test samples beside their reconstructions, for the report
     report.html          the page
     checkpoint.safetensors   only while a training is not finished
 
-Every file is written atomically, and none of them needs pickle. This module needs no torch: a
-folder can be looked at in no time (:mod:`cuello.run.models` loads its models).
+Every file is written atomically, and none of them needs pickle. This module needs no torch, which
+takes long to import.
 """
 
 from __future__ import annotations
@@ -65,17 +65,17 @@ class RunFolder:
 
     @property
     def weights(self) -> Path:
-        """What the models have learned."""
+        """Learned tensors of the models."""
         return self.path / "model.safetensors"
 
     @property
     def checkpoint(self) -> Path:
-        """State of a training that is not finished."""
+        """State of an unfinished training."""
         return self.path / "checkpoint.safetensors"
 
     @property
     def embeddings(self) -> Path:
-        """Table of the embedding of every row."""
+        """Table of the embedding of every sample."""
         return self.path / "embeddings.parquet"
 
     @property
@@ -94,12 +94,7 @@ class RunFolder:
         return self.weights.is_file() and (self.path / "metrics.json").is_file()
 
     def config(self, *, finished: bool = False) -> Record:
-        """Read the configuration.
-
-        Parameters
-        ----------
-        finished : bool
-            Whether it must hold what a run has at its end: the record of an autoencoder.
+        """Read the configuration, of a ``finished`` run with the record of its autoencoder.
 
         Raises
         ------
@@ -109,7 +104,7 @@ class RunFolder:
         return self._checked("config.json", FINISHED_CONFIG if finished else CONFIG)
 
     def metrics(self) -> Record:
-        """Read what was measured.
+        """Read the metrics.
 
         Raises
         ------
@@ -123,13 +118,7 @@ class RunFolder:
         self.write_json("config.json", self.read_json("config.json") | values)
 
     def start(self, config: Record, *, overwrite: bool = False) -> None:
-        """Make the folder and write its configuration.
-
-        Raises
-        ------
-        RunError
-            If the folder holds a run (unless ``overwrite``), or anything else.
-        """
+        """Make the folder and write its configuration."""
         self.refuse_to_replace(overwrite=overwrite)
         if self.exists:
             # Only the files of a run are removed: whatever else a user keeps there stays. The
@@ -139,13 +128,7 @@ class RunFolder:
         atomic.write_json(self.path / "config.json", config)
 
     def refuse_to_replace(self, *, overwrite: bool = False) -> None:
-        """Refuse a folder that holds a run (unless ``overwrite``), or anything else.
-
-        Raises
-        ------
-        RunError
-            If it cannot become the folder of a new run.
-        """
+        """Refuse (RunError) a folder that holds a run (unless ``overwrite``), or anything else."""
         if self.path.is_file():
             raise RunError("is a file", argument="out", value=str(self.path), remedy=_ELSEWHERE)
         if self.exists and not overwrite:
@@ -164,13 +147,7 @@ class RunFolder:
             raise RunError(f"{self.path} is not empty and holds no run", remedy=_ELSEWHERE)
 
     def read_json(self, name: str) -> Record:
-        """Read one of the JSON files.
-
-        Raises
-        ------
-        RunError
-            If it is missing or damaged.
-        """
+        """Read one of the JSON files; refuse (RunError) one that is missing or damaged."""
         file = self.path / name
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
@@ -215,7 +192,7 @@ class RunFolder:
         atomic.write(self.path / name, fill)
 
     def read_arrays(self, name: str) -> dict[str, Array]:
-        """Read what :meth:`write_arrays` wrote; a file that does not exist has none."""
+        """Read named arrays from an ``.npz``; a file that does not exist has none."""
         file = self.path / name
         try:
             with file.open("rb") as f, np.load(f, allow_pickle=False) as archive:

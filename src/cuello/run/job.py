@@ -1,4 +1,4 @@
-"""Options of the main job, as one record that a run folder can keep."""
+"""Options of the main job, as one record that a run folder can keep, and their checks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any, Protocol
 
+from cuello.data.augment import Augment
 from cuello.data.dataset import TASK_NAMES
+from cuello.data.scaling import SCALINGS
 from cuello.errors import Argument, InputError, Text, unknown
+from cuello.estimators import Autoencoder
 from cuello.few_label import METHODS
+from cuello.kinds import KINDS, LOSSES, OUTPUTS
+from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
 from cuello.options import Range
+from cuello.train import TrainingConfig
 
-__all__ = ["KEEP_LABELS", "TASK_NAMES", "Job", "Progress", "Silent"]
+__all__ = ["KEEP_LABELS", "TASK_NAMES", "Job", "Progress", "Silent", "check_labels"]
 
 _LARGEST_SEED = 2**31 - 1  # NumPy's legacy generators end at 2**32 - 1, and each draw adds to it
 
@@ -35,24 +41,24 @@ class Job:
         A named set or a path; see :func:`cuello.load`.
     labels : str or None
         How many labels to keep (``"300"``), ``"all"``, or a CSV of ``file-or-row,label`` (see
-        :func:`cuello.data.labels.with_labels`). None: all labels where only some rows have one,
+        :func:`cuello.data.labels.with_labels`). None: all labels where only some samples have one,
         otherwise no classifier.
     repeats : int
         Label draws, at least 1.
     task : str
-        What labels say: ``multiclass`` or ``binary``, ``multilabel`` properties of 0 and 1,
-        ``regression``, or ``auto``, what they leave no doubt of (see :func:`cuello.load`).
+        Task of the labels: ``multiclass`` or ``binary``, ``multilabel`` (properties of 0 and 1),
+        ``regression``, or ``auto``, as the labels imply (see :func:`cuello.load`).
     method : str or None
         A method of :class:`cuello.FewLabelClassifier`, or :class:`cuello.FewLabelRegressor`, that
         is fitted as well, and kept. None: of those that are quick the best is kept.
     encoder_lr_factor : float
         The encoder's learning rate as a share of the head's, for the ``fine_tune_slow`` method.
     validation, test : float
-        Shares of the rows; ``test`` only where the set has no official test split.
+        Shares of the samples; ``test`` only where the set has no official test split.
     image_size : tuple of int or None
         (height, width) that image files are resized to.
     label_column : str or None
-        The column of a table that holds the labels, or several with commas between them.
+        The column of a table that holds the labels, or several, separated by commas.
     skip_bad : bool
         Leave unreadable images or lines out and list them, instead of stopping.
     keep_constant : bool
@@ -98,12 +104,33 @@ class Job:
 
     @classmethod
     def of(cls, **options: Any) -> Job:
-        """Build a job of its own options and those of the model, given side by side."""
+        """Build a job from its options and those of the model, side by side."""
         of_job = {field.name for field in fields(cls)} - {"model"}
         return cls(
             **{name: value for name, value in options.items() if name in of_job},
             model={name: value for name, value in options.items() if name not in of_job},
         )
+
+    def autoencoder(self) -> Autoencoder:
+        """Return the autoencoder that is to be trained, not fitted."""
+        return Autoencoder(**{"random_state": self.seed, **self.model})
+
+    def check(self) -> None:
+        """Refuse (InputError) options that are wrong whatever the data, before any is read."""
+        model = self.autoencoder()
+        for registry in (KINDS, NETWORKS, ACTIVATIONS, INITIALIZERS, LOSSES, OUTPUTS):
+            name = getattr(model, registry.argument)
+            if name != "auto" or registry in (KINDS, NETWORKS, ACTIVATIONS):
+                registry.resolve(name)
+        if model.scaling not in SCALINGS:
+            raise unknown("scaling", model.scaling, SCALINGS)
+        if self.method is not None and self.method not in METHODS:
+            raise unknown("method", self.method, METHODS)
+        if model.augment is not None:
+            Augment.parse(model.augment)
+        options = model.get_params(deep=False)
+        of_training = {field.name for field in fields(TrainingConfig)} & set(options)
+        TrainingConfig(**{name: options[name] for name in of_training if options[name] != "auto"})
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers and texts."""
@@ -111,9 +138,25 @@ class Job:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Job:
-        """Rebuild what :meth:`to_json` gave."""
+        """Rebuild a job from the result of :meth:`to_json`."""
         size = record["image_size"]
         return cls(**{**record, "image_size": None if size is None else tuple(size)})
+
+
+def check_labels(kind: str, labels: object | None, task: str = "multiclass") -> None:
+    """Refuse (InputError) a kind that needs classes where no sample has one."""
+    if not KINDS[kind].needs_labels or labels is not None:
+        return
+    if task != "multiclass":
+        raise InputError(
+            ["learns from classes, and labels of ", Argument("task", task), " hold none"],
+            argument="kind",
+            value=kind,
+            remedy="choose another kind of autoencoder",
+        )
+    raise InputError(
+        "needs classes and no label is kept", argument="kind", value=kind, remedy=KEEP_LABELS
+    )
 
 
 class Progress(Protocol):

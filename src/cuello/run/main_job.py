@@ -1,24 +1,28 @@
-"""The main job: many rows without labels, a few with, one run folder."""
+"""The main job: many samples without labels, a few with, one run folder."""
 
 from __future__ import annotations
 
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from cuello.arrays import Record
 from cuello.errors import Argument, DataError, RunError, Use
 from cuello.estimators import Autoencoder
 from cuello.estimators.sources import name_of_source
 from cuello.few_label import METHODS
 from cuello.networks import NETWORKS
 from cuello.run.folder import RunFolder
-from cuello.run.job import Job, Progress, Silent
+from cuello.run.job import Job, Progress, Silent, check_labels
 from cuello.run.models import check_remote_code
-from cuello.run.options import check_job_options, check_labels, estimator
 from cuello.run.prepare import Prepared, prepare
-from cuello.run.provenance import run_config
 from cuello.run.steps import JobSteps, collect_warnings
-from cuello.run.tasks import job_task
 
 __all__ = ["default_folder", "plan", "resume", "start"]
 
@@ -36,9 +40,9 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
     CuelloError
         If the data or an option cannot be used.
     """
-    check_job_options(job)
+    job.check()
     prepared = prepare(job)
-    untrained = estimator(job).set_params(validation_fraction=0.0)
+    untrained = job.autoencoder().set_params(validation_fraction=0.0)
     data = prepared.data
     if not NETWORKS[untrained.network].is_sequence and data.X.ndim == 3 and np.isnan(data.X).any():
         raise DataError(
@@ -50,7 +54,7 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
             remedy=Use("network", "sequence"),
         )
     if job.method is not None:
-        METHODS[job.method].check_task(data.task, classes=job_task(data).single_label)
+        METHODS[job.method].check_task(data.task, classes=data.task == "multiclass")
         METHODS[job.method].check_rows(data.X)
     check_labels(untrained.kind, prepared.known_labels, data.task)
     for which in ("encoder", "decoder"):
@@ -70,12 +74,12 @@ def start(
     DivergedError
         If a loss became NaN; the folder then holds a checkpoint of the last good epoch.
     """
-    check_job_options(job)
+    job.check()
     folder = RunFolder(out)
     folder.refuse_to_replace(overwrite=overwrite)  # before minutes are spent on reading
     with collect_warnings() as notes:
         prepared, _ = plan(job)
-    folder.start(run_config(job, prepared, [*prepared.data.notes, *notes]), overwrite=overwrite)
+    folder.start(_run_config(job, prepared, [*prepared.data.notes, *notes]), overwrite=overwrite)
     return JobSteps(job, prepared, folder, progress or Silent()).run()
 
 
@@ -89,7 +93,7 @@ def resume(
     Raises
     ------
     RunError
-        If the folder holds no run, or the data is not what it was.
+        If the folder holds no run, or the data has changed.
     """
     folder = RunFolder(out)
     if not folder.exists:
@@ -126,3 +130,27 @@ def resume(
             remedy=["restore the data, or ", *start_again],
         )
     return JobSteps(job, prepared, folder, progress).run()
+
+
+def _run_config(job: Job, prepared: Prepared, notes: list[str]) -> Record:
+    """Return the contents of ``config.json`` at the start of a run."""
+    from_shell = Path(sys.argv[0]).name == "cuello"
+    return {
+        "status": "running",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join(["cuello", *sys.argv[1:]]) if from_shell else None,
+        "job": job.to_json(),
+        "data": {
+            **prepared.describe(),
+            "fingerprint": prepared.fingerprint,
+            "encoding": prepared.data.encoding,
+        },
+        "notes": list(dict.fromkeys(notes)),
+        "versions": {
+            "cuello": version("cuello"),
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "numpy", "scikit-learn", "safetensors")},
+            "platform": platform.platform(),
+            "threads": torch.get_num_threads(),
+        },
+    }

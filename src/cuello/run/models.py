@@ -1,14 +1,12 @@
 """The models of a run: saved as records and named tensors, and rebuilt from them.
 
 ``config.json`` holds the record of each model under its name, ``model.safetensors`` its tensors
-under ``NAME/...``. What is inside is up to the model: a new method, or a new anomaly score, needs
-no change here.
+under ``NAME/...``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from safetensors import SafetensorError, safe_open
@@ -34,33 +32,21 @@ Tensors = Mapping[str, Tensor]
 
 
 class Models(NamedTuple):
-    """The estimators of a run; a part that it does not have is None."""
+    """The estimators of a run; None where it has none (see :class:`cuello.run.Run`)."""
 
     autoencoder: Autoencoder
     classifier: FewLabelModel | None = None
-    """Learned from the labels, if there were any: a regressor where they are numbers."""
     detector: AnomalyDetector | None = None
-    """None where no row was held out."""
     projection: Autoencoder | None = None
-    """Leads embeddings of more than 2 latents to 2-D coordinates."""
 
 
-@dataclass(frozen=True)
-class _Part:
-    """How a model is saved and rebuilt.
-
-    Parameters
-    ----------
-    record, tensors : callable
-        From a model to plain JSON values, and to named tensors.
-    load : callable
-        From record, tensors and the autoencoder of the run to the model; raises KeyError,
-        TypeError, ValueError or RuntimeError where they do not belong together.
-    """
+class _Part(NamedTuple):
+    """Functions that save and rebuild a model."""
 
     record: Callable[[Any], Record]
     tensors: Callable[[Any], Tensors]
     load: Callable[[Record, Tensors, Any], Any]
+    """From record, tensors and the autoencoder of the run; raises where they do not fit."""
 
 
 def _weights(model: Any) -> Tensors:
@@ -91,22 +77,7 @@ def save_models(folder: RunFolder, models: Models) -> None:
 
 
 def check_remote_code(folder: RunFolder, params: object, *, trust_remote_code: bool) -> None:
-    """Refuse to import the networks that a run names, unless its folder is trusted.
-
-    Parameters
-    ----------
-    folder : RunFolder
-        Of the run.
-    params : object
-        Options of the autoencoder, as the configuration holds them.
-    trust_remote_code : bool
-        Whether code that they name may run.
-
-    Raises
-    ------
-    RunError
-        If they name networks, and the folder is not trusted.
-    """
+    """Refuse (RunError) options that name networks to import, unless the folder is trusted."""
     networks = [params.get(w) for w in ("encoder", "decoder")] if isinstance(params, dict) else []
     if any(networks) and not trust_remote_code:
         raise RunError(
@@ -117,20 +88,10 @@ def check_remote_code(folder: RunFolder, params: object, *, trust_remote_code: b
 
 
 def load_models(folder: RunFolder, *, trust_remote_code: bool = False) -> Models:
-    """Rebuild the models; equal to the saved ones to the bit.
+    """Rebuild the models of a finished run, equal to the saved ones to the bit.
 
-    Parameters
-    ----------
-    folder : RunFolder
-        A finished run.
-    trust_remote_code : bool
-        Whether the networks that the folder names may be imported; without it nothing that a
-        folder holds can run code.
-
-    Raises
-    ------
-    RunError
-        If a file is missing, damaged, or does not belong to the others, or is not trusted.
+    Refuse (RunError) files that are missing, damaged, or of different runs, and networks to import
+    unless the folder is trusted: without ``trust_remote_code`` nothing in it can run code.
     """
     config = folder.read_json("config.json")
     record = config.get("autoencoder")
@@ -149,9 +110,13 @@ def load_models(folder: RunFolder, *, trust_remote_code: bool = False) -> Models
             raise ValueError(f"tensor {foreign[0]!r} belongs to no model")
         models: dict[str, Any] = {}
         for name, part in _MODEL_PARTS.items():
-            own = {k.removeprefix(f"{name}/"): t for k, t in tensors.items() if _is_of(name, k)}
+            of_model = {
+                key.removeprefix(f"{name}/"): tensor
+                for key, tensor in tensors.items()
+                if key.startswith(f"{name}/")
+            }
             if name == "autoencoder" or config[name] is not None:
-                models[name] = part.load(config[name], own, models.get("autoencoder"))
+                models[name] = part.load(config[name], of_model, models.get("autoencoder"))
         return Models(**models)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
@@ -159,7 +124,3 @@ def load_models(folder: RunFolder, *, trust_remote_code: bool = False) -> Models
             f"{folder.path}: config.json and model.safetensors cannot be used together ({reason})",
             remedy="restore the folder or run the fit again",
         ) from error
-
-
-def _is_of(part: str, tensor: str) -> bool:
-    return tensor.startswith(f"{part}/")

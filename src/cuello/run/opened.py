@@ -1,32 +1,32 @@
-"""A finished run, and what it does with further data."""
+"""A finished run, and its application to further data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from cuello.anomalies import AnomalyDetector
-from cuello.arrays import Record
+from cuello.arrays import Float32s, Record
 from cuello.data import Dataset
 from cuello.data.cells import format_number
-from cuello.errors import Argument, RunError, Use
+from cuello.errors import Argument, InputError, RunError, Use
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier
 from cuello.metrics import sample_errors
 from cuello.networks import NETWORKS
-from cuello.run.abstention import (
-    Classified,
-    classify_rows,
-    refuse_min_precision,
-    typical_error,
-)
 from cuello.run.anomalies import ScoredRows, largest_contributions, score_rows
-from cuello.run.embeddings import write_embeddings
+from cuello.run.embeddings import read_embeddings, write_embeddings
 from cuello.run.folder import RunFolder
-from cuello.run.further_data import read_further_data
+from cuello.run.further_data import (
+    all_rows,
+    read_further_data,
+    read_training_data,
+    write_rows,
+)
 from cuello.run.models import FewLabelModel, load_models
-from cuello.run.rows import all_rows, write_csv, write_rows
-from cuello.run.suggest import Suggestion, suggest_rows
+from cuello.run.predictions import Classified, classify_rows, suggest_rows, typical_error
 
 __all__ = ["Run", "open_run"]
 
@@ -47,10 +47,10 @@ class Run:
         Of the best few-label method, if the run had labels: a regressor where they are numbers.
         Its classes are codes into ``classes``, or columns of ``properties``.
     detector : AnomalyDetector or None
-        None where no row was held out.
+        None where no sample was held out.
     projection : Autoencoder or None
-        Leads embeddings of more than 2 latents to 2-D coordinates; None where they are fewer, or
-        training rows were.
+        From embeddings of more than 2 latents to 2-D coordinates; None with fewer latents, or too
+        few training samples.
     """
 
     folder: RunFolder
@@ -62,12 +62,12 @@ class Run:
 
     @property
     def task(self) -> str:
-        """What labels say: ``multiclass``, ``multilabel`` or ``regression``."""
+        """``multiclass``, ``multilabel`` or ``regression``."""
         return str(self.config["data"]["task"])
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """Names of the properties, where labels say several."""
+        """Names of the properties, of ``multilabel`` data."""
         return tuple(self.config["data"]["properties"])
 
     @property
@@ -77,32 +77,53 @@ class Run:
 
     @property
     def is_of_sequences(self) -> bool:
-        """Whether a row is a sequence, not an image or a table's."""
+        """Whether samples are sequences, not images or rows of a table."""
         return NETWORKS[self.autoencoder.network].is_sequence
 
     def load(self, spec: str | Path, *, skip_bad: bool = False, holes: bool = False) -> Dataset:
-        """Read further data the way the run's own data was read.
+        """Read further data the way the training data was read.
 
-        With ``holes``, what is missing stays NaN instead of being refused, or filled with the
-        median of its column.
+        With ``holes``, missing values stay NaN instead of being refused, or filled with the median
+        of their column.
 
         Raises
         ------
         DataError
-            If it cannot be read, its rows have another shape, or pixels another range.
+            If it cannot be read, its samples have another shape, or pixels another range.
         """
         return read_further_data(
             spec, self.config, self.autoencoder, self.folder, skip_bad=skip_bad, holes=holes
         )
 
+    def training_data(self) -> Dataset:
+        """Read the data of the run again, which must match the stored embeddings.
+
+        Raises
+        ------
+        RunError
+            If it cannot be read any more, or has changed.
+
+        Examples
+        --------
+        >>> import tempfile, cuello
+        >>> folder = cuello.fit("font", out=tempfile.mkdtemp(), hidden=(9,), latent_dim=2, epochs=2)
+        >>> len(cuello.open_run(folder.path).training_data())
+        32
+        """
+        return read_training_data(self.config, self.autoencoder, self.folder)
+
+    def stored_embeddings(self) -> tuple[pa.Table, Float32s]:
+        """Return the table of embeddings, and those alone (samples, latents), ``X`` first."""
+        return read_embeddings(self.folder, self.autoencoder.latent_dim_)
+
     def embed(self, data: Dataset, out: Path) -> int:
-        """Write the embedding of every row to Parquet; return how many rows."""
+        """Write the embedding of every sample to Parquet; return how many."""
         return write_embeddings(out, data, self.autoencoder)
 
     def reconstruct(self, data: Dataset, out: Path) -> int:
-        """Write reconstructions (``X``) and each row's mean squared error to ``.npz``.
+        """Write reconstructions (``X``) and the mean squared error of each to ``.npz``.
 
-        Both are in the data's own units, in the order of ``data.X`` and then ``data.X_test``.
+        Both are in the units of the data, in the order of ``data.X`` and then ``data.X_test``.
         """
         rows = all_rows(data)
         back = self.autoencoder.reconstruct(rows)
@@ -113,48 +134,54 @@ class Run:
     def classify(
         self, data: Dataset, out: Path, *, min_precision: float | None = None
     ) -> Classified:
-        """Predict the label of every row, and write it to CSV.
+        """Predict the label of every sample, and write it to CSV.
 
-        Columns: ``row``, ``name`` (where rows have one), and for classes ``class``,
+        Columns: ``row``, ``name`` (where samples have one), and for classes ``class``,
         ``probability`` and ``decision`` (``decided`` or ``undecided``); for numbers ``value``; for
-        several properties the probability of each, under its name.
+        properties the probability of each, under its name.
 
         Parameters
         ----------
         data : Dataset
-            Rows of ``X``, then of ``X_test``.
+            Samples of ``X``, then of ``X_test``.
         out : Path
             The file to write.
         min_precision : float or None
-            Share of the decided rows, in (0, 1), whose class is to be right; None is 0.95. The
+            Share of the decided samples, in (0, 1), whose class is to be right; None is 0.95. The
             least probability that decides follows from labels that the classifier did not learn
             from; without any it is this number itself.
 
         Raises
         ------
         InputError
-            If ``min_precision`` is outside its range, or given where labels are no classes.
+            If ``min_precision`` is outside its range, or set where labels are no classes.
         RunError
             If the run had no labels.
         """
-        model, rows = self.classifier_or_refuse(), all_rows(data)
+        model, X = self.classifier_or_refuse(), all_rows(data)
         undecided = None
         if self.task == "multiclass":
             assert isinstance(model, FewLabelClassifier)
             head = ["class", "probability", "decision"]
-            cells, basis = classify_rows(model, rows, self.classes, min_precision)
+            cells, basis = classify_rows(model, X, self.classes, min_precision)
             undecided = sum(row[-1] == "undecided" for row in cells)
+        elif min_precision is not None:
+            answers = "numbers" if self.task == "regression" else "a probability for each property"
+            raise InputError(
+                f"is for classes, and this run gives {answers}",
+                argument="min_precision",
+                value=min_precision,
+                remedy=Use("min_precision", None),
+            )
+        elif isinstance(model, FewLabelClassifier):
+            basis, head = "", list(self.properties)
+            cells = [[f"{p:.4f}" for p in row] for row in model.predict_proba(X)]
         else:
-            refuse_min_precision(min_precision, self.task)
             error = typical_error(model)
-            basis = "" if error is None else str(error)
-            if isinstance(model, FewLabelClassifier):
-                head = list(self.properties)
-                cells = [[f"{p:.4f}" for p in row] for row in model.predict_proba(rows)]
-            else:
-                head, cells = ["value"], [[format_number(value)] for value in model.predict(rows)]
+            basis, head = "" if error is None else str(error), ["value"]
+            cells = [[format_number(value)] for value in model.predict(X)]
         write_rows(out, data, head, cells)
-        return Classified(len(rows), undecided, basis)
+        return Classified(len(X), undecided, basis)
 
     def anomalies(
         self,
@@ -165,24 +192,24 @@ class Run:
         false_positive_rate: float = 0.01,
         contamination: float | None = None,
     ) -> ScoredRows:
-        """Write the anomaly score of every row to CSV, in the order of the rows.
+        """Write the anomaly score of every sample to CSV.
 
-        Columns: ``row``, ``name`` (where rows have one), ``score`` (of normal rows one in 100 has
-        2 or more), ``anomaly`` (``yes`` or ``no``), each single score, and ``why``: the columns,
-        or the places of an image, that add most to the reconstruction error.
+        Columns: ``row``, ``name`` (where samples have one), ``score`` (of normal samples one in 100
+        has 2 or more), ``anomaly`` (``yes`` or ``no``), each single score, and ``why``: the columns
+        of a table, or pixels of an image, that add most to the reconstruction error.
 
         Parameters
         ----------
         data : Dataset
-            Rows of ``X``, then of ``X_test``.
+            Samples of ``X``, then of ``X_test``.
         out : Path
             The file to write.
         method : str
             ``combined``, or one of :data:`cuello.anomalies.SCORES`.
         false_positive_rate : float
-            Share of normal rows, in (0, 1), that may be called anomalies.
+            Share of normal samples, in (0, 1), that may be called anomalies.
         contamination : float or None
-            Share of these rows that are anomalies, in (0, 0.5]: sets the threshold instead.
+            Share of the samples that are anomalies, in (0, 0.5]: sets the threshold instead.
 
         Raises
         ------
@@ -203,15 +230,15 @@ class Run:
         return scored
 
     def suggest(self, data: Dataset, n: int, out: Path, *, seed: int = 0) -> int:
-        """Write ``n`` rows to label next to CSV; return how many (fewer, if fewer have no label).
+        """Write ``n`` samples to label next to CSV; return how many (fewer, if few have no label).
 
-        Columns: ``row`` (of ``data.X``), ``name`` (where rows have one), ``class`` and
+        Columns: ``row`` (of ``data.X``), ``name`` (where samples have one), ``class`` and
         ``probability`` as the classifier has them now, and ``why`` to label it.
 
         Raises
         ------
         InputError
-            If ``n`` is below 1, or every row has a label.
+            If ``n`` is below 1, or every sample has a label.
         RunError
             If the run had no labels, or they are no classes.
         """
@@ -222,49 +249,19 @@ class Run:
                 "next is only known for classes",
                 remedy="label rows at random",
             )
-        suggestions = suggest_rows(self.folder, self.autoencoder, classifier, data, n, seed)
-        names = data.row_names
-        head = ["row", *(["name"] if names else []), "class", "probability", "why"]
-        lines = [
-            [
-                one.row,
-                *([names[one.row]] if names else []),
-                self._class_name(one.best),
-                f"{one.probability:.4f}",
-                self._why(one),
-            ]
-            for one in suggestions
-        ]
-        write_csv(out, [head, *lines])
-        return len(suggestions)
+        model, classes = self.autoencoder, self.classes
+        rows, cells = suggest_rows(self.folder, model, classifier, classes, data, n, seed)
+        write_rows(out, data, ["class", "probability", "why"], cells, rows)
+        return len(rows)
 
     def classifier_or_refuse(self) -> FewLabelModel:
-        """Return the classifier, or the regressor.
-
-        Raises
-        ------
-        RunError
-            If the run had no labels.
-        """
+        """Return the classifier, or the regressor; refuse (RunError) a run without labels."""
         if self.classifier is None:
             raise RunError(
                 f"{self.folder.path} holds no classifier: it was trained without labels",
                 remedy=["fit again with ", Argument("labels")],
             )
         return self.classifier
-
-    def _class_name(self, column: int) -> str:
-        assert isinstance(self.classifier, FewLabelClassifier)
-        return self.classes[int(self.classifier.classes_[column])]
-
-    def _why(self, one: Suggestion) -> str:
-        reasons = []
-        if one.uncertain:
-            pair = self._class_name(one.best), self._class_name(one.second)
-            reasons.append(f"uncertain between {pair[0]} and {pair[1]}")
-        if one.novel:
-            reasons.append("unlike anything labelled")
-        return ", ".join(reasons) or "stands for others like it"
 
 
 def open_run(path: str | Path, *, trust_remote_code: bool = False) -> Run:
@@ -291,7 +288,7 @@ def open_run(path: str | Path, *, trust_remote_code: bool = False) -> Run:
 
 
 def _fits(data: Record, model: FewLabelModel | None) -> bool:
-    """Return whether the data names what the model tells apart."""
+    """Return whether the classes in the configuration are those of the model."""
     if not isinstance(model, FewLabelClassifier):
         return model is None or data["task"] == "regression"
     if data["task"] == "multilabel":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cuello.arrays import Array, Codes
+from cuello.arrays import Array, Codes, Record
 from cuello.data import Dataset, constant_columns, load
 from cuello.data.dataset import keep_labels
 from cuello.data.labels import with_labels
@@ -36,14 +36,14 @@ class Prepared:
 
     @property
     def train(self) -> Array:
-        """Training rows."""
+        """Training samples."""
         return self.data.X[self.rows.train]
 
     @property
     def known_labels(self) -> Codes | None:
-        """Class of each training row that the classifier in the run folder may see; others -1.
+        """Class of each training sample that the kept classifier may see, -1 for the others.
 
-        None where no label is kept, or labels say no classes.
+        None where no label is kept, or labels are no classes.
         """
         if self.plan is None or self.data.y is None or self.data.task != "multiclass":
             return None
@@ -52,31 +52,39 @@ class Prepared:
 
     @property
     def validation(self) -> Array:
-        """Validation rows."""
+        """Validation samples."""
         return self.data.X[self.rows.validation]
 
     @property
     def test(self) -> tuple[Array, Array | None]:
-        """Test rows and their labels."""
+        """Test samples and their labels."""
         return split_arrays(self.data, self.rows.test)
+
+    def describe(self) -> Record:
+        """Return name, source, shape, task, classes, and the size of each split of the data."""
+        return {
+            "name": self.data.name,
+            "source": self.data.source,
+            "shape": list(self.data.shape),
+            "task": self.data.task,
+            "classes": list(self.data.classes),
+            "properties": list(self.data.properties),
+            "rows": {
+                "train": len(self.rows.train),
+                "validation": len(self.rows.validation),
+                "test": len(self.test[0]),
+            },
+        }
 
 
 def prepare(job: Job) -> Prepared:
-    """Read and divide the data of a job.
-
-    Raises
-    ------
-    InputError, DataError
-        If the data, or the labels asked for, cannot be used.
-    """
+    """Read and divide the data of a job; refuse data or labels that cannot be used."""
     from_file = job.labels is not None and job.labels != "all" and not job.labels.isdecimal()
     data = load(
         job.data,
         image_size=job.image_size,
         label_column=job.label_column,
-        task="auto"
-        if from_file
-        else job.task,  # the task is that of the labels given beside the data
+        task="auto" if from_file else job.task,  # the task is that of the labels in the file
         skip_bad=job.skip_bad,
     )
     data = explain_empty_text(data)

@@ -1,13 +1,15 @@
-"""What the JSON files of a run must hold, so that whoever reads them need not ask again."""
+"""Schemas of the JSON files of a run, so that their readers need no checks of their own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 __all__ = ["CONFIG", "FINISHED_CONFIG", "METRICS", "find_fault"]
 
+# A schema is a type, a tuple of types, a Literal of texts, a list of one schema (of every element),
+# or a mapping: of keys to schemas, or of the type str to one schema (of every value).
 NUMBER = (int, float)
 
 
@@ -18,34 +20,18 @@ class Maybe:
     schema: Any
 
 
-@dataclass(frozen=True)
-class Each:
-    """A mapping from any names to values of one schema."""
-
-    schema: Any
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """One of some texts."""
-
-    texts: tuple[str, ...]
-
-
-COUNTS = {"train": int, "validation": int, "test": int}
-
 DATA = {
     "name": str,
     "source": str,
     "shape": [int],
-    "task": OneOf(("multiclass", "multilabel", "regression")),
+    "task": Literal["multiclass", "multilabel", "regression"],
     "classes": [str],
     "properties": [str],
-    "rows": COUNTS,
+    "rows": {"train": int, "validation": int, "test": int},
 }
 
 CONFIG = {
-    "status": OneOf(("running", "diverged", "finished")),
+    "status": Literal["running", "diverged", "finished"],
     "created": str,
     "command": Maybe(str),
     "job": {"data": str, "labels": Maybe(str), "skip_bad": bool, "model": dict},
@@ -67,14 +53,6 @@ FINISHED_CONFIG = CONFIG | {
 }
 """Of ``config.json``, at the end."""
 
-COMPARED = {
-    "method": str,
-    "display_name": str,
-    "labels": int,
-    "repeats": int,
-    "seconds_mean": NUMBER,
-}
-
 METRICS = {
     "data": DATA,
     "reconstruction": {
@@ -84,7 +62,15 @@ METRICS = {
         "pca_components": int,
     },
     "diagnosis": dict,
-    "few_labels": [COMPARED],
+    "few_labels": [
+        {
+            "method": str,
+            "display_name": str,
+            "labels": int,
+            "repeats": int,
+            "seconds_mean": NUMBER,
+        }
+    ],
     "best_method": Maybe(str),
     "method": Maybe(str),
     "evaluated_on": Maybe(str),
@@ -102,7 +88,7 @@ METRICS = {
             "test_count": Maybe(int),
         }
     ),
-    "projection": Maybe({"rows": int, "methods": Each(Each(Maybe(NUMBER)))}),
+    "projection": Maybe({"rows": int, "methods": {str: {str: Maybe(NUMBER)}}}),
     "timing": {
         "train_seconds": NUMBER,
         "epochs": int,
@@ -116,43 +102,29 @@ METRICS = {
 
 
 def find_fault(value: Any, schema: Any, name: str = "") -> str:
-    """Return what is wrong with a JSON value, in words; nothing if it fits its schema.
-
-    Examples
-    --------
-    >>> find_fault({"a": {"b": 1}}, {"a": {"b": [int]}})
-    'a.b is int, not list'
-    >>> find_fault({"a": {"b": [1]}}, {"a": {"b": [int]}})
-    ''
-    """
+    """Return what is wrong with a JSON value, in words; an empty text if it fits its schema."""
     if isinstance(schema, Maybe):
         return "" if value is None else find_fault(value, schema.schema, name)
-    if isinstance(schema, OneOf):
-        allowed = value in schema.texts if isinstance(value, str) else False
-        return "" if allowed else f"{name} is {value!r}, not one of {', '.join(schema.texts)}"
-    expected = _type_of(schema)
+    if get_origin(schema) is Literal:
+        texts = get_args(schema)
+        fits = isinstance(value, str) and value in texts
+        return "" if fits else f"{name} is {value!r}, not one of {', '.join(texts)}"
+    expected = type(schema) if type(schema) in (list, dict) else schema
     if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
-        kinds = expected if isinstance(expected, tuple) else (expected,)
-        found = type(value).__name__
-        return f"{name} is {found}, not {' or '.join(kind.__name__ for kind in kinds)}"
+        types = expected if isinstance(expected, tuple) else (expected,)
+        allowed = " or ".join(one.__name__ for one in types)
+        return f"{name} is {type(value).__name__}, not {allowed}"
     if isinstance(schema, list):
         children = [(f"{name}[{i}]", one, schema[0]) for i, one in enumerate(value)]
-    elif isinstance(schema, Each):
-        children = [(f"{name}.{key}", one, schema.schema) for key, one in value.items()]
+    elif isinstance(schema, Mapping) and str in schema:
+        children = [(f"{name}.{key}", one, schema[str]) for key, one in value.items()]
     elif isinstance(schema, Mapping):
-        needed = [key for key, own in schema.items() if not isinstance(own, Maybe)]
-        missing = [key for key in needed if key not in value]
-        if missing:
-            return f"{name} lacks {missing[0]!r}".strip()
+        for key, inner in schema.items():
+            if key not in value and not isinstance(inner, Maybe):
+                return f"{name} lacks {key!r}".strip()
         children = [
-            (f"{name}.{key}".lstrip("."), value.get(key), own) for key, own in schema.items()
+            (f"{name}.{key}".lstrip("."), value.get(key), inner) for key, inner in schema.items()
         ]
     else:
         return ""
-    return next((fault for at, one, own in children if (fault := find_fault(one, own, at))), "")
-
-
-def _type_of(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return list
-    return dict if isinstance(schema, Mapping | Each) else schema
+    return next((fault for at, one, inner in children if (fault := find_fault(one, inner, at))), "")

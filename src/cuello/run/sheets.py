@@ -23,7 +23,7 @@ _LINE = 96  # grey
 
 
 def write_sheet(model: Autoencoder, X: Array, out: Path, *, columns: int | None = None) -> None:
-    """Write images side by side to ``.png``; of rows that are none, nothing."""
+    """Write images side by side to ``.png``; of other samples, nothing."""
     shape = model.shape_
     if len(shape) < 2 or NETWORKS[model.network].is_sequence:
         return
@@ -43,17 +43,10 @@ def write_sheet(model: Autoencoder, X: Array, out: Path, *, columns: int | None 
 
 
 def to_pixels(images: npt.NDArray[Any]) -> PixelBytes:
-    """Turn images into what a screen shows.
+    """Return images (n, [channels,] height, width) as bytes (n, height, width[, 3]).
 
-    Parameters
-    ----------
-    images : array, (n, height, width) or (n, channels, height, width)
-        Floats in 0..1, or uint8. What lies outside the range is clipped, NaN becomes black.
-        Neither one nor three channels: their mean is shown.
-
-    Returns
-    -------
-    uint8 array, (n, height, width) or (n, height, width, 3)
+    Floats are clipped to 0..1, and NaN becomes black. Of neither one nor three channels the mean is
+    shown.
     """
     if images.dtype != np.uint8:
         clipped = np.clip(np.nan_to_num(images.astype(np.float32), nan=0.0), 0.0, 1.0)
@@ -69,7 +62,7 @@ def to_pixels(images: npt.NDArray[Any]) -> PixelBytes:
 
 
 def enlargement(height: int, width: int, wanted: int = 56) -> float:
-    """How many times larger an image is shown, so that its longer side is near ``wanted`` pixels.
+    """Return the factor that brings the longer side of an image near ``wanted`` pixels.
 
     A whole number for tiny images, which keeps their pixels square; 1 up to 96 pixels.
 

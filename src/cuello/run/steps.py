@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,18 +18,13 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
 from cuello.estimators.projection import FLAT
 from cuello.run import few_labels
-from cuello.run.abstention import typical_error
-from cuello.run.embeddings import write_embeddings
-from cuello.run.examples import application_examples, reconstruction_examples
+from cuello.run.embeddings import learn_projection, measure_projection, write_embeddings
+from cuello.run.examples import example_arrays, measure_reconstruction
 from cuello.run.folder import RunFolder
 from cuello.run.job import Job, Progress
 from cuello.run.models import FewLabelModel, Models, save_models
-from cuello.run.options import estimator
+from cuello.run.predictions import typical_error
 from cuello.run.prepare import Prepared
-from cuello.run.projection import learn_projection, measure_projection, project_embeddings
-from cuello.run.provenance import describe_data, peak_memory_mb
-from cuello.run.reconstruction import measure_reconstruction
-from cuello.run.tasks import job_task
 from cuello.train import Callbacks, Epoch
 
 __all__ = ["JobSteps", "collect_warnings"]
@@ -48,8 +44,8 @@ class JobSteps:
         began = time.perf_counter()
         before = sum(r["seconds"] for r in self.folder.read_lines("few_labels.jsonl"))
         with collect_warnings() as notes:
-            autoencoder, epochs_before = self.pretrain()
-            before += sum(epoch.seconds for epoch in epochs_before)
+            autoencoder, seconds_before = self.pretrain()
+            before += seconds_before
             pca = fit_pca(
                 autoencoder.scaling_.apply(self.prepared.train),
                 autoencoder.latent_dim_,
@@ -57,7 +53,7 @@ class JobSteps:
             )
             reconstruction, errors = measure_reconstruction(autoencoder, pca, self.prepared)
             metrics: Record = {
-                "data": describe_data(self.prepared),
+                "data": self.prepared.describe(),
                 "reconstruction": reconstruction,
                 "diagnosis": autoencoder.diagnosis_.statistics,
                 "few_labels": [],
@@ -67,17 +63,16 @@ class JobSteps:
             classifier = None
             if self.prepared.plan is not None:
                 classifier = self.classify(autoencoder, pca, metrics)
-        models = Models(autoencoder, classifier, detector, projection)
-        seed = self.job.seed
-        self.folder.write_arrays(
-            "examples.npz",
-            {
-                **reconstruction_examples(
-                    autoencoder, pca, self.prepared, errors, coordinates, seed
-                ),
-                **application_examples(autoencoder, anomaly_scores, self.prepared, seed),
-            },
+        examples = example_arrays(
+            autoencoder,
+            pca,
+            self.prepared,
+            errors=errors,
+            anomaly_scores=anomaly_scores,
+            coordinates=coordinates,
+            seed=self.job.seed,
         )
+        self.folder.write_arrays("examples.npz", examples)
         write_embeddings(
             self.folder.embeddings,
             self.prepared.data,
@@ -86,20 +81,30 @@ class JobSteps:
             None if self.prepared.plan is None else self.prepared.plan.final,
             detector,
         )
-        metrics["timing"] = self.timing(autoencoder.history_, before + time.perf_counter() - began)
+        epochs = len(autoencoder.history_)
+        seconds = sum(epoch.seconds for epoch in autoencoder.history_)
+        records = self.folder.read_lines("few_labels.jsonl")
+        metrics["timing"] = {
+            "train_seconds": seconds,
+            "epochs": epochs,
+            "rows_per_second": len(self.prepared.rows.train) * epochs / seconds,
+            "few_label_seconds": sum(r["seconds"] for r in records),
+            "total_seconds": before + time.perf_counter() - began,
+            "peak_memory_mb": _peak_memory_mb(),
+        }
         self.folder.write_json("metrics.json", metrics)
-        save_models(self.folder, models)
+        save_models(self.folder, Models(autoencoder, classifier, detector, projection))
         notes = [*self.folder.config()["notes"], *notes]
         self.folder.set_config(notes=list(dict.fromkeys(notes)), status="finished")
         self.folder.checkpoint.unlink(missing_ok=True)
         return self.folder
 
-    def pretrain(self) -> tuple[Autoencoder, Sequence[Epoch]]:
-        """Train on all training rows, and return the epochs done before.
+    def pretrain(self) -> tuple[Autoencoder, float]:
+        """Train on all training samples; also return the seconds of epochs before an interruption.
 
-        Only kinds that need classes see the few labels that are known.
+        Only kinds that need classes see the few labels.
         """
-        autoencoder = estimator(self.job)
+        autoencoder = self.job.autoencoder()
         now: list[Epoch] = []
         callbacks = Callbacks(
             step=lambda done, all: self.progress.update("autoencoder", done, all),
@@ -119,14 +124,14 @@ class JobSteps:
             raise
         history = autoencoder.history_
         self.folder.write_lines("history.jsonl", [epoch.to_json() for epoch in history])
-        return autoencoder, history[: len(history) - len(now)]
+        return autoencoder, sum(epoch.seconds for epoch in history[: len(history) - len(now)])
 
     def detect(
         self, autoencoder: Autoencoder, metrics: Record
     ) -> tuple[AnomalyDetector | None, Floats | None]:
-        """Fit an anomaly detector, and return its scores of the test rows (n,).
+        """Fit an anomaly detector, and return its scores of the test samples (n,).
 
-        Its threshold follows from validation rows, or else from those of the test.
+        Its threshold follows from validation samples, or else from test samples.
         """
         prepared = self.prepared
         held_out = prepared.validation if len(prepared.validation) else prepared.test[0]
@@ -151,13 +156,13 @@ class JobSteps:
     def project(
         self, autoencoder: Autoencoder, metrics: Record
     ) -> tuple[Autoencoder | None, Float32s | None]:
-        """Learn a projection of the embeddings, and return coordinates of the test rows (n, 2)."""
+        """Learn a projection of the embeddings, and return coordinates of test samples (n, 2)."""
         prepared, (test, y) = self.prepared, self.prepared.test
         projection = learn_projection(autoencoder, prepared.train, self.job.seed)
         embeddings = autoencoder.transform(test)
         if not len(test) or (projection is None and embeddings.shape[1] > FLAT):
             return projection, None
-        xy = project_embeddings(embeddings, projection)
+        xy = embeddings if projection is None else projection.transform(embeddings)
         classes = y if prepared.data.classes else None
         count, quality = measure_projection(autoencoder, xy, test, classes, seed=self.job.seed)
         metrics["projection"] = {
@@ -171,26 +176,19 @@ class JobSteps:
         plan = self.prepared.plan
         assert plan is not None
         records = few_labels.compare_methods(
-            self.job,
-            self.prepared,
-            autoencoder,
-            pca,
-            self.folder.read_lines("few_labels.jsonl"),
-            lambda done: self.folder.write_lines("few_labels.jsonl", done),
-            self.progress,
+            self.job, self.prepared, autoencoder, pca, self.folder, self.progress
         )
-        data, task = self.prepared.data, job_task(self.prepared.data)
-        metrics["few_labels"] = few_labels.summarise_methods(
-            records, task.main, task.second, is_table=len(data.shape) == 1
-        )
-        best = self.job.method or few_labels.best_method(metrics["few_labels"], task.main)
+        data = self.prepared.data
+        summary = few_labels.summarise_methods(records, data.task, is_table=len(data.shape) == 1)
+        best = self.job.method or few_labels.best_method(summary, data.task)
         metrics |= {
+            "few_labels": summary,
             "best_method": best,
             "method": self.job.method,
             "evaluated_on": plan.evaluated_on,
-            **task.figures(best, [r for r in records if r["method"] == best], data),
+            **few_labels.figure_data(best, records, data),
         }
-        samples = few_labels.rows_for(best, self.prepared, plan.final)
+        samples = few_labels.samples_for(best, self.prepared, plan.final)
         model = few_labels.fit_method(
             best, self.job, self.prepared, autoencoder, samples, draw=0, progress=self.progress
         )
@@ -202,19 +200,15 @@ class JobSteps:
         }
         return model
 
-    def timing(self, history: Sequence[Epoch], total: float) -> Record:
-        """Return seconds of each part; ``total`` includes what an interruption left finished."""
-        seconds = sum(epoch.seconds for epoch in history)
-        rows = len(self.prepared.rows.train)
-        few = self.folder.read_lines("few_labels.jsonl")
-        return {
-            "train_seconds": seconds,
-            "epochs": len(history),
-            "rows_per_second": rows * len(history) / seconds,
-            "few_label_seconds": sum(r["seconds"] for r in few),
-            "total_seconds": total,
-            "peak_memory_mb": peak_memory_mb(),
-        }
+
+def _peak_memory_mb() -> float | None:
+    """Return the most memory this process has held, in MB; None where it cannot be asked."""
+    try:
+        import resource  # there is none on Windows
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024 if sys.platform != "darwin" else peak / 1024**2
 
 
 @contextmanager
@@ -223,7 +217,7 @@ def collect_warnings() -> Iterator[list[str]]:
     texts: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CuelloWarning)
-        # Few labels and many classes are what this program is for, no sign of a regression.
+        # Few labels and many classes are normal here, no sign of a regression.
         warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
         yield texts
     for warning in caught:

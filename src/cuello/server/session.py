@@ -18,7 +18,6 @@ from cuello.errors import CuelloError, RunError
 from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor
 from cuello.networks import NETWORKS
 from cuello.run import Run
-from cuello.run.training_data import read_training_data, stored_embeddings
 from cuello.server.labels import LABELS_FILE, LabelFile
 from cuello.server.problems import Refused
 from cuello.server.schemas import AnomalyScores, Refit
@@ -55,7 +54,7 @@ class Session:
     def __init__(self, run: Run) -> None:
         self.run = run
         _check_networks(run)
-        table, self.embeddings = stored_embeddings(run)
+        table, self.embeddings = run.stored_embeddings()
         self.size = len(self.embeddings)
         columns = {name: table[name].to_pylist() for name in table.column_names if name[:1] != "z"}
         starts = [i for i, row in enumerate(columns.get("row", ())) if row == 0]
@@ -199,14 +198,12 @@ class Session:
     @cached_property
     def _data(self) -> Dataset:
         try:
-            return read_training_data(self.run)
+            return self.run.training_data()
         except CuelloError as error:
             raise Refused(409, str(error)) from error
 
     def _test_rows(self, data: Dataset) -> Array:
-        assert (
-            data.X_test is not None
-        )  # as many codes as rows: read_training_data has compared them
+        assert data.X_test is not None  # as many codes as rows: training_data has compared them
         return data.X_test
 
     def _fixed_classes(self) -> tuple[str, ...]:

@@ -22,8 +22,8 @@ from cuello.arrays import Record
 from cuello.errors import Argument, DivergedError, InputError, RunError
 from cuello.estimators import Autoencoder
 from cuello.metrics import sample_errors
+from cuello.run.examples import unit_width
 from cuello.run.prepare import Prepared
-from cuello.run.reconstruction import unit_width
 from cuello.study.study import Study, estimator_options, measure
 from cuello.train import Callbacks, Epoch
 

@@ -18,9 +18,9 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many
 from cuello.metrics import sample_errors
 from cuello.run import Job
-from cuello.run.options import check_labels
+from cuello.run.examples import unit_width
+from cuello.run.job import check_labels
 from cuello.run.prepare import Prepared, prepare
-from cuello.run.reconstruction import unit_width
 from cuello.study.space import SearchRange
 from cuello.study.trials import Ran, Trial, over
 

@@ -11,7 +11,6 @@ import pyarrow as pa
 from cuello.arrays import Array, Bools, Float32s, Floats, Indices
 from cuello.errors import RunError
 from cuello.run import Run
-from cuello.run.training_data import read_training_data, stored_embeddings
 
 __all__ = ["MOST_POINTS", "Colouring", "Points", "gather_points"]
 
@@ -92,7 +91,7 @@ def gather_points(run: Run, most: int = MOST_POINTS) -> Points:
 
 def _read_embeddings(run: Run) -> tuple[Points, Array]:
     """Return the points without their rows, and the split that each belongs to."""
-    table, embeddings = stored_embeddings(run)
+    table, embeddings = run.stored_embeddings()
     columns = table.column_names
     try:
         row = table["row"].to_numpy()
@@ -161,7 +160,7 @@ def _with_rows(run: Run, points: Points) -> Points:
     RunError
         If the data cannot be read again, or is not the same.
     """
-    data = read_training_data(run)
+    data = run.training_data()
     X = data.X if data.X_test is None else np.concatenate([data.X, data.X_test])
     return replace(points, values=X, error=-run.autoencoder.score_samples(X))
 
