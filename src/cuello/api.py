@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cuello.report.build import write_report
+from cuello.report.page import write_report
 from cuello.run.folder import RunFolder
 from cuello.run.job import Job, Progress
 from cuello.run.main_job import default_folder, resume, start

@@ -9,7 +9,7 @@ import numpy as np
 
 from cuello.arrays import Array
 
-__all__ = ["MISSING", "duration", "finite", "number_text", "plus_minus", "rounded", "shorten"]
+__all__ = ["MISSING", "duration", "finite", "number_text", "rounded", "shorten"]
 
 MISSING = "–"
 """What stands for a number that is not there."""
@@ -40,20 +40,6 @@ def number_text(value: float | None, digits: int = 3, *, padded: bool = False) -
     if abs(plain) >= 10**digits - 0.5:
         return f"{plain:,.0f}"
     return f"{plain:#.{digits}g}".rstrip(".") if padded else f"{plain:.{digits}g}"
-
-
-def plus_minus(mean: float | None, sd: float | None) -> str:
-    """Write shares of one as percent: mean ± sd, without the sign where there is no sd.
-
-    Examples
-    --------
-    >>> plus_minus(0.934, 0.008), plus_minus(0.934, None)
-    ('93.4 ± 0.8', '93.4')
-    """
-    middle, spread = finite(mean), finite(sd)
-    if middle is None:
-        return MISSING
-    return f"{100 * middle:.1f}" + ("" if spread is None else f" ± {100 * spread:.1f}")
 
 
 def duration(seconds: float | None) -> str:

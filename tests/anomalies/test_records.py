@@ -81,7 +81,7 @@ def folder(toy, tmp_path):
 def test_a_new_score_in_one_file_goes_through_run_folder_commands_report_and_page(
     folder, tmp_path, toy
 ):
-    from cuello.report.build import write_report
+    from cuello.report.page import write_report
     from cuello.web import page_html
 
     run = cuello.open_run(folder.path)

@@ -62,15 +62,33 @@ METRICS: dict[str, Any] = {
 """Of a run without test rows and labels."""
 
 
+def config(name: str, **params: Any) -> dict[str, Any]:
+    """Return what a report shows of config.json."""
+    names = (
+        "kind", "kind_options", "network", "network_options", "encoder", "decoder", "hidden",
+        "latent_dim", "activation", "latent_activation", "initializer", "batch_norm", "dropout",
+        "loss", "reduction", "output_activation", "scaling", "optimizer", "epochs",
+    )  # fmt: skip
+    return {
+        "command": "cuello fit digits --kind denoising --labels 100 --seed 0",
+        "job": {"labels": "100"},
+        "data": METRICS["data"] | {"name": name, "fingerprint": "0123456789abcdef" * 4},
+        "notes": [],
+        "versions": {"cuello": "0.1.0", "torch": "2.13.0"},
+        "autoencoder": {
+            "params": dict.fromkeys(names) | params,
+            "resolved": {},
+            "diagnosis": {"statistics": {}},
+        },
+    }
+
+
 def empty() -> ReportContent:
     return ReportContent(
         title="Nothing yet",
-        options={},
-        versions={},
-        command="",
-        notes=(),
-        history=[],
+        config=config("nothing"),
         metrics=METRICS,
+        history=[],
         classes=(),
         latent=None,
     )
@@ -158,17 +176,13 @@ def digits(epochs: int = 50) -> ReportContent:
     )
     return ReportContent(
         title="Denoising autoencoder on digits, 100 labels",
-        options={
-            "Data": {"name": "digits", "rows": "1,000 train, 297 validation, 500 test"},
-            "Model": {"kind": "denoising", "network": "dense", "hidden": "512, 256"},
-            "Training": {"optimiser": "Adam", "epochs": str(epochs), "batch size": "128"},
+        config=config("digits", kind="denoising", hidden=[512, 256], epochs=epochs)
+        | {
+            "notes": [
+                "No test split came with the data; 500 rows were set aside at random.",
+                "12 rows that occur twice were kept.",
+            ]
         },
-        versions={"cuello": "0.1.0", "torch": "2.13.0"},
-        command="cuello fit digits --kind denoising --labels 100 --seed 0",
-        notes=(
-            "No test split came with the data; 500 rows were set aside at random.",
-            "12 rows that occur twice were kept.",
-        ),
         history=curves(epochs),
         metrics={
             "data": METRICS["data"]

@@ -96,10 +96,8 @@ def test_hostile_text_stays_text(digits: ReportContent) -> None:
     content = replace(
         digits,
         title=evil,
-        options={evil: {evil: evil}},
-        versions={evil: evil},
-        command=evil,
-        notes=(evil,),
+        config=samples.config(evil, kind=evil, kind_options={evil: evil}, **{evil: evil})
+        | {"versions": {evil: evil}, "command": evil, "notes": [evil]},
         classes=(evil,) * 10,
         latent=replace(digits.latent, names=(evil,) * 500, axes=(evil, evil)),
         galleries=(gallery,),

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import cuello
-from cuello.report.build import gather
+from cuello.report.content import gather
 
 
 @pytest.fixture(scope="module")

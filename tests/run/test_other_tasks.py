@@ -25,7 +25,7 @@ from cuello.errors import InputError, RunError
 from cuello.estimators.baselines import INVERSE_PENALTIES, fit_pca
 from cuello.few_label import Multilabel, Regression
 from cuello.few_label.targets import read_classes, read_numbers
-from cuello.report.build import gather
+from cuello.report.content import gather
 from cuello.run import Job, resume
 from cuello.run.baselines import fit_knn, fit_pca_linear
 from cuello.run.few_labels import CV, compared_methods, score_names

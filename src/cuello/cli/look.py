@@ -33,7 +33,7 @@ _STATES = {
 def report(run: RunArgument) -> None:
     """Write the report of a run again, and say where it is."""
     with importing():
-        from cuello.report.build import write_report
+        from cuello.report.page import write_report
         from cuello.run.folder import RunFolder
 
     folder = RunFolder(expanded(run))

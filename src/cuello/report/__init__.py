@@ -1,5 +1,5 @@
-"""The report: one HTML file that shows a run and opens offline.
+"""The report: one HTML file that shows a run, offline; :mod:`cuello.report.page` writes it.
 
-:mod:`cuello.report.build` writes it. Nothing is imported here: the table of methods, which the
-command line shows too, needs neither torch nor templates.
+Nothing is imported here: :mod:`cuello.report.measures`, which the command line uses too, needs
+neither torch nor templates.
 """

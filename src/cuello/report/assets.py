@@ -27,42 +27,22 @@ def plotly() -> tuple[str, str]:
 
 
 def packed(content: bytes) -> str:
-    """Return bytes as base64 of gzip; the same bytes give the same text.
-
-    Examples
-    --------
-    >>> packed(b"cuello")[:4]
-    'H4sI'
-    """
+    """Return bytes as base64 of gzip; the same bytes give the same text."""
     return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode("ascii")
 
 
 def digest(text: bytes) -> str:
-    """Return the SHA-256 of a script as a content security policy writes it.
-
-    Examples
-    --------
-    >>> digest(b"")
-    '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
-    """
+    """Return the SHA-256 of a script as a content security policy writes it."""
     return base64.b64encode(hashlib.sha256(text).digest()).decode("ascii")
 
 
 def security_policy(script: str, *hashes: str, more: str = "") -> str:
-    """Return the policy of a page that runs its own scripts alone, and loads nothing.
+    """Return the policy of a page: it runs its script, and others by their hashes.
 
-    Even a page that someone edited cannot load anything or run another script.
-
-    Parameters
-    ----------
-    script : str
-        The script of the page.
-    *hashes : str
-        Of further scripts, from :func:`digest`.
-    more : str
-        What else scripts may do.
+    Even a page that someone edited cannot load anything or run another script, but for what
+    ``more`` allows.
     """
-    allowed = " ".join(f"'sha256-{found}'" for found in (digest(script.encode()), *hashes))
+    allowed = " ".join(f"'sha256-{one}'" for one in (digest(script.encode()), *hashes))
     return (
         f"default-src 'none'; script-src {allowed}{more}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
@@ -70,13 +50,7 @@ def security_policy(script: str, *hashes: str, more: str = "") -> str:
 
 
 def script_json(value: object) -> str:
-    """Write JSON that cannot end the script element around it.
-
-    Examples
-    --------
-    >>> script_json({"name": "</script>"})
-    '{"name":"\\\\u003c/script\\\\u003e"}'
-    """
+    """Write JSON that cannot end the script element around it: "<" becomes "\\u003c"."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")

@@ -1,4 +1,4 @@
-"""What a report shows, as plain records: :mod:`cuello.report.page` draws exactly this."""
+"""The content of a report, gathered from a run folder; :mod:`cuello.report.page` draws it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
+from sklearn.decomposition import PCA
 
 from cuello.arrays import Array, Codes, Float32s, Floats, Record
+from cuello.data import Dataset
+from cuello.kinds import KINDS
+from cuello.networks import NETWORKS
+from cuello.run.folder import RunFolder
 
-__all__ = ["Gallery", "LatentProjection", "ReportContent", "Section"]
+__all__ = ["Gallery", "LatentProjection", "ReportContent", "Section", "gather"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,31 +32,31 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """Samples in several versions: as they are, and what was made of them."""
+    """Samples in two or more versions: originals, and reconstructions or the like."""
 
     title: str
     caption: str
     versions: Mapping[str, Array]
-    """By name, at least two: what the others are compared with first.
+    """By name, two or more: the originals, the model's, others.
 
-    Arrays are (n, features), (n, height, width) or (n, channels, height, width), values in the
-    data's own 0..1 scale (images) or its own units (tables).
+    Arrays are (n, features), (n, height, width) or (n, channels, height, width): images in 0..1,
+    tables in their own units.
     """
     figures: Mapping[str, Floats]
-    """What is measured of each sample, by name, (n,)."""
+    """Measures of each sample by name, each (n,)."""
     names: tuple[str, ...]
-    """What to call each sample, (n,): its number in the test split, its class."""
+    """Of the samples, (n,): number in the test split, class."""
     sequences: bool = False
     """Samples are (time, features) in their own units, NaN after the end of short ones."""
 
     @property
     def first(self) -> Array:
-        """What the others are compared with."""
+        """The originals."""
         return next(iter(self.versions.values()))
 
     @property
     def second(self) -> Array:
-        """What it is compared with above all: the model's."""
+        """What they are compared with above all: the model's."""
         return list(self.versions.values())[1]
 
 
@@ -66,7 +71,7 @@ class LatentProjection:
     label: Codes | None
     """Codes into ``ReportContent.classes``, -1 unknown; None: the data has no classes."""
     names: tuple[str, ...]
-    """What to call each point when it is pointed at, (n,)."""
+    """Shown when a point is pointed at, (n,)."""
     images: npt.NDArray[np.uint8] | None
     """(n, height, width) or (n, channels, height, width), 0..255; None for tables."""
     value: Floats | None = None
@@ -78,24 +83,18 @@ class ReportContent:
     """Everything on the page."""
 
     title: str
-    options: Mapping[str, Mapping[str, str]]
-    """Title -> {name: value}, shown as small tables: data, model, training."""
-    versions: Mapping[str, str]
-    """Of the libraries, and of the machine."""
-    command: str
-    """What repeats the run at the command line; empty where it was made from Python."""
-    notes: tuple[str, ...]
-    """Sentences a reader must not miss: what was skipped, filled in, decided."""
+    config: Record
+    """The contents of config.json of a finished run."""
+    metrics: Record
+    """The contents of metrics.json."""
     history: list[Record]
     """One record an epoch: epoch, train {term: value}, validation {term: value} or None,
     learning_rate, seconds. NaN and infinity are shown as gaps."""
-    metrics: Record
-    """The contents of metrics.json."""
     classes: tuple[str, ...]
     latent: LatentProjection | None
     galleries: tuple[Gallery, ...] = ()
     applications: tuple[Gallery, ...] = ()
-    """What the model is good for, shown on a few samples: anomalies, denoised ones, new ones."""
+    """Anomalies, denoised samples and new ones."""
     columns: tuple[str, ...] = ()
     """Column names, for tables."""
 
@@ -109,3 +108,157 @@ class ReportContent:
         rows = [row for row in self.metrics["few_labels"] if row["method"] == method]
         rows = [row for row in rows if labels in (None, row["labels"])]
         return max(rows, key=lambda row: int(row["labels"]), default=None)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Texts of a gallery, and its arrays: names in the file to names on the page."""
+
+    title: str
+    caption: str
+    versions: Mapping[str, str]
+    figures: Mapping[str, str]
+
+
+_RECONSTRUCTED = {"original": "original", "model": "model", "pca": "PCA"}
+
+_GALLERIES = {
+    name: _Shown(title, caption, _RECONSTRUCTED, {"errors": "MSE"})
+    for name, title, caption in (
+        ("typical", "Test rows", "Drawn at random from the test split."),
+        ("best", "Best reconstructions", "The smallest errors of the test split."),
+        ("worst", "Worst reconstructions", "The largest errors of the test split."),
+    )
+}
+_APPLICATIONS = {
+    "anomalous": _Shown(
+        "Anomalies",
+        "The most anomalous test rows. One normal row in 100 scores 2 or more, one in 1,000 scores "
+        "3. `cuello anomalies` scores all rows, and explains each score.",
+        {"original": "original", "model": "model"},
+        {"scores": "score"},
+    ),
+    "denoised": _Shown(
+        "Denoising",
+        "Test rows, the same damaged by the noise that the model learned with (Gaussian, of 0.3 "
+        "of the range, where it learned with none), and what it makes of those, scaled. "
+        "`cuello denoise` denoises rows of yours.",
+        {"original": "original", "noisy": "noisy", "result": "denoised"},
+        {"before": "noise, MSE", "after": "left, MSE"},
+    ),
+    "sampled": _Shown(
+        "Sampling",
+        "Decoded from embeddings that were drawn, not from any row; below each the nearest "
+        "training row, and how far it is (root of the mean squared difference, scaled). "
+        "`cuello sample` makes more.",
+        {"original": "sample", "nearest": "nearest"},
+        {"distance": "distance"},
+    ),
+}
+
+
+def gather(folder: RunFolder) -> ReportContent:
+    """Collect what the page shows; refuse a run that is not finished, and damaged files."""
+    config = folder.config(finished=True)
+    arrays = folder.read_arrays("examples.npz")
+    data, params = config["data"], config["autoencoder"]["params"]
+    classes = tuple(data["classes"])
+    sequences = NETWORKS[params["network"]].is_sequence
+    encoded = Dataset(X=np.empty((0, 0)), name="", source="", encoding=data["encoding"])
+    return ReportContent(
+        title=f"{data['name']}: {KINDS.resolve(params['kind'])} autoencoder",
+        config=config,
+        metrics=folder.metrics(),
+        history=folder.read_lines("history.jsonl"),
+        classes=classes,
+        latent=_projection(arrays, classes),
+        galleries=_galleries(arrays, _GALLERIES, classes, sequences=sequences),
+        applications=_galleries(arrays, _APPLICATIONS, classes, sequences=sequences),
+        columns=encoded.columns,
+    )
+
+
+def _projection(arrays: Mapping[str, Array], classes: tuple[str, ...]) -> LatentProjection | None:
+    if "projection_embeddings" not in arrays:
+        return None
+    embeddings = arrays["projection_embeddings"].astype(np.float64)
+    if embeddings.shape[1] == 1:
+        xy = np.column_stack([embeddings[:, 0], arrays["projection_errors"]])
+        axes = ("latent 1", "reconstruction error")
+    elif embeddings.shape[1] == 2:
+        xy, axes = embeddings, ("latent 1", "latent 2")
+    elif "projection_coordinates" in arrays:
+        xy, axes = arrays["projection_coordinates"], ("learned projection of the embeddings", "")
+    else:
+        xy, axes = _principal_components(embeddings)
+    labels = arrays.get("projection_labels")
+    numbers = labels if labels is not None and _are_numbers(labels) else None
+    return LatentProjection(
+        xy=xy.astype(np.float32),
+        axes=axes,
+        label=labels if classes else None,
+        names=tuple(f"row {row}" for row in arrays["projection_rows"]),
+        images=arrays.get("projection_images"),
+        value=None if numbers is None or np.isnan(numbers).all() else numbers,
+    )
+
+
+def _principal_components(embeddings: Array) -> tuple[Array, tuple[str, str]]:
+    xy, shares = np.zeros((len(embeddings), 2)), np.zeros(2)
+    if len(embeddings) > 1:  # a single one has no components: it is at the mean
+        pca = PCA(2, random_state=0).fit(embeddings)
+        xy, shares = pca.transform(embeddings), pca.explained_variance_ratio_
+    first, second = (f"{100 * share:.0f} %" for share in shares)
+    return xy, (f"first principal component ({first})", f"second principal component ({second})")
+
+
+def _galleries(
+    arrays: Mapping[str, Array],
+    shown: Mapping[str, _Shown],
+    classes: tuple[str, ...],
+    *,
+    sequences: bool,
+) -> tuple[Gallery, ...]:
+    low, span = (0.0, 1.0) if sequences else _unit_range(arrays)
+    return tuple(
+        Gallery(
+            title=one.title,
+            caption=one.caption,
+            versions={
+                title: (arrays[f"{name}_{version}"] - low) / span
+                for version, title in one.versions.items()
+            },
+            figures={title: arrays[f"{name}_{figure}"] for figure, title in one.figures.items()},
+            names=_names(arrays[f"{name}_rows"], arrays.get(f"{name}_labels"), classes),
+            sequences=sequences,
+        )
+        for name, one in shown.items()
+        if f"{name}_original" in arrays
+    )
+
+
+def _unit_range(arrays: Mapping[str, Array]) -> tuple[float, float]:
+    """Return low and span with which ``(pixels - low) / span`` is in 0..1; tables stay."""
+    shown = arrays.get("typical_original", np.empty((0, 0)))
+    if shown.dtype == np.uint8:
+        return 0.0, 255.0
+    if shown.ndim < 3 or (shown.min() >= 0.0 and shown.max() <= 1.0):
+        return 0.0, 1.0
+    low, high = float(shown.min()), float(shown.max())
+    return low, max(high - low, 1e-12)
+
+
+def _names(rows: Array, labels: Array | None, classes: tuple[str, ...]) -> tuple[str, ...]:
+    if labels is None or not (classes or _are_numbers(labels)):
+        return tuple(f"row {row}" for row in rows)
+
+    def label_text(label: float) -> str:
+        if not label >= 0 and (classes or np.isnan(label)):
+            return "unlabelled"
+        return classes[int(label)] if classes else f"label {label:g}"
+
+    return tuple(f"row {row}, {label_text(label)}" for row, label in zip(rows, labels, strict=True))
+
+
+def _are_numbers(labels: Array) -> bool:
+    return labels.ndim == 1 and labels.dtype.kind == "f"

@@ -18,7 +18,7 @@ Terms = dict[str, float]
 
 
 def curves_section(content: ReportContent) -> Section:
-    """Draw the curves: total loss, each term where there are several, the learning rate."""
+    """Draw the curves: total loss, each term where there are two or more, the learning rate."""
     history = content.history
     if not history:
         body = draw("cuello.report/empty.html", text="No training history was kept.")
@@ -34,8 +34,8 @@ def curves_section(content: ReportContent) -> Section:
     epochs = [record["epoch"] for record in history]
     total, rates = panels[0], rounded(record["learning_rate"] for record in history)
     losses = total["validation"] or []
-    known = [(value, place) for place, value in enumerate(losses) if value is not None]
-    best = min(known)[1] if known else None
+    finite_losses = [(value, index) for index, value in enumerate(losses) if value is not None]
+    best = min(finite_losses)[1] if finite_losses else None
     if not any(value is not None for value in total["train"] + losses):
         panels = []
     data = {
@@ -72,19 +72,19 @@ def _panel(title: str, train: list[float | None], validation: list[float | None]
 def _describe_curves(
     total: Record, best: int | None, rates: list[float | None], history: list[Record]
 ) -> list[str]:
-    """Return in words what the curves show, for those who cannot see them too."""
+    """Describe the curves in sentences, for those who cannot see them too."""
     epochs = [record["epoch"] for record in history]
     split = "train" if total["validation"] is None else "validation"
     values = total[split]
-    known = [value for value in values if value is not None]
-    if not known:
+    shown = [value for value in values if value is not None]
+    if not shown:
         sentences = ["The total loss was not finite in any epoch, so there is no curve."]
     elif len(epochs) == 1:
-        sentences = [f"One epoch: {split} loss {number_text(known[0], 4)}."]
+        sentences = [f"One epoch: {split} loss {number_text(shown[0], 4)}."]
     else:
         text = (
-            f"{split.capitalize()} loss: {number_text(known[0], 4)} at the start, "
-            f"{number_text(known[-1], 4)} at the end of {number_text(len(epochs))} epochs"
+            f"{split.capitalize()} loss: {number_text(shown[0], 4)} at the start, "
+            f"{number_text(shown[-1], 4)} at the end of {number_text(len(epochs))} epochs"
         )
         if best is not None:
             text += f"; lowest at epoch {epochs[best]}, {number_text(values[best], 4)}"
@@ -92,7 +92,7 @@ def _describe_curves(
     if total["validation"] is None:
         sentences.append("There was no validation split, so no best epoch is marked.")
     bad = [str(epoch) for epoch, value in zip(epochs, total["train"], strict=True) if value is None]
-    if bad and known:
+    if bad and shown:
         more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
         word = "epoch" if len(bad) == 1 else "epochs"
         sentences.append(f"The training loss was not finite in {word} {', '.join(bad[:5])}{more}.")

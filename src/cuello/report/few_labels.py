@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
 from markupsafe import Markup
 
 from cuello.arrays import Record
 from cuello.few_label import METHODS
-from cuello.formats import finite, number_text
+from cuello.formats import MISSING, finite, number_text, rounded, shorten
 from cuello.report.content import ReportContent, Section
-from cuello.report.measures import (
-    has_spread,
-    labels_text,
-    measures,
-    method_name,
-    uses_autoencoder,
-)
-from cuello.report.predictions import draw_confusion, draw_properties, draw_scatter
+from cuello.report.measures import has_spread, labels_text, measures, method_name
 from cuello.report.templates import draw
 from cuello.run.baselines import BASELINES
 
 __all__ = ["few_labels_section"]
+
+MOST_WITH_COUNTS = 20
+"""Above so many classes the cells are too small for figures; pointing at one still tells them."""
+
+LARGEST_MISTAKES = 6
 
 
 def few_labels_section(content: ReportContent) -> Section:
@@ -38,7 +37,9 @@ def few_labels_section(content: ReportContent) -> Section:
             main=main,
             second=second,
             setting=_setting(content),
-            rows=[_table_row(row, content) for row in rows],
+            rows=rows,
+            ours={row["method"] for row in rows if _uses_autoencoder(row["method"])},
+            best=metrics["best_method"],
             explanation=_explanation(rows, content),
         )
     ]
@@ -48,13 +49,13 @@ def few_labels_section(content: ReportContent) -> Section:
         "unit": main.unit,
     }
     summed = any(map(has_spread, rows))
-    for key, draw_figure in (("confusion", draw_confusion), ("properties", draw_properties)):
+    for key, draw_figure in (("confusion", _draw_confusion), ("properties", _draw_properties)):
         if metrics.get(key):
             name = method_name(metrics[key]["method"], metrics)
             parts.append(draw_figure(metrics[key], name, summed=summed))
     if metrics.get("scatter"):
         name = method_name(metrics["scatter"]["method"], metrics)
-        body, data["scatter"] = draw_scatter(metrics["scatter"], name, summed=summed)
+        body, data["scatter"] = _draw_scatter(metrics["scatter"], name, summed=summed)
         parts.append(body)
     body = Markup("\n").join(parts)
     return Section(anchor="few-labels", title="Few labels", body=body, data=data)
@@ -62,50 +63,36 @@ def few_labels_section(content: ReportContent) -> Section:
 
 def _sorted_rows(content: ReportContent) -> list[Record]:
     """Return the rows by number of labels, then baselines, then methods as they are registered."""
-    order = [*BASELINES, *sorted(METHODS, key=uses_autoencoder)]
+    order = [*BASELINES, *sorted(METHODS, key=_uses_autoencoder)]
 
-    def place(row: Record) -> tuple[int, int]:
-        known = row["method"] in order
-        return row["labels"], order.index(row["method"]) if known else len(order)
+    def position(row: Record) -> tuple[int, int]:
+        method = row["method"]
+        return row["labels"], order.index(method) if method in order else len(order)
 
-    return sorted(content.metrics["few_labels"], key=place)
-
-
-def _row(row: Record, content: ReportContent) -> Record:
-    """Return what table and chart say of a method."""
-    return {
-        "name": method_name(row["method"], content.metrics),
-        "ours": uses_autoencoder(row["method"]),
-        "best": row["method"] == content.metrics["best_method"],
-    }
-
-
-def _table_row(row: Record, content: ReportContent) -> Record:
-    main, second = measures(content.metrics)
-    figures = (
-        number_text(row["labels"]),
-        number_text(row["repeats"]),
-        main.text(row),
-        second.text(row),
-        main.text(row, cross_validated=True),
-    )
-    return _row(row, content) | {"figures": figures}
+    return sorted(content.metrics["few_labels"], key=position)
 
 
 def _chart_row(row: Record, content: ReportContent) -> Record:
-    """Return what the chart draws of one row, shares in percent."""
+    """Return a row as the chart draws it, shares in percent."""
     main = measures(content.metrics)[0]
-    several = len({other["labels"] for other in content.metrics["few_labels"]}) > 1
+    one_count = len({other["labels"] for other in content.metrics["few_labels"]}) == 1
 
     def shown(value: float) -> float | None:
         return None if finite(value) is None else round(main.factor * value, 3)
 
-    return _row(row, content) | {
-        "labels": labels_text(row["labels"]) if several else "",
+    return {
+        "name": row["display_name"],
+        "ours": _uses_autoencoder(row["method"]),
+        "best": row["method"] == content.metrics["best_method"],
+        "labels": "" if one_count else labels_text(row["labels"]),
         "mean": shown(row[f"{main.key}_mean"]),
         "sd": shown(row[f"{main.key}_sd"]) if has_spread(row) else None,
         "draws": [shown(value) for value in row[main.key]],
     }
+
+
+def _uses_autoencoder(method: str) -> bool:
+    return method not in BASELINES and (method not in METHODS or METHODS[method].pretrained)
 
 
 def _setting(content: ReportContent) -> list[str]:
@@ -123,11 +110,11 @@ def _setting(content: ReportContent) -> list[str]:
             "error is in the labels' own unit."
         )
     assert best is not None, "the chosen method is among those compared"
-    name = method_name(best["method"], metrics)
+    name = best["display_name"]
     if metrics["method"]:
         sentences.append(f"“{name}” is kept, as it was asked for.")
     elif best[f"cv_{main.key}_mean"] is not None:
-        among = "Of the methods with the autoencoder, " * uses_autoencoder(best["method"])
+        among = "Of the methods with the autoencoder, " * _uses_autoencoder(best["method"])
         sentences.append(
             f"{among}“{name}” was chosen by cross-validation inside the labelled examples; the "
             "rows it is measured on played no part in the choice."
@@ -172,7 +159,7 @@ def _better_method(rows: list[Record], content: ReportContent) -> str:
     top = max(rivals, key=lambda row: float(row[key]), default=best)
     if top[key] <= best[key]:
         return ""
-    name = method_name(top["method"], content.metrics)
+    name = top["display_name"]
     better = "was more accurate here" if main.unit else f"reached a higher {main.name} here"
     figures = f"{main.value_text(top[key])} against {main.value_text(best[key])} {main.unit}"
     return f"Measured afterwards, “{name}” {better} than the chosen method: {figures.rstrip()}."
@@ -185,3 +172,81 @@ def _axis_title(content: ReportContent) -> str:
         if where.startswith((f"{split} split", f"official {split} split")):
             return f"{split} {title}" if main.unit else f"{title} on the {split} split"
     return title
+
+
+def _draw_confusion(confusion: Record, method: str, *, summed: bool) -> Markup:
+    """Draw the confusion matrix, rows true and columns predicted, and its largest mistakes.
+
+    Counts are ``summed`` over repeats.
+    """
+    counts = np.asarray(confusion["matrix"], dtype=np.float64)
+    names, dense = confusion["classes"], len(counts) > MOST_WITH_COUNTS
+    right = np.trace(counts) / max(counts.sum(), 1.0)
+    predictions = number_text(counts.sum()) + " predictions" + " of all repeats" * summed
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    diagonal = np.eye(len(counts), dtype=bool)
+    wrong = np.where(diagonal, 0.0, counts)
+    largest = np.argsort(-wrong, axis=None, kind="stable")[:LARGEST_MISTAKES]
+    pairs = [divmod(int(index), len(names)) for index in largest if wrong.flat[index]]
+    return draw(
+        "cuello.report/confusion.html",
+        method=method,
+        caption=f"Rows: true class; columns: predicted class. {predictions}, {100 * right:.1f} % "
+        "right (blue diagonal); mistakes in orange, darker for a larger share of the true class.",
+        names=names,
+        dense=dense,
+        upright=dense or max(map(len, names)) > 4,
+        counts=counts,
+        percent=100 * shares,
+        # The square root keeps rare mistakes visible beside frequent ones.
+        strengths=np.where(diagonal, shares, np.sqrt(shares)),
+        mistakes=[
+            (
+                names[true],
+                names[predicted],
+                wrong[true, predicted],
+                100 * wrong[true, predicted] / counts[true].sum(),
+            )
+            for true, predicted in pairs
+        ],
+    )
+
+
+def _draw_properties(properties: Record, method: str, *, summed: bool) -> Markup:
+    """Draw a table of how well each property was predicted.
+
+    ``counts`` holds ((true negatives, false positives), (false negatives, true positives)) for
+    each property, ``summed`` over repeats.
+    """
+    total = sum(map(sum, properties["counts"][0]))
+    rows = []
+    for name, counts in zip(properties["names"], properties["counts"], strict=True):
+        (_, false), (missed, hit) = counts
+        shares = (
+            (hit + missed, total),
+            (total - false - missed, total),
+            (hit, hit + false),
+            (hit, hit + missed),
+            (2 * hit, 2 * hit + false + missed),
+        )
+        rows.append((name, [f"{100 * a / b:.1f}" if b else MISSING for a, b in shares]))
+    return draw(
+        "cuello.report/properties.html",
+        method=method,
+        rows=rows,
+        caption=f"{number_text(total)} {'predictions of all repeats' if summed else 'rows'} for "
+        "each property. Precision: of the rows predicted to have it, those that do; recall: of the "
+        "rows that have it, those predicted.",
+    )
+
+
+def _draw_scatter(pairs: Record, method: str, *, summed: bool) -> tuple[Markup, Record]:
+    """Draw the chart of predicted against true numbers; also return what the browser draws."""
+    both = zip(rounded(pairs["true"]), rounded(pairs["predicted"]), strict=True)
+    points = [(true, predicted) for true, predicted in both if None not in (true, predicted)]
+    body = draw("cuello.report/scatter.html", method=method, count=len(points), summed=summed)
+    return body, {
+        "name": shorten(pairs["name"], 30),
+        "true": [true for true, _ in points],
+        "predicted": [predicted for _, predicted in points],
+    }

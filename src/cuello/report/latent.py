@@ -6,7 +6,7 @@ from cuello.arrays import Record
 from cuello.formats import number_text, rounded
 from cuello.report.content import LatentProjection, ReportContent, Section
 from cuello.report.pictures import sprite
-from cuello.report.templates import draw, figure_text
+from cuello.report.templates import draw
 from cuello.run.sheets import enlargement
 
 __all__ = ["latent_section"]
@@ -38,8 +38,8 @@ def latent_section(content: ReportContent, *, max_bytes: int) -> Section:
 
 def _describe_points(latent: LatentProjection, data: Record) -> list[str]:
     count = len(latent.xy)
-    several = f"Each of the {number_text(count)} points is a test row."
-    sentences = [several if count > 1 else "One test row."]
+    points = f"Each of the {number_text(count)} points is a test row."
+    sentences = [points if count > 1 else "One test row."]
     if latent.images is not None and data["sprite"] is None:
         sentences.append("The images would make this page too large and are left out.")
     label = "number" if latent.value is not None else "class"
@@ -56,7 +56,7 @@ def _describe_points(latent: LatentProjection, data: Record) -> list[str]:
 
 
 def _projection_quality(content: ReportContent) -> Record | None:
-    """Return a table of what the projection keeps, beside PCA; None where nothing was measured."""
+    """Return a table of the quality of the projection beside PCA; None if it was not measured."""
     measured = content.metrics.get("projection")
     if not measured:
         return None
@@ -72,8 +72,8 @@ def _projection_quality(content: ReportContent) -> Record | None:
 
     def figures(score: Record) -> list[str]:
         accuracy = score["knn_accuracy"]
-        share = figure_text(None if accuracy is None else 100 * accuracy)
-        return [figure_text(score["trustworthiness"]), *([share] if with_classes else [])]
+        values = [score["trustworthiness"], None if accuracy is None else 100 * accuracy]
+        return [number_text(value, padded=True) for value in values[: 1 + with_classes]]
 
     return {
         "columns": ["Method", "Trustworthiness", *(["5-NN accuracy (%)"] if with_classes else [])],
@@ -88,13 +88,14 @@ def _sprite(latent: LatentProjection, max_bytes: int) -> Record | None:
     sheet = sprite(latent.images, max_bytes=max_bytes)
     if sheet is None:
         return None
+    uri, columns, rows = sheet
     height, width = latent.images.shape[-2:]
     # Sized by the image itself, not by what is stored: a sheet made smaller is drawn larger.
     scale = enlargement(height, width, wanted=84)
     return {
-        "uri": sheet.uri,
-        "columns": sheet.columns,
-        "rows": sheet.rows,
+        "uri": uri,
+        "columns": columns,
+        "rows": rows,
         "width": max(1, round(width * scale)),
         "height": max(1, round(height * scale)),
         "crisp": scale > 1,

@@ -1,4 +1,4 @@
-"""What few-label methods are measured by, for each task, and what they are called."""
+"""Scores of few-label methods for each task, as tables and sentences write them."""
 
 from __future__ import annotations
 
@@ -6,38 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cuello.formats import MISSING, finite, number_text, plus_minus
+from cuello.formats import MISSING, finite, number_text
 
-__all__ = [
-    "Measure",
-    "has_spread",
-    "labels_text",
-    "measures",
-    "method_name",
-    "uses_autoencoder",
-]
+__all__ = ["Measure", "has_spread", "labels_text", "measures", "method_name"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """One figure of a method.
-
-    Parameters
-    ----------
-    key : str
-        In the rows of ``metrics.json``: ``key_mean``, ``key_sd``.
-    name : str
-        In a sentence.
-    unit : str
-        ``%`` for shares, empty for what is in units of its own.
-    digits : int or None
-        After the point; None: three significant ones.
-    """
+    """One figure of a method."""
 
     key: str
+    """In the rows of ``metrics.json``: ``key_mean``, ``key_sd``."""
     name: str
     unit: str = ""
+    """``%`` for shares; empty for values in the unit of the labels, or without one."""
     digits: int | None = None
+    """After the point; None: three significant ones."""
 
     @property
     def capitalised(self) -> str:
@@ -55,14 +39,10 @@ class Measure:
         return 100.0 if self.unit == "%" else 1.0
 
     def text(self, row: Mapping[str, Any], *, cross_validated: bool = False) -> str:
-        """Write the mean of a row, with its deviation where there are several draws.
+        """Write the mean of a row, with its deviation where there are two label draws or more.
 
-        Parameters
-        ----------
-        row : mapping
-            Of the table of methods.
-        cross_validated : bool
-            Write the score on folds of the labelled rows instead, which has no deviation.
+        Instead, write the score on folds of the labelled rows (``cross_validated``), which has no
+        deviation.
 
         Examples
         --------
@@ -80,36 +60,27 @@ class Measure:
 
     def value_text(self, mean: float | None, sd: float | None = None) -> str:
         """Write a value, or a mean and its deviation."""
-        if self.unit == "%":
-            return plus_minus(mean, sd)
-        middle, spread = finite(mean), finite(sd)
-        if middle is None:
+        parts = [self.factor * part for part in (finite(mean), finite(sd)) if part is not None]
+        if finite(mean) is None:
             return MISSING
-        parts = [middle] if spread is None else [middle, spread]
         if self.digits is None:
             return " ± ".join(number_text(part, padded=True) for part in parts)
         return " ± ".join(f"{part:.{self.digits}f}" for part in parts)
 
 
-ACCURACY = Measure(key="accuracy", name="accuracy", unit="%")
-MACRO_F1 = Measure(key="macro_f1", name="macro F1", unit="%")
+ACCURACY = Measure(key="accuracy", name="accuracy", unit="%", digits=1)
+MACRO_F1 = Measure(key="macro_f1", name="macro F1", unit="%", digits=1)
 R2 = Measure(key="r2", name="R²", digits=3)
 MAE = Measure(key="mae", name="mean absolute error")
 
 
 def measures(metrics: Mapping[str, Any]) -> tuple[Measure, Measure]:
-    """Return what methods are ranked by, and what is shown beside it.
-
-    Examples
-    --------
-    >>> [measure.title for measure in measures({"data": {"task": "regression"}})]
-    ['R²', 'Mean absolute error']
-    """
+    """Return the measure that methods are ranked by, and the one shown beside it."""
     return (R2, MAE) if metrics["data"]["task"] == "regression" else (ACCURACY, MACRO_F1)
 
 
 def has_spread(row: Mapping[str, Any]) -> bool:
-    """Return whether a row is of several label draws: a single one has no deviation to show."""
+    """Return whether a row is of two label draws or more: one has no deviation to show."""
     return bool(row["repeats"] > 1)
 
 
@@ -123,11 +94,3 @@ def method_name(method: str, metrics: Mapping[str, Any]) -> str:
     rows = metrics["few_labels"]
     names = {row["method"]: str(row["display_name"]) for row in rows}
     return names.get(method, method)
-
-
-def uses_autoencoder(method: str) -> bool:
-    """Return whether a method starts from the trained autoencoder."""
-    from cuello.few_label import METHODS  # not above: it brings torch
-    from cuello.run.baselines import BASELINES
-
-    return method not in BASELINES and (method not in METHODS or METHODS[method].pretrained)

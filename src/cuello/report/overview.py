@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from markupsafe import Markup
 
+from cuello.arrays import Record
 from cuello.formats import duration, finite, number_text
 from cuello.report.content import ReportContent, Section
-from cuello.report.measures import labels_text, measures, method_name
+from cuello.report.measures import labels_text, measures
 from cuello.report.templates import draw
 
 __all__ = ["configuration_section", "draw_headline", "timing_section"]
+
+_SHOWN_LATENTS = 8
+
+_OF_THE_MODEL = (
+    "kind", "kind_options", "network", "network_options", "encoder", "decoder", "hidden",
+    "latent_dim", "activation", "latent_activation", "initializer", "batch_norm", "dropout",
+    "loss", "reduction", "output_activation", "scaling",
+)  # fmt: skip
 
 
 def draw_headline(content: ReportContent) -> Markup:
@@ -18,7 +30,7 @@ def draw_headline(content: ReportContent) -> Markup:
     metrics, best = content.metrics, content.best_row
     if best is not None:
         main, labels = measures(metrics)[0], labels_text(best["labels"])
-        name = method_name(best["method"], metrics)
+        name = best["display_name"]
         figures.append((f"{main.capitalised} with {labels}", main.with_unit(best), name))
         scratch = content.row_of("from_scratch", best["labels"])
         if scratch is not None and scratch is not best:
@@ -35,9 +47,68 @@ def draw_headline(content: ReportContent) -> Markup:
 
 def configuration_section(content: ReportContent) -> Section:
     """Draw the notes and the tables of options."""
-    tables = {title[:1].upper() + title[1:]: rows for title, rows in content.options.items()}
-    body = draw("cuello.report/configuration.html", notes=content.notes, tables=tables)
+    body = draw(
+        "cuello.report/configuration.html",
+        notes=content.config["notes"],
+        tables=_option_tables(content.config),
+    )
     return Section(anchor="configuration", title="Configuration", body=body)
+
+
+def _option_tables(config: Record) -> dict[str, dict[str, str]]:
+    """Return the options of a run by title and name."""
+    data, record = config["data"], config["autoencoder"]
+    params, resolved = record["params"], record["resolved"]
+    # User-defined networks replace a named one.
+    absent = ("network", "network_options") if params["encoder"] else ("encoder", "decoder")
+    values = {
+        name: f"auto: {_value_text(resolved[name])}"
+        if params[name] == "auto" and name in resolved
+        else _value_text(resolved.get(name, params[name]))
+        for name in params
+    }
+    targets = {
+        "multiclass": {"classes": ", ".join(data["classes"]) or "none"},
+        "multilabel": {"properties": ", ".join(data["properties"])},
+        "regression": {"classes": "none; labels are numbers"},
+    }
+    tables = {
+        "Data": {
+            "name": data["name"],
+            "source": data["source"],
+            "rows": ", ".join(f"{n:,} {split}" for split, n in data["rows"].items()),
+            "shape of a row": " x ".join(map(str, data["shape"])),
+            **targets[data["task"]],
+            "labels": config["job"]["labels"] or "none kept",
+            "fingerprint": data["fingerprint"][:16],
+        },
+        "Model": {name: values[name] for name in _OF_THE_MODEL if name not in absent},
+        "Training": {name: text for name, text in values.items() if name not in _OF_THE_MODEL},
+    }
+    diagnosis: Mapping[str, Any] = record["diagnosis"]["statistics"]
+    if diagnosis:
+        tables["Diagnosis"] = {
+            name.replace("_", " "): _statistic(value) for name, value in diagnosis.items()
+        }
+    return tables
+
+
+def _statistic(value: float | list[float]) -> str:
+    if isinstance(value, list):
+        shown = ", ".join(f"{v:.2g}" for v in value[:_SHOWN_LATENTS])
+        more = len(value) - _SHOWN_LATENTS
+        return shown + (f" and {more} more" if more > 0 else "")
+    return f"{value:.4g}"
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {option}" for name, option in value.items()) or "none"
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return str(value)
 
 
 def timing_section(content: ReportContent) -> Section:
@@ -55,7 +126,7 @@ def timing_section(content: ReportContent) -> Section:
     body = draw(
         "cuello.report/timing.html",
         timing=rows,
-        versions=content.versions,
-        command=content.command,
+        versions=content.config["versions"],
+        command=content.config.get("command"),
     )
     return Section(anchor="timing", title="Timing and reproduction", body=body)

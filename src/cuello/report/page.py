@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from cuello import atomic
 from cuello.report.assets import plotly, script_json, security_policy, text_of, utf8
-from cuello.report.content import ReportContent, Section
+from cuello.report.content import ReportContent, Section, gather
 from cuello.report.curves import curves_section
 from cuello.report.few_labels import few_labels_section
+from cuello.report.galleries import applications_section, reconstruction_section
 from cuello.report.latent import latent_section
 from cuello.report.overview import configuration_section, draw_headline, timing_section
-from cuello.report.reconstruction import applications_section, reconstruction_section
 from cuello.report.templates import draw
+from cuello.run.folder import RunFolder
 
-__all__ = ["MAX_BYTES", "SCRIPTS", "render"]
+__all__ = ["MAX_BYTES", "SCRIPTS", "render", "write_report"]
 
 MAX_BYTES = 5_000_000
 """The page stays below; the pictures of the latent space get what the rest leaves."""
@@ -22,21 +24,16 @@ SCRIPTS = ("page.js", "unpack.js", "legend.js", "projection.js", "start.js")
 """In the order in which they are put together."""
 
 
+def write_report(folder: RunFolder) -> None:
+    """Write ``report.html`` from the other files of a run folder."""
+    atomic.write_bytes(folder.report, render(gather(folder)).encode())
+
+
 def render(content: ReportContent) -> str:
-    """Draw everything as one self-contained page.
+    """Draw everything as one self-contained page; the same content gives the same bytes.
 
-    The same content gives the same bytes. Whatever a run does not have leaves a section that says
-    so. The charts need a browser with ``DecompressionStream`` (all since 2023).
-
-    Parameters
-    ----------
-    content : ReportContent
-        From :func:`cuello.report.build.gather`.
-
-    Returns
-    -------
-    str
-        HTML, to be written as UTF-8.
+    Whatever a run does not have leaves a section that says so. The charts need a browser with
+    ``DecompressionStream`` (all since 2023).
     """
     before = [
         configuration_section(content),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
@@ -13,22 +12,13 @@ from PIL import Image
 
 from cuello.run.sheets import PixelBytes, contact_sheet, to_pixels
 
-__all__ = ["Sprite", "data_uri", "sprite"]
+__all__ = ["data_uri", "sprite"]
 
 LARGEST_PNG = 64
 """Longest side, in pixels, up to which one image is stored without loss."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Sprite:
-    """Many small images in one: image i lies at row ``i // columns``, column ``i % columns``."""
-
-    uri: str
-    columns: int
-    rows: int
-    width: int
-    """Of one image as stored, in pixels."""
-    height: int
+LONGEST_SIDE = 96
+"""Of an image on a sheet, in pixels."""
 
 
 def data_uri(pixels: PixelBytes, *, longest: int = 128) -> str:
@@ -38,24 +28,14 @@ def data_uri(pixels: PixelBytes, *, longest: int = 128) -> str:
     return _encoded(picture, None if max(picture.size) <= LARGEST_PNG else 85)
 
 
-def sprite(images: npt.NDArray[Any], *, max_bytes: int, longest: int = 96) -> Sprite | None:
-    """Put all images on one sheet of at most ``max_bytes``.
+def sprite(images: npt.NDArray[Any], *, max_bytes: int) -> tuple[str, int, int] | None:
+    """Put one image or more on one sheet; return a data URI of so many bytes, columns and rows.
 
-    Lossless where that fits; then JPEG; then smaller and smaller images. None when even
-    8 pixels a side are too much, or when there is no image.
-
-    Parameters
-    ----------
-    images : array, (n, height, width) or (n, channels, height, width)
-    max_bytes : int
-        Bound on the length of the data URI.
-    longest : int
-        Longest side of one image as stored, in pixels.
+    Image i lies at row ``i // columns``, column ``i % columns``. Lossless where that fits; then
+    JPEG; then smaller and smaller images. None when even 8 pixels a side are too much.
     """
     pixels = to_pixels(images)
-    if len(pixels) == 0:
-        return None
-    side = min(longest, max(pixels.shape[1:3]))
+    side = min(LONGEST_SIDE, max(pixels.shape[1:3]))
     smallest = min(8, side)
     while side >= smallest:
         sheet, columns = contact_sheet(pixels, longest=side)
@@ -66,9 +46,7 @@ def sprite(images: npt.NDArray[Any], *, max_bytes: int, longest: int = 96) -> Sp
             uri = _encoded(sheet, quality)
             size = len(uri)
             if size <= max_bytes:
-                rows = math.ceil(len(pixels) / columns)
-                width, height = sheet.width // columns, sheet.height // rows
-                return Sprite(uri=uri, columns=columns, rows=rows, width=width, height=height)
+                return uri, columns, math.ceil(len(pixels) / columns)
         side = int(side * min(0.8, max(0.4, math.sqrt(max_bytes / size))))
     return None
 

@@ -10,18 +10,13 @@ from markupsafe import Markup
 
 from cuello.formats import duration, number_text, shorten
 
-__all__ = ["draw", "figure_text"]
+__all__ = ["draw"]
 
 
 def draw(template: str, **values: object) -> Markup:
-    """Fill a template in.
+    """Fill in ``package/file.html``, of the folder ``templates`` in that package.
 
-    Parameters
-    ----------
-    template : str
-        ``package/file.html``, of the folder ``templates`` in that package.
-    **values
-        What the template names. All but :class:`markupsafe.Markup` is text, and escaped.
+    All values but :class:`markupsafe.Markup` are text, and escaped.
 
     Examples
     --------
@@ -29,17 +24,6 @@ def draw(template: str, **values: object) -> Markup:
     <p class="empty">2 &lt; 3</p>
     """
     return Markup(_environment().get_template(template).render(values).rstrip())
-
-
-def figure_text(value: float | None) -> str:
-    """Write a number as it stands beside others: three digits, trailing zeros kept.
-
-    Examples
-    --------
-    >>> figure_text(0.0099999)
-    '0.0100'
-    """
-    return number_text(value, padded=True)
 
 
 @functools.cache
@@ -52,6 +36,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number_text, "shorten": shorten, "duration": duration}
+    environment.filters["decimals"] = "{0:.{1}f}".format
     return environment
 
 

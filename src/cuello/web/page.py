@@ -21,8 +21,7 @@ from cuello.report.assets import (
     text_of,
     utf8,
 )
-from cuello.report.build import gather
-from cuello.report.content import ReportContent, Section
+from cuello.report.content import ReportContent, Section, gather
 from cuello.report.curves import curves_section
 from cuello.report.few_labels import few_labels_section
 from cuello.report.templates import draw
