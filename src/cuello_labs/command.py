@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from cuello.cli import importing
 from cuello.cli.command import command
 from cuello.cli.console import Bars, complain, out
-from cuello.cli.interrupt import importing
 from cuello.cli.options import expanded
 from cuello.errors import CuelloError
 

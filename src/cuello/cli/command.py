@@ -1,10 +1,12 @@
-"""What all commands share: registration, examples in the help, and errors spelled as flags."""
+"""Registration of commands, examples in their help, and errors spelled as flags."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +27,8 @@ __all__ = [
     "UsageError",
     "command",
     "examples_text",
+    "is_given",
+    "with_parameters",
 ]
 
 # Its name has moved between typer's versions; its place above BadParameter has not.
@@ -34,80 +38,10 @@ PANELS = ("Train", "Apply to data", "Look at results", "Experiments")
 """Groups of commands, in the order of the help."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CommandEntry:
-    """A command as it is registered.
-
-    Parameters
-    ----------
-    run : callable
-        The function; its first line is the summary, its signature the arguments and options.
-    panel : str
-        One of :data:`PANELS`.
-    examples : tuple of str
-        Two command lines that end its help.
-    cls : type of TyperCommand
-        What parses it.
-    """
-
-    run: Callable[..., None]
-    panel: str
-    examples: tuple[str, str]
-    cls: type[TyperCommand]
-
-
-COMMANDS: Registry[CommandEntry] = Registry("command")
-
-
-def command(
-    panel: str,
-    *,
-    examples: tuple[str, str],
-    cls: type[TyperCommand] | None = None,
-    name: str = "",
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator that registers a function as a command.
-
-    Parameters
-    ----------
-    panel : str
-        One of :data:`PANELS`.
-    examples : tuple of str
-        Two command lines that end its help.
-    cls : type of TyperCommand or None
-        What parses it; None is :class:`Command`.
-    name : str
-        Its name; empty is that of the function.
-    """
-
-    def register(run: Callable[..., None]) -> Callable[..., None]:
-        entry = CommandEntry(run=run, panel=panel, examples=examples, cls=cls or Command)
-        COMMANDS.add(name or run.__name__.replace("_", "-"), entry)
-        return run
-
-    return register
-
-
-def examples_text(examples: Sequence[str]) -> str:
-    """Return the end of a help text: examples, each a paragraph of its own."""
-    return "\n\n".join(["Examples:", *examples])
-
-
 class FlagSpelling:
-    """Arguments as flags: ``latent_dim=9`` is ``--latent 9``.
+    """Write arguments as flags: ``latent_dim=9`` is ``--latent 9``.
 
-    Parameters
-    ----------
-    flags : mapping of str to str
-        Flag of each option of the command; other names get dashes.
-
-    Examples
-    --------
-    >>> spelling = FlagSpelling({"latent_dim": "--latent"})
-    >>> spelling.argument("latent_dim", 9), spelling.argument("allow_overcomplete", True)
-    ('--latent 9', '--allow-overcomplete')
-    >>> spelling.advice("augment", None), spelling.advice("loss", "mse")
-    ('leave --augment out', 'use --loss mse')
+    ``flags`` holds the flag of each option of a command; other names get dashes.
     """
 
     def __init__(self, flags: dict[str, str]) -> None:
@@ -148,9 +82,15 @@ class Command(TyperCommand):
             return super().make_context(*arguments, **more)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
+        """Run the command, unless an option has the next flag for its value (``--out --watch``)."""
         with self.refusals():
-            _refuse_flags_as_values(ctx)
+            for parameter in self.params:
+                value = str(ctx.params.get(str(parameter.name)))
+                option = parameter.param_type_name == "option" and is_given(ctx, parameter.name)
+                if option and value.startswith("--"):
+                    raise CuelloError(
+                        f"{parameter.opts[0]} needs a value, and {value} is an option."
+                    )
             return super().invoke(ctx)
 
     @contextmanager
@@ -167,12 +107,65 @@ class Command(TyperCommand):
             sys.exit(complain(error.render(FlagSpelling(flags)), 2))
 
 
-def _refuse_flags_as_values(context: typer.Context) -> None:
-    """Refuse an option that has the next flag for its value, as in ``--out --overwrite``."""
-    for parameter in context.command.params:
-        source = context.get_parameter_source(str(parameter.name))
-        if parameter.param_type_name != "option" or source is None or source.name == "DEFAULT":
-            continue
-        value = str(context.params.get(str(parameter.name)))
-        if value.startswith("--"):
-            raise CuelloError(f"{parameter.opts[0]} needs a value, and {value} is an option.")
+@dataclass(frozen=True, kw_only=True)
+class CommandEntry:
+    """A command as it is registered; see :func:`command`."""
+
+    run: Callable[..., None]
+    panel: str
+    examples: tuple[str, str]
+    cls: type[TyperCommand]
+
+
+COMMANDS: Registry[CommandEntry] = Registry("command")
+
+
+def command(
+    panel: str, *, examples: tuple[str, str], cls: type[TyperCommand] = Command, name: str = ""
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that registers a function as a command.
+
+    The first line of its docstring is the summary, its signature the arguments and options.
+
+    Parameters
+    ----------
+    panel : str
+        One of :data:`PANELS`.
+    examples : tuple of str
+        Two command lines that end its help.
+    cls : type of TyperCommand
+        What parses it.
+    name : str
+        Its name; empty is that of the function.
+    """
+
+    def register(run: Callable[..., None]) -> Callable[..., None]:
+        entry = CommandEntry(run=run, panel=panel, examples=examples, cls=cls)
+        COMMANDS.add(name or run.__name__.replace("_", "-"), entry)
+        return run
+
+    return register
+
+
+def with_parameters(
+    run: Callable[..., None],
+    parameters: Iterable[inspect.Parameter],
+    documented: Callable[..., None],
+) -> Callable[..., None]:
+    """Give a function of any keywords the parameters that typer reads, and another's docstring."""
+    functools.update_wrapper(run, documented)
+    keywords = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+    run.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in keywords}
+    return run
+
+
+def is_given(context: typer.Context, name: str | None) -> bool:
+    """Return whether an option was typed, or comes from an environment variable."""
+    source = context.get_parameter_source(str(name))
+    return source is not None and source.name != "DEFAULT"
+
+
+def examples_text(examples: Sequence[str]) -> str:
+    """Return the end of a help text: examples, each a paragraph of its own."""
+    return "\n\n".join(["Examples:", *examples])

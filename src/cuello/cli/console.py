@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import TracebackType
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
@@ -20,11 +20,16 @@ from rich.table import Table
 if TYPE_CHECKING:
     from cuello.report.measures import Measure
 
-__all__ = ["Bars", "complain", "out", "table_of_methods"]
+__all__ = ["Bars", "complain", "out", "say", "table_of_methods"]
 
 # Plain: a path or class may hold "[x]" or ":cat:", and is printed as it is.
 out = Console(highlight=False, markup=False, emoji=False)
 _err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def say(text: str) -> None:
+    """Print a line that a terminal may wrap, and a pipe leaves whole."""
+    out.print(text, soft_wrap=True)
 
 
 def complain(text: str, code: int) -> int:
@@ -35,9 +40,13 @@ def complain(text: str, code: int) -> int:
 
 
 class Bars:
-    """A progress bar with an estimate of the time left, one for each stage."""
+    """A progress bar with an estimate of the time left, one for each stage.
 
-    def __init__(self) -> None:
+    Before the first appears, ``announce`` is called, and the line that it returns is printed.
+    """
+
+    def __init__(self, announce: Callable[[], str] | None = None) -> None:
+        self._announce = announce
         self._progress = Progress(
             TextColumn("{task.description:<12}"),
             BarColumn(),
@@ -52,17 +61,14 @@ class Bars:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._tasks:
             self._progress.stop()
 
     def update(self, stage: str, done: int, total: int) -> None:
         """Move the bar of a stage, which appears when it is first named."""
+        if self._announce is not None and not self._tasks:
+            self.say(self._announce())
         if stage not in self._tasks:
             self._progress.start()  # not earlier: a refusal is one line, without an empty one
             self._tasks[stage] = self._progress.add_task(stage, total=total)
@@ -87,26 +93,24 @@ def _figures(row: dict[str, Any], main: Measure, second: Measure) -> tuple[str, 
 
 def table_of_methods(metrics: dict[str, Any]) -> Table:
     """Return the few-label results as a table."""
-    from cuello.report.measures import measures, method_name
+    from cuello.report.measures import measures
 
     main, second = measures(metrics)
     table = Table(title=f"{main.name} on the {metrics['evaluated_on']}")
-    numbers = second.key == "mae"
-    unit = main.unit or main.name
     # The names of the methods fit into 80 columns beside these, but not beside longer ones.
     head = (
         "method",
         "labels",
         f"{main.name}, {main.unit}" if main.unit else main.name,
-        "error" if numbers else second.name,
-        f"cross-\nvalidated, {unit}",
+        "error" if second.key == "mae" else second.name,
+        f"cross-\nvalidated, {main.unit or main.name}",
     )
     for name in head:
         table.add_column(name, justify="left" if name == "method" else "right", overflow="fold")
     for row in metrics["few_labels"]:
         chosen = row["method"] == metrics["best_method"]
         table.add_row(
-            method_name(row["method"], metrics) + (" *" if chosen else ""),
+            row["display_name"] + (" *" if chosen else ""),
             str(row["labels"]),
             *_figures(row, main, second),
             style="bold" if chosen else None,
@@ -115,7 +119,7 @@ def table_of_methods(metrics: dict[str, Any]) -> Table:
     why = "of the four networks, the one that cross-validation inside the labelled rows chose"
     if metrics.get("method"):
         why = "the method that was asked for"
-    told = "error: mean absolute error; " if numbers else ""
+    error = "error: mean absolute error; " if second.key == "mae" else ""
     spread = f"mean ± standard deviation over {repeats} label draws; " if repeats > 1 else ""
-    table.caption = f"{told}{spread}* {why}; kept for `cuello classify`"
+    table.caption = f"{error}{spread}* {why}; kept for `cuello classify`"
     return table

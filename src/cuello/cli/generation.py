@@ -1,64 +1,51 @@
-"""`cuello denoise`, `sample`, `interpolate`, `impute` and `project`: what decoders are good for."""
+"""Commands that decode: denoise, sample, interpolate, impute; and project."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from cuello.cli.apply import open_and_read, open_for
+from cuello.cli import importing
+from cuello.cli.apply import PANEL, Inputs, on_data, open_for
 from cuello.cli.command import FlagSpelling, command
-from cuello.cli.console import out
-from cuello.cli.interrupt import importing
-from cuello.cli.options import (
-    DataArgument,
-    OutOption,
-    RunArgument,
-    SkipOption,
-    TrustRemoteCodeOption,
-    parse_names,
-)
+from cuello.cli.console import say
+from cuello.cli.options import OutOption, RunArgument, TrustRemoteCodeOption
 from cuello.errors import CuelloWarning, InputError
 
 __all__: list[str] = []
 
-_PANEL = "Apply to data"
 
-
-@command(
-    _PANEL,
+@on_data(
     examples=(
         "cuello denoise runs/digits noisy.npz -o denoised.npz",
         "cuello denoise runs/scans scans/ -o denoised.npz --masked 0.3",
     ),
 )
 def denoise(
-    run: RunArgument,
-    data: DataArgument,
+    inputs: Inputs,
     to: OutOption,
     masked: Annotated[
         float,
         typer.Option("--masked", help="Share of the values that noise set to 0, if known."),
     ] = 0.0,
-    skip_bad: SkipOption = False,
-    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Write every sample without its noise to .npz."""
     with importing():
         from cuello.run.generation import write_denoised
-    opened, samples, to = open_and_read(
-        run, data, to, (".npz",), skip_bad=skip_bad, trust_remote_code=trust_remote_code
-    )
-    with _warnings_as_notes():
-        count = write_denoised(opened, samples, to, masked=masked)
-    out.print(f"{count:,} rows: {to}", soft_wrap=True)
+    run, samples, to = inputs.read(to, ".npz")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", CuelloWarning)
+        count = write_denoised(run, samples, to, masked=masked)
+    for warning in caught:
+        if isinstance(warning.message, CuelloWarning):
+            say(f"note: {warning.message.render(FlagSpelling({}))}")
+    say(f"{count:,} rows: {to}")
 
 
 @command(
-    _PANEL,
+    PANEL,
     examples=(
         "cuello sample runs/digits -n 64 -o samples.npz",
         "cuello sample runs/digits -n 20 --classes 3,8 -o samples.npz",
@@ -86,23 +73,20 @@ def sample(
     """Write new samples to .npz, and images side by side to .png."""
     with importing():
         from cuello.run.generation import write_samples
-    opened, to = open_for(run, to, (".npz",), trust_remote_code=trust_remote_code)
-    source = write_samples(
-        opened, number, to, sampler=sampler, classes=parse_names(classes), seed=seed
-    )
-    out.print(f"{number:,} new samples ({source}): {to}", soft_wrap=True)
+    opened, to = open_for(run, to, ".npz", trust_remote_code=trust_remote_code)
+    names = None if classes is None else [name.strip() for name in classes.split(",")]
+    origin = write_samples(opened, number, to, sampler=sampler, classes=names, seed=seed)
+    say(f"{number:,} new samples ({origin}): {to}")
 
 
-@command(
-    _PANEL,
+@on_data(
     examples=(
         "cuello interpolate runs/digits digits --rows 3,17 -o path.npz",
         "cuello interpolate runs/digits digits --rows 3,17,42 --steps 12 -o path.npz",
     ),
 )
 def interpolate(
-    run: RunArgument,
-    data: DataArgument,
+    inputs: Inputs,
     to: OutOption,
     rows: Annotated[str, typer.Option("--rows", help="Two or more, counted from 0, such as 3,17.")],
     steps: Annotated[
@@ -111,30 +95,28 @@ def interpolate(
     method: Annotated[
         str, typer.Option("--method", help="auto, linear, or spherical (around 0).")
     ] = "auto",
-    skip_bad: SkipOption = False,
-    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Write the samples between rows, through their embeddings, to .npz, and images to .png."""
     with importing():
         from cuello.run.generation import write_interpolation
-    places = _row_numbers(rows)
-    opened, samples, to = open_and_read(
-        run, data, to, (".npz",), skip_bad=skip_bad, trust_remote_code=trust_remote_code
-    )
-    count = write_interpolation(opened, samples, places, steps, to, method=method)
-    out.print(f"{count:,} rows: {to}", soft_wrap=True)
+    numbers = [part.strip() for part in rows.split(",")]
+    if not all(number.isdecimal() for number in numbers):
+        raise InputError(
+            argument="rows", value=rows, allowed="row numbers with commas between, such as 3,17"
+        )
+    run, samples, to = inputs.read(to, ".npz")
+    count = write_interpolation(run, samples, [*map(int, numbers)], steps, to, method=method)
+    say(f"{count:,} rows: {to}")
 
 
-@command(
-    _PANEL,
+@on_data(
     examples=(
         "cuello impute runs/sensors sensors.csv -o filled.csv",
         "cuello impute runs/sensors sensors.csv --draws 20 -o draws.npz",
     ),
 )
 def impute(
-    run: RunArgument,
-    data: DataArgument,
+    inputs: Inputs,
     to: OutOption,
     draws: Annotated[
         int,
@@ -146,72 +128,34 @@ def impute(
         ),
     ] = 1,
     seed: Annotated[int, typer.Option(help="The same seed, the same draws.", min=0)] = 0,
-    skip_bad: SkipOption = False,
-    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Fill missing values from the rest of their row; write .csv for tables, or .npz."""
     with importing():
         from cuello.run.generation import write_imputed
-    opened, samples, to = open_and_read(
-        run,
-        data,
-        to,
-        (".csv", ".npz"),
-        skip_bad=skip_bad,
-        trust_remote_code=trust_remote_code,
-        holes=True,
-    )
-    count = write_imputed(opened, samples, to, draws=draws, seed=seed)
-    out.print(f"{count:,} rows with missing values, filled: {to}", soft_wrap=True)
+    run, samples, to = inputs.read(to, ".csv", ".npz", holes=True)
+    count = write_imputed(run, samples, to, draws=draws, seed=seed)
+    say(f"{count:,} rows with missing values, filled: {to}")
 
 
-@command(
-    _PANEL,
+@on_data(
     examples=(
         "cuello project runs/digits digits -o projection.csv",
         "cuello project runs/scans new_scans/ -o projection.csv --seed 1",
     ),
 )
 def project(
-    run: RunArgument,
-    data: DataArgument,
+    inputs: Inputs,
     to: OutOption,
     seed: Annotated[int, typer.Option(help="The same seed, the same projection.", min=0)] = 0,
-    skip_bad: SkipOption = False,
-    trust_remote_code: TrustRemoteCodeOption = False,
 ) -> None:
     """Write 2-D coordinates of every sample to CSV, and their quality beside PCA."""
     with importing():
         from cuello.run.generation import write_projection
-    opened, samples, to = open_and_read(
-        run, data, to, (".csv",), skip_bad=skip_bad, trust_remote_code=trust_remote_code
-    )
-    done = write_projection(opened, samples, to, seed=seed)
-    out.print(f"{done.rows:,} rows: {to}", soft_wrap=True)
+    run, samples, to = inputs.read(to, ".csv")
+    done = write_projection(run, samples, to, seed=seed)
+    say(f"{done.rows:,} rows: {to}")
     for name, quality in done.quality.items():
         accuracy = quality.knn_accuracy
         more = "" if accuracy is None else f", 5-NN accuracy {100 * accuracy:.1f} %"
-        out.print(
-            f"{name}: trustworthiness {quality.trustworthiness:.3f}{more} ({done.measured:,} rows)",
-            soft_wrap=True,
-        )
-
-
-def _row_numbers(text: str) -> list[int]:
-    numbers = [part.strip() for part in text.split(",")]
-    if not all(number.isdecimal() for number in numbers):
-        raise InputError(
-            argument="rows", value=text, allowed="row numbers with commas between, such as 3,17"
-        )
-    return [int(number) for number in numbers]
-
-
-@contextmanager
-def _warnings_as_notes() -> Iterator[None]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", CuelloWarning)
-        yield
-    for warning in caught:
-        if isinstance(warning.message, CuelloWarning):
-            text = warning.message.render(FlagSpelling({}))
-            out.print(f"note: {text}", soft_wrap=True)
+        kept = f"trustworthiness {quality.trustworthiness:.3f}{more}"
+        say(f"{name}: {kept} ({done.measured:,} rows)")

@@ -1,14 +1,10 @@
-"""Options of the command line, made from where they are defined.
-
-An :class:`~cuello.options.Option` says name, type, default, range, choices and help; here it
-becomes a parameter that typer understands, and what was typed becomes its value.
-"""
+"""Options of the command line, made from :class:`~cuello.options.Option`, and values read back."""
 
 from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,22 +14,17 @@ from cuello.errors import InputError
 from cuello.options import Option
 
 __all__ = [
-    "DataArgument",
     "OutOption",
     "RunArgument",
-    "SkipOption",
     "TrustRemoteCodeOption",
     "absolute",
     "expanded",
     "option_parameter",
-    "parse_share",
     "parse_value",
 ]
 
 RunArgument = Annotated[Path, typer.Argument(help="A finished run folder.", metavar="RUN")]
-DataArgument = Annotated[str, typer.Argument(help="A named set or a path.", metavar="DATA")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="The file to write.")]
-SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave unreadable files out.")]
 TrustRemoteCodeOption = Annotated[
     bool,
     typer.Option(
@@ -54,30 +45,20 @@ _TYPES: Mapping[str, type] = {"bool": bool, "int": int, "float": float}
 
 
 def option_parameter(option: Option, panel: str) -> inspect.Parameter:
-    """Return an option as a parameter of a function that typer reads.
-
-    Examples
-    --------
-    >>> made = Option(name="latent_dim", type="int", default=32, help="Size of the embedding.")
-    >>> option_parameter(made, "Model").annotation.__metadata__[0].default
-    '--latent'
-    """
+    """Return an option as a parameter of a function that typer reads."""
     flags = FLAGS.get(option.name, (f"--{option.name.replace('_', '-')}",))
     kind = _TYPES.get(option.type.removesuffix(" | None"), str)
     if kind is bool:
         flags = (f"{flags[0]}/--no-{flags[0][2:]}",) if option.default else flags
-    shown = kind is not bool and not isinstance(option.default, kind)
-    optional = option.default is None or not isinstance(option.default, kind)
-    wanted: Any = (kind | None) if optional else kind
-    annotation: Any = Annotated[
-        wanted,
-        typer.Option(
-            *flags,
-            help=_help(option),
-            rich_help_panel=panel,
-            show_default=_default_text(option) if shown else True,
-        ),
-    ]
+    optional = not isinstance(option.default, kind)
+    default = "none" if option.default is None else str(option.default)
+    details = typer.Option(
+        *flags,
+        help=_help(option),
+        rich_help_panel=panel,
+        show_default=default if optional and kind is not bool else True,
+    )
+    annotation: Any = Annotated[(kind | None) if optional else kind, details]  # type: ignore[valid-type]
     return inspect.Parameter(
         option.name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -95,24 +76,8 @@ def _help(option: Option) -> str:
     return text.strip()
 
 
-def _default_text(option: Option) -> str:
-    return "none" if option.default is None else str(option.default)
-
-
 def parse_value(option: Option, value: Any) -> Any:
-    """Return the value of an option from what was typed; what typer has read already stays.
-
-    Raises
-    ------
-    InputError
-        If the text is not of the option's type.
-
-    Examples
-    --------
-    >>> widths = Option(name="hidden", type="Sequence[int] | None", default=None, help="")
-    >>> parse_value(widths, "512,256")
-    (512, 256)
-    """
+    """Return the value of an option from the typed text; values that typer has read stay."""
     if not isinstance(value, str):
         return option.default if value is None else value
     if "Sequence[int]" in option.type:
@@ -155,31 +120,6 @@ def _size(name: str, text: str) -> tuple[int, int]:
             allowed="a size from 1 to 65535: 28, or 28x32 (height x width)",
         )
     return int(parts[0]), int(parts[-1])
-
-
-def parse_share(name: str, text: str) -> float:
-    """Return a share from ``1%`` or ``0.01``.
-
-    Raises
-    ------
-    InputError
-        If it is not above 0 and below 1.
-    """
-    number = text.strip()
-    try:
-        share = float(number[:-1]) / 100.0 if number.endswith("%") else float(number)
-    except ValueError:
-        share = float("nan")
-    if not 0.0 < share < 1.0:
-        raise InputError(
-            argument=name, value=text, allowed="a share above 0 and below 1, such as 1% or 0.01"
-        )
-    return share
-
-
-def parse_names(text: str | None) -> Sequence[str] | None:
-    """Return names with commas between as a list; None stays None."""
-    return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def expanded(path: Path) -> Path:

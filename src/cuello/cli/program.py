@@ -1,4 +1,4 @@
-"""The program: its commands, and what becomes of their errors."""
+"""The program: its commands, and the exit codes of their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cuello study`: what an option does, over values and seeds."""
+"""`cuello study`: the effect of options, over values and seeds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from cuello.cli import importing
 from cuello.cli.command import command
-from cuello.cli.console import Bars, complain, out
-from cuello.cli.interrupt import importing
+from cuello.cli.console import Bars, complain, out, say
 from cuello.cli.options import expanded
 from cuello.errors import CuelloError, InputError, PythonSpelling
 
@@ -67,19 +67,19 @@ def study(
         from cuello.study.combinations import check_choice, option_text
 
     with _names_of_the_file():
-        own = Study.of(record)
-    if workers > 1 and own.grid:
+        planned = Study.of(record)
+    if workers > 1 and planned.grid:
         raise InputError("--workers is for a search; a grid trains its networks together anyway.")
     if refit is not None:
-        check_choice(own)  # refuses, before hours are spent on trials
+        check_choice(planned)  # refuses, before hours are spent on trials
     if refit is not None and not overwrite:
         RunFolder(expanded(refit)).refuse_to_replace()
-    where = Path("studies") / file.stem if folder is None else expanded(folder)
+    path = Path("studies") / file.stem if folder is None else expanded(folder)
     try:
         with Bars() as bars, _names_of_the_file():
             rows = run_study(
-                own,
-                where,
+                planned,
+                path,
                 workers=workers,
                 progress=lambda done, total: bars.update("trials", done, total),
                 say=bars.say,
@@ -87,22 +87,22 @@ def study(
     except KeyboardInterrupt:
         text = "interrupted; finished trials are kept: run it again to go on."
         sys.exit(complain(text, 130))
-    table = Table(title=MEASURES[own.measure])
-    names = list(own.grid or own.search)
+    table = Table(title=MEASURES[planned.measure])
+    names = list(planned.grid or planned.search)
     for name in (*names, "seeds", "mean ± sd", "95 % interval of the mean"):
         table.add_column(name, overflow="fold")
     for row in rows[:_SHOWN]:
-        found = row.measured[own.measure]
-        interval = f"{found.low:.4g} to {found.high:.4g}" if found.count > 1 else "-"
+        measured = row.measured[planned.measure]
+        interval = f"{measured.low:.4g} to {measured.high:.4g}" if measured.count > 1 else "-"
         varied = [option_text(row.varied[name]) for name in names]
-        table.add_row(*varied, str(found.count), str(found), interval)
+        table.add_row(*varied, str(measured.count), str(measured), interval)
     if len(rows) > _SHOWN:
         table.caption = f"{len(rows) - _SHOWN} more in table.csv"
     out.print(table)
-    out.print(f"page: {where / 'index.html'}", soft_wrap=True)
+    say(f"page: {path / 'index.html'}")
     if refit is not None:
-        run = fit_again(own, best_of(own, rows), expanded(refit), overwrite=overwrite)
-        out.print(f"the best again, as a run: {run.report}", soft_wrap=True)
+        run = fit_again(planned, best_of(planned, rows), expanded(refit), overwrite=overwrite)
+        say(f"the best again, as a run: {run.report}")
 
 
 @contextmanager

@@ -1,14 +1,16 @@
-"""`cuello kinds`: the kinds of autoencoder, and the options of one."""
+"""`cuello kinds` and `cuello data`: lists of kinds, named data sets and formats."""
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from cuello.cli import importing
 from cuello.cli.command import command
-from cuello.cli.console import out
+from cuello.cli.console import out, say
 
 __all__: list[str] = []
 
@@ -58,3 +60,30 @@ def _show(name: str) -> None:
     for option in entry.options().values():
         table.add_row(f"--{option.name.replace('_', '-')}", str(option.default), option.help)
     out.print(table)
+
+
+@command("Train", examples=("cuello data", "CUELLO_DATA=~/data cuello data"))
+def data() -> None:
+    """List the named data sets, with size, licence and source, and the formats of files."""
+    with importing():
+        from cuello.data import NAMED_SETS, READERS
+        from cuello.data.sets import locate
+
+    for name, entry in NAMED_SETS.items():
+        rows = f"{entry.rows:,}" + (f" + {entry.test_rows:,}" if entry.test_rows else "")
+        kind, where = locate(name)
+        where = f"{kind}: {where}" if where else kind
+        if entry.download_bytes:
+            where += f" ({entry.download_bytes / 1e6:.1f} MB)"
+        say(f"{name}: {entry.summary}")
+        say(f"    {rows} samples of {' x '.join(map(str, entry.shape))}; licence: {entry.licence}")
+        say(f"    {where}")
+    folders = os.environ.get("CUELLO_DATA")
+    say(
+        f"Sets that are not bundled are looked for in CUELLO_DATA ({folders or 'not set'}), then "
+        "in the cache, then downloaded. A path works as well as a name:"
+    )
+    for reader in READERS.values():
+        say(f"{reader.display_name}: {reader.summary}")
+        if reader.suffixes:
+            say(f"    {', '.join(reader.suffixes)}{' (or .gz)' if reader.compressed else ''}")
