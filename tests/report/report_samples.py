@@ -86,7 +86,7 @@ def config(name: str, **params: Any) -> dict[str, Any]:
 def empty() -> ReportContent:
     return ReportContent(
         title="Nothing yet",
-        config=config("nothing"),
+        config=config("nothing") | {"command": None},
         metrics=METRICS,
         history=[],
         classes=(),
