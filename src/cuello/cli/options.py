@@ -58,7 +58,7 @@ def option_parameter(option: Option, panel: str) -> inspect.Parameter:
         rich_help_panel=panel,
         show_default=default if optional and kind is not bool else True,
     )
-    annotation: Any = Annotated[(kind | None) if optional else kind, details]  # type: ignore[valid-type]
+    annotation: Any = Annotated[(kind | None) if optional else kind, details]
     return inspect.Parameter(
         option.name,
         inspect.Parameter.KEYWORD_ONLY,
