@@ -12,7 +12,7 @@ test: lint types unit
 
 # With what takes minutes: labs in full, torch.compile, every kind with every optimizer.
 test-all: lint types
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/.testing
 	$(BIN)/ruff check .
@@ -22,7 +22,7 @@ types: .venv/.testing
 	$(BIN)/mypy
 
 unit: .venv/.testing
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not long"
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks

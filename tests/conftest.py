@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +38,17 @@ def _short_maps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cuello.estimators.projection.STEPS", 20)
         patch.setattr("cuello.estimators.projection.EPOCHS", 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_table_of_onnx_operators() -> Iterator[None]:
+    # PyTorch reads all its translations to ONNX anew for every export: half of the time of one.
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        table = functools.cache(ONNXRegistry.from_torchlib)
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(table))
         yield
 
 

@@ -25,6 +25,10 @@ ARGUMENTS = [
 ]
 
 
+PATIENCE = 300_000
+"""Milliseconds to wait for what must come: on a busy machine all takes longer."""
+
+
 @dataclass
 class Visit:
     """An open page, and what it asked for and complained about."""
@@ -39,7 +43,7 @@ class Visit:
 
     def becomes(self, script: str, value: object) -> None:
         """Wait for a value; playwright's own way evaluates a string, which the page forbids."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE / 1000
         while self.page.evaluate(script) != value and time.monotonic() < end:
             self.page.wait_for_timeout(50)
         assert self.page.evaluate(script) == value
@@ -86,6 +90,7 @@ def open_file(
         has_touch=touch,
         is_mobile=touch,
     )
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     made = Visit(page, file.as_uri())
 
@@ -104,5 +109,5 @@ def open_file(
     page.on("console", lambda message: complain(message.text))
     page.on("pageerror", lambda error: complain(str(error)))
     page.goto(made.address)
-    page.wait_for_selector("html[data-ready]", timeout=60_000)
+    page.wait_for_selector("html[data-ready]")
     return context, made

@@ -178,8 +178,18 @@ def classifier(method, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize(
+    ("method", "classes"),
+    [
+        *((method, 3) for method in sorted(METHODS)),
+        ("linear_probe", 2),
+        *(
+            pytest.param(m, 2, marks=pytest.mark.long)
+            for m in sorted(METHODS)
+            if m != "linear_probe"
+        ),
+    ],
+)
 def test_every_method_of_few_labels(method, classes):
     X, _, known = clouds(classes)
     model = classifier(method).fit(X, known)

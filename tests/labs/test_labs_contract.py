@@ -61,7 +61,6 @@ IN_SECONDS = {"font-epochs", "font-learning-rate", "font-new-letter", "initialis
         for name in labs.names()
     ],
 )
-@pytest.mark.xdist_group("labs")
 class TestLab:
     def test_says_what_it_found(self, name, ended):
         own = ended(name)

@@ -58,7 +58,7 @@ def visit(chromium: Any, made: Made) -> Iterator[Callable[..., Visit]]:
     def open_page(names: str = "plane", **options: Any) -> Visit:
         context, opened = visiting.open_file(chromium, made.page(names), **options)
         contexts.append(context)
-        opened.page.wait_for_selector("html[data-models]", timeout=60_000)
+        opened.page.wait_for_selector("html[data-models]")
         return opened
 
     yield open_page

@@ -29,8 +29,6 @@ from cuello.web.page import PROGRAMS
 from cuello.web.points import gather_points
 from cuello.web.projections import projections
 
-pytestmark = pytest.mark.xdist_group("web")
-
 
 def unpacked(packs: Packs, record: dict[str, Any]) -> np.ndarray:
     content = gzip.decompress(base64.b64decode(packs.texts[record["pack"]]))

@@ -21,9 +21,9 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from web_samples import EVIL, Made
 
-from visiting import Visit
+from visiting import PATIENCE, Visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("web")]
+pytestmark = pytest.mark.browser
 
 Visiting = Callable[..., Visit]
 
@@ -48,7 +48,7 @@ def shown(opened: Visit, title: str) -> npt.NDArray[np.uint8]:
 
 def comparable(opened: Visit, expected: str) -> None:
     """Wait until the facts below the map speak of something."""
-    opened.page.locator(".facts", has_text=expected).wait_for(timeout=20_000)
+    opened.page.locator(".facts", has_text=expected).wait_for()
 
 
 def screen(opened: Visit, x: float, y: float, which: int = 0) -> tuple[float, float]:
@@ -337,7 +337,8 @@ def draw_a_bar(opened: Visit) -> None:
 def test_what_is_drawn_is_coded_denoised_classified_and_scored(visit: Visiting, made: Made) -> None:
     opened = visit()
     draw_a_bar(opened)
-    opened.page.wait_for_timeout(300)
+    bar = "[1, 2, 3, 4, 5, 6].every(y => app.subject.values[8 * y + 3] > 40)"
+    opened.becomes(f"app.subject.values !== null && {bar}", True)
     given = np.array(opened.page.evaluate("[...app.subject.values]"), dtype=np.float32)
     X = given.reshape(1, 8, 8)
     assert X[0, 1:7, 3:5].min() > 40  # the bar, in the middle
@@ -650,9 +651,10 @@ def test_served_what_is_drawn_is_scored_by_the_detector_of_the_run(
     chromium: Any, served: str, made: Made
 ) -> None:
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE)
     opened = Visit(context.new_page(), served)
     opened.page.goto(opened.address)
-    opened.page.wait_for_selector("html[data-models]", timeout=60_000)
+    opened.page.wait_for_selector("html[data-models]")
     draw_a_bar(opened)
     opened.becomes("app.subject.anomaly !== undefined", True)
     X = np.array(opened.page.evaluate("[...app.subject.values]"), np.float32).reshape(1, 8, 8)
@@ -674,10 +676,11 @@ def test_served_labels_are_saved_and_refits_are_those_of_the_run(
     from cuello.data.labels import with_labels
 
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE)
     opened = Visit(context.new_page(), served)
     opened.page.on("request", lambda request: opened.requests.append(request.url))
     opened.page.goto(opened.address)
-    opened.page.wait_for_selector("html[data-models]", timeout=60_000)
+    opened.page.wait_for_selector("html[data-models]")
     truth = np.array(opened.page.evaluate("[...app.runs[0].classes.values]"))
     opened.page.locator("#tab-label").click()
     rows = {}
@@ -686,7 +689,7 @@ def test_served_labels_are_saved_and_refits_are_those_of_the_run(
         opened.page.evaluate(f"setMarked({[row for row, other in rows.items() if other == name]})")
         opened.page.locator("#classes").get_by_text(name, exact=True).click()
     opened.page.locator("#refit").click()
-    opened.page.locator("#refit-text", has_text="It is done").wait_for(timeout=120_000)
+    opened.page.locator("#refit-text", has_text="It is done").wait_for()
     data = made.run("four").load(made.folder / "digits")
     read = with_labels(tmp_path / "run" / "labels.csv", data)
     assert read.y is not None
@@ -701,9 +704,10 @@ def test_served_labels_are_saved_and_refits_are_those_of_the_run(
     # What was given is there again at the next visit, and can be taken back.
     opened.page.locator("#labels-undo").click()
     opened.becomes("labels.of.size", 12)
-    opened.page.wait_for_timeout(500)
+    while len((tmp_path / "run" / "labels.csv").read_text().splitlines()) != 1 + 12:
+        opened.page.wait_for_timeout(50)  # until the server has kept it
     opened.page.reload()
-    opened.page.wait_for_selector("html[data-models]", timeout=60_000)
+    opened.page.wait_for_selector("html[data-models]")
     assert opened.page.evaluate("labels.of.size") == 12
     assert all(url.startswith((served, "data:", "blob:")) for url in opened.requests)
     context.close()
@@ -711,9 +715,10 @@ def test_served_labels_are_saved_and_refits_are_those_of_the_run(
 
 def test_curves_follow_a_training(chromium: Any, served: str, tmp_path: Path) -> None:
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE)
     opened = Visit(context.new_page(), served)
     opened.page.goto(opened.address)
-    opened.page.wait_for_selector("html[data-models]", timeout=60_000)
+    opened.page.wait_for_selector("html[data-models]")
     chart = "document.getElementById('curve-0').data.map(t => t.y.length)"
     assert opened.page.evaluate(chart) == [40, 40]
     history = tmp_path / "run" / "history.jsonl"
