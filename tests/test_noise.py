@@ -232,20 +232,18 @@ def test_wrong_share_is_refused(share):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_noise_describes_itself(name):
-    entry = NOISES[name]
-    assert entry.display_name
-    assert entry.summary.endswith(".")
-    assert 0.0 in entry.level
+    assert NOISES[name].meaning
+    assert 0.0 in NOISES[name].level
 
 
 def test_a_toy_noise_registers_itself():
-    @register_noise("plus", Range(0.0), "the amount that is added")
+    @register_noise(Range(0.0), "the amount that is added")
     def plus(x, level, low, high, generator, *, times: int = 1):
         """Add the level to all elements."""
         return x + times * level
 
     try:
         assert Noise("plus", 0.5, options={"times": 2})(torch.zeros(1, 2)).tolist() == [[1.0, 1.0]]
-        assert NOISES["plus"].summary == "Add the level to all elements."
+        assert NOISES["plus"].meaning == "the amount that is added"
     finally:
         NOISES.remove("plus")

@@ -10,7 +10,8 @@ Sources: see :mod:`cuello.data.image_changes`. Shapes: B images, C channels, H r
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from numbers import Real
 from typing import Any
 
@@ -19,43 +20,16 @@ from torch import Tensor
 
 from cuello.data import image_changes
 from cuello.errors import InputError, Use, unknown
-from cuello.options import Option, Range, read_options
-from cuello.registry import Registry
+from cuello.options import Range
 
-__all__ = ["AUGMENTATIONS", "Augment", "Augmentation"]
+__all__ = ["Augment"]
 
 PADDINGS = ("border", "zeros")
 MILD = ("shift", "rotate", "scale", "shear")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """A change that :class:`Augment` can make, or how it is made.
-
-    Parameters
-    ----------
-    option : Option
-        Name, type, default and help.
-    mild : float, bool or None
-        What its bare name means; None if it needs a value.
-    range : Range or None
-        Allowed amounts.
-    unit : str
-        Of the amount.
-    """
-
-    option: Option
-    mild: float | bool | None = None
-    range: Range | None = None
-    unit: str = ""
-
-
-AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation")
-"""The fields of :class:`Augment` by name."""
-
-
 def _amount(mild: float, highest: float | None, unit: str) -> Any:
-    """Describe one amount once: 0 is off, ``mild`` is what its bare name means."""
+    """Return a field for an amount: 0 is off, ``mild`` the value of its bare name."""
     return field(default=0.0, metadata={"mild": mild, "range": Range(0.0, highest), "unit": unit})
 
 
@@ -122,9 +96,9 @@ class Augment:
     padding: str = "border"
 
     def __post_init__(self) -> None:
-        for name, entry in AUGMENTATIONS.items():
-            if entry.range is not None:
-                _check_amount(name, getattr(self, name), entry)
+        for change in fields(self):
+            if "range" in change.metadata:
+                _check_amount(change.name, getattr(self, change.name), change.metadata)
         if not isinstance(self.flip, bool):
             raise InputError(argument="flip", value=self.flip, allowed="True or False")
         if self.padding not in PADDINGS:
@@ -133,11 +107,7 @@ class Augment:
     @classmethod
     def mild(cls) -> Augment:
         """Return shift, rotation, scale and shear that leave a digit or character what it is."""
-        return cls(**cls._mild())
-
-    @staticmethod
-    def _mild() -> dict[str, Any]:
-        return {name: AUGMENTATIONS[name].mild for name in MILD}
+        return cls(**{name: _FIELDS[name].metadata["mild"] for name in MILD})
 
     @classmethod
     def parse(cls, text: str) -> Augment:
@@ -165,22 +135,21 @@ class Augment:
         for part in text.split(","):
             name, has_value, value = (piece.strip() for piece in part.partition("="))
             bare = name in ("mild", "none") and not has_value
-            if name not in AUGMENTATIONS and not bare:
-                raise unknown("augmentation", name, [*AUGMENTATIONS, "mild", "none"])
+            if name not in _FIELDS and not bare:
+                raise unknown("augmentation", name, [*_FIELDS, "mild", "none"])
             if name in chosen or ("none" in (name, *chosen) and chosen):
                 raise InputError(
                     f"augmentation {text!r} contradicts itself at {part.strip()!r}; "
                     "give each name once, and 'none' alone."
                 )
             chosen[name] = None if bare else _read_value(name, value, bool(has_value))
-        base: dict[str, Any] = cls._mild() if "mild" in chosen else {}
-        return cls(**base | {name: v for name, v in chosen.items() if name in AUGMENTATIONS})
+        base = cls.mild() if "mild" in chosen else cls()
+        return replace(base, **{name: v for name, v in chosen.items() if name in _FIELDS})
 
     def __str__(self) -> str:
         """Return the text that :meth:`parse` reads back; what has its default is left out."""
-        values = {a.name: getattr(self, a.name) for a in fields(self)}
-        changed = [a.name for a in fields(self) if values[a.name] != a.default]
-        return ",".join(f"{name}={values[name]}" for name in changed) or "none"
+        values = ((a.name, getattr(self, a.name), a.default) for a in fields(self))
+        return ",".join(f"{name}={v}" for name, v, default in values if v != default) or "none"
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Draw a changed version of every image.
@@ -203,8 +172,19 @@ class Augment:
         InputError
             If ``x`` is a table or not floating point.
         """
-        _check_images(x)
-        if not (self._warps or self.cutout or self.brightness or self.flip):
+        if x.ndim not in (3, 4):
+            raise InputError(
+                f"x has shape {tuple(x.shape)}, augmentation needs images: (n, height, width) or "
+                "(n, channels, height, width); reshape the samples to images, or leave "
+                "augmentation out."
+            )
+        if not x.is_floating_point():
+            raise InputError(
+                f"x has dtype {x.dtype}, augmentation needs floating-point images; use x.float() "
+                "/ 255."
+            )
+        warps = any((self.shift, self.rotate, self.scale, self.shear, self.elastic))
+        if not (warps or self.cutout or self.brightness or self.flip):
             return x
         images = x.unsqueeze(1) if x.ndim == 3 else x
         dtype = x.dtype if x.dtype == torch.float64 else torch.float32
@@ -212,17 +192,13 @@ class Augment:
         if self.flip:  # exact, so not part of the matrix
             half = torch.rand(len(x), 1, 1, 1, device=x.device, generator=generator) < 0.5
             out = torch.where(half, out.flip(-1), out)
-        if self._warps:
+        if warps:
             out = self._warp(out, generator)
         if self.cutout:
             out = image_changes.cut_out(out, self.cutout, generator)
         if self.brightness:
             out = image_changes.brighten(out, self.brightness, generator)
         return out.to(x.dtype).reshape(x.shape)
-
-    @property
-    def _warps(self) -> bool:
-        return any((self.shift, self.rotate, self.scale, self.shear, self.elastic))
 
     def _warp(self, x_BCHW: Tensor, generator: torch.Generator | None) -> Tensor:
         B, _, H, W = x_BCHW.shape
@@ -247,31 +223,19 @@ class Augment:
         return image_changes.sample_images(x_BCHW, inverse_B23, moved_B2HW, padding=self.padding)
 
 
-def _check_images(x: Tensor) -> None:
-    if x.ndim not in (3, 4):
-        raise InputError(
-            f"x has shape {tuple(x.shape)}, augmentation needs images: (n, height, width) or "
-            "(n, channels, height, width); reshape the rows to images, or leave augmentation out."
-        )
-    if not x.is_floating_point():
-        raise InputError(
-            f"x has dtype {x.dtype}, augmentation needs floating-point images; use x.float() / 255."
-        )
-
-
-def _check_amount(name: str, value: object, entry: Augmentation) -> None:
+def _check_amount(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
     number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not (number and entry.range and value in entry.range):  # type: ignore[operator]
+    if not (number and value in metadata["range"]):
         raise InputError(
             argument=name,
             value=value,
-            allowed=f"a number, {entry.range} ({entry.unit})",
-            remedy=(Use(name, entry.mild), ", or 0 to leave it out"),
+            allowed=f"a number, {metadata['range']} ({metadata['unit']})",
+            remedy=(Use(name, metadata["mild"]), ", or 0 to leave it out"),
         )
 
 
 def _read_value(name: str, value: str, has_value: bool) -> Any:
-    mild = AUGMENTATIONS[name].mild
+    mild = _FIELDS[name].metadata.get("mild")
     if not has_value:
         if mild is None:
             choices = " or ".join(f"{name}={padding}" for padding in PADDINGS)
@@ -292,7 +256,4 @@ def _read_value(name: str, value: str, has_value: bool) -> Any:
         ) from None
 
 
-for _field in fields(Augment):
-    AUGMENTATIONS.add(
-        _field.name, Augmentation(option=read_options(Augment)[_field.name], **_field.metadata)
-    )
+_FIELDS = {change.name: change for change in fields(Augment)}

@@ -17,14 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = [
-    "brighten",
-    "cut_out",
-    "elastic_field",
-    "inverse_affine",
-    "sample_images",
-    "spline_basis",
-]
+__all__ = ["brighten", "cut_out", "elastic_field", "inverse_affine", "sample_images"]
 
 
 def inverse_affine(

@@ -1,11 +1,5 @@
 """Noise that a denoising autoencoder learns to undo, drawn for a whole batch at once.
 
-A noise is one function ``fn(x, level, low, high, generator, *, option=default, ...)``. Decorating
-it with :func:`register_noise` is all it takes to be one of :data:`NOISES`.
-
-Every function works out of place, on any shape and device, keeps the dtype, and never waits for the
-device. ``generator=None`` draws from torch's global generator, so a seeded loop repeats itself.
-
 Gaussian, masking and salt-and-pepper noise are those of Vincent et al., "Stacked denoising
 autoencoders: learning useful representations in a deep network with a local denoising criterion",
 JMLR 11 (2010), 3371-3408.
@@ -22,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cuello.docstrings import describe
 from cuello.errors import Argument, InputError, Use
 from cuello.options import Option, Range, read_options
 from cuello.registry import Registry
@@ -34,31 +27,17 @@ Source = torch.Generator | None
 NoiseFunction = Callable[..., Tensor]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NoiseEntry:
-    """A noise and all that others must know of it.
+    """A noise: its function, the allowed levels and their meaning."""
 
-    Parameters
-    ----------
-    display_name, summary : str
-        As shown in tables, and one sentence on it.
-    draw : callable
-        The function.
-    level : Range
-        Allowed levels.
-    meaning : str
-        What the level is.
-    """
-
-    display_name: str
-    summary: str
     draw: NoiseFunction
     level: Range
     meaning: str
 
     @property
     def options(self) -> dict[str, Option]:
-        """Options that this noise has beyond the common ones."""
+        """Options of this noise beyond the common ones."""
         return read_options(self.draw)
 
 
@@ -68,20 +47,16 @@ _DEVIATION = "a standard deviation in the data's units"
 _SHARE = "the share of elements that it touches"
 
 
-def register_noise(
-    display_name: str, level: Range, meaning: str
-) -> Callable[[NoiseFunction], NoiseFunction]:
-    """Enter a function into :data:`NOISES` under its name; its docstring gives the summary."""
+def register_noise(level: Range, meaning: str) -> Callable[[NoiseFunction], NoiseFunction]:
+    """Return a decorator that enters a function into :data:`NOISES` under its name.
+
+    The function ``fn(x, level, low, high, generator, *, option=default, ...)`` works out of place,
+    on any shape and device, keeps the dtype, and never waits for the device. Without a generator it
+    draws from torch's global one, so that a seeded loop repeats itself.
+    """
 
     def enter(draw: NoiseFunction) -> NoiseFunction:
-        entry = NoiseEntry(
-            display_name=display_name,
-            summary=describe(draw).summary,
-            draw=draw,
-            level=level,
-            meaning=meaning,
-        )
-        NOISES.add(draw.__name__, entry)
+        NOISES.add(draw.__name__, NoiseEntry(draw, level, meaning))
         return draw
 
     return enter
@@ -100,13 +75,13 @@ def _one_a_sample(x: Tensor) -> Tensor:
     return x[(slice(None), *[slice(0, 1)] * (x.ndim - 1))]
 
 
-@register_noise("none", Range(0.0), "without effect")
+@register_noise(Range(0.0), "without effect")
 def none(x: Tensor, level: Level, low: float, high: float, generator: Source) -> Tensor:
     """Change nothing."""
     return x
 
 
-@register_noise("Gaussian", Range(0.0), _DEVIATION)
+@register_noise(Range(0.0), _DEVIATION)
 def gaussian(x: Tensor, level: Level, low: float, high: float, generator: Source) -> Tensor:
     """Add independent normal noise of standard deviation ``level``, in the data's units.
 
@@ -117,7 +92,7 @@ def gaussian(x: Tensor, level: Level, low: float, high: float, generator: Source
     return x + level * _normal(x, generator)
 
 
-@register_noise("masking", Range(0.0, 1.0, open_high=True), _SHARE)
+@register_noise(Range(0.0, 1.0, open_high=True), _SHARE)
 def masking(
     x: Tensor, level: Level, low: float, high: float, generator: Source, *, rescale: bool = True
 ) -> Tensor:
@@ -135,14 +110,14 @@ def masking(
     return kept.masked_fill(_uniform(x, generator) < level, 0.0)
 
 
-@register_noise("salt and pepper", Range(0.0, 1.0), _SHARE)
+@register_noise(Range(0.0, 1.0), _SHARE)
 def salt_and_pepper(x: Tensor, level: Level, low: float, high: float, generator: Source) -> Tensor:
     """Set each element, with probability ``level``, to ``low`` or ``high``, half the time each."""
     draw = _uniform(x, generator)
     return x.masked_fill(draw < level, high).masked_fill(draw < level / 2, low)
 
 
-@register_noise("flip", Range(0.0, 1.0), _SHARE)
+@register_noise(Range(0.0, 1.0), _SHARE)
 def flip(x: Tensor, level: Level, low: float, high: float, generator: Source) -> Tensor:
     """Mirror each element in its range, ``low + high - x``, with probability ``level``.
 
@@ -152,7 +127,7 @@ def flip(x: Tensor, level: Level, low: float, high: float, generator: Source) ->
     return torch.where(_uniform(x, generator) < level, (low + high) - x, x)
 
 
-@register_noise("mixed", Range(0.0, 1.0), "the largest strength of any of the three")
+@register_noise(Range(0.0, 1.0), "the largest strength of any of the three")
 def mixed(x: Tensor, level: Level, low: float, high: float, generator: Source) -> Tensor:
     """Damage each sample by Gaussian, masking or salt-and-pepper noise of a strength up to level.
 
@@ -215,7 +190,7 @@ class Noise:
     options: Mapping[str, Any] = field(default_factory=dict, kw_only=True, hash=False)
 
     def __post_init__(self) -> None:
-        entry = NOISES[NOISES.resolve(self.name)]
+        entry = NOISES[self.name]
         for option in self.options:
             if option not in entry.options:
                 raise InputError(
