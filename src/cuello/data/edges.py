@@ -5,7 +5,6 @@ Shapes: n images, C channels of H x W pixels, K features an image.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["edge_histograms", "edge_histograms_of", "histogram_size"]
+__all__ = ["edge_histograms", "edge_histograms_of"]
 
 DIRECTIONS = 8
 CELLS = 7
@@ -24,20 +23,8 @@ _ROUNDING = 1e-5
 _IMAGES_AT_ONCE = 1024
 
 
-def histogram_size(shape: Sequence[int]) -> int:
-    """Return the number of features of an image of shape (..., H, W).
-
-    Examples
-    --------
-    >>> histogram_size((28, 28)), histogram_size((3, 7, 5))
-    (392, 280)
-    """
-    height, width = ((size - 1) // _stride(size) + 1 for size in shape[-2:])
-    return DIRECTIONS * height * width
-
-
 def edge_histograms(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Return the square roots of the shares that directions have in each cell, (n, K).
+    """Return histograms (n, K) of images (n, H, W) or (n, C, H, W) in any range, as square roots.
 
     Edges weigh by their steepness, in the two nearest of 8 directions, from dark to light; channels
     are added. All shares of an image sum to 1, so that neither brightness nor contrast counts, and
@@ -46,24 +33,10 @@ def edge_histograms(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     Source: histograms of oriented gradients, Dalal and Triggs, "Histograms of oriented gradients
     for human detection", CVPR 2005; square roots, Arandjelovic and Zisserman, "Three things
     everyone should know to improve object retrieval", CVPR 2012.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n, H, W) or (n, C, H, W)
-        In any range.
-
-    Examples
-    --------
-    >>> images = np.random.default_rng(0).random((2, 28, 28))
-    >>> found = edge_histograms(images)
-    >>> found.shape, bool(np.allclose(found, edge_histograms(3 * images + 1), atol=1e-3))
-    ((2, 392), True)
     """
-    found = np.empty((len(images), histogram_size(images.shape)), dtype=np.float32)
-    for start in range(0, len(images), _IMAGES_AT_ONCE):
-        chunk = np.ascontiguousarray(images[start : start + _IMAGES_AT_ONCE], np.float32)
-        found[start : start + _IMAGES_AT_ONCE] = edge_histograms_of(torch.from_numpy(chunk)).numpy()
-    return found
+    chunks = (images[i : i + _IMAGES_AT_ONCE] for i in range(0, len(images), _IMAGES_AT_ONCE))
+    tensors = (torch.from_numpy(np.ascontiguousarray(chunk, np.float32)) for chunk in chunks)
+    return np.concatenate([edge_histograms_of(tensor).numpy() for tensor in tensors])
 
 
 def edge_histograms_of(images: Tensor) -> Tensor:
@@ -89,8 +62,8 @@ def edge_histograms_of(images: Tensor) -> Tensor:
         off = torch.minimum(off, DIRECTIONS - off).abs()  # the shorter way around
         share = (1.0 - off).clamp(min=0.0) * steepness
         cells.append(over @ share.view(-1, channels, height, width).sum(dim=1) @ across)
-    found = torch.stack(cells, dim=1).flatten(1)
-    return (found / found.sum(dim=1, keepdim=True).clamp(min=_SMALLEST_SUM)).sqrt()
+    sums = torch.stack(cells, dim=1).flatten(1)
+    return (sums / sums.sum(dim=1, keepdim=True).clamp(min=_SMALLEST_SUM)).sqrt()
 
 
 def _smooth(values: Tensor, dim: int) -> Tensor:
@@ -103,11 +76,7 @@ def _smooth(values: Tensor, dim: int) -> Tensor:
 
 
 def _cells(size: int) -> Tensor:
-    """Return which pixels of a side are in which cell, (cells, size): each overlaps the next."""
-    stride = _stride(size)
+    """Return the mask of the pixels of a side in each cell, (cells, size): cells overlap."""
+    stride = max(-(-size // CELLS), 1)
     middles = torch.arange(0, size, stride)[:, None]
     return ((torch.arange(size) - middles).abs() <= stride).float()
-
-
-def _stride(size: int) -> int:
-    return max(-(-size // CELLS), 1)

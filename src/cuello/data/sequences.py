@@ -13,25 +13,10 @@ __all__ = ["pad", "sequence_lengths", "steps_of"]
 
 
 def pad(X: Any, steps: int | None = None) -> Any:
-    """Fill up sequences with NaN.
+    """Fill up sequences with NaN to a length, that of the longest by default.
 
-    Parameters
-    ----------
-    X : array-like of shape (n, time, features), or list of arrays (time, features)
-        Anything else is returned as it is.
-    steps : int or None
-        The length to fill up to; None: that of the longest.
-
-    Raises
-    ------
-    InputError
-        If a sequence is longer than ``steps``, or they differ in more than their lengths.
-
-    Examples
-    --------
-    >>> pad([[[1.0]], [[2.0], [3.0]]])[..., 0]
-    array([[ 1., nan],
-           [ 2.,  3.]], dtype=float32)
+    ``X`` is (n, time, features), or a list of arrays (time, features); anything else is returned
+    as it is. A sequence longer than ``steps`` is refused.
     """
     if isinstance(X, list | tuple):
         rows = [np.asarray(row, dtype=np.float32) for row in X]
@@ -63,10 +48,7 @@ def pad(X: Any, steps: int | None = None) -> Any:
 def sequence_lengths(X: Array) -> Indices:
     """Return the length of each sequence in (n, time, features): NaN fills up its end.
 
-    Raises
-    ------
-    InputError
-        If a sequence is empty, or has NaN elsewhere than at its end.
+    Empty sequences, and NaN elsewhere than at their end, are refused.
     """
     present = ~np.isnan(X)
     steps = present.all(axis=2)
@@ -83,11 +65,5 @@ def sequence_lengths(X: Array) -> Indices:
 
 
 def steps_of(X: Array) -> Array:
-    """Return the steps of all sequences as the rows of one table, (steps, features).
-
-    Examples
-    --------
-    >>> steps_of(pad([[[1.0]], [[2.0], [3.0]]]))[:, 0].tolist()
-    [1.0, 2.0, 3.0]
-    """
+    """Return the steps of all sequences as the rows of one table, (steps, features)."""
     return X[np.arange(X.shape[1]) < sequence_lengths(X)[:, None]]

@@ -9,35 +9,25 @@ __all__ = ["edit_distance", "fold_label", "is_typo", "near_misses", "whole_numbe
 
 LONG = 5
 """Letters of a word from which one different letter is taken for a typing error."""
-
 VERY_LONG = 8
 """Letters of a word from which two are."""
-
 RARE, COMMON = 2, 4
-"""A label of at most RARE rows may be an error; the right one is COMMON times as common."""
+"""A label of at most RARE samples may be an error; the right one is COMMON times as common."""
 
 
 def is_typo(a: str, b: str) -> bool:
-    """Whether one letter was left out, added, changed, or swapped with the next, in a long word.
+    """Check whether one letter was left out, added, changed, or swapped with the next.
 
-    Examples
-    --------
-    >>> is_typo("trouser", "trousre"), is_typo("type a", "type b"), is_typo("cat", "car")
-    (True, False, False)
+    Only in a long word: "trousre" is an error, "type b" and "car" are other classes.
     """
     if a == b or min(len(a), len(b)) < LONG or abs(len(a) - len(b)) > 1:
         return False
-    start = next((i for i, (p, q) in enumerate(zip(a, b, strict=False)) if p != q), None)
-    start = min(len(a), len(b)) if start is None else start
-    tail_a, tail_b = a[start:], b[start:]
-    letters = (tail_a[:1] + tail_b[:1]).isalpha()
+    differing = (i for i, (p, q) in enumerate(zip(a, b, strict=False)) if p != q)
+    start = next(differing, min(len(a), len(b)))
+    letters = (a[start : start + 1] + b[start : start + 1]).isalpha()
     # "type a" and "type b" are two classes: the word with the difference has to be long.
-    words = [
-        re.split(r"[^\w]|_", w[:start])[-1] + re.split(r"[^\w]|_", w[start:])[0] for w in (a, b)
-    ]
-    swapped = tail_a[:2] == tail_b[1::-1] and tail_a[2:] == tail_b[2:]
-    one = tail_a[1:] == tail_b[1:] or tail_a[1:] == tail_b or tail_a == tail_b[1:]
-    return letters and min(map(len, words)) >= LONG - 1 and (one or swapped)
+    words = [re.split(r"\W|_", w[:start])[-1] + re.split(r"\W|_", w[start:])[0] for w in (a, b)]
+    return letters and min(map(len, words)) >= LONG - 1 and edit_distance(a, b) == 1
 
 
 def fold_label(label: str) -> str:
@@ -54,13 +44,8 @@ def whole_number(text: str) -> int | None:
 def near_misses(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     """Return rare labels that look like a typing error of a common one, each with the nearest.
 
-    Rare is one or two rows, and at most a quarter of the other's. Alike is the same but for case
+    Rare is one or two samples, and at most a quarter of the other's. Alike is the same but for case
     and spaces, or one letter apart in a long word, or two in a very long one.
-
-    Examples
-    --------
-    >>> near_misses({"trouser": 20, "trousre": 1, "Trouser": 1, "dress": 2, "sandal": 8})
-    [('trousre', 'trouser'), ('Trouser', 'trouser')]
     """
     pairs = []
     for rare, few in counts.items():
@@ -75,13 +60,7 @@ def near_misses(counts: Mapping[str, int]) -> list[tuple[str, str]]:
 
 
 def edit_distance(a: str, b: str) -> int:
-    """Count the letters to leave out, add, change, or swap with the next, to get from a to b.
-
-    Examples
-    --------
-    >>> edit_distance("sandal", "sandle"), edit_distance("ab", "ba")
-    (2, 1)
-    """
+    """Count the letters to leave out, add, change, or swap with the next, to get from a to b."""
     two_back: list[int] = []
     back = list(range(len(b) + 1))
     for i, p in enumerate(a, start=1):
