@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 
 from cuello import few_label
 from cuello.data.dataset import UNLABELLED
-from cuello.data.drawing import draw_by_class
+from cuello.data.splits import draw_by_class
 from cuello.errors import CuelloWarning
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_knn_pixels, fit_pca_logistic, flat

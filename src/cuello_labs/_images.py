@@ -16,8 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cuello.data import load
-from cuello.data.drawing import draw_by_class
-from cuello.data.splits import make_split, split_arrays, stratified_folds
+from cuello.data.splits import draw_by_class, make_split, split_arrays, stratified_folds
 from cuello.estimators.baselines import INVERSE_PENALTIES
 from cuello.study.figures import new
 from cuello.study.images import image_grid

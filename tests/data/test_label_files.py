@@ -3,7 +3,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cuello.data import Dataset, drawing, labels, load
+from cuello.data import Dataset, labels, load, splits
 from cuello.errors import DataError, InputError
 
 NAMES = ("cat/a.png", "cat/b.png", "dog/b.png", "dog/c.png")
@@ -133,20 +133,20 @@ def test_draw_is_even_exact_and_repeatable(y, extra, seed):
     y = np.array([0, 1, 2, 3, *y])
     available = np.bincount(y[y >= 0], minlength=4)
     count = min(4 + extra, int(available.sum()))
-    chosen = drawing.draw_by_class(y, count, np.random.default_rng(seed), "abcd")
+    chosen = splits.draw_by_class(y, count, np.random.default_rng(seed), "abcd")
     assert len(set(chosen.tolist())) == len(chosen) == count
     taken = np.bincount(y[chosen], minlength=4)
     assert (y[chosen] >= 0).all()
     # As even as it can be: who has rows left is at most one behind the class with the most.
     assert (taken >= np.where(taken < available, taken.max() - 1, 0)).all()
-    again = drawing.draw_by_class(y, count, np.random.default_rng(seed), "abcd")
+    again = splits.draw_by_class(y, count, np.random.default_rng(seed), "abcd")
     np.testing.assert_array_equal(chosen, again)
 
 
 def test_the_remainder_goes_to_random_classes():
     y = np.repeat(np.arange(4), 20)
     extra = {
-        int(np.bincount(y[drawing.draw_by_class(y, 5, np.random.default_rng(s), "abcd")]).argmax())
+        int(np.bincount(y[splits.draw_by_class(y, 5, np.random.default_rng(s), "abcd")]).argmax())
         for s in range(40)
     }
     assert extra == {0, 1, 2, 3}
@@ -163,7 +163,7 @@ def test_the_remainder_goes_to_random_classes():
 )
 def test_draws_that_cannot_be(y, count, message):
     with pytest.raises(InputError, match=message):
-        drawing.draw_by_class(y, count, np.random.default_rng(0), ("cat", "dog"))
+        splits.draw_by_class(y, count, np.random.default_rng(0), ("cat", "dog"))
 
 
 def test_labels_of_a_named_set(tmp_path):

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cuello.data import Dataset, drawing, labels, load
+from cuello.data import Dataset, labels, load, splits
 from cuello.data.dataset import keep_labels, labelled_rows
-from cuello.data.readers.targets import are_amounts, read_labels
+from cuello.data.label_arrays import are_amounts, with_label_arrays
 from cuello.data.splits import make_split
 from cuello.errors import DataError, InputError
 
@@ -266,14 +266,15 @@ def test_classes_that_are_numbers_can_be_learned_as_numbers():
 
 
 def test_many_whole_numbers_are_said_to_be_classes():
-    many = read_labels(np.arange(100) // 2 * 10, sizes=(100, 0), source="t.csv")
+    def read(y, task="auto"):
+        return with_label_arrays(rows(len(y)), y, source="t.csv", task=task)
+
+    many = read(np.arange(100) // 2 * 10)
     assert len(many.classes) == 50
     assert many.notes == ()
-    more = read_labels(np.arange(120) // 2, sizes=(120, 0), source="t.csv")
+    more = read(np.arange(120) // 2)
     assert "60 different whole numbers were read as classes" in more.notes[0]
-    assert (
-        read_labels(np.arange(120) // 2, sizes=(120, 0), source="t", task="multiclass").notes == ()
-    )
+    assert read(np.arange(120) // 2, "multiclass").notes == ()
 
 
 # What is done with them
@@ -312,7 +313,7 @@ def test_rows_with_a_label_are_divided_like_those_without():
 @given(n=st.integers(4, 40), seed=st.integers(0, 99))
 def test_a_draw_is_of_labelled_rows(n, seed):
     y = np.where(np.arange(60) % 3 == 0, np.nan, np.arange(60.0))
-    chosen = drawing.draw_any(y, n, np.random.default_rng(seed), fewest=4)
+    chosen = splits.draw_any(y, n, np.random.default_rng(seed), fewest=4)
     assert len(set(chosen.tolist())) == n
     assert np.all(np.diff(chosen) > 0)
     assert not np.isnan(y[chosen]).any()
@@ -322,4 +323,4 @@ def test_a_draw_is_of_labelled_rows(n, seed):
 def test_draws_that_cannot_be(n, message):
     y = np.where(np.arange(60) % 3 == 0, np.nan, 1.0)
     with pytest.raises(InputError, match=message):
-        drawing.draw_any(y, n, np.random.default_rng(0), fewest=4)
+        splits.draw_any(y, n, np.random.default_rng(0), fewest=4)

@@ -12,7 +12,7 @@ import pytest
 from idx_writer import write_idx
 
 from cuello.data import fetch, load
-from cuello.data.sets import NAMED_SETS, locate, mnist
+from cuello.data.sets import NAMED_SETS, locate
 from cuello.data.sets.font import BITMAPS
 from cuello.errors import DataError
 
@@ -32,7 +32,7 @@ def tiny(tmp_path, monkeypatch):
     source = tmp_path / "source"
     source.mkdir()
     files = []
-    for file, values in zip(mnist.MNIST, arrays, strict=True):
+    for file, values in zip(NAMED_SETS["mnist"].files, arrays, strict=True):
         path = write_idx(source / file.name, values, compress=True)
         content = gzip.decompress(path.read_bytes())
         files.append(fetch.RemoteFile(file.name, hashlib.sha256(content).hexdigest(), 1))

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cuello.data import constant_columns, load
-from cuello.data.readers.separated import find_separator
+from cuello.data.readers.tables import find_separator
 from cuello.errors import DataError, InputError
 
 same_folder = settings(

@@ -13,8 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import cuello
 from cuello.data import UNLABELLED, load
-from cuello.data.drawing import draw_by_class
-from cuello.data.splits import make_split
+from cuello.data.splits import draw_by_class, make_split
 from cuello.errors import DataError, InputError
 from cuello.few_label import FewLabelClassifier
 from cuello.run import Job, resume

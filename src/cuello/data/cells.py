@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from cuello.arrays import Array
-from cuello.data.dataset import Dataset
-from cuello.data.readers.columns import column_width
+from cuello.data.dataset import Dataset, feature_blocks
 
 __all__ = ["as_cells", "format_number", "mark_missing", "without_fill"]
 
@@ -19,26 +18,15 @@ _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def as_cells(X: Array, encoding: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Return the names of the columns, and the cells of every row.
+    """Return the names of the columns, and the cells of every row of X (n, features).
 
-    Parameters
-    ----------
-    X : ndarray of shape (n, features)
-        As read, or as decoded: the largest feature of a category is its value.
-    encoding : mapping
-        ``Dataset.encoding`` of the table; empty for an array, whose columns are ``0``, ``1``, ...
-
-    Examples
-    --------
-    >>> columns = [{"name": "size", "kind": "number", "categories": []},
-    ...            {"name": "hue", "kind": "category", "categories": ["blue", "red"]}]
-    >>> as_cells(np.array([[1.5, 0.2, 0.7]]), {"columns": columns})
-    (['size', 'hue'], [['1.5', 'red']])
+    The largest feature of a category is its value. Columns of an array, whose encoding is empty,
+    are ``0``, ``1``, ...
     """
     if not encoding.get("columns"):
         return [str(k) for k in range(X.shape[1])], [[format_number(v) for v in row] for row in X]
     names, cells = [], []
-    for column, block in _feature_blocks(encoding):
+    for column, block in feature_blocks(encoding):
         names.append(str(column["name"]))
         cells.append(_block_cells(X[:, block], column))
     return names, [list(row) for row in zip(*cells, strict=True)]
@@ -53,7 +41,7 @@ def without_fill(encoding: Mapping[str, Any]) -> dict[str, Any]:
 def mark_missing(data: Dataset) -> Dataset:
     """Return a table with NaN in all features of a category whose cell was empty: all were 0."""
     X = np.array(data.X)
-    for column, block in _feature_blocks(data.encoding):
+    for column, block in feature_blocks(data.encoding):
         if column["kind"] == "category":
             empty = (data.X[:, block] == 0.0).all(axis=1)
             X[empty, block] = np.nan
@@ -61,17 +49,8 @@ def mark_missing(data: Dataset) -> Dataset:
 
 
 def format_number(value: float) -> str:
-    """Write what float32 holds, 7 digits, without an exponent."""
+    """Return a number with the 7 digits that float32 holds, without an exponent."""
     return np.format_float_positional(value, 7, unique=False, fractional=False, trim="-")
-
-
-def _feature_blocks(encoding: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], slice]]:
-    """Yield the description of each column, and which features it became."""
-    start = 0
-    for column in encoding.get("columns", ()):
-        width = column_width(column)
-        yield column, slice(start, start + width)
-        start += width
 
 
 def _block_cells(block: Array, column: Mapping[str, Any]) -> list[str]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from cuello.arrays import Array, Bools, Codes, Float32s
+from cuello.arrays import Array, Bools, Float32s
 from cuello.errors import DataError
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Dataset",
     "check_finite",
     "constant_columns",
+    "feature_blocks",
     "keep_labels",
     "labelled_rows",
 ]
@@ -32,7 +33,7 @@ UNLABELLED = -1
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """Samples with, where known, their labels.
+    """Samples with their labels, if they have any.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ class Dataset:
     X_test, y_test : ndarray or None
         The official test split, where the set has one.
     row_names : tuple of str or None
-        One name a row of ``X`` (file names for a folder of images).
+        One name a sample of ``X`` (file names for a folder of images).
     encoding : dict
         How files became numbers, as JSON, enough to read further files the same way
         (image size and mode; a table's columns, categories and fill values).
@@ -98,12 +99,12 @@ class Dataset:
 
     @property
     def labelled(self) -> Bools:
-        """Which samples of ``X`` have a label, (n,)."""
+        """Mask of the samples of ``X`` that have a label, (n,)."""
         return np.zeros(len(self), dtype=bool) if self.y is None else labelled_rows(self.y)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns of a table, one a feature (``colour=red``); empty otherwise."""
+        """Names of the features of a table, ``colour=red`` for a category; empty otherwise."""
         return tuple(
             name
             for column in self.encoding.get("columns", ())
@@ -144,41 +145,44 @@ class Dataset:
         if self.X.ndim != 2 or self.X.dtype.kind != "f":
             return self
         empty = _count_nan(self.X)
-        empty_test = None if self.X_test is None else _count_nan(self.X_test)
-        needed = empty > 0 if empty_test is None else (empty > 0) | (empty_test > 0)
+        needed = (empty if self.X_test is None else empty + _count_nan(self.X_test)) > 0
         if not needed.any() and not self.columns:
             return self
         fill = _medians(self.X if rows is None else self.X[np.asarray(rows)])
-        self._check_fill(fill, needed)
+        without = np.flatnonzero(np.isnan(fill) & needed)
+        if len(without):
+            named = [repr(self.columns[i]) if self.columns else str(i) for i in without[:5]]
+            raise DataError(
+                f"column {', '.join(named)}{' and more' * (len(without) > 5)} is empty in every "
+                "training row, so there is no median to fill in",
+                value=self.source,
+                remedy="drop that column",
+            )
+        encoding = copy.deepcopy(self.encoding)
+        for column, block in feature_blocks(encoding):
+            if column["kind"] != "category" and not np.isnan(fill[block.start]):
+                column["fill"] = float(fill[block.start])
         note = f"{int(empty.sum())} empty cells were filled with the median of their column"
         return replace(
             self,
             X=_filled(self.X, fill),
             X_test=None if self.X_test is None else _filled(self.X_test, fill),
-            encoding=_with_fill(self.encoding, fill),
+            encoding=encoding,
             notes=(*self.notes, note) if empty.any() else self.notes,
         )
 
-    def _check_fill(self, fill: Float32s, needed: Bools) -> None:
-        empty = np.flatnonzero(np.isnan(fill) & needed)
-        if len(empty):
-            named = [repr(self.columns[i]) if self.columns else str(i) for i in empty[:5]]
-            raise DataError(
-                f"column {', '.join(named)}{' and more' * (len(empty) > 5)} is empty in every "
-                "training row, so there is no median to fill in",
-                value=self.source,
-                remedy="drop that column",
-            )
+
+def feature_blocks(encoding: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], slice]]:
+    """Yield the description of each column of a table, and the slice of its features."""
+    start = 0
+    for column in encoding.get("columns", ()):
+        width = len(column["categories"]) if column["kind"] == "category" else 1
+        yield column, slice(start, start + width)
+        start += width
 
 
 def labelled_rows(y: Array) -> Bools:
-    """Return which samples have a label, (n,), for any task (see :class:`Dataset`).
-
-    Examples
-    --------
-    >>> labelled_rows(np.array([0, -1])), labelled_rows(np.array([2.5, np.nan]))
-    (array([ True, False]), array([ True, False]))
-    """
+    """Return the mask of the samples with a label, (n,), for any task (see :class:`Dataset`)."""
     if y.dtype.kind != "f":
         return np.asarray(y != UNLABELLED)
     empty = np.isnan(y)
@@ -186,47 +190,31 @@ def labelled_rows(y: Array) -> Bools:
 
 
 def keep_labels(y: Array, kept: Bools) -> Array:
-    """Return labels with all other samples unlabelled.
-
-    Examples
-    --------
-    >>> keep_labels(np.array([1, 0]), np.array([False, True]))
-    array([-1,  0])
-    """
+    """Return labels with all other samples unlabelled."""
     kept = kept.reshape(-1, *[1] * (y.ndim - 1))
     return np.where(kept, y, np.nan if y.dtype.kind == "f" else UNLABELLED)
 
 
 def check_finite(X: Array, source: str, *, allow_nan: bool = False) -> None:
-    """Refuse NaN (unless allowed) and infinite values, naming the first row that has one.
+    """Refuse NaN (unless allowed) and infinite values, naming the first sample that has one.
 
-    Works through the rows in blocks, so that a memory map larger than memory can be checked.
-
-    Raises
-    ------
-    DataError
-        If a value is not finite.
+    Works through the samples in blocks, so that a memory map larger than memory can be checked.
     """
     if X.dtype.kind != "f":
         return
-    count, first = 0, -1
-    for start, block in _row_blocks(X):
-        bad = np.isinf(block) if allow_nan else ~np.isfinite(block)
-        if bad.any():
-            rows = np.flatnonzero(bad.reshape(len(block), -1).any(axis=1))
-            count += len(rows)
-            first = first if first >= 0 else start + int(rows[0])
-    if count:
+    elements = (np.isinf(b) if allow_nan else ~np.isfinite(b) for b in _blocks(X))
+    bad = np.concatenate([block.reshape(len(block), -1).any(axis=1) for block in elements])
+    if bad.any():
         values = "infinite values" if allow_nan else "NaN or infinite values"
         raise DataError(
-            f"{count} of {len(X)} rows hold {values}, the first is row {first}",
+            f"{bad.sum()} of {len(X)} rows hold {values}, the first is row {bad.argmax()}",
             value=source,
             remedy="remove those rows or fill the values in first",
         )
 
 
 def constant_columns(data: Dataset | Array) -> list[str] | list[int]:
-    """Return the features that have the same value in every row, so carry nothing.
+    """Return the features that have the same value in every sample, so carry nothing.
 
     Parameters
     ----------
@@ -246,7 +234,7 @@ def constant_columns(data: Dataset | Array) -> list[str] | list[int]:
     X = data.X if isinstance(data, Dataset) else data
     first = X[:1].reshape(1, -1)
     same = np.ones(first.shape[1], dtype=bool)
-    for _, block in _row_blocks(X):
+    for block in _blocks(X):
         rows = block.reshape(len(block), -1)
         equal = rows == first
         if X.dtype.kind == "f":
@@ -257,38 +245,20 @@ def constant_columns(data: Dataset | Array) -> list[str] | list[int]:
     return [names[i] for i in positions] if names else positions
 
 
-def _row_blocks(X: Array) -> Iterator[tuple[int, Array]]:
+def _blocks(X: Array) -> Iterator[Array]:
     step = max(1, 2**24 // max(1, X[:1].size))
-    for start in range(0, len(X), step):
-        yield start, X[start : start + step]
+    return (X[start : start + step] for start in range(0, len(X), step))
 
 
-def _count_nan(X: Array) -> Codes:
-    counts = np.zeros(X.shape[1], dtype=np.int64)
-    for _, block in _row_blocks(X):
-        counts += np.isnan(block).sum(axis=0)
-    return counts
+def _count_nan(X: Array) -> Array:
+    return np.asarray(sum(np.isnan(block).sum(axis=0) for block in _blocks(X)))
 
 
 def _medians(X: Array) -> Float32s:
-    fill = np.full(X.shape[1], np.nan, dtype=np.float32)
-    for j in range(X.shape[1]):
-        values = X[:, j][~np.isnan(X[:, j])]
-        if len(values):
-            fill[j] = np.median(values)
-    return fill
+    filled = (column[~np.isnan(column)] for column in X.T)
+    return np.array([np.median(v) if len(v) else np.nan for v in filled], dtype=np.float32)
 
 
 def _filled(X: Array, fill: Float32s) -> Array:
     empty = np.isnan(X)
     return np.where(empty, fill, X).astype(X.dtype, copy=False) if empty.any() else X
-
-
-def _with_fill(encoding: dict[str, Any], fill: Float32s) -> dict[str, Any]:
-    changed = copy.deepcopy(encoding)
-    position = 0
-    for column in changed.get("columns", ()):
-        if column["kind"] != "category" and not np.isnan(fill[position]):
-            column["fill"] = float(fill[position])
-        position += len(column["categories"]) if column["kind"] == "category" else 1
-    return changed

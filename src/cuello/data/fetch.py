@@ -22,16 +22,9 @@ _log = logging.getLogger("cuello")
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a named set.
+    """A file of a named set: name at the mirrors (.gz), checksum, and bytes of the download.
 
-    Parameters
-    ----------
-    name : str
-        Name at the mirrors, ending in .gz.
-    sha256 : str
-        Checksum of the **uncompressed** content, so that a copy compressed anew is as good.
-    size : int
-        Bytes of the download.
+    The checksum is of the uncompressed content, so that a copy compressed anew is as good.
     """
 
     name: str
@@ -46,7 +39,7 @@ def data_folders() -> list[Path]:
 
 
 def cache_folder() -> Path:
-    """Return the folder of downloads: CUELLO_CACHE, or the usual cache folder of the system."""
+    """Return the folder of downloads: CUELLO_CACHE, or the cache folder of the system."""
     chosen = os.environ.get(CACHE)
     if chosen:
         return Path(chosen).expanduser()
@@ -56,7 +49,7 @@ def cache_folder() -> Path:
 
 
 def find_file(set_name: str, file: RemoteFile) -> Path | None:
-    """Find a file in ``<folder>/<set>/`` of the data folders, then of the cache; gzip or plain."""
+    """Search ``<folder>/<set>/`` of the data folders, then of the cache, for a file, .gz or not."""
     names = (file.name, file.name.removesuffix(".gz"))
     folders = [*data_folders(), cache_folder()]
     paths = (folder / set_name / name for folder in folders for name in names)
@@ -64,13 +57,7 @@ def find_file(set_name: str, file: RemoteFile) -> Path | None:
 
 
 def obtain(set_name: str, file: RemoteFile, mirrors: Sequence[str], *, offline: bool) -> bytes:
-    """Get the uncompressed, checked content of a file, downloading it if it is not here yet.
-
-    Raises
-    ------
-    DataError
-        If a copy on this machine is damaged, or no mirror gives a good one.
-    """
+    """Return the uncompressed, checked content of a file, downloading it if it is not here yet."""
     path = find_file(set_name, file)
     if path is None:
         if offline:

@@ -1,4 +1,4 @@
-"""The lines of a CSV of labels: which sample each names, and its label."""
+"""The lines of a CSV of labels: the sample that each names, and its label."""
 
 from __future__ import annotations
 
@@ -14,28 +14,19 @@ from pathlib import Path, PurePosixPath
 
 from cuello.data.dataset import Dataset
 from cuello.data.readers.base import read_content, reading
-from cuello.data.readers.separated import find_separator
+from cuello.data.readers.tables import find_separator
 from cuello.errors import Argument, DataError
 
-__all__ = ["Line", "line_error", "read_lines", "refuse_empty_label"]
+__all__ = ["Line", "read_lines", "refuse_empty_label"]
+
+_ROW_NUMBER = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line that is no header.
+    """A line that is no header: a sample by its name, and the other cells."""
 
-    Parameters
-    ----------
-    number : int
-        Of the line, from 1.
-    row : int
-        Of the data.
-    name : str
-        As the line calls that row.
-    cells : tuple of str
-        The others.
-    """
-
+    where: str  # file and number of the line, for errors
     number: int
     row: int
     name: str
@@ -47,27 +38,11 @@ class Line:
         return ",".join(self.cells)
 
 
-def line_error(path: Path, number: int, problem: str, remedy: str = "") -> DataError:
-    """Build the error for a line of a file."""
-    return DataError(problem, value=f"{path}, line {number}", remedy=remedy)
-
-
 def read_lines(path: Path, dataset: Dataset, task: str) -> tuple[tuple[str, ...], list[Line]]:
     """Read a file: its first line, if that is a header, and the others.
 
-    Parameters
-    ----------
-    path : Path
-    dataset : Dataset
-        Whose rows the lines name.
-    task : str
-        ``multilabel``, or ``auto`` with more than two names in the header: each line has as many
-        cells. Otherwise two.
-
-    Raises
-    ------
-    DataError
-        With the number of the line.
+    ``multilabel``, or ``auto`` with more than two names in the header: each line has as many cells.
+    Otherwise two.
     """
     if not path.is_file():
         raise DataError(
@@ -88,16 +63,7 @@ def read_lines(path: Path, dataset: Dataset, task: str) -> tuple[tuple[str, ...]
         raise DataError(
             "holds no labels", value=path, remedy="write lines of row,label, for example 0,cat"
         )
-    if task == "multilabel" or (task == "auto" and len(header) > 2):
-        _check_properties(header, path)
-    else:
-        header = header[:2]
-    width = max(len(header), 2)
-    return header, [_check_line(number, cells, width, find, path) for number, cells in lines]
-
-
-def _check_properties(header: tuple[str, ...], path: Path) -> None:
-    if len(header) < 3:
+    if task == "multilabel" and len(header) < 3:
         raise DataError(
             (
                 Argument("task", "multilabel"),
@@ -105,40 +71,43 @@ def _check_properties(header: tuple[str, ...], path: Path) -> None:
             ),
             value=path,
         )
-    if "" in header[1:] or len(set(header[1:])) < len(header) - 1:
+    if task not in ("auto", "multilabel"):
+        header = header[:2]
+    if len(header) > 2 and ("" in header[1:] or len(set(header[1:])) < len(header) - 1):
         raise DataError("the first line must give each property another name", value=path)
+    width = max(len(header), 2)
+    return header, [_check_line(number, cells, width, find, path) for number, cells in lines]
 
 
 def _check_line(number: int, cells: list[str], width: int, find: _RowFinder, path: Path) -> Line:
+    where = f"{path}, line {number}"
     if len(cells) != width:
         content = "row,label" if width == 2 else f"a row and {width - 1} properties"
-        raise line_error(
-            path,
-            number,
+        raise DataError(
             f"{len(cells)} cells, but a line is {content}",
-            "put quotes around a cell that holds the separator",
+            value=where,
+            remedy="put quotes around a cell that holds the separator",
         )
     row = find(cells[0])
-    line = Line(number, -1 if row is None else row, cells[0], tuple(cells[1:]))
-    refuse_empty_label(line, ("",), path)
+    line = Line(where, number, -1 if row is None else row, cells[0], tuple(cells[1:]))
+    refuse_empty_label(line, "")
     if row is None:
-        raise line_error(path, number, find.explain(cells[0]))
+        raise DataError(find.explain(cells[0]), value=where)
     return line
 
 
-def refuse_empty_label(line: Line, empty: tuple[str, ...], path: Path) -> None:
+def refuse_empty_label(line: Line, empty: str) -> None:
     """Refuse a line with a cell that holds no label."""
-    if any(cell in empty for cell in line.cells):
-        raise line_error(
-            path,
-            line.number,
+    if empty in line.cells:
+        raise DataError(
             f"the label of {line.name!r} is empty",
-            "leave the line out if the row is unlabelled",
+            value=line.where,
+            remedy="leave the line out if the row is unlabelled",
         )
 
 
 class _RowFinder:
-    """Finds rows by name, by the last part of the name where it is unique, or by number."""
+    """Search for samples by name, by the last part of a name where it is unique, or by number."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.count = len(dataset)
@@ -155,10 +124,10 @@ class _RowFinder:
         same_base = self.by_base.get(name, [])
         if len(same_base) == 1:
             return same_base[0]
-        return int(name) if _is_row_number(name) and int(name) < self.count else None
+        return int(name) if _ROW_NUMBER.fullmatch(name) and int(name) < self.count else None
 
     def is_header(self, cells: list[str]) -> bool:
-        """Whether the first line is a header, and not a row with a mistake in its name."""
+        """Check whether the first line is a header, not a row with a mistake in its name."""
         name = self._clean(cells[0])
         if self(name) is not None or re.fullmatch(r"[+-]?\d+(\.\d*)?", name):
             return False
@@ -166,7 +135,7 @@ class _RowFinder:
         return not (self.by_name and (like_a_name or self._near(name)))
 
     def explain(self, cell: str) -> str:
-        """Return why a cell names no row, and which one is near."""
+        """Return why a cell names no row, and the nearest name."""
         if re.fullmatch(r"[+-]?\d+", cell):
             return f"row {cell} does not exist; rows are 0 to {self.count - 1}."
         same_base = self.by_base.get(self._clean(cell), [])
@@ -191,7 +160,3 @@ class _RowFinder:
         if cell in self.by_name:
             return cell
         return cell.replace("\\", "/").removeprefix("./")
-
-
-def _is_row_number(text: str) -> bool:
-    return bool(re.fullmatch(r"[0-9]{1,15}", text))

@@ -1,4 +1,4 @@
-"""`load`: one way in for data, by the name of a set or the path of a file or folder."""
+"""`load`: data by the name of a set or the path of a file or folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from cuello.data.dataset import TASK_NAMES, Dataset
 from cuello.data.readers import READERS, reader_of
 from cuello.data.readers.base import join_names
-from cuello.data.sets import NAMED_SETS, read_named_set
+from cuello.data.sets import NAMED_SETS
 from cuello.errors import Argument, DataError, InputError, Use, unknown
 
 __all__ = ["load"]
@@ -82,13 +82,22 @@ def load(
     """
     if task not in (None, *TASK_NAMES):
         raise unknown("task", task, TASK_NAMES)
-    size, encoding = _check_size(image_size), _check_encoding(encoding or {})
+    size, encoding = _check_size(image_size), encoding or {}
+    if encoding and encoding.get("type") not in ENCODINGS:
+        raise InputError(
+            f"has type={encoding.get('type')!r}; it must be the encoding of a Dataset",
+            argument="encoding",
+            allowed=f"type {' or '.join(map(repr, ENCODINGS))}",
+        )
     chosen = {"image_size": size, "label_column": label_column, **options}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     name, _, subset = spec.partition(":") if isinstance(spec, str) else ("", "", "")
     if name in NAMED_SETS:
         _check_options(f"data set {name!r}", (), chosen)
-        return _as_task(read_named_set(name, subset, offline=offline), task)
+        named = NAMED_SETS[name]
+        if subset and not named.subsets:
+            raise InputError(f"data set {name!r} has no subsets; write {name!r} alone.")
+        return _as_task(named.read(subset or "".join(named.subsets[:1]), offline), task)
     path = _existing(spec)
     reader = reader_of(path)
     takes = reader.options
@@ -112,7 +121,7 @@ def load(
 
 
 def _as_task(data: Dataset, task: str | None) -> Dataset:
-    """Turn labels that are only known as classes into numbers, if the task is regression."""
+    """Return data whose class names became numbers, if the task is regression."""
     if task not in ("regression", "multilabel") or data.task == task or not data.classes:
         return data
     if task == "multilabel":
@@ -159,19 +168,16 @@ def _existing(spec: str | Path) -> Path:
         error = unknown("data", text, NAMED_SETS)
         error.allowed = f"{error.allowed}, or the path of a file or folder"
         raise error
-    near = difflib.get_close_matches(path.name, _names_beside(path), n=1)
+    try:
+        beside = [entry.name for entry in path.parent.iterdir()]
+    except (OSError, ValueError):
+        beside = []
+    near = difflib.get_close_matches(path.name, beside, n=1)
     raise DataError(
         f"does not exist (seen from {Path.cwd()})",
         value=path,
         remedy=f"did you mean {path.parent / near[0]}?" if near else "",
     )
-
-
-def _names_beside(path: Path) -> list[str]:
-    try:
-        return [entry.name for entry in path.parent.iterdir()]
-    except (OSError, ValueError):
-        return []
 
 
 def _check_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | None:
@@ -186,16 +192,6 @@ def _check_size(image_size: int | tuple[int, int] | None) -> tuple[int, int] | N
             remedy=Use("image_size", 28),
         )
     return int(pair[0]), int(pair[1])
-
-
-def _check_encoding(encoding: Mapping[str, Any]) -> Mapping[str, Any]:
-    if encoding and encoding.get("type") not in ENCODINGS:
-        raise InputError(
-            f"has type={encoding.get('type')!r}; it must be the encoding of a Dataset",
-            argument="encoding",
-            allowed=f"type {' or '.join(map(repr, ENCODINGS))}",
-        )
-    return encoding
 
 
 def _check_options(where: str, takes: tuple[str, ...], chosen: Mapping[str, Any]) -> None:

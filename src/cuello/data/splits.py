@@ -1,18 +1,29 @@
-"""Train, validation and test samples: stratified, seeded, never overlapping."""
+"""Samples for training, validation and test, for folds, and random ones to be labelled."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from cuello.arrays import Array, Codes, Indices
-from cuello.data.dataset import Dataset
+from cuello.data.dataset import Dataset, labelled_rows
+from cuello.data.readers.base import join_names
 from cuello.errors import Argument, CuelloWarning, InputError
 
-__all__ = ["Split", "make_split", "plain_folds", "split_arrays", "stratified_folds"]
+__all__ = [
+    "Split",
+    "draw_any",
+    "draw_by_class",
+    "make_split",
+    "plain_folds",
+    "split_arrays",
+    "stratified_folds",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,29 +41,10 @@ class Split:
 def make_split(
     data: Dataset, *, validation: float = 0.1, test: float = 0.2, random_state: int = 0
 ) -> Split:
-    """Divide the samples, a class at a time where classes are known.
+    """Divide the samples, stratified by class; without classes, by whether there is a label.
 
-    Where labels are no classes, samples with and without a label are divided alike.
-
-    Parameters
-    ----------
-    data : Dataset
-        An official test split (``data.X_test``) is kept as it is.
-    validation, test : float
-        Shares of the samples, in (0, 1); ``test`` is not used where there is an official split.
-    random_state : int
-        Same seed, same split.
-
-    Raises
-    ------
-    InputError
-        If a share is not between 0 and 1, or a split would be empty.
-
-    Examples
-    --------
-    >>> rows = make_split(Dataset(X=np.zeros((10, 2)), name="toy", source="memory"))
-    >>> len(rows.train), len(rows.validation), len(rows.test)
-    (7, 1, 2)
+    ``validation`` and ``test`` are shares of the samples, in (0, 1). An official test split
+    (``data.X_test``) is kept as it is, and ``test`` not used.
     """
     share_test = 0.0 if data.X_test is not None else test
     for name, share in {"validation": validation, "test": test}.items():
@@ -70,9 +62,9 @@ def make_split(
     groups = data.y if has_classes else data.labelled.astype(np.int64)
     assert groups is not None
     order = rng.permutation(len(data))
-    # Row i of its class gets the rank (i + u) / class size, with one random u in [0, 1) a class:
-    # cutting all rows by rank takes the same share of every class, and exactly the asked number of
-    # rows over all of them.
+    # Sample i of its class gets the rank (i + u) / class size, with one random u in [0, 1) a class:
+    # cutting all samples by rank takes the same share of every class, and exactly the asked number
+    # over all of them.
     by_class = order[np.argsort(groups[order], kind="stable")]
     sizes = np.unique(groups, return_counts=True)[1]
     rank = np.concatenate([(np.arange(size) + rng.random()) / size for size in sizes])
@@ -80,15 +72,15 @@ def make_split(
     n_test, n_validation = round(len(data) * share_test), round(len(data) * validation)
     cuts = np.split(ranked, [n_test, n_test + n_validation])
     needed = {"test": share_test > 0, "validation": True, "train": True}
-    rows = {name: np.sort(cut).astype(np.int64) for name, cut in zip(needed, cuts, strict=True)}
-    empty = [name for name in needed if needed[name] and not len(rows[name])]
+    splits = {name: np.sort(cut).astype(np.int64) for name, cut in zip(needed, cuts, strict=True)}
+    empty = [name for name in needed if needed[name] and not len(splits[name])]
     if empty:
         raise InputError(
-            f"{data.source}: {len(data)} rows are too few for a {' and a '.join(empty)} split; "
-            "bring more rows, at least 10."
+            f"{data.source}: {len(data)} samples are too few for a {' and a '.join(empty)} split; "
+            "bring more samples, at least 10."
         )
-    test_rows = rows["test"] if data.X_test is None else None
-    return Split(train=rows["train"], validation=rows["validation"], test=test_rows)
+    in_test = splits["test"] if data.X_test is None else None
+    return Split(train=splits["train"], validation=splits["validation"], test=in_test)
 
 
 def split_arrays(data: Dataset, rows: Indices | None) -> tuple[Array, Array | None]:
@@ -100,14 +92,7 @@ def split_arrays(data: Dataset, rows: Indices | None) -> tuple[Array, Array | No
 
 
 def stratified_folds(y: Codes, cv: int, seed: int) -> list[tuple[Indices, Indices]]:
-    """Return stratified folds as (train, held out); none, with a warning, if a class has one label.
-
-    Examples
-    --------
-    >>> y = np.array([0, 0, 0, 1, 1, 1])
-    >>> [len(held_out) for _, held_out in stratified_folds(y, 3, seed=0)]
-    [2, 2, 2]
-    """
+    """Return stratified folds, (train, held out); none if a class has one label: a warning."""
     fewest = int(np.bincount(y).min())
     if fewest < 2:
         _warn_no_folds("a class has a single label", "accuracy", "two samples of every class")
@@ -117,13 +102,7 @@ def stratified_folds(y: Codes, cv: int, seed: int) -> list[tuple[Indices, Indice
 
 
 def plain_folds(n: int, cv: int, seed: int) -> list[tuple[Indices, Indices]]:
-    """Return folds of two or more as (train, held out); none, with a warning, if n is below 4.
-
-    Examples
-    --------
-    >>> [len(held_out) for _, held_out in plain_folds(7, 5, seed=0)]
-    [3, 2, 2]
-    """
+    """Return folds of two or more as (train, held out); none, with a warning, if n is below 4."""
     if n < 4:
         _warn_no_folds(f"there are only {n} labels", "score", "four samples or more")
         return []
@@ -137,3 +116,65 @@ def _warn_no_folds(why: str, estimate: str, label: str) -> None:
         CuelloWarning,
         stacklevel=3,
     )
+
+
+def draw_by_class(
+    y: npt.ArrayLike, count: int, rng: np.random.Generator, classes: Sequence[str]
+) -> Indices:
+    """Draw labelled samples, as evenly over the classes as these have samples.
+
+    Each class gives ``count // len(classes)`` samples, random classes one more each; a class with
+    fewer gives all it has, and the others share what is missing. Returns ascending positions in
+    ``y``, which holds codes into ``classes``, -1 where unlabelled.
+    """
+    codes = np.asarray(y)
+    members = [np.flatnonzero(codes == code) for code in range(len(classes))]
+    if count < max(1, len(classes)):
+        raise InputError(
+            f"{count} labels are too few for {len(classes)} classes; draw at least one a class: "
+            f"{len(classes)} or more."
+        )
+    without = [name for name, rows in zip(classes, members, strict=True) if not len(rows)]
+    if without:
+        raise InputError(
+            f"no row is labelled {join_names(map(repr, without))} among those to draw from; every "
+            "class needs at least one."
+        )
+    _check_count(count, sum(map(len, members)))
+    shares = _even_shares(count, [len(rows) for rows in members], rng)
+    chosen = [
+        rng.choice(rows, size=share, replace=False)
+        for rows, share in zip(members, shares, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
+def draw_any(y: Array, count: int, rng: np.random.Generator, *, fewest: int) -> Indices:
+    """Draw labelled samples, where labels are no classes; ``fewest`` are needed to learn from."""
+    rows = np.flatnonzero(labelled_rows(y))
+    if count < fewest:
+        raise InputError(f"{count} labels are too few to learn from; draw {fewest} or more.")
+    _check_count(count, len(rows))
+    return np.sort(rng.choice(rows, size=count, replace=False))
+
+
+def _check_count(count: int, labelled: int) -> None:
+    if count > labelled:
+        raise InputError(
+            f"{count} labels were asked for, but only {labelled} rows have one; draw {labelled} "
+            "or fewer."
+        )
+
+
+def _even_shares(count: int, available: list[int], rng: np.random.Generator) -> list[int]:
+    shares = [0] * len(available)
+    left = count
+    while left:
+        open_ = [i for i, n in enumerate(available) if shares[i] < n]
+        even = left // len(open_)
+        chosen = open_ if even else rng.choice(open_, size=left, replace=False).tolist()
+        for i in chosen:
+            more = min(max(even, 1), available[i] - shares[i])
+            shares[i] += more
+            left -= more
+    return shares

@@ -11,10 +11,9 @@ from sklearn.model_selection import train_test_split
 from cuello.arrays import Array, Indices
 from cuello.data import Dataset
 from cuello.data.dataset import labelled_rows
-from cuello.data.drawing import draw_any, draw_by_class
-from cuello.data.readers.targets import MOST_CLASSES
+from cuello.data.label_arrays import MOST_CLASSES
 from cuello.data.spelling import whole_number
-from cuello.data.splits import Split, split_arrays
+from cuello.data.splits import Split, draw_any, draw_by_class, split_arrays
 from cuello.errors import Argument, CuelloWarning, InputError, Use
 from cuello.run.job import KEEP_LABELS, Job
 

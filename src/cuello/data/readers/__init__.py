@@ -18,13 +18,7 @@ for _module in pkgutil.iter_modules(__path__):
 
 
 def reader_of(path: Path) -> Reader:
-    """Find the reader of a file or folder: by its suffix, else by who claims it.
-
-    Raises
-    ------
-    DataError
-        If there is none; lists the formats.
-    """
+    """Return the reader of a file or folder: by its suffix, else the first that claims it."""
     name = path.name.lower()
     plain = name.removesuffix(".gz")
     if not path.is_dir():

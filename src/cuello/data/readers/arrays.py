@@ -1,4 +1,4 @@
-"""NumPy's own files (.npy, .npz), and the rules that every array of samples has to meet."""
+"""Files of NumPy (.npy, .npz), and the rules that every array of samples has to meet."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from cuello.arrays import Array
 from cuello.data.dataset import Dataset, check_finite
+from cuello.data.label_arrays import with_label_arrays
 from cuello.data.readers.base import (
     READERS,
     Reader,
@@ -18,7 +19,6 @@ from cuello.data.readers.base import (
     refuse_empty_file,
     stem,
 )
-from cuello.data.readers.targets import read_labels
 from cuello.data.sequences import sequence_lengths
 from cuello.errors import DataError, InputError
 
@@ -35,8 +35,6 @@ KEYS = {
     "y_test": ("y_test", "Y_test"),
 }
 
-_SHAPES = "(n, features), (n, height, width) or (n, channels, height, width)"
-
 
 def as_samples(X: Array, source: str, *, allow_nan: bool = False) -> tuple[Array, tuple[str, ...]]:
     """Check an array of samples and bring it to the stored form, with notes on what changed.
@@ -44,19 +42,24 @@ def as_samples(X: Array, source: str, *, allow_nan: bool = False) -> tuple[Array
     uint8 stays uint8 (0..255), everything else becomes float32. Channels that come last,
     (n, height, width, 1|3|4), are moved to the front. In (n, time, features), NaN at the end of a
     sequence marks a short one. With ``allow_nan``, NaN is a missing element, anywhere.
-
-    Raises
-    ------
-    DataError
-        For a shape or type that cannot be samples, or values that are not finite.
-
-    Examples
-    --------
-    >>> X, notes = as_samples(np.zeros((5, 8, 8, 3), dtype=np.uint8), "photos.npy")
-    >>> X.shape, notes
-    ((5, 3, 8, 8), ('photos.npy: channels were last, (8, 8, 3), and were moved to the front',))
     """
-    _check_array(X, source)
+    if X.dtype.kind not in "biuf":
+        raise DataError(
+            f"has dtype {X.dtype}, but samples are real numbers",
+            value=source,
+            remedy="convert it to float32 (or uint8 for pixels 0..255) and save it again",
+        )
+    if X.ndim not in (2, 3, 4):
+        raise DataError(
+            f"has shape {X.shape}, but samples are (n, features), (n, height, width) or (n, "
+            "channels, height, width)",
+            value=source,
+            remedy="reshape it and save it again, the samples along the first axis",
+        )
+    if X.size == 0:
+        raise DataError(
+            f"has shape {X.shape}: it holds no value", value=source, remedy="save it with samples"
+        )
     notes: tuple[str, ...] = ()
     if X.ndim == 4 and X.shape[1] > 4 and X.shape[3] in (1, 3, 4):
         notes = (f"{source}: channels were last, {X.shape[1:]}, and were moved to the front",)
@@ -74,11 +77,10 @@ def labelled_dataset(
     *,
     task: str | None,
     notes: tuple[str, ...] = (),
-    name: str = "",
     allow_nan: bool = False,
 ) -> Dataset:
     """Make a dataset of samples and labels (keys X, y, X_test, y_test; only X is needed)."""
-    X, notes_X = as_samples(arrays["X"], f"{path}", allow_nan=allow_nan)
+    X, notes_X = as_samples(arrays["X"], str(path), allow_nan=allow_nan)
     X_test = None
     if "X_test" in arrays:
         X_test, _ = as_samples(arrays["X_test"], f"{path}: X_test", allow_nan=allow_nan)
@@ -93,25 +95,16 @@ def labelled_dataset(
         raise DataError(
             "has test labels (y_test) but no test samples (X_test)", value=path, remedy="add them"
         )
-    labels = read_labels(
-        arrays.get("y"),
-        arrays.get("y_test"),
-        sizes=(len(X), 0 if X_test is None else len(X_test)),
-        source=str(path),
-        task=task,
-    )
-    return Dataset(
+    data = Dataset(
         X=X,
-        y=labels.y,
-        classes=labels.classes,
-        properties=labels.properties,
-        name=name or stem(path),
+        name=stem(path),
         source=str(path),
         X_test=X_test,
-        y_test=labels.y_test,
         encoding=image_encoding(X),
-        notes=notes + notes_X + labels.notes,
+        notes=notes + notes_X,
     )
+    y, y_test = arrays.get("y"), arrays.get("y_test")
+    return with_label_arrays(data, y, y_test, source=str(path), task=task)
 
 
 def image_encoding(X: Array) -> dict[str, Any]:
@@ -162,25 +155,6 @@ def read_npz(path: Path, *, task: str | None = "auto", allow_nan: bool = False) 
         other = sorted(set(stored) - set(taken.values()))
         notes = (f"{path}: ignored the arrays {join_names(map(repr, other))}",) if other else ()
         return labelled_dataset(arrays, path, task=task, notes=notes, allow_nan=allow_nan)
-
-
-def _check_array(X: Array, source: str) -> None:
-    if X.dtype.kind not in "biuf":
-        raise DataError(
-            f"has dtype {X.dtype}, but samples are real numbers",
-            value=source,
-            remedy="convert it to float32 (or uint8 for pixels 0..255) and save it again",
-        )
-    if X.ndim not in (2, 3, 4):
-        raise DataError(
-            f"has shape {X.shape}, but samples are {_SHAPES}",
-            value=source,
-            remedy="reshape it and save it again, the samples along the first axis",
-        )
-    if X.size == 0:
-        raise DataError(
-            f"has shape {X.shape}: it holds no value", value=source, remedy="save it with samples"
-        )
 
 
 def _check_sequences(X: Array, source: str) -> tuple[str, ...]:

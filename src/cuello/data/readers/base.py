@@ -28,10 +28,6 @@ SKIP_BAD = ("correct it, or ", Use("skip_bad", True), " to leave such rows out")
 _GZIP = b"\x1f\x8b"
 
 
-def _claims_nothing(path: Path) -> bool:
-    return False
-
-
 @dataclass(frozen=True, kw_only=True)
 class Reader:
     """A format: how its files or folders are recognised and read.
@@ -57,7 +53,7 @@ class Reader:
     summary: str
     read: Callable[..., Dataset]
     suffixes: tuple[str, ...] = ()
-    claims: Callable[[Path], bool] = _claims_nothing
+    claims: Callable[[Path], bool] = lambda path: False
     compressed: bool = False
     encoding: str = ""
 
@@ -73,11 +69,9 @@ READERS: Registry[Reader] = Registry("format")
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a decoder raises on a damaged file into one DataError that names the file.
-
-    Decoders raise nearly anything on damaged bytes (``struct.error``, ``SyntaxError``,
-    ``MemoryError``, ...), and warn besides; a list of types would never be complete.
-    """
+    """Turn whatever a decoder raises on a damaged file into one DataError that names the file."""
+    # Decoders raise nearly anything on damaged bytes (struct.error, SyntaxError, MemoryError, ...),
+    # and warn besides; a list of types would never be complete.
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -97,7 +91,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def refuse_empty_file(path: Path) -> None:
-    """Refuse a file of 0 bytes, which decoders describe in odd ways."""
+    """Refuse a file of 0 bytes, of which decoders complain in ways that do not help."""
     if path.stat().st_size == 0:
         raise DataError("is empty (0 bytes)", value=path, remedy=SAVE_AGAIN)
 
@@ -123,19 +117,13 @@ def starts_with(path: Path, length: int) -> bytes:
 
 
 def stem(path: Path) -> str:
-    """Name a dataset after its file: ``a/scans.csv.gz`` is ``scans``."""
+    """Return the name of a dataset by its file: ``scans`` for ``a/scans.csv.gz``."""
     name = path.resolve().name
     return name.removesuffix(".gz").rsplit(".", 1)[0] if "." in name.lstrip(".") else name
 
 
 def join_names(names: Iterable[object], limit: int = 20) -> str:
-    """Join names for a message: all of them, or the first ones and how many more there are.
-
-    Examples
-    --------
-    >>> join_names(["a", "b", "c"], limit=2)
-    'a, b and 1 more'
-    """
+    """Join names for a message: all of them, or the first ones and how many more there are."""
     every = [str(name) for name in names]
     rest = f" and {len(every) - limit} more" if len(every) > limit else ""
     return ", ".join(every[:limit]) + rest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -17,43 +17,27 @@ SUFFIXES = (
     *(".pgm", ".ppm", ".pnm"),
 )
 
-TRAIN, TEST, VALIDATION = ("train",), ("test",), ("val", "valid", "validation")
+TEST = ("test", "val", "valid", "validation")
 NO_CLASS = ("unlabelled", "unlabeled")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFiles:
-    """The images of a folder, in the order of their names.
-
-    Parameters
-    ----------
-    names, names_test : tuple of str
-        Paths relative to the folder, with forward slashes.
-    y, y_test : tuple of int
-        Codes into ``classes``, -1 where unlabelled.
-    classes : tuple of str
-    notes : tuple of str
-    """
+    """The images of a folder, by their paths inside it, and their codes into the classes."""
 
     names: tuple[str, ...]
-    y: tuple[int, ...]
     names_test: tuple[str, ...] = ()
-    y_test: tuple[int, ...] = ()
+    codes: Mapping[str, int]
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
 def scan(folder: Path) -> ImageFiles:
-    """Look through a folder and its sub-folders without opening a file.
+    """Search a folder and its sub-folders without opening a file.
 
     Sub-folders are classes; images beside them, or in a sub-folder ``unlabelled``, have no label.
     With a top folder ``train``, the top folders ``test`` (else ``val``) are the test split, and the
     classes are the sub-folders of both. Hidden files and folders are left out.
-
-    Raises
-    ------
-    DataError
-        If there is no image.
     """
     files = sorted(_visible_files(folder))
     images = [name for name in files if name.lower().endswith(SUFFIXES)]
@@ -73,15 +57,12 @@ def scan(folder: Path) -> ImageFiles:
     if len(classes) == 1:
         notes.append(f"all classes are {classes[0]!r}: one sub-folder is no label, so none is kept")
         classes = ()
-    codes = {name: i for i, name in enumerate(classes)}
-    y = {name: codes.get(class_of[name] or "", UNLABELLED) for name in images}
-    names_test = tuple(name for name in images if test and name.startswith(f"{test}/"))
-    names = tuple(name for name in images if not (test and name.startswith(f"{test}/")))
+    code = {name: i for i, name in enumerate(classes)}
+    in_test = {name: bool(test) and name.startswith(f"{test}/") for name in images}
     return ImageFiles(
-        names=names,
-        y=tuple(y[name] for name in names),
-        names_test=names_test,
-        y_test=tuple(y[name] for name in names_test),
+        names=tuple(name for name in images if not in_test[name]),
+        names_test=tuple(name for name in images if in_test[name]),
+        codes={name: code.get(class_of[name] or "", UNLABELLED) for name in images},
         classes=classes,
         notes=tuple(notes),
     )
@@ -108,10 +89,9 @@ def _is_hidden(name: str) -> bool:
 
 def _splits(top: set[str]) -> tuple[str, set[str]]:
     """Return the test folder, and all top folders that are splits and not classes."""
-    allowed = {*TRAIN, *TEST, *VALIDATION, *NO_CLASS}
-    if not top & set(TRAIN) or not top <= allowed:
+    if "train" not in top or not top <= {"train", *TEST, *NO_CLASS}:
         return "", set()
-    test = [name for name in (*TEST, *VALIDATION) if name in top]
+    test = [name for name in TEST if name in top]
     return (test[0] if test else ""), top - set(NO_CLASS)
 
 

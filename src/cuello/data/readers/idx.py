@@ -30,18 +30,7 @@ _AGAIN = "copy or download it again"
 
 
 def parse_idx(raw: bytes, source: str) -> Array:
-    """Read the (uncompressed) content of an IDX file into an array of the stored shape and type.
-
-    Raises
-    ------
-    DataError
-        If the header is not IDX, or the length is not what the header says.
-
-    Examples
-    --------
-    >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]), "two labels").tolist()
-    [7, 9]
-    """
+    """Return the array that the (uncompressed) content of an IDX file holds."""
     if len(raw) < 4 or raw[0] or raw[1] or raw[2] not in TYPES or not raw[3]:
         raise DataError(
             f"does not start like an IDX file (bytes {raw[:4].hex(' ') or 'none'})",
@@ -91,14 +80,14 @@ def read_mnist_folder(path: Path, *, task: str | None = "auto") -> Dataset:
 
 
 def _is_idx(path: Path) -> bool:
-    """Whether a file is IDX by its name (``*-idx3-ubyte``, ``.gz`` or not) or its first bytes."""
+    """Check a file's name (``*-idx3-ubyte``, ``.gz`` or not) and its first bytes."""
     head = starts_with(path, 4)
     by_content = len(head) == 4 and head[:2] == b"\0\0" and head[2] in TYPES and 0 < head[3] < 5
     return not path.is_dir() and (bool(_SUFFIX.search(path.name)) or by_content)
 
 
 def _mnist_files(folder: Path) -> dict[str, Path]:
-    """Find the files of MNIST's layout in a folder: X, y, X_test, y_test, those that exist."""
+    """Return the files of MNIST's layout in a folder: X, y, X_test, y_test, those that exist."""
     return {
         key: path
         for key, pattern in _MNIST_FILES.items()
@@ -108,10 +97,10 @@ def _mnist_files(folder: Path) -> dict[str, Path]:
 
 
 def _labels_beside(path: Path) -> Path | None:
-    name = re.sub(r"images([-.])idx3", r"labels\1idx1", path.name.removesuffix(".gz"))
-    if name == path.name.removesuffix(".gz"):
-        return None
-    return next((file for file in _variants(path.parent, name) if file.is_file()), None)
+    plain = path.name.removesuffix(".gz")
+    name, renamed = re.subn(r"images([-.])idx3", r"labels\1idx1", plain)
+    files = _variants(path.parent, name) if renamed else []
+    return next((file for file in files if file.is_file()), None)
 
 
 def _variants(folder: Path, *names: str) -> list[Path]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from cuello.data.dataset import Dataset
 from cuello.data.fetch import RemoteFile, data_folders, find_file
-from cuello.errors import InputError
 from cuello.registry import Registry
 
-__all__ = ["NAMED_SETS", "NamedSet", "read_named_set"]
+__all__ = ["NAMED_SETS", "NamedSet", "locate"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +29,7 @@ class NamedSet:
     subsets : tuple of str
         Names that may follow a colon; the first is the default.
     files, mirrors : tuple
-        Files to be found or downloaded, and addresses; empty for a bundled set.
+        Files on this machine or to be downloaded, and addresses; empty for a bundled set.
     """
 
     display_name: str
@@ -55,13 +54,9 @@ NAMED_SETS: Registry[NamedSet] = Registry("data set")
 
 
 def locate(name: str) -> tuple[str, str]:
-    """Return where a set would come from, without opening a file.
+    """Return where a set would come from, without opening a file: kind and place.
 
-    Returns
-    -------
-    kind : {"bundled", "folder", "cache", "mirror"}
-    where : str
-        The folder, or the address of the first mirror; empty for a bundled set.
+    Kinds are bundled (place is empty), folder, cache, and mirror (the address of the first).
     """
     named = NAMED_SETS[name]
     if not named.files:
@@ -72,11 +67,3 @@ def locate(name: str) -> tuple[str, str]:
         return "mirror", named.mirrors[0]
     kind = "folder" if folders[0].parent in data_folders() else "cache"
     return kind, str(folders[0])
-
-
-def read_named_set(name: str, subset: str = "", *, offline: bool = False) -> Dataset:
-    """Read a set, or the subset of it that follows the colon in ``name:subset``."""
-    named = NAMED_SETS[name]
-    if subset and not named.subsets:
-        raise InputError(f"data set {name!r} has no subsets; write {name!r} alone.")
-    return named.read(subset or "".join(named.subsets[:1]), offline)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from cuello.arrays import Bools, Float32s, Floats
 from cuello.errors import DataError, Use
 
-__all__ = [
-    "Column",
-    "column_width",
-    "convert_column",
-    "describe_column",
-    "encode_column",
-    "number_like",
-]
+__all__ = ["Column", "convert_column", "describe_column", "encode_column", "number_like"]
 
 MOST_CATEGORIES = 50
 DAY = 86_400_000_000  # microseconds
@@ -31,15 +26,9 @@ _EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "NULL", "null", 
 
 @dataclass(frozen=True)
 class Column:
-    """A column after conversion.
+    """A converted column: number, date (days since 1970, NaN where empty) or category (Arrow text).
 
-    Parameters
-    ----------
-    name : str
-    kind : {"number", "date", "category"}
-    values : ndarray of float64 with NaN, or an Arrow array of text with nulls
-    discrete : bool
-        Whether it was stored as integers or text, so could be an identifier.
+    ``discrete``: it was stored as integers or text, so could be an identifier.
     """
 
     name: str
@@ -49,7 +38,7 @@ class Column:
 
     @property
     def empty(self) -> Bools:
-        """Where there is no value."""
+        """Mask of the cells without a value."""
         if self.kind == "category":
             return np.asarray(self.values.is_null().to_numpy(zero_copy_only=False), dtype=bool)
         return np.asarray(np.isnan(self.values), dtype=bool)
@@ -59,14 +48,8 @@ def convert_column(name: str, column: Any, path: Path, *, wanted: str | None = N
     """Convert an Arrow column to the kind it can be, or the wanted one.
 
     A column of numbers that cannot be converted comes back as a category: see ``number_like``.
-
-    Raises
-    ------
-    DataError
-        For types that are neither numbers, dates nor text, and for decimal commas.
     """
-    import pyarrow as pa
-
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     column = _clean_text(column)
     if wanted != "category" and not pa.types.is_dictionary(column.type):
         for kind, attempt in (("number", _as_numbers), ("date", _as_days)):
@@ -80,21 +63,20 @@ def convert_column(name: str, column: Any, path: Path, *, wanted: str | None = N
             value=path,
             remedy="drop it or convert it",
         )
-    _refuse_decimal_comma(name, text, path)
+    texts = text.drop_null()
+    if len(texts) and pc.all(pc.match_substring_regex(texts, _DECIMAL_COMMA)).as_py():
+        raise DataError(
+            f"column {name!r} holds numbers with a decimal comma ({texts[0]})",
+            value=path,
+            remedy="save the file with a decimal point",
+        )
     return Column(name, "category", text, discrete=True)
 
 
 def number_like(column: Column) -> Bools:
-    """Return which cells of a text column are numbers."""
-    import pyarrow.compute as pc
-
+    """Return the mask of the cells of a text column that are numbers."""
     matches = pc.match_substring_regex(column.values, _NUMERAL).fill_null(False)
     return np.asarray(matches.to_numpy(zero_copy_only=False), dtype=bool)
-
-
-def column_width(spec: Mapping[str, Any]) -> int:
-    """Return how many features a described column becomes."""
-    return len(spec["categories"]) if spec["kind"] == "category" else 1
 
 
 def describe_column(column: Column, path: Path) -> dict[str, Any]:
@@ -113,15 +95,10 @@ def describe_column(column: Column, path: Path) -> dict[str, Any]:
     return {"name": column.name, "kind": column.kind, "categories": categories, "fill": None}
 
 
-def encode_column(column: Column, spec: dict[str, Any]) -> tuple[Float32s, int]:
-    """Turn a column into numbers as described.
+def encode_column(column: Column, spec: Mapping[str, Any]) -> tuple[Float32s, int]:
+    """Return a column as features, (n, 1) or (n, categories), and how many categories are unseen.
 
-    Returns
-    -------
-    block : ndarray of float32, shape (n, 1) or (n, categories)
-        Empty cells are NaN (or the fill value, where there is one), or all zeros for a category.
-    unseen : int
-        How many cells hold a category that the description does not have.
+    Empty cells are NaN (or the fill value, where there is one), or all zeros for a category.
     """
     if spec["kind"] != "category":
         with np.errstate(over="ignore"):
@@ -129,9 +106,6 @@ def encode_column(column: Column, spec: dict[str, Any]) -> tuple[Float32s, int]:
         if spec["fill"] is not None:
             block[np.isnan(block)] = spec["fill"]
         return block[:, None], 0
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     codes = pc.index_in(column.values, value_set=pa.array(spec["categories"], pa.string()))
     codes = codes.fill_null(-1).to_numpy(zero_copy_only=False)
     codes = np.where(column.empty, -1, codes)
@@ -140,13 +114,7 @@ def encode_column(column: Column, spec: dict[str, Any]) -> tuple[Float32s, int]:
 
 
 def _clean_text(column: Any) -> Any:
-    """Return one Arrow array; text without white space around it, null for empty cells."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if pa.types.is_dictionary(column.type):
-        return column
+    """Return text without white space around it, null for empty cells; other types as they are."""
     if not _is_text_type(column.type):
         return column
     text = pc.utf8_trim_whitespace(column.cast(pa.large_string()))
@@ -155,17 +123,14 @@ def _clean_text(column: Any) -> Any:
 
 
 def _as_numbers(column: Any) -> Floats | None:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     kind = column.type
     if _is_text_type(kind):
         # Arrow reads no "+5"; true and false are numbers too.
-        column = _first_of(
-            _cast_or_none(column, pa.float64()),
-            lambda: _cast_or_none(pc.replace_substring_regex(column, r"^\+", ""), pa.float64()),
-            lambda: _cast_or_none(_cast_or_none(column, pa.bool_()), pa.uint8()),
-        )
+        numbers = _cast_or_none(column, pa.float64())
+        if numbers is None:
+            unsigned = pc.replace_substring_regex(column, r"^\+", "")
+            numbers = _cast_or_none(unsigned, pa.float64())
+        column = _cast_or_none(column, pa.bool_(), pa.uint8()) if numbers is None else numbers
     elif pa.types.is_boolean(kind):
         column = column.cast(pa.uint8())
     elif not (pa.types.is_null(kind) or _is_number_type(kind)):
@@ -175,14 +140,10 @@ def _as_numbers(column: Any) -> Floats | None:
 
 def _as_days(column: Any) -> Floats | None:
     """Return days since 1970-01-01, of dates, of time stamps, and of text in the ISO form."""
-    import pyarrow as pa
-
     kind = column.type
     if _is_text_type(kind):
-        column = _first_of(
-            _cast_or_none(column, pa.timestamp("us")),
-            lambda: _cast_or_none(column, pa.timestamp("us", "UTC")),
-        )
+        days = _cast_or_none(column, pa.timestamp("us"))
+        column = _cast_or_none(column, pa.timestamp("us", "UTC")) if days is None else days
     elif pa.types.is_date(kind):
         column = _cast_or_none(column, pa.timestamp("us"))
     elif pa.types.is_timestamp(kind):
@@ -193,63 +154,34 @@ def _as_days(column: Any) -> Floats | None:
 
 
 def _as_text(column: Any) -> Any:
-    import pyarrow as pa
-
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     readable = _is_text_type(kind) or _is_number_type(kind) or pa.types.is_boolean(kind)
     if not (readable or pa.types.is_temporal(kind) or pa.types.is_null(kind)):
         return None
-    text = column.cast(kind).cast(pa.large_string())
-    return _clean_text(text).cast(pa.string())
+    return _clean_text(column.cast(kind).cast(pa.large_string())).cast(pa.string())
 
 
 def _to_floats(column: Any) -> Floats:
-    import pyarrow as pa
-
     values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     return np.array(values, dtype=np.float64)
 
 
-def _cast_or_none(column: Any, kind: Any) -> Any:
-    """Cast, or None where a value does not fit (or there is no column)."""
-    import pyarrow as pa
-
-    if column is None:
-        return None
+def _cast_or_none(column: Any, *kinds: Any) -> Any:
+    """Cast to one type after the other; None where a value does not fit."""
     try:
-        return column.cast(kind, safe=False)
+        for kind in kinds:
+            column = column.cast(kind, safe=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return None
-
-
-def _first_of(column: Any, *others: Callable[[], Any]) -> Any:
-    for other in others:
-        column = other() if column is None else column
     return column
 
 
 def _is_text_type(kind: Any) -> bool:
-    import pyarrow as pa
-
     types = pa.types
     view = types.is_string_view(kind)
     return bool(view or types.is_string(kind) or types.is_large_string(kind))
 
 
 def _is_number_type(kind: Any) -> bool:
-    import pyarrow as pa
-
     types = pa.types
     return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
-
-
-def _refuse_decimal_comma(name: str, text: Any, path: Path) -> None:
-    import pyarrow.compute as pc
-
-    texts = text.drop_null()
-    if len(texts) and pc.all(pc.match_substring_regex(texts, _DECIMAL_COMMA)).as_py():
-        raise DataError(
-            f"column {name!r} holds numbers with a decimal comma ({texts[0]})",
-            value=path,
-            remedy="save the file with a decimal point",
-        )
