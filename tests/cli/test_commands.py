@@ -19,6 +19,7 @@ from cli_samples import SMALL, SUBPROCESS, picture, rows_of_three_classes
 
 from cuello import Autoencoder, load, open_run
 from cuello.cli.command import COMMANDS
+from cuello.cli.program import build_app
 from cuello.data.scaling import SCALINGS
 from cuello.data.sets import NAMED_SETS, locate
 from cuello.few_label import METHODS
@@ -27,6 +28,8 @@ from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
 from cuello.run import Job
 from cuello.run.job import TASK_NAMES
 from cuello.train import OPTIMIZERS, PRECISIONS, SCHEDULES, SHUFFLES
+
+build_app()  # fills COMMANDS
 
 RNG = np.random.default_rng(0)
 
