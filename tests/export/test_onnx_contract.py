@@ -257,7 +257,7 @@ def test_a_vote_by_either_measure_of_nearness(by):
     model = classifier("label_spreading").fit(X, known)
     space = model.module_.space
     if (len(space.components) > 0) != (by == "components"):
-        problem = model.problem(X, known, known >= 0, seed=0)
+        problem = model._problem(torch.from_numpy(model.autoencoder_.scaling_.apply(X)))
         other = FeatureSpace.candidates(problem)[by == "components"]
         shares = model.module_.shares
         model.module_ = NeighbourVote(problem, other, other(problem.x), shares)

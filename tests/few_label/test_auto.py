@@ -46,7 +46,7 @@ def kept(mean_teacher, spreading, slow, task=None, score=None):
     )
     made = [solution(wrong, task, y, score) for wrong in (mean_teacher, spreading, slow)]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(MeanTeacherMethod, "train", lambda *_: made[0])
+        patched.setattr(MeanTeacherMethod, "fit", lambda *_: made[0])
         patched.setattr(LabelSpreading, "solve", lambda *_: (made[1], None))
         patched.setattr(type(METHODS["fine_tune_slow"]), "fit", lambda *_: made[2])
         return METHODS["auto"].fit(problem)
@@ -67,7 +67,7 @@ def test_pseudo_labels_are_for_very_few_labels(labels, started):
     given = []
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            MeanTeacherMethod, "train", lambda *arguments: given.append(arguments[-1]) or made
+            MeanTeacherMethod, "fit", lambda *arguments: given.append(arguments[-1]) or made
         )
         patched.setattr(LabelSpreading, "solve", lambda *_: (made, "pseudo-labels"))
         patched.setattr(type(METHODS["fine_tune_slow"]), "fit", lambda *_: made)

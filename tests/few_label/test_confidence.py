@@ -16,7 +16,7 @@ from sklearn.frozen import FrozenEstimator
 
 from cuello import Autoencoder, CuelloWarning, FewLabelClassifier, metrics
 from cuello.few_label import METHODS, Binary, Multiclass, Multilabel, Regression
-from cuello.few_label.confidence import assess, tempered
+from cuello.few_label.cross_validation import assess
 
 SMALL = Autoencoder("plain", hidden=(32,), latent_dim=8, epochs=15, learning_rate=0.003)
 
@@ -51,7 +51,7 @@ def test_predictions_may_become_less_confident_and_stay_the_same(case, temper):
     assert found.temperature >= 1.0
     if not temper:
         assert found.temperature == 1.0
-    raw, p = tempered(task, scores, 1.0), tempered(task, scores, found.temperature)
+    raw, p = task.link(scores), task.link(scores, found.temperature)
     assert np.array_equal(p.argmax(axis=1), raw.argmax(axis=1))
     assert (p.max(axis=1) <= raw.max(axis=1) + 1e-12).all()
     both = task.to_classes(torch.from_numpy(scores)).numpy()

@@ -25,8 +25,8 @@ from cuello.estimators.baselines import (
     fit_pca_logistic,
 )
 from cuello.few_label import METHODS, FewLabelOptions, Multiclass
-from cuello.few_label.head import EncoderWithHead
-from cuello.few_label.records import classifier_of, record_classifier, tensors_of_classifier
+from cuello.few_label.estimator import classifier_of, record_classifier, tensors_of_classifier
+from cuello.few_label.methods.fine_tuning import EncoderWithHead
 from cuello.kinds import Batch
 from cuello.train import Rows, train
 
@@ -53,8 +53,8 @@ def use(autoencoder, method, **options):
 
 
 def start_of(model, seed=SEED):
-    """Return the network that a fitted model's mode starts from."""
-    return METHODS[model.method].build(model.problem(seed=seed))
+    """Return the network that a fitted model's method starts from."""
+    return model.build_module(seed)
 
 
 def weights(module):
@@ -158,7 +158,9 @@ def test_scores_are_a_linear_map_of_standardized_codes(trained):
     x = torch.from_numpy(trained.scaling_.apply(blobs()[0]))
     y = torch.arange(60) % 4
     mean, scale = np.float32([1, 2, 3]), np.float32([4, 5, 6])
-    network = EncoderWithHead(trained.module_, Multiclass(4), mean, scale, encoder_lr_factor=0.0)
+    network = EncoderWithHead(
+        trained.module_, Multiclass(4), mean, scale, FewLabelOptions(), encoder_lr_factor=0.0
+    )
     codes = (trained.module_.encode(x) - torch.from_numpy(mean)) / torch.from_numpy(scale)
     scores = codes @ network.head.weight.T + network.head.bias
     torch.testing.assert_close(network(x), scores)

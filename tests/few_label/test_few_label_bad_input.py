@@ -141,7 +141,7 @@ def test_a_typing_error_is_named_with_what_it_is_nearest_to(encoder):
     with pytest.warns(CuelloWarning) as caught:
         FewLabelClassifier(encoder, method="linear_probe").fit(X, y)
     assert any(
-        "'trousre' (1 rows)" in str(w.message) and "'trouser' (11 rows)" in str(w.message)
+        "'trousre' (1 samples)" in str(w.message) and "'trouser' (11 samples)" in str(w.message)
         for w in caught
     )
 

@@ -10,8 +10,8 @@ from sklearn.frozen import FrozenEstimator
 from torch import nn
 
 from cuello import Autoencoder, FewLabelClassifier
-from cuello.few_label import Multiclass
-from cuello.few_label.head import EncoderWithHead
+from cuello.few_label import FewLabelOptions, Multiclass
+from cuello.few_label.methods.fine_tuning import EncoderWithHead
 from cuello.train import Rows, TrainingConfig, train
 
 DEEP = Autoencoder(
@@ -30,9 +30,14 @@ def trained():
     return clone(DEEP).fit(clouds()[0])
 
 
-def with_head(trained, **options):
+def with_head(trained, encoder_lr_factor=1.0, **options):
     return EncoderWithHead(
-        trained.module_, Multiclass(3), trained.embedding_mean_, trained.embedding_scale_, **options
+        trained.module_,
+        Multiclass(3),
+        trained.embedding_mean_,
+        trained.embedding_scale_,
+        FewLabelOptions(**options),
+        encoder_lr_factor=encoder_lr_factor,
     )
 
 
@@ -43,7 +48,7 @@ def with_head(trained, **options):
         ({"dropout": 0.5}, [nn.Dropout, nn.Linear]),
         ({"batch_norm": True}, [nn.BatchNorm1d, nn.Linear]),
         (
-            {"hidden": 6, "batch_norm": True, "dropout": 0.5},
+            {"head_hidden": 6, "batch_norm": True, "dropout": 0.5},
             [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Dropout, nn.Linear],
         ),
     ],

@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 
 from cuello import Autoencoder, FewLabelClassifier, FewLabelRegressor, InputError
 from cuello.few_label import METHODS
-from cuello.few_label.records import classifier_of, record_classifier, tensors_of_classifier
+from cuello.few_label.estimator import classifier_of, record_classifier, tensors_of_classifier
 
 SMALL = Autoencoder(kind="plain", hidden=(12,), latent_dim=4, epochs=8, batch_size=32)
 QUICK = {

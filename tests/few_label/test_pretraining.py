@@ -14,9 +14,9 @@ from sklearn.linear_model import LogisticRegression
 
 from cuello import InputError
 from cuello.data.augment import Augment
-from cuello.few_label import FewLabelOptions, LearningProblem, pretraining
+from cuello.few_label import FewLabelOptions, LearningProblem
 from cuello.few_label.methods import mean_teacher
-from cuello.few_label.pretraining import contrast_views, pretrain
+from cuello.few_label.methods.mean_teacher import contrast_views, pretrain
 from cuello.few_label.students import build_student
 from cuello.few_label.tasks import Multiclass
 
@@ -43,10 +43,10 @@ def test_the_loss_is_the_cross_entropy_of_finding_the_other_half(rows, seed):
     for i in range(2 * rows):
         partner = (i + rows) % (2 * rows)
         others = [j for j in range(2 * rows) if j != i]
-        near = np.exp(unit[others] @ unit[i] / pretraining.CONTRAST_TEMPERATURE)
-        own = np.exp(unit[partner] @ unit[i] / pretraining.CONTRAST_TEMPERATURE)
+        near = np.exp(unit[others] @ unit[i] / mean_teacher.CONTRAST_TEMPERATURE)
+        own = np.exp(unit[partner] @ unit[i] / mean_teacher.CONTRAST_TEMPERATURE)
         expected -= np.log(own / near.sum()) / (2 * rows)
-    assert float(pretraining._similarity_loss(projected)) == pytest.approx(expected, rel=1e-4)
+    assert float(mean_teacher._similarity_loss(projected)) == pytest.approx(expected, rel=1e-4)
 
 
 def test_features_tell_digits_apart_before_any_label():

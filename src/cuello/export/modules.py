@@ -12,8 +12,7 @@ from cuello.data.scaling import Scaling
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.methods.label_spreading import NeighbourVote
-from cuello.few_label.task import Task
-from cuello.few_label.tasks import Regression
+from cuello.few_label.tasks import Regression, Task
 
 __all__ = ["Decoder", "Encoder", "LabelPredictor"]
 

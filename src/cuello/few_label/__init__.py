@@ -6,8 +6,15 @@ from cuello.few_label import methods as methods
 from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
 from cuello.few_label.estimator import FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.options import FewLabelOptions, MethodOptions
-from cuello.few_label.task import TASKS, Task
-from cuello.few_label.tasks import HEAD_LOSSES, Binary, Multiclass, Multilabel, Regression
+from cuello.few_label.tasks import (
+    HEAD_LOSSES,
+    TASKS,
+    Binary,
+    Multiclass,
+    Multilabel,
+    Regression,
+    Task,
+)
 
 __all__ = [
     "HEAD_LOSSES",

@@ -1,81 +1,75 @@
-"""Cross-validation among the labelled samples, by which methods choose."""
+"""Held-out labels: by them methods choose, and the accuracy of a classifier is estimated.
+
+Shapes: n labelled samples, C outputs of the head.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
-from cuello.arrays import Float32s, Indices
+from cuello.arrays import Array, Float32s, Indices
+from cuello.errors import CuelloWarning
 from cuello.estimators.batches import in_batches
 from cuello.few_label.base import LearningProblem, Solution
+from cuello.few_label.tasks import SingleLabel, Task
+from cuello.metrics import Interval, accuracy_interval, expected_calibration_error, temperature
 
-__all__ = ["FOLD_SHARE", "Candidate", "scores_of", "select"]
+__all__ = ["TOO_WIDE", "Candidate", "Confidence", "assess", "scores_of", "select", "train_long"]
 
 FOLD_SHARE = 0.1
 """Length of a training that is only evaluated on its fold, where a whole one takes long."""
 
 Candidate = float | str
-Fit = Callable[[LearningProblem, Any], nn.Module]
+MAX_WIDTH = 0.2
+"""Of the interval of an accuracy: a wider one tells little."""
+TOO_WIDE = "the accuracy is only known to be"
+"""Beginning of the warning of such an interval, for whoever compares many classifiers."""
+_BIN_SAMPLES = 20  # what expected_calibration_error advises for few samples
 
 
 def select(
     problem: LearningProblem,
     candidates: Sequence[Candidate],
-    fit: Fit,
+    fit: Callable[[LearningProblem, Any], nn.Module],
     *,
     title: str,
     further: Callable[[Any], Sequence[Candidate]] = lambda best: (),
 ) -> Solution:
     """Compare candidates on held-out folds of the labelled samples, and fit the best one to all.
 
-    Parameters
-    ----------
-    problem : LearningProblem
-        A fold is the same problem with fewer labels: its samples are there, unlabelled.
-    candidates : sequence of float or str
-        What to choose from; the middle one is taken where there are no folds.
-    fit : callable
-        Returns a trained module for a problem and a candidate.
-    title : str
-        What the candidates are, for the summary.
-    further : callable
-        Returns candidates that follow from the best one so far, to choose from as well; asked again
-        until it returns none.
+    A fold is the same problem with fewer labels: its samples are there, unlabelled. ``fit`` returns
+    a trained module for a problem and a candidate; ``further`` returns candidates that follow from
+    the best one so far, to choose from as well, and is asked until it returns none.
     """
     index, task = np.flatnonzero(problem.labelled), problem.task
-    y = problem.y[index]
-    folds = task.folds(y, problem.options.cv, problem.seed) if problem.options.cv else []
-    fold_scores: dict[Candidate, list[Float32s]] = {}
+    y, cv = problem.y[index], problem.options.cv
+    folds = task.folds(y, cv, problem.seed) if cv else []
+    nothing = np.full((len(index), task.outputs), np.nan, dtype=np.float32)
+    held_out: dict[Candidate, Float32s] = {}
     cv_scores: dict[Candidate, float] = {}
-
-    def evaluate(candidate: Candidate) -> None:
-        fold_scores[candidate] = [
-            scores_of(
-                fit(problem.with_labels_of(index[a]), candidate), problem.x, index[b], task.outputs
-            )
-            for a, b in folds
-        ]
-        pairs = zip(fold_scores[candidate], folds, strict=True)
-        cv_scores[candidate] = task.cv_score([(scores, y[b]) for scores, (_, b) in pairs])
-
-    if folds:
-        for candidate in candidates:
-            evaluate(candidate)
-        while more := further(max(cv_scores, key=cv_scores.__getitem__)):
-            for candidate in more:
-                evaluate(candidate)
+    untried = candidates if folds else ()
+    while untried:
+        for candidate in untried:
+            scores = held_out[candidate] = nothing.copy()
+            for train, test in folds:
+                labelled = np.isin(np.arange(len(problem.x)), index[train])
+                module = fit(replace(problem, labelled=labelled), candidate)
+                scores[test] = scores_of(module, problem.x, index[test], task.outputs)
+            cv_scores[candidate] = task.cv_score([(scores[test], y[test]) for _, test in folds])
+        untried = further(max(cv_scores, key=cv_scores.__getitem__))
     # Without folds the middle candidate is as good a guess as any.
     middle = candidates[len(candidates) // 2]
     chosen = max(cv_scores, key=cv_scores.__getitem__, default=middle)
-    held_out = np.full((len(index), task.outputs), np.nan, dtype=np.float32)
-    for scores, (_, b) in zip(fold_scores.get(chosen, []), folds, strict=True):
-        held_out[b] = scores
     return Solution(
         module=fit(problem, chosen),
-        held_out=held_out,
+        held_out=held_out.get(chosen, nothing),
         cv_scores=cv_scores,
         chosen=chosen,
         summary=[_sentence(title, chosen, cv_scores, task.unit, len(folds))],
@@ -96,7 +90,94 @@ def _sentence(
     )
 
 
+def train_long(
+    problem: LearningProblem,
+    rate: float,
+    fit: Callable[[LearningProblem, float, int], nn.Module],
+    *,
+    length: int,
+    shortest: int,
+    trained: str,
+) -> Solution:
+    """Train with all labels; and, shorter and without callbacks, without those of each fold.
+
+    ``trained`` is the first sentence of the summary without its full stop.
+    """
+    fold_length = min(max(round(FOLD_SHARE * length), shortest), length)
+
+    def fit_fold(part: LearningProblem, rate: float) -> nn.Module:
+        if part is problem:
+            return fit(part, rate, length)
+        return fit(replace(part, callbacks=None), rate, fold_length)
+
+    solution = select(problem, (rate,), fit_fold, title="Learning rate")
+    if problem.options.cv:
+        trained += f", and {fold_length} for each fold: the estimates from folds are cautious"
+    return replace(solution, summary=[f"{trained}.", *solution.summary])
+
+
 def scores_of(module: nn.Module, x: Tensor, index: Indices, outputs: int) -> Float32s:
     """Return a module's scores (len(index), outputs) of some samples, in evaluation mode."""
     module.eval()
     return in_batches(len(index), lambda a, b: module(x[index[a:b]]), (outputs,))
+
+
+class Confidence(NamedTuple):
+    """Temperature and accuracy by held-out scores, and both in plain sentences.
+
+    The estimate is None where nothing was held out, or labels are no classes.
+    """
+
+    temperature: float = 1.0
+    estimate: Interval | None = None
+    summary: Sequence[str] = ()
+
+
+def assess(task: Task, held_out: Array, y: Array, *, find_temperature: bool) -> Confidence:
+    """Estimate accuracy and temperature of a classifier from held-out scores (n, C).
+
+    The scores are of models that were not trained on those samples, NaN where there are none. The
+    temperature is 1 unless it is to be found. Warns of an interval wider than ``MAX_WIDTH``.
+    """
+    finite = np.isfinite(held_out).all(axis=1)
+    if not isinstance(task, SingleLabel) or not finite.any():
+        return Confidence()
+    scores, y = held_out[finite], y[finite]
+    t = 1.0
+    if find_temperature:
+        # Networks of folds learn from fewer labels, and some for fewer steps, so they are less
+        # confident than the one that is kept: they may make it less confident, never more.
+        t = max(temperature(task.to_classes(torch.from_numpy(scores)).numpy(), y), 1.0)
+    p = task.link(scores, t)
+    estimate = accuracy_interval(int((p.argmax(axis=1) == y).sum()), len(y))
+    error = expected_calibration_error(p, y, max(round(len(y) / _BIN_SAMPLES), 2))
+    _warn_of_width(estimate, len(y))
+    summary = [
+        f"Accuracy: about {_percent(estimate.estimate)}, and between {_percent(estimate.low)} and "
+        f"{_percent(estimate.high)} with 95 % confidence, by {len(y)} labelled samples, each "
+        "predicted by a model that learned without it and from fewer labels: a cautious figure.",
+        "On those samples the probability of the prediction differs from how often it is right by "
+        f"{100 * error:.1f} points on average (expected calibration error; temperature {t:.2f}).",
+    ]
+    return Confidence(t, estimate, summary)
+
+
+def _warn_of_width(estimate: Interval, n: int) -> None:
+    share, low, high = estimate
+    if high - low <= MAX_WIDTH:
+        return
+    enough, width = 0, 1.0
+    while width > MAX_WIDTH:
+        enough += 10
+        _, least, most = accuracy_interval(round(share * enough), enough)
+        width = most - least
+    warnings.warn(
+        f"{TOO_WIDE} between {_percent(low)} and {_percent(high)}: {n} labels are few to measure "
+        f"it by; about {enough} would narrow it to {100 * MAX_WIDTH:.0f} points.",
+        CuelloWarning,
+        stacklevel=2,
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,23 +1,35 @@
-"""Estimators for many samples and few labels."""
+"""Estimators for many samples and few labels, and their records as plain JSON: no pickle."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import final
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
 from cuello.arrays import Array
 from cuello.errors import InputError, Use
+from cuello.estimators import Autoencoder
+from cuello.estimators.records import Record, Weights
 from cuello.few_label.base import METHODS
-from cuello.few_label.confidence import tempered
 from cuello.few_label.fitting import FewLabelEstimator
 from cuello.few_label.targets import Targets, read_classes, read_numbers
-from cuello.few_label.tasks import Multilabel
+from cuello.few_label.tasks import TASKS, Multilabel, Regression
+from cuello.metrics import Interval
 
-__all__ = ["FewLabelClassifier", "FewLabelRegressor"]
+__all__ = [
+    "FewLabelClassifier",
+    "FewLabelRegressor",
+    "classifier_of",
+    "record_classifier",
+    "tensors_of_classifier",
+]
 
 
 @final
@@ -31,15 +43,12 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         one in :class:`sklearn.frozen.FrozenEstimator` to use it as it is.
     method : str
         One of :data:`cuello.few_label.METHODS`. ``auto``: a mean teacher, or what held-out labels
-        show to be better; ``summary_`` has the reason. ``label_spreading``: labels spread to the
-        nearest neighbours among all samples; ``mean_teacher``: a new network learns from the
-        confident predictions of its own average; ``ladder``: a ladder network; these use samples
-        without a label, and learn classes alone. ``linear_probe``: the encoder stays as it is and a
-        logistic regression is fitted to its embeddings (a head with a hidden layer, batch
-        normalisation or dropout is trained on them); ``fine_tune_slow``: the encoder learns at a
-        share of the head's rate; ``fine_tune``: at the same rate; ``from_scratch``: the same
-        network, newly initialised (what pretraining is compared with), and the autoencoder is not
-        trained.
+        show to be better; ``summary_`` has the reason. ``label_spreading``, ``mean_teacher`` and
+        ``ladder`` use samples without a label, and learn classes alone. ``linear_probe``: the
+        encoder stays as it is and a logistic regression is fitted to its embeddings (a head with a
+        hidden layer, batch normalisation or dropout is trained on them); ``fine_tune_slow``: the
+        encoder learns at a share of the head's rate; ``fine_tune``: at the same rate;
+        ``from_scratch``: the same network, newly initialised, and the autoencoder is not trained.
     task : str
         ``multiclass``: one class of many, softmax; ``binary``: one of two, a sigmoid;
         ``multilabel``: any number of properties, a column of 0 and 1 each, and a sigmoid each;
@@ -78,7 +87,7 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     device, precision : str
         See :class:`cuello.train.TrainingConfig`.
     method_options : dict or None
-        The method's own options, ``METHODS[method].options``.
+        Options of the method, ``METHODS[method].options``.
     random_state : int, RandomState or None
         New weights, folds and order of the samples follow from it.
 
@@ -95,32 +104,29 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     module_ : nn.Module
         The trained network: scores of scaled samples, before activation.
     held_out_scores_ : ndarray of shape (labelled samples, outputs)
-        Scores of each labelled sample by a network that was not trained on it; NaN where there were
-        no folds.
+        Scores of each labelled sample by a network that was not trained on it; NaN without folds.
     held_out_labels_ : ndarray of shape (labelled samples,), or (labelled samples, outputs)
-        Targets of those samples: for classes their places in ``classes_``.
+        Targets of those samples: for classes their positions in ``classes_``.
     temperature_ : float
-        What scores are divided by before they become probabilities, from 1 on, found on held-out
-        labels. It changes no prediction. 1 where there were no folds, and for ``linear_probe`` and
+        What scores are divided by before they become probabilities, 1 or more, by held-out labels.
+        It changes no prediction. 1 where there were no folds, and for ``linear_probe`` and
         ``label_spreading``, whose probabilities are rather too low than too high.
     accuracy_estimate_ : Interval or None
         Accuracy by held-out labels, ``(estimate, low, high)`` with 95 % confidence; cautious, as
-        networks of folds learn from fewer labels. None where there were no folds, and for
-        ``multilabel``.
+        networks of folds learn from fewer labels. None without folds, and for ``multilabel``.
     cv_scores_ : dict of float or str to float
         Accuracy on held-out folds for each candidate; empty where nothing could be compared.
-    cv_score_ : float
-        That of the chosen candidate; NaN where there were no folds.
-    chosen_ : float or str
-        The chosen candidate: learning rate, or inverse penalty for ``linear_probe``.
+    chosen_, cv_score_ : float or str, float
+        The chosen candidate, a learning rate or for ``linear_probe`` an inverse penalty, and its
+        score; NaN without folds.
     summary_ : list of str
         What was chosen and why, in plain sentences.
 
     Notes
     -----
-    Samples labelled -1 have no label (scikit-learn's convention for semi-supervised estimators);
-    for ``multilabel``, rows of NaN. Accuracy in ``cv_scores_`` is the mean over columns there,
-    whereas ``score`` counts the samples that are right in all of them, as scikit-learn does.
+    Samples labelled -1 have no label, as in scikit-learn; for ``multilabel``, rows of NaN. There
+    ``cv_scores_`` hold the mean accuracy over columns, and ``score`` counts the samples that are
+    right in all of them.
 
     Examples
     --------
@@ -143,7 +149,7 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         For ``multilabel``: of each property, (n, outputs).
         """
         scores = self.scores(X)  # refuses where nothing is fitted
-        return tempered(self.task_, scores, self.temperature_)
+        return self.task_.link(scores, self.temperature_)
 
     def predict(self, X: Array) -> Array:
         """Return the most probable class (n,); for ``multilabel`` 0 or 1 (n, outputs)."""
@@ -179,8 +185,6 @@ class FewLabelRegressor(RegressorMixin, FewLabelEstimator):  # type: ignore[misc
 
     Parameters
     ----------
-    autoencoder : Autoencoder or None
-        Cloned and trained on all samples, labelled or not.
     method : str
         As in :class:`FewLabelClassifier`; ``linear_probe`` is a ridge regression on embeddings.
     task : str
@@ -189,8 +193,8 @@ class FewLabelRegressor(RegressorMixin, FewLabelEstimator):  # type: ignore[misc
         ``mse`` (``auto``), ``mae``, ``huber`` (quadratic up to one standard deviation of the
         labels) or ``mape`` (relative to the label; none may be 0). ``linear_probe`` has an exact
         solver for ``mse`` alone; for the others the head is trained.
-    head_hidden, batch_norm, dropout, encoder_lr_factor, layer_decay, learning_rates, cv, epochs, \
-batch_size, weight_decay, augment, device, precision, method_options, random_state
+    autoencoder, head_hidden, batch_norm, dropout, encoder_lr_factor, layer_decay, learning_rates, \
+cv, epochs, batch_size, weight_decay, augment, device, precision, method_options, random_state
         As in :class:`FewLabelClassifier`.
 
     Attributes
@@ -199,7 +203,7 @@ batch_size, weight_decay, augment, device, precision, method_options, random_sta
         R² over held-out folds for each candidate, and that of the chosen one.
     autoencoder_, task_, method_, module_, held_out_scores_, held_out_labels_, chosen_, summary_
         As in :class:`FewLabelClassifier`. Scores are standardised: ``task_.link`` brings them to
-        the labels' own units.
+        the labels' units.
 
     Notes
     -----
@@ -220,8 +224,66 @@ batch_size, weight_decay, augment, device, precision, method_options, random_sta
 
     def predict(self, X: Array) -> Array:
         """Return a number for each sample, in the labels' units, shape (n,)."""
-        scores = self.scores(X)
+        scores = self.scores(X)  # refuses where nothing is fitted
         return self.task_.link(scores)
 
     def _read(self, X: Array, y: npt.ArrayLike | None) -> Targets:
         return read_numbers(X, y, self.task, self.head_loss)
+
+
+def record_classifier(model: FewLabelClassifier | FewLabelRegressor) -> Record:
+    """Return everything but the weights and the autoencoder."""
+    check_is_fitted(model, "module_")
+    params = model.get_params(deep=False)
+    del params["autoencoder"]
+    return {
+        "params": params | {"learning_rates": list(params["learning_rates"])},
+        "method": model.method_,
+        "task": {"name": model.task_.name} | asdict(model.task_),
+        "classes": model.classes_.tolist() if isinstance(model, FewLabelClassifier) else [],
+        "resolved": model.chosen_,
+        "cv_scores": list(model.cv_scores_.items()),
+        "summary": list(model.summary_),
+        "temperature": model.temperature_,
+        "accuracy_estimate": model.accuracy_estimate_ and list(model.accuracy_estimate_),
+    }
+
+
+def tensors_of_classifier(model: FewLabelClassifier | FewLabelRegressor) -> dict[str, Tensor]:
+    """Return the weights, and under ``held_out/`` the scores and labels of held-out samples."""
+    return model.module_.state_dict() | {
+        "held_out/scores": torch.from_numpy(model.held_out_scores_),
+        "held_out/labels": torch.from_numpy(model.held_out_labels_),
+    }
+
+
+def classifier_of(
+    record: Record, tensors: Weights, autoencoder: Autoencoder
+) -> FewLabelClassifier | FewLabelRegressor:
+    """Rebuild an estimator from its record and tensors, on top of its autoencoder.
+
+    Raises KeyError, TypeError, ValueError or RuntimeError if they do not belong together.
+    """
+    task = dict(record["task"])
+    kind = FewLabelRegressor if task["name"] == Regression.name else FewLabelClassifier
+    model: FewLabelClassifier | FewLabelRegressor = kind(**record["params"])
+    if isinstance(model, FewLabelClassifier):
+        model.classes_ = np.asarray(record["classes"])
+    model.autoencoder_ = autoencoder
+    model.n_features_in_ = autoencoder.n_features_in_
+    model.task_ = TASKS[task.pop("name")](**task)
+    model.method_ = record["method"]
+    model.chosen_ = record["resolved"]
+    model.cv_scores_ = dict(record["cv_scores"])
+    model.cv_score_ = model.cv_scores_.get(model.chosen_, float("nan"))
+    model.summary_ = record["summary"]
+    model.temperature_ = float(record["temperature"])
+    estimate = record["accuracy_estimate"]
+    model.accuracy_estimate_ = None if estimate is None else Interval(*estimate)
+    weights = dict(tensors)
+    model.held_out_scores_ = weights.pop("held_out/scores").numpy()
+    model.held_out_labels_ = weights.pop("held_out/labels").numpy()
+    module = model.build_module()
+    module.load_state_dict(weights)
+    model.module_ = module.eval()
+    return model

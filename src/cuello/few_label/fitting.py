@@ -1,10 +1,9 @@
-"""The base of few-label estimators: options, training, and scores of samples."""
+"""The base of few-label estimators."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any, Self
 
 import numpy as np
@@ -14,18 +13,19 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
+from torch import Tensor, nn
 
 from cuello import kinds, networks
-from cuello.arrays import Array, Bools, Float32s
+from cuello.arrays import Array, Float32s
 from cuello.errors import Argument, InputError
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.estimators.batches import in_batches
 from cuello.estimators.inputs import check_rows, check_shape, parse_augment
-from cuello.few_label.base import METHODS, LearningProblem, Method
-from cuello.few_label.confidence import assess
+from cuello.few_label.base import METHODS, LearningProblem
+from cuello.few_label.cross_validation import assess
 from cuello.few_label.options import FewLabelOptions
 from cuello.few_label.targets import Targets
-from cuello.few_label.task import SingleLabel, Task
+from cuello.few_label.tasks import SingleLabel, Task
 from cuello.train import Callbacks
 
 __all__ = ["FewLabelEstimator"]
@@ -97,14 +97,23 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         template = Autoencoder() if self.autoencoder is None else self.autoencoder
         X = check_rows(self, X, reset=True, **_reading_options(template))
         targets = self._read(X, y)
-        method = self._resolve_method()
+        method, options = METHODS[self.method], FewLabelOptions.read(self.get_params(deep=False))
+        for name in options.method_options or {}:
+            if name not in method.options:
+                raise InputError(
+                    ["is not an option of ", Argument("method", self.method)],
+                    argument="method_options",
+                    value=name,
+                    allowed=", ".join(sorted(method.options)) or "none",
+                )
         if self.augment != "auto":
             sequences = networks.NETWORKS[template.network].is_sequence
             parse_augment(self.augment, X.shape[1:], sequences=sequences)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.task_: Task = targets.task
         self.autoencoder_ = clone(template)
-        self._check_method(method, X)
+        method.check_data(X, self.task_.name, classes=isinstance(self.task_, SingleLabel))
+        method.check(self._problem(torch.empty(0, *X.shape[1:])))
         try:
             check_is_fitted(self.autoencoder_)
         except NotFittedError:
@@ -119,10 +128,28 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             start = self.autoencoder_.fit if method.pretrained else self.autoencoder_.initialize
             start(X, y if has_classes else None)
         used = slice(None) if method.uses_unlabelled else targets.labelled
-        problem = self.problem(
-            X[used], targets.y[used], targets.labelled[used], seed=seed, callbacks=callbacks
+        problem = self._problem(
+            torch.from_numpy(self.autoencoder_.scaling_.apply(X[used])),
+            y=targets.y[used],
+            labelled=targets.labelled[used],
+            seed=seed,
+            callbacks=callbacks,
         )
-        self._solve(method, problem, targets.summary)
+        solution = method.fit(problem)
+        self.method_ = solution.method or method.name
+        self.module_ = solution.module
+        self.held_out_scores_ = solution.held_out
+        self.held_out_labels_ = problem.y[problem.labelled]
+        self.cv_scores_ = dict(solution.cv_scores)
+        self.chosen_ = solution.chosen
+        self.cv_score_: float = solution.cv_score
+        self.temperature_, self.accuracy_estimate_, summary = assess(
+            self.task_,
+            self.held_out_scores_,
+            self.held_out_labels_,
+            find_temperature=METHODS[self.method_].overconfident,
+        )
+        self.summary_ = [targets.summary, *solution.summary, *summary]
         return self
 
     @abstractmethod
@@ -132,7 +159,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     def scores(self, X: Array) -> Float32s:
         """Return the network's scores of samples before activation (n, outputs).
 
-        ``task_.link`` makes probabilities of them, or numbers in their own units.
+        ``task_.link`` makes probabilities of them, or numbers in the labels' units.
         """
         check_is_fitted(self, "module_")
         X = check_rows(self, X, reset=False, **_reading_options(self.autoencoder_))
@@ -144,77 +171,16 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             (self.task_.outputs,),
         )
 
-    def problem(
-        self,
-        X: Array | None = None,
-        y: Array | None = None,
-        labelled: Bools | None = None,
-        *,
-        seed: int,
-        callbacks: Callbacks | None = None,
-    ) -> LearningProblem:
-        """Return the problem of a method: with these samples, or none, for a stored model."""
-        source = self.autoencoder_
-        samples = np.empty((0, *source.shape_), dtype=np.float32) if X is None else X
+    def build_module(self, seed: int = 0) -> nn.Module:
+        """Return an untrained network like ``module_``, for stored weights."""
+        problem = self._problem(torch.empty(0, *self.autoencoder_.shape_), seed=seed)
+        return METHODS[self.method_].build(problem)
+
+    def _problem(self, x: Tensor, **fields: Any) -> LearningProblem:
+        options = FewLabelOptions.read(self.get_params(deep=False))
         return LearningProblem(
-            x=torch.from_numpy(source.scaling_.apply(samples)),
-            y=np.empty(0, dtype=np.int64) if y is None else y,
-            labelled=np.empty(0, dtype=np.bool_) if labelled is None else labelled,
-            task=self.task_,
-            autoencoder=source,
-            options=self._options(),
-            seed=seed,
-            callbacks=callbacks,
+            x=x, task=self.task_, autoencoder=self.autoencoder_, options=options, **fields
         )
-
-    def _solve(self, method: Method, problem: LearningProblem, task_summary: str) -> None:
-        solution = method.fit(problem)
-        self.method_ = solution.method or method.name
-        self.module_ = solution.module
-        self.held_out_scores_ = solution.held_out
-        self.cv_scores_ = dict(solution.cv_scores)
-        self.chosen_ = solution.chosen
-        self.cv_score_: float = solution.cv_score
-        self.held_out_labels_ = problem.y[problem.labelled]
-        confidence = assess(
-            self.task_,
-            solution.held_out,
-            self.held_out_labels_,
-            find_temperature=METHODS[self.method_].overconfident,
-        )
-        self.temperature_ = confidence.temperature
-        self.accuracy_estimate_ = confidence.estimate
-        self.summary_ = [task_summary, *solution.summary, *confidence.summary]
-
-    def _resolve_method(self) -> Method:
-        method = METHODS[METHODS.resolve(self.method)]
-        for name in self._options().method_options or {}:
-            if name not in method.options:
-                raise InputError(
-                    ["is not an option of ", Argument("method", self.method)],
-                    argument="method_options",
-                    value=name,
-                    allowed=", ".join(sorted(method.options)) or "none",
-                )
-        return method
-
-    def _check_method(self, method: Method, X: Array) -> None:
-        method.check_task(self.task_.name, classes=isinstance(self.task_, SingleLabel))
-        method.check_rows(X)
-        method.check(
-            LearningProblem(
-                x=torch.empty(0, *X.shape[1:]),
-                y=np.empty(0, dtype=np.int64),
-                labelled=np.empty(0, dtype=np.bool_),
-                task=self.task_,
-                autoencoder=self.autoencoder_,
-                options=self._options(),
-            )
-        )
-
-    def _options(self) -> FewLabelOptions:
-        names = (field.name for field in fields(FewLabelOptions))
-        return FewLabelOptions(**{name: getattr(self, name) for name in names})
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,4 +1,4 @@
-"""Options of few-label learning: those of all methods, and how a method declares its own."""
+"""Options of few-label learning: those of all methods, and the base of those of one method."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Annotated, Any, Self
 
-from cuello.data.augment import Augment
 from cuello.errors import Argument, InputError, Use, unknown
 from cuello.options import Option, Range, read_options
 from cuello.train import TrainingConfig
 
 __all__ = ["AUTO", "FewLabelOptions", "MethodOptions"]
 
-AUTO = ("auto",)
-"""What an option takes beside numbers, where it can be left to the method."""
+AUTO = ("auto",)  # what an option takes beside numbers, where it can be left to the method
 _DEFAULT_STEPS, _FEWEST_EPOCHS = 150, 20
 _DEFAULT_WEIGHT_DECAY = 0.01
 
@@ -34,10 +32,16 @@ class _Checked:
                 raise unknown(name, str(value), option.choices)
             raise InputError(argument=name, value=value, allowed=_allowed(option))
 
+    @classmethod
+    def read(cls, values: Mapping[str, Any] | None) -> Self:
+        """Return the options of this class among values, and defaults of the others."""
+        names = {field.name for field in fields(cls)}
+        return cls(**{k: v for k, v in (values or {}).items() if k in names})
+
 
 def _fits(option: Option, value: object) -> bool:
     if value is None or isinstance(value, bool):
-        return str(type(value).__name__).removesuffix("Type") in option.type
+        return type(value).__name__.removesuffix("Type") in option.type
     if isinstance(value, str):
         return value in option.choices if option.choices else "str" in option.type
     if option.range is None:
@@ -73,18 +77,6 @@ class MethodOptions(_Checked):
     Options(steps=5)
     """
 
-    @classmethod
-    def read(cls, method_options: Mapping[str, Any] | None) -> Self:
-        """Return the options of this method among ``method_options``, and defaults of the others.
-
-        Raises
-        ------
-        InputError
-            If a value is not allowed.
-        """
-        names = {field.name for field in fields(cls)}
-        return cls(**{k: v for k, v in (method_options or {}).items() if k in names})
-
 
 @dataclass(frozen=True, kw_only=True)
 class FewLabelOptions(_Checked):
@@ -94,6 +86,11 @@ class FewLabelOptions(_Checked):
     ------
     InputError
         If a value is outside its range.
+
+    Examples
+    --------
+    >>> FewLabelOptions(epochs="auto", batch_size=64).training(0.01, 100, seed=0).epochs
+    75
     """
 
     encoder_lr_factor: Annotated[float, Range(0.0, 1.0, open_low=True)] = 0.1
@@ -131,24 +128,13 @@ class FewLabelOptions(_Checked):
         self.training(self.learning_rates[0], 1, 0)
 
     @property
-    def linear_head(self) -> bool:
-        """Whether the head is one linear layer, for which there are exact solvers."""
-        return self.head_hidden is None and not self.batch_norm and self.dropout == 0.0
-
-    @property
     def decay(self) -> float:
         """Weight decay, with the default in the place of ``auto``."""
         decay = self.weight_decay
         return _DEFAULT_WEIGHT_DECAY if isinstance(decay, str) else decay
 
     def training(self, rate: float, samples: int, seed: int) -> TrainingConfig:
-        """Return how to fine-tune on so many labelled samples.
-
-        Examples
-        --------
-        >>> FewLabelOptions(epochs="auto", batch_size=64).training(0.01, 100, seed=0).epochs
-        75
-        """
+        """Return the configuration of fine-tuning on so many labelled samples."""
         batch_size = min(self.batch_size, samples) if self.batch_size > 0 else self.batch_size
         epochs = self.epochs
         if isinstance(epochs, str):
@@ -164,7 +150,3 @@ class FewLabelOptions(_Checked):
             precision=self.precision,
             seed=seed,
         )
-
-    def augmentation(self) -> Augment | None:
-        """Return the augmentation of images that was asked for; None for ``auto``."""
-        return None if self.augment in (None, *AUTO) else Augment.parse(str(self.augment))

@@ -1,11 +1,12 @@
-"""Networks that classify samples directly, for methods that train one of their own."""
+"""Networks that classify samples directly, for methods that train a new one."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,18 +14,17 @@ from torch import Tensor, nn
 from cuello.errors import InputError, Use
 from cuello.few_label.base import LearningProblem
 from cuello.few_label.options import AUTO, MethodOptions
-from cuello.networks import NETWORKS, conv, dense, note_uses
+from cuello.kinds import Batch, ParameterGroups
+from cuello.networks import conv, dense, note_uses
 from cuello.options import Range
 from cuello.train import TrainingConfig
 
 __all__ = [
     "STUDENTS",
     "MeanTeacherOptions",
-    "Recipe",
-    "Standardize",
+    "SingleOptimizer",
     "Student",
     "build_student",
-    "is_image",
     "student_name",
     "training_config",
 ]
@@ -38,11 +38,32 @@ _SIDE = 7
 _ADAMW_RATE = 4e-3
 
 
-class Standardize(nn.Module):
+class SingleOptimizer(nn.Module, ABC):
+    """A network as the training loop expects it, all of whose weights one optimizer moves."""
+
+    progress = 1.0
+
+    @abstractmethod
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
+        """Return the losses of a batch."""
+
+    def optimizers(self) -> ParameterGroups:
+        """Return the weights that are trained, under the name of the optimizer."""
+        return {"network": [{"params": list(self.parameters())}]}
+
+    def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the losses of held-out samples."""
+        return self.losses(batch, "")
+
+    def active_optimizers(self, progress: float) -> list[str]:
+        """Return the one optimizer."""
+        return list(self.optimizers())
+
+
+class _Standardize(nn.Module):
     """Samples less their mean, over their deviation: one number each for all pixels or columns.
 
-    Columns are scaled before they come here. NaN after the end of a short sequence becomes 0. The
-    samples (n, ...) to learn from are empty for a network whose weights are stored.
+    NaN after the end of a short sequence becomes 0; samples are empty for a stored network.
     """
 
     mean: Tensor
@@ -57,18 +78,15 @@ class Standardize(nn.Module):
         self.register_buffer("deviation", values.std().clamp(min=1e-6) if some else torch.ones(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return samples of the same shape."""
         return torch.nan_to_num((x - self.mean) / self.deviation)
 
 
 class Student(nn.Module):
     """Samples (B, ...) to scores (B, outputs), by features that can be learned without labels."""
 
-    def __init__(
-        self, standardize: Standardize, encoder: nn.Module, features: int, outputs: int
-    ) -> None:
+    def __init__(self, x: Tensor, encoder: nn.Module, features: int, outputs: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(standardize, encoder, nn.BatchNorm1d(features), nn.ReLU())
+        self.body = nn.Sequential(_Standardize(x), encoder, nn.BatchNorm1d(features), nn.ReLU())
         self.head = nn.Linear(features, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -109,40 +127,28 @@ def _dense(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     return encoder, features
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A network, and how it learns from all samples.
-
-    Parameters
-    ----------
-    build : callable
-        From the shape of a sample to a network that gives features, and how many those are.
-    optimizer : str
-        One of :data:`cuello.train.OPTIMIZERS`.
-    learning_rate : float
-        Above 0.
-    work : float
-        Multiplications that all steps may cost for each sample of a step.
-    """
+class _Recipe(NamedTuple):
+    """A network, and how it learns from all samples."""
 
     build: Callable[[tuple[int, ...]], tuple[nn.Module, int]]
+    """From the shape of a sample to a network that gives features, and how many those are."""
     optimizer: str
     learning_rate: float
     work: float
+    """Multiplications that all steps may cost for each sample of a step."""
 
 
-STUDENTS: dict[str, Recipe] = {
-    "conv": Recipe(_convolutions, "muon", 0.15, work=1.3e10),
-    "dense": Recipe(_dense, "adamw", _ADAMW_RATE, work=2.5e10),
+STUDENTS = {
+    "conv": _Recipe(_convolutions, "muon", 0.15, work=1.3e10),
+    "dense": _Recipe(_dense, "adamw", _ADAMW_RATE, work=2.5e10),
 }
 """Some five minutes on two cores: 2,400 steps of the convolutional student on images of 28 x 28
 pixels, 17,000 of the dense one.
 
 Orthogonal steps of convolutions take a sixth longer than AdamW's and are worth three of them: 300
 labels of Fashion-MNIST, one draw, errors on training images without a label, 1,500 steps after
-1,200 of contrast: 18.6 % by AdamW and 16.5 to 17.1 % by Muon with rates of 0.1 to 0.24; 16.5 % by
-AdamW after 4,600 and 2,300 of contrast. Those of the dense network's wide matrices take longer than
-all else in a step.
+1,200 of contrast: 18.6 % by AdamW, 16.5 to 17.1 % by Muon with rates of 0.1 to 0.24. Those of wide
+dense matrices take longer than all else in a step.
 """
 
 
@@ -182,15 +188,8 @@ def student_name(problem: LearningProblem) -> str:
     """Return the network that the options ask for; ``auto`` is ``conv`` for images."""
     name = problem.method_options(MeanTeacherOptions).network
     if name == "auto":
-        return "conv" if is_image(problem) else "dense"
+        return "conv" if problem.is_image else "dense"
     return name
-
-
-def is_image(problem: LearningProblem) -> bool:
-    """Return whether samples are images: they have height and width, and are no sequences."""
-    source = problem.autoencoder
-    sequences = source is not None and NETWORKS[source.network].is_sequence
-    return problem.x.ndim in (3, 4) and not sequences
 
 
 def build_student(problem: LearningProblem) -> Student:
@@ -199,30 +198,24 @@ def build_student(problem: LearningProblem) -> Student:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(problem.seed)
         encoder, features = STUDENTS[student_name(problem)].build(shape)
-        student = Student(Standardize(problem.x), encoder, features, problem.task.outputs)
+        student = Student(problem.x, encoder, features, problem.task.outputs)
     note_uses(student, torch.zeros(1, *shape))
     return student
 
 
 def training_config(
-    problem: LearningProblem,
-    batch_size: int,
-    steps: int,
-    optimizer: str,
-    learning_rate: float,
-    warm_up: float,
+    problem: LearningProblem, batch_size: int, steps: int, rate: float, **options: Any
 ) -> TrainingConfig:
     """Return how a student learns from all samples: about so many steps, in whole passes."""
     batch_size = min(batch_size, len(problem.x))
     return TrainingConfig(
-        optimizer=optimizer,
-        learning_rate=learning_rate,
+        learning_rate=rate,
         # As much a step for every optimizer: rates of Muon are higher by far.
-        weight_decay=problem.options.decay * min(_ADAMW_RATE / learning_rate, 1.0),
-        warm_up=warm_up,
+        weight_decay=problem.options.decay * min(_ADAMW_RATE / rate, 1.0),
         epochs=max(round(steps / math.ceil(len(problem.x) / batch_size)), 1),
         batch_size=batch_size,
         device=problem.options.device,
         precision=problem.options.precision,
         seed=problem.seed,
+        **options,
     )

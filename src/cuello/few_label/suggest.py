@@ -38,8 +38,7 @@ def suggest_samples(
     Parameters
     ----------
     probabilities : ndarray of shape (N, C) or None
-        Of each class for every sample; None where there is no classifier yet: then the samples that
-        stand for most others are returned.
+        Of each class; None without a classifier: the samples that stand for most others follow.
     embeddings : ndarray of shape (N, K)
         As from ``Autoencoder.transform``; standardised here.
     n : int
@@ -54,8 +53,7 @@ def suggest_samples(
     Returns
     -------
     ndarray of int64, shape (n,)
-        Different samples without a label, those with the most to teach first; fewer only if there
-        are fewer without a label.
+        Samples without a label, those with the most to teach first; fewer if there are fewer.
 
     Raises
     ------
@@ -68,12 +66,8 @@ def suggest_samples(
     times its distance to the nearest labelled embedding. The samples with the highest weights are
     gathered in ``n`` clusters by weighted k-means, and the one nearest to each centre is taken: the
     scheme of Zhdanov, "Diverse mini-batch active learning" (2019), which has no distance in its
-    weights. Clusters keep suggestions from being all alike, and nearness from being outliers.
-
-    The first 50 labels, or 50 more than there are, chosen so and not at random, give a logistic
-    regression on embeddings of MNIST and Fashion-MNIST 8 and 5 points of accuracy from 0 labels on,
-    4 and 1 from 30, 2 and 1 from 100, and 1 and 0.6 from 300. The smallest margins alone gain less,
-    and with 30 labels can lose, as they are all alike: ``python -m benchmarks suggest``.
+    weights. Clusters keep suggestions from being all alike, and nearness from being outliers. What
+    it gains over a random choice: ``python -m benchmarks suggest``.
 
     Examples
     --------
@@ -82,7 +76,29 @@ def suggest_samples(
     >>> suggest_samples(p, z, 2, labelled=[True, False, False, False, False]).tolist()
     [4, 3]
     """
-    Z, weights, free = _prepare(probabilities, embeddings, n, labelled, labelled_embeddings)
+    Z = np.asarray(embeddings, dtype=np.float64)
+    if Z.ndim != 2 or not np.isfinite(Z).all():
+        raise _unusable_shape("embeddings", Z.shape, "finite numbers of shape (n, latents)")
+    if n < 1:
+        raise InputError(argument="n", value=n, allowed="1 or more")
+    has_label: Bools = np.zeros(len(Z), dtype=bool) if labelled is None else np.asarray(labelled)
+    if has_label.shape != (len(Z),) or has_label.dtype != bool:
+        remedy = f"one True or False for each of {len(Z)} samples"
+        raise _unusable_shape("labelled", has_label.shape, remedy)
+    if has_label.all():
+        raise InputError("every sample has a label, none is left to suggest; give further samples")
+    further = Z[:0] if labelled_embeddings is None else np.asarray(labelled_embeddings)
+    if further.ndim != 2 or further.shape[1] != Z.shape[1]:
+        remedy = f"{Z.shape[1]} columns, as the embeddings have"
+        raise _unusable_shape("labelled_embeddings", further.shape, remedy)
+    doubt = np.ones(len(Z)) if probabilities is None else uncertainty(probabilities)
+    if len(doubt) != len(Z):
+        raise _unusable_shape("probabilities", doubt.shape, f"those of {len(Z)} embeddings")
+    distance = distance_to_labelled(Z, np.concatenate([Z[has_label], further]))
+    weights = doubt * np.where(np.isinf(distance), 1.0, distance)
+    # A floor: k-means needs weights, even where nothing is in doubt.
+    weights = np.maximum(weights, 1e-9 * max(float(weights.max()), 1e-300))
+    Z, free = (Z - Z.mean(axis=0)) / _deviation(Z), np.flatnonzero(~has_label)
     rng = np.random.default_rng(seed)
     free = rng.permutation(free)  # equal weights come in no order: data is often sorted
     share = 1.0 if probabilities is None else _POOL
@@ -101,13 +117,7 @@ def suggest_samples(
 
 
 def uncertainty(probabilities: Array) -> Floats:
-    """Return one less the margin between the two most probable classes, shape (N,), in [0, 1].
-
-    Examples
-    --------
-    >>> uncertainty(np.array([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]))
-    array([1., 0.])
-    """
+    """Return one less the margin between the two most probable classes, shape (N,), in [0, 1]."""
     p = np.asarray(probabilities, dtype=np.float64)
     if p.ndim != 2 or p.shape[1] < 2 or not np.isfinite(p).all():
         raise _unusable_shape(
@@ -121,16 +131,6 @@ def distance_to_labelled(embeddings: Array, labelled_embeddings: Array) -> Float
     """Return the distance of each sample to the nearest labelled one, shape (N,).
 
     In standard deviations of each dimension; infinite where nothing is labelled.
-
-    Parameters
-    ----------
-    embeddings : ndarray of shape (N, K)
-    labelled_embeddings : ndarray of shape (M, K)
-
-    Examples
-    --------
-    >>> distance_to_labelled(np.array([[0.0], [2.0]]), np.array([[0.0]]))
-    array([0., 2.])
     """
     Z = np.asarray(embeddings, dtype=np.float64)
     L = np.asarray(labelled_embeddings, dtype=np.float64)
@@ -158,36 +158,3 @@ def _nearest_to_centres(Z: Array, weights: Array, n: int, seed: int) -> Indices:
 
 def _unusable_shape(argument: str, shape: tuple[object, ...], wanted: str) -> InputError:
     return InputError(f"has shape {shape}", argument=argument, remedy=f"give {wanted}")
-
-
-def _prepare(
-    probabilities: Array | None,
-    embeddings: Array,
-    n: int,
-    labelled: npt.ArrayLike | None,
-    labelled_embeddings: Array | None,
-) -> tuple[Floats, Floats, Indices]:
-    """Return standardised embeddings, the weight of each, and the samples without a label."""
-    Z = np.asarray(embeddings, dtype=np.float64)
-    if Z.ndim != 2 or not np.isfinite(Z).all():
-        raise _unusable_shape("embeddings", Z.shape, "finite numbers of shape (n, latents)")
-    if n < 1:
-        raise InputError(argument="n", value=n, allowed="1 or more")
-    has_label: Bools = np.zeros(len(Z), dtype=bool) if labelled is None else np.asarray(labelled)
-    if has_label.shape != (len(Z),) or has_label.dtype != bool:
-        remedy = f"one True or False for each of {len(Z)} samples"
-        raise _unusable_shape("labelled", has_label.shape, remedy)
-    if has_label.all():
-        raise InputError("every sample has a label, none is left to suggest; give further samples")
-    further = Z[:0] if labelled_embeddings is None else np.asarray(labelled_embeddings)
-    if further.ndim != 2 or further.shape[1] != Z.shape[1]:
-        remedy = f"{Z.shape[1]} columns, as the embeddings have"
-        raise _unusable_shape("labelled_embeddings", further.shape, remedy)
-    doubt = np.ones(len(Z)) if probabilities is None else uncertainty(probabilities)
-    if len(doubt) != len(Z):
-        raise _unusable_shape("probabilities", doubt.shape, f"those of {len(Z)} embeddings")
-    distance = distance_to_labelled(Z, np.concatenate([Z[has_label], further]))
-    weights = doubt * np.where(np.isinf(distance), 1.0, distance)
-    # A floor: k-means needs weights, even where nothing is in doubt.
-    weights = np.maximum(weights, 1e-9 * max(float(weights.max()), 1e-300))
-    return (Z - Z.mean(axis=0)) / _deviation(Z), weights, np.flatnonzero(~has_label)

@@ -1,11 +1,9 @@
-"""Labels as they come from a user: the task that follows from them, and the targets of it."""
+"""Labels as they come from a user: the task that follows from them, and its targets."""
 
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,18 +15,24 @@ from cuello.data.dataset import UNLABELLED
 from cuello.data.spelling import near_misses
 from cuello.errors import CuelloWarning, InputError, Use, unknown
 from cuello.estimators.inputs import class_codes
-from cuello.few_label.task import TASKS, Task
-from cuello.few_label.tasks import HEAD_LOSSES, Binary, Multiclass, Multilabel, Regression
+from cuello.few_label.tasks import (
+    HEAD_LOSSES,
+    TASKS,
+    Binary,
+    Multiclass,
+    Multilabel,
+    Regression,
+    Task,
+)
 
 __all__ = ["CONSTANT_PROPERTY", "Targets", "read_classes", "read_numbers"]
 
 CONSTANT_PROPERTY = "property [0-9, ]+ is the same in every labelled sample"
-"""How the warning of such a property begins, for whoever warns of it by name."""
+"""Beginning of the warning of such a property, for whoever filters it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Targets:
-    """Labels, read: the task that follows from them, and its targets."""
+class Targets(NamedTuple):
+    """Labels that were read: the task that follows from them, and its targets."""
 
     task: Task
     y: Array  # one entry a sample
@@ -38,21 +42,10 @@ class Targets:
 
 
 def read_classes(X: Array, y: npt.ArrayLike | None, task: str) -> Targets:
-    """Read classes or, from two columns or more, properties.
+    """Read classes, -1 where a sample has none, or from two columns or more properties.
 
-    Parameters
-    ----------
-    X : ndarray
-        The samples, for their number.
-    y : array-like of shape (n,) or (n, outputs)
-        Classes, -1 where a sample has none; or 0 and 1, with rows of NaN where there is no label.
-    task : str
-        ``auto``, ``multiclass``, ``binary`` or ``multilabel``.
-
-    Raises
-    ------
-    InputError
-        If no sample is labelled, all are labelled alike, or the task does not fit.
+    Properties are 0 and 1, rows of NaN where there is no label. Refuses labels that are all alike
+    or do not fit the task, ``auto`` or one of a classifier; samples are needed for their number.
 
     Examples
     --------
@@ -83,24 +76,15 @@ def read_classes(X: Array, y: npt.ArrayLike | None, task: str) -> Targets:
     labelled = codes != UNLABELLED
     _warn_of_typing_errors(classes, codes[labelled])
     two = len(classes) == 2
-    why = "the labels are two classes" if two else f"the labels are {len(classes)} classes"
+    why = f"the labels are {'two' if two else len(classes)} classes"
     chosen: Task = Binary() if two and task != Multiclass.name else Multiclass(len(classes))
-    return Targets(
-        task=chosen,
-        y=codes,
-        labelled=labelled,
-        classes=classes,
-        summary=_sentence_of_task(chosen, task, why),
-    )
+    return Targets(chosen, codes, labelled, classes, _sentence_of_task(chosen, task, why))
 
 
 def read_numbers(X: Array, y: npt.ArrayLike | None, task: str, loss: str) -> Targets:
     """Read numbers, NaN where a sample has no label, and standardise them.
 
-    Raises
-    ------
-    InputError
-        If no sample or one is labelled, all are labelled alike, or an option does not fit.
+    Refuses fewer than two labels, labels that are all alike, and options that do not fit them.
 
     Examples
     --------
@@ -140,15 +124,9 @@ def read_numbers(X: Array, y: npt.ArrayLike | None, task: str, loss: str) -> Tar
             remedy="use 'mae' or 'huber'",
         )
     standard = np.where(labelled, (values - mean) / scale, 0.0).astype(np.float32)
-    return Targets(
-        task=Regression(mean=mean, scale=scale, loss=loss),
-        y=standard,
-        labelled=labelled,
-        classes=np.empty(0),
-        summary=(
-            f"Task 'regression': the labels are numbers, {mean:.4g} ± {scale:.4g}; loss {loss}."
-        ),
-    )
+    chosen = Regression(mean=mean, scale=scale, loss=loss)
+    summary = f"Task 'regression': the labels are numbers, {mean:.4g} ± {scale:.4g}; loss {loss}."
+    return Targets(chosen, standard, labelled, np.empty(0), summary)
 
 
 def _read_properties(X: Array, y: Any, task: str) -> Targets:
@@ -184,15 +162,10 @@ def _read_properties(X: Array, y: Any, task: str) -> Targets:
             CuelloWarning,
             stacklevel=4,
         )
-    chosen = Multilabel(values.shape[1])
+    chosen, y = Multilabel(values.shape[1]), np.nan_to_num(values).astype(np.float32)
     why = f"the labels have {values.shape[1]} columns of 0 and 1"
-    return Targets(
-        task=chosen,
-        y=np.nan_to_num(values).astype(np.float32),
-        labelled=labelled,
-        classes=np.arange(values.shape[1]),
-        summary=_sentence_of_task(chosen, task, why),
-    )
+    summary = _sentence_of_task(chosen, task, why)
+    return Targets(chosen, y, labelled, np.arange(values.shape[1]), summary)
 
 
 def _as_floats(y: Any) -> Floats:
@@ -225,11 +198,11 @@ def _warn_of_typing_errors(classes: Array, codes: Codes) -> None:
     if len(texts) < len(classes):
         return
     sizes = np.bincount(codes, minlength=len(texts)).tolist()
-    counts = Counter(dict(zip(texts, sizes, strict=True)))
+    counts = dict(zip(texts, sizes, strict=True))
     for rare, common in near_misses(counts):
         warnings.warn(
-            f"the label {rare!r} ({counts[rare]} rows) looks like a typing error of {common!r} "
-            f"({counts[common]} rows); it is learned as a class of its own: correct it if it is "
+            f"the label {rare!r} ({counts[rare]} samples) looks like a typing error of {common!r} "
+            f"({counts[common]} samples); it is learned as a class of its own: correct it if it is "
             "none.",
             CuelloWarning,
             stacklevel=4,

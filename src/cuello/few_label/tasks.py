@@ -1,13 +1,13 @@
-"""The registered tasks: one class of many, one of two, several properties, and numbers.
+"""Tasks: the type of the labels, and so how a head is activated, trained and scored.
 
 Shapes: B samples of a batch, n samples, K latents, C outputs of the head.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
@@ -15,15 +15,110 @@ import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression, Ridge
 from torch import Tensor
 
-from cuello.arrays import Array, Float32s
-from cuello.few_label.task import TASKS, Linear, SingleLabel, Task
+from cuello.arrays import Array, Float32s, Indices
+from cuello.data import splits
+from cuello.registry import Registry
 
-__all__ = ["HEAD_LOSSES", "Binary", "Multiclass", "Multilabel", "Regression"]
+__all__ = [
+    "HEAD_LOSSES",
+    "TASKS",
+    "Binary",
+    "Multiclass",
+    "Multilabel",
+    "Regression",
+    "SingleLabel",
+    "Task",
+]
+
+_Linear = tuple[Array, Array]
+"""Weights (C, K) and biases (C,) of a head without a hidden layer."""
+_NUMBER_LOSSES: dict[str, Any] = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}
+HEAD_LOSSES = (*_NUMBER_LOSSES, "mape")
+"""Losses of a head that gives numbers."""
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """A type of labels.
+
+    Parameters
+    ----------
+    outputs : int
+        How many scores a head gives for a sample (C).
+    """
+
+    name: ClassVar[str]
+    display_name: ClassVar[str]
+    """As tables and reports show it."""
+    summary: ClassVar[str]
+    unit: ClassVar[str] = "accuracy"
+    """What :meth:`score` measures."""
+
+    outputs: int
+
+    @abstractmethod
+    def losses(self, scores: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Return the loss of scores (B, C) under its name."""
+
+    @abstractmethod
+    def activate(self, scores: Tensor) -> Tensor:
+        """Return probabilities, or numbers in the labels' units, of scores (B, C); exportable."""
+
+    @abstractmethod
+    def score(self, scores: Float32s, y: Array) -> float:
+        """Return the accuracy or R² of scores (n, C): higher is better."""
+
+    @abstractmethod
+    def fit_linear(self, embeddings: Array, y: Array, inverse_penalty: float) -> _Linear:
+        """Return weights (C, K) and biases (C,) fitted to embeddings (n, K) by an exact solver."""
+
+    def folds(self, y: Array, cv: int, seed: int) -> list[tuple[Indices, Indices]]:
+        """Divide labelled samples, to train on and to hold out; no fold if there are too few."""
+        return splits.plain_folds(len(y), cv, seed)
+
+    def link(self, scores: Array, temperature: float = 1.0) -> Array:
+        """Return what :meth:`activate` makes of scores (n, C) divided by a temperature."""
+        # In double precision, so that scores that differ still do.
+        wide = np.ascontiguousarray(scores, dtype=np.float64) / temperature
+        activated: Array = self.activate(torch.from_numpy(wide)).numpy()
+        return activated
+
+    def cv_score(self, held_out: list[tuple[Float32s, Array]]) -> float:
+        """Return the score over held-out folds, each (scores, y)."""
+        return float(np.mean([self.score(scores, y) for scores, y in held_out]))
+
+
+TASKS: Registry[type[Task]] = Registry("task")
+
+
+class SingleLabel(Task):
+    """One class a sample: a score for each class or, for two, the difference of both."""
+
+    @property
+    def classes(self) -> int:
+        """Return how many classes there are."""
+        return self.outputs
+
+    def to_classes(self, scores: Tensor) -> Tensor:
+        """Return one score for each class (B, classes) of a head's scores (B, C)."""
+        return scores
+
+    def from_classes(self, scores: Tensor) -> Tensor:
+        """Return scores like a head's (B, C) of one score for each class (B, classes)."""
+        return scores
+
+    def score(self, scores: Float32s, y: Array) -> float:
+        """Return the accuracy."""
+        predicted = self.to_classes(torch.from_numpy(scores)).argmax(dim=1).numpy()
+        return float((predicted == y).mean())
+
+    def folds(self, y: Array, cv: int, seed: int) -> list[tuple[Indices, Indices]]:
+        """Return stratified folds; none where a class has one label."""
+        return splits.stratified_folds(y, cv, seed)
 
 
 @TASKS.register("multiclass")
 @final
-@dataclass(frozen=True)
 class Multiclass(SingleLabel):
     """One class of many: softmax and cross-entropy. ``y`` holds codes from 0 on, (n,).
 
@@ -33,22 +128,9 @@ class Multiclass(SingleLabel):
     array([[0.5, 0.5]])
     """
 
-    name: ClassVar[str] = "multiclass"
-    display_name: ClassVar[str] = "Classes"
-    summary: ClassVar[str] = "Every sample has one of several classes: softmax, cross-entropy."
-
-    @property
-    def classes(self) -> int:
-        """Return how many classes there are."""
-        return self.outputs
-
-    def to_classes(self, scores: Tensor) -> Tensor:
-        """Return the scores as they are."""
-        return scores
-
-    def from_classes(self, scores: Tensor) -> Tensor:
-        """Return the scores as they are."""
-        return scores
+    name = "multiclass"
+    display_name = "Classes"
+    summary = "Every sample has one of several classes: softmax, cross-entropy."
 
     def losses(self, scores: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Return the cross-entropy."""
@@ -58,7 +140,7 @@ class Multiclass(SingleLabel):
         """Return the probability of each class (B, C), summing to 1."""
         return scores.softmax(dim=1)
 
-    def fit_linear(self, embeddings: Array, y: Array, inverse_penalty: float) -> Linear:
+    def fit_linear(self, embeddings: Array, y: Array, inverse_penalty: float) -> _Linear:
         """Return a multinomial logistic regression."""
         regression = LogisticRegression(C=inverse_penalty, max_iter=2000).fit(embeddings, y)
         weight, bias = regression.coef_, regression.intercept_
@@ -79,9 +161,9 @@ class Binary(SingleLabel):
     array([[0.5, 0.5]])
     """
 
-    name: ClassVar[str] = "binary"
-    display_name: ClassVar[str] = "Two classes"
-    summary: ClassVar[str] = "Every sample has one of two classes: sigmoid, binary cross-entropy."
+    name = "binary"
+    display_name = "Two classes"
+    summary = "Every sample has one of two classes: sigmoid, binary cross-entropy."
 
     outputs: int = 1
 
@@ -107,14 +189,19 @@ class Binary(SingleLabel):
         p = scores.sigmoid()
         return torch.cat([1.0 - p, p], dim=1)
 
-    def fit_linear(self, embeddings: Array, y: Array, inverse_penalty: float) -> Linear:
-        """Return a logistic regression."""
-        return _logistic_head(embeddings, y, inverse_penalty)
+    def fit_linear(self, embeddings: Array, y: Array, inverse_penalty: float) -> _Linear:
+        """Return a logistic regression; ``y`` may be all alike."""
+        positive = float((y > 0.5).mean())
+        if positive in (0.0, 1.0):  # nothing to tell apart: log odds, one sample of each added
+            ones, n = positive * len(y), len(y)
+            bias = np.log((ones + 1.0) / (n - ones + 1.0))
+            return np.zeros((1, embeddings.shape[1])), np.array([bias])
+        regression = LogisticRegression(C=inverse_penalty, max_iter=2000).fit(embeddings, y)
+        return regression.coef_, regression.intercept_
 
 
 @TASKS.register("multilabel")
 @final
-@dataclass(frozen=True)
 class Multilabel(Task):
     """Any number of properties at once: a sigmoid each. ``y`` holds 0 and 1 as float32, (n, C).
 
@@ -124,11 +211,9 @@ class Multilabel(Task):
     array([[0.5, 0.5]])
     """
 
-    name: ClassVar[str] = "multilabel"
-    display_name: ClassVar[str] = "Properties"
-    summary: ClassVar[str] = (
-        "Every sample has any number of properties: sigmoids, binary cross-entropy."
-    )
+    name = "multilabel"
+    display_name = "Properties"
+    summary = "Every sample has any number of properties: sigmoids, binary cross-entropy."
 
     def losses(self, scores: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Return the binary cross-entropy, mean over properties."""
@@ -142,9 +227,9 @@ class Multilabel(Task):
         """Return the accuracy, mean over properties."""
         return float(((scores > 0) == (y > 0.5)).mean())
 
-    def fit_linear(self, embeddings: Array, y: Array, inverse_penalty: float) -> Linear:
+    def fit_linear(self, embeddings: Array, y: Array, inverse_penalty: float) -> _Linear:
         """Return one logistic regression a property."""
-        heads = [_logistic_head(embeddings, column, inverse_penalty) for column in y.T]
+        heads = [Binary().fit_linear(embeddings, column, inverse_penalty) for column in y.T]
         return np.vstack([w for w, _ in heads]), np.concatenate([b for _, b in heads])
 
 
@@ -168,10 +253,10 @@ class Regression(Task):
     array([12.])
     """
 
-    name: ClassVar[str] = "regression"
-    display_name: ClassVar[str] = "Numbers"
-    summary: ClassVar[str] = "Every sample has a number: linear output, squared error or another."
-    unit: ClassVar[str] = "R²"
+    name = "regression"
+    display_name = "Numbers"
+    summary = "Every sample has a number: linear output, squared error or another."
+    unit = "R²"
 
     outputs: int = 1
     mean: float = 0.0
@@ -187,7 +272,7 @@ class Regression(Task):
         return {self.loss: _NUMBER_LOSSES[self.loss](predicted, y)}
 
     def activate(self, scores: Tensor) -> Tensor:
-        """Return numbers in the labels' own units (B,)."""
+        """Return numbers in the labels' units (B,)."""
         return scores[:, 0] * self.scale + self.mean
 
     def score(self, scores: Float32s, y: Array) -> float:
@@ -196,32 +281,11 @@ class Regression(Task):
         return float(1.0 - error / np.square(y - y.mean(dtype=np.float64)).sum())
 
     def cv_score(self, held_out: list[tuple[Float32s, Array]]) -> float:
-        """Return R² over all folds together: a small fold's own mean would be a poor measure."""
-        scores, y = (np.concatenate(part) for part in zip(*held_out, strict=True))
+        """Return R² over all folds together: that of a small fold would be a poor measure."""
+        scores, y = (np.concatenate(arrays) for arrays in zip(*held_out, strict=True))
         return self.score(scores, y)
 
-    def fit_linear(self, embeddings: Array, y: Array, inverse_penalty: float) -> Linear:
+    def fit_linear(self, embeddings: Array, y: Array, inverse_penalty: float) -> _Linear:
         """Return a ridge regression."""
         regression = Ridge(alpha=1.0 / inverse_penalty).fit(embeddings, y)
         return regression.coef_[None], np.atleast_1d(regression.intercept_)
-
-
-_NUMBER_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "mse": F.mse_loss,
-    "mae": F.l1_loss,
-    "huber": F.huber_loss,
-}
-
-HEAD_LOSSES = (*_NUMBER_LOSSES, "mape")
-"""Losses of a head that gives numbers."""
-
-
-def _logistic_head(embeddings: Array, y: Array, inverse_penalty: float) -> Linear:
-    """Return weights (1, K) and bias (1,) for y of 0 and 1, which may be all alike."""
-    positive = float((y > 0.5).mean())
-    if positive in (0.0, 1.0):  # nothing to tell apart: the log odds, with one sample of each added
-        ones, n = positive * len(y), len(y)
-        bias = np.log((ones + 1.0) / (n - ones + 1.0))
-        return np.zeros((1, embeddings.shape[1])), np.array([bias])
-    regression = LogisticRegression(C=inverse_penalty, max_iter=2000).fit(embeddings, y)
-    return regression.coef_, regression.intercept_

@@ -1,4 +1,4 @@
-"""A student network and its average over training, the teacher, as the training loop expects them.
+"""A student network and its average over training, the teacher.
 
 Sources: Tarvainen and Valpola, "Mean teachers are better role models", NeurIPS 2017; Sohn et al.,
 "FixMatch", NeurIPS 2020 (confident pseudo-labels of weakly augmented samples for strongly augmented
@@ -24,7 +24,7 @@ from cuello.arrays import Floats
 from cuello.data.augment import Augment
 from cuello.data.neighbours import nearest_others
 from cuello.few_label.base import LearningProblem
-from cuello.few_label.students import MeanTeacherOptions, is_image
+from cuello.few_label.students import MeanTeacherOptions, SingleOptimizer
 from cuello.kinds import Batch, ParameterGroups
 
 __all__ = ["MeanTeacher", "augmentations", "strong_augmentation"]
@@ -40,37 +40,32 @@ It moves what is near a border to one side of it. On held-out images of MNIST wi
 draws, 2,600 steps, errors fell from 0.88 to 0.84 % and from 1.18 to 1.13 %.
 """
 PSEUDO_LABEL_SHARE = 0.3
-"""Share of the training over which given pseudo-labels fade."""
+"""Share of the training over which pseudo-labels fade."""
 _PROBE = 1e-2
-"""Length of the step along which the direction of greatest change is found, beside the radius."""
+"""Share of the radius: the step along which the direction of greatest change is computed."""
 
 
-class MeanTeacher(nn.Module):
-    """Trains a copy of a student; the teacher is what is kept.
-
-    Pseudo-labels (n, C) are shares of each class to start from.
-    """
+class MeanTeacher(SingleOptimizer):
+    """Trains a copy of a student and keeps the teacher; pseudo-labels (n, C) are class shares."""
 
     labelled: Tensor
     labels: Tensor
     prior: Tensor
     mean_prediction: Tensor
     pseudo_labels: Tensor | None
-    progress = 1.0
 
     def __init__(
         self, problem: LearningProblem, student: nn.Module, pseudo_labels: Floats | None = None
     ) -> None:
         super().__init__()
-        samples, self.task = problem.labelled_samples(), problem.single_label
-        assert samples.y is not None
+        self.task, (labelled, labels) = problem.single_label, problem.labelled_samples()
         classes, options = self.task.classes, problem.method_options(MeanTeacherOptions)
         self.student = copy.deepcopy(student)
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
-        self.register_buffer("labelled", samples.x, persistent=False)
-        self.register_buffer("labels", samples.y, persistent=False)
+        self.register_buffer("labelled", labelled, persistent=False)
+        self.register_buffer("labels", labels, persistent=False)
         # One label more a class than there are: with few of them a share is uncertain.
-        counts = torch.bincount(samples.y, minlength=classes) + 1.0
+        counts = torch.bincount(labels, minlength=classes) + 1.0
         self.register_buffer("prior", counts / counts.sum())
         self.register_buffer("mean_prediction", self.prior.clone())
         self.steps = 0  # on the host: a step waits for no device
@@ -78,7 +73,7 @@ class MeanTeacher(nn.Module):
         self.register_buffer("pseudo_labels", shares, persistent=False)
         self.threshold = options.threshold
         self.weak, self.strong = augmentations(problem)
-        self.radius = 0.0 if is_image(problem) else _radius(problem.x, options.perturbation)
+        self.radius = 0.0 if problem.is_image else _radius(problem.x, options.perturbation)
 
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the losses of labels, of confident and other predictions, and of pseudo-labels."""
@@ -106,15 +101,6 @@ class MeanTeacher(nn.Module):
             off = F.cross_entropy(scores, shares, reduction="none")
             terms["pseudo_labels"] = fading * (_certainty(shares) * off).mean()
         return terms
-
-    def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the teacher's loss on held-out samples."""
-        assert batch.y is not None
-        return self.task.losses(self.teacher(batch.x), batch.y)
-
-    def active_optimizers(self, progress: float) -> list[str]:
-        """Return the one optimizer."""
-        return ["student"]
 
     def optimizers(self) -> ParameterGroups:
         """Return the student's weights."""
@@ -154,12 +140,12 @@ class MeanTeacher(nn.Module):
     def _perturbed(self, x: Tensor, log_p: Tensor) -> Tensor:
         """Return samples moved in the direction in which the teacher's answer changes most.
 
-        ``log_p`` is that answer, (B, classes) logarithms. One power iteration finds the direction.
-        It is the teacher's, in evaluation mode, so that the batch statistics of the student are
-        those of samples as they are.
+        ``log_p`` is that answer, (B, classes) logarithms; one power iteration gives the direction.
         """
         if not self.radius:
             return x
+        # The teacher's direction, in evaluation mode, so that batch statistics of the student are
+        # those of samples as they are.
         probe = (_unit(torch.randn_like(x)) * _PROBE * self.radius).requires_grad_()
         with torch.enable_grad():
             moved = self._log_probabilities(x + probe)
@@ -169,12 +155,8 @@ class MeanTeacher(nn.Module):
 
 
 def strong_augmentation(shape: tuple[int, ...]) -> Augment:
-    """Return augmentation that leaves the class of an image, by its size alone.
-
-    Mild shift, turn, size and slant, a smooth displacement of up to 7 % of the shorter side, and
-    brightness. Nothing is mirrored, covered or turned far: that would make other characters of
-    characters.
-    """
+    """Return augmentation that leaves the class of an image, by its size alone."""
+    # Nothing is mirrored, covered or turned far: that would make other characters of characters.
     return replace(Augment.mild(), elastic=0.07 * min(shape[-2:]), brightness=0.65)
 
 
@@ -185,17 +167,13 @@ def augmentations(
     options, default = problem.method_options(MeanTeacherOptions), problem.options.augment or "none"
     weak = options.weak or ("none" if default == "none" else "auto")
     strong = options.strong or default
-    if not is_image(problem):
-        return _unchanged, _unchanged
+    if not problem.is_image:
+        return nn.Identity(), nn.Identity()
     shape = tuple(problem.x.shape[1:])
     return (
         Augment(shift=0.05) if weak == "auto" else Augment.parse(weak),
         strong_augmentation(shape) if strong == "auto" else Augment.parse(strong),
     )
-
-
-def _unchanged(x: Tensor) -> Tensor:
-    return x
 
 
 def _radius(x: Tensor, share: float) -> float:

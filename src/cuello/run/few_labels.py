@@ -17,7 +17,7 @@ from cuello.data import Dataset
 from cuello.data.dataset import keep_labels, labelled_rows
 from cuello.estimators import Autoencoder
 from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor, Regression
-from cuello.few_label.confidence import TOO_WIDE
+from cuello.few_label.cross_validation import TOO_WIDE
 from cuello.few_label.targets import CONSTANT_PROPERTY
 from cuello.metrics import mean_sd
 from cuello.run.baselines import BASELINES, Labelled

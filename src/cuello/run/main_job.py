@@ -54,8 +54,7 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
             remedy=Use("network", "sequence"),
         )
     if job.method is not None:
-        METHODS[job.method].check_task(data.task, classes=data.task == "multiclass")
-        METHODS[job.method].check_rows(data.X)
+        METHODS[job.method].check_data(data.X, data.task, classes=data.task == "multiclass")
     check_labels(untrained.kind, prepared.known_labels, data.task)
     for which in ("encoder", "decoder"):
         name_of_source(which, getattr(untrained, which))  # or the run could not be kept

@@ -21,7 +21,7 @@ from cuello.errors import Argument, RunError, Use
 from cuello.estimators import Autoencoder
 from cuello.estimators.records import autoencoder_of, projector_of, record_autoencoder
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
-from cuello.few_label.records import classifier_of, record_classifier, tensors_of_classifier
+from cuello.few_label.estimator import classifier_of, record_classifier, tensors_of_classifier
 from cuello.run.folder import RunFolder
 
 __all__ = ["FewLabelModel", "Models", "check_remote_code", "load_models", "save_models"]

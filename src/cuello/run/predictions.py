@@ -11,7 +11,6 @@ from cuello.data import Dataset
 from cuello.errors import InputError
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
-from cuello.few_label.confidence import tempered
 from cuello.few_label.suggest import distance_to_labelled, suggest_samples
 from cuello.metrics import ABSTAINED, Threshold, decide, find_threshold
 from cuello.run.embeddings import SAME_EMBEDDING, read_embeddings
@@ -116,7 +115,7 @@ def classify_rows(
     measured = np.isfinite(scores).all(axis=1)
     threshold = None
     if measured.any():
-        p = tempered(classifier.task_, scores[measured], classifier.temperature_)
+        p = classifier.task_.link(scores[measured], classifier.temperature_)
         threshold = find_threshold(p, y[measured], wanted)
     decisions = decide(probabilities, wanted if threshold is None else threshold.probability)
     names = [classes[int(code)] for code in classifier.classes_]

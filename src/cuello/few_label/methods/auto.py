@@ -11,12 +11,12 @@ import torch
 from scipy.stats import binomtest
 from torch import nn
 
-from cuello.arrays import Array, Bools
+from cuello.arrays import Bools
 from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
 from cuello.few_label.methods.fine_tuning import FALLBACK
 from cuello.few_label.methods.label_spreading import LabelSpreading
 from cuello.few_label.methods.mean_teacher import MeanTeacherMethod
-from cuello.few_label.task import SingleLabel
+from cuello.few_label.tasks import SingleLabel
 from cuello.options import Option
 
 __all__ = ["Auto"]
@@ -38,9 +38,9 @@ SIGNIFICANCE = 0.05
 class Auto(Method):
     """Trains a mean teacher, spreads labels, and fine-tunes the encoder.
 
-    The mean teacher is kept, unless one of the others was right on so many more of the held-out
-    labels that chance is no explanation: a handful of labels cannot tell the methods apart, and
-    those of its networks that were evaluated had a small part of the training of the kept one.
+    The mean teacher is kept, unless another was right on so many more held-out labels that chance
+    is no explanation: a handful of labels cannot tell the methods apart, and its networks that were
+    evaluated had a small part of the training of the kept one.
     """
 
     name = "auto"
@@ -58,15 +58,15 @@ class Auto(Method):
 
     def fit(self, problem: LearningProblem) -> Solution:
         """Try the methods that apply, and keep the best."""
-        unfit = _reason_to_fine_tune(problem)
-        if unfit:
-            return _kept(METHODS[FALLBACK].fit(problem), FALLBACK, [unfit])
+        if reason := _reason_to_fine_tune(problem):
+            why = f"{reason}, so the encoder is fine-tuned (method={FALLBACK!r})."
+            return _kept(METHODS[FALLBACK].fit(problem), FALLBACK, [why])
         few = problem.labelled.sum() < FEW_LABELS * problem.single_label.classes
         if not few and not problem.options.cv:
             why = "A mean teacher, as no labels were held out to compare it with other methods."
             return _kept(MeanTeacherMethod().fit(problem), FIRST, [why])
         spreading, pseudo_labels = LabelSpreading().solve(problem)
-        solutions = {FIRST: MeanTeacherMethod().train(problem, pseudo_labels if few else None)}
+        solutions = {FIRST: MeanTeacherMethod().fit(problem, pseudo_labels if few else None)}
         if problem.options.cv:
             solutions |= {LabelSpreading.name: spreading, FALLBACK: METHODS[FALLBACK].fit(problem)}
         best, why = _best_of(problem, solutions)
@@ -82,7 +82,7 @@ class Auto(Method):
             MeanTeacherMethod().check(problem)
 
     def build(self, problem: LearningProblem) -> nn.Module:
-        """Return nothing: a solution names the method that made it."""
+        """Refuse to be called: a solution names the method that made it."""
         raise AssertionError("a solution of 'auto' carries the name of another method")
 
 
@@ -93,15 +93,9 @@ def _reason_to_fine_tune(problem: LearningProblem) -> str:
     unlabelled = int((~problem.labelled).sum())
     labelled = len(problem.labelled) - unlabelled
     if not isinstance(problem.task, SingleLabel):
-        return (
-            f"With task={problem.task.name!r} samples have no single class, so the encoder is "
-            f"fine-tuned (method={FALLBACK!r})."
-        )
+        return f"With task={problem.task.name!r} samples have no single class"
     if unlabelled < FEW_UNLABELLED * labelled:
-        return (
-            f"{unlabelled} samples without a label beside {labelled} with one add little, so the "
-            f"encoder is fine-tuned (method={FALLBACK!r})."
-        )
+        return f"{unlabelled} samples without a label beside {labelled} with one add little"
     return ""
 
 
@@ -111,24 +105,16 @@ def _best_of(problem: LearningProblem, solutions: Mapping[str, Solution]) -> tup
     if np.isnan(scores[FIRST]):
         return FIRST, "no labels were held out to compare the methods by"
     y = problem.y[problem.labelled]
-    right = {name: _is_right(problem, solution, y) for name, solution in solutions.items()}
-    better = [
-        name
-        for name in solutions
-        if name != FIRST and _chance_of_lead(right[name], right[FIRST]) < SIGNIFICANCE
-    ]
+    right: dict[str, Bools] = {}
+    for name, solution in solutions.items():
+        class_scores = problem.single_label.to_classes(torch.from_numpy(solution.held_out))
+        right[name] = class_scores.argmax(dim=1).numpy() == y
+    better = [name for name in right if _chance_of_lead(right[name], right[FIRST]) < SIGNIFICANCE]
     listed = ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
     listed = f"{problem.task.unit} on folds: {listed}"
     if not better:
         return FIRST, f"{listed}; none was better beyond chance"
-    best = max(better, key=scores.__getitem__)
-    return best, f"{listed}; better beyond chance"
-
-
-def _is_right(problem: LearningProblem, solution: Solution, y: Array) -> Bools:
-    scores = problem.single_label.to_classes(torch.from_numpy(solution.held_out))
-    right: Bools = scores.argmax(dim=1).numpy() == y
-    return right
+    return max(better, key=scores.__getitem__), f"{listed}; better beyond chance"
 
 
 def _chance_of_lead(one: Bools, other: Bools) -> float:

@@ -6,27 +6,26 @@ Shapes: B samples of a batch, n samples, K features by which they are compared, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, final
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor, nn
 
-from cuello.arrays import Array, Indices
+from cuello.arrays import Array, Float32s, Floats, Indices
 from cuello.data.edges import edge_histograms_of
-from cuello.estimators import Autoencoder
+from cuello.data.neighbours import nearest_others
 from cuello.estimators.baselines import fit_pca
 from cuello.estimators.batches import in_batches
 from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
 from cuello.few_label.cross_validation import scores_of, select
-from cuello.few_label.graph import Graph, spread_labels
 from cuello.few_label.options import MethodOptions
-from cuello.few_label.students import is_image
 from cuello.kinds import AutoencoderModule
 from cuello.options import Range
 
-__all__ = ["FeatureSpace", "LabelSpreading", "NeighbourVote", "PseudoLabels", "SpreadingOptions"]
+__all__ = ["FeatureSpace", "LabelSpreading", "NeighbourVote", "PseudoLabels"]
 
 PseudoLabels = Callable[[LearningProblem], Array]
 """Returns shares of each class (n, C) for the samples of a problem."""
@@ -38,10 +37,12 @@ MAX_GRAPH_SAMPLES = 60_000
 """Every sample is compared with every other, so of more than these a draw stands for all."""
 _PCA_SAMPLES = 10_000
 _TIE = 1e-4  # share of a squared distance: rounding in float32 is well below it
+_MAX_STEPS = 50
+_TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpreadingOptions(MethodOptions):
+class _SpreadingOptions(MethodOptions):
     """Options of label spreading.
 
     Parameters
@@ -55,86 +56,69 @@ class SpreadingOptions(MethodOptions):
 
 @final
 class LabelSpreading(Method):
-    """Labels spread along a graph of embeddings, or of principal components.
-
-    Components are those of samples as they are, and for images those of their edges
-    (:mod:`cuello.data.edges`): of 15,000 images of MNIST 300 of which had a label, labels that
-    spread along pixels were wrong in 7.2 % of the others, along edges in 2.9 %; of Fashion-MNIST in
-    24.4 and 19.4 % (means of three draws, at 0.95).
-    """
+    """Labels spread along a graph of embeddings, or of principal components."""
 
     name = "label_spreading"
     display_name = "Label spreading"
     summary = "Labels spread to the nearest neighbours among all samples, labelled or not."
-    own_options = SpreadingOptions
+    options_class = _SpreadingOptions
     uses_unlabelled = True
     single_label_only = True
     overconfident = False
     refittable = True
 
     def fit(self, problem: LearningProblem) -> Solution:
-        """Spread along the better of two graphs, as far as is best."""
+        """Spread along the better of two graphs, by the best alpha."""
         return self.solve(problem)[0]
 
     def solve(self, problem: LearningProblem) -> tuple[Solution, PseudoLabels]:
         """Return the solution, and what spreads other labels of the same samples likewise."""
-        index = _graph_samples(problem)
-        small = problem if len(index) == len(problem.x) else problem.subset(index)
-        spaces = FeatureSpace.candidates(small)
-        by_embedding, by_components = (_SpreadLabels.along(small, space) for space in spaces)
-        scores = [spread.solution.cv_score for spread in (by_embedding, by_components)]
-        best = by_components if scores[1] > scores[0] else by_embedding
-        why = (
-            "no labels were held out to compare by"
-            if np.isnan(scores[0])
-            else f"{problem.task.unit} on folds {scores[0]:.3f} by {by_embedding.space.title}, "
-            f"{scores[1]:.3f} by {by_components.space.title}"
-        )
-        sentence = f"Neighbours by {best.space.title}: {why}."
+        index, small = np.arange(len(problem.x)), problem
+        if len(problem.x) > MAX_GRAPH_SAMPLES:
+            index = _draw_samples(problem)
+            small = problem.subset(index)
+        spreads = [_SpreadLabels(small, space) for space in FeatureSpace.candidates(small)]
+        best = max(spreads, key=lambda spread: spread.solution.cv_score)
+        listed = ", ".join(f"{s.solution.cv_score:.3f} by {s.space.title}" for s in spreads)
+        why = f"{problem.task.unit} on folds {listed}"
+        if np.isnan(best.solution.cv_score):
+            why = "no labels were held out to compare by"
+        chosen = best.solution.chosen
+        summary = [f"Neighbours by {best.space.title}: {why}.", *best.solution.summary]
 
         def pseudo_labels(part: LearningProblem) -> Array:
             if small is problem:
-                return best.shares(part, best.solution.chosen)
-            return _vote_shares(best.vote(part.subset(index), best.solution.chosen), part)
+                return best.shares(part, chosen)
+            vote, task = best.vote(part.subset(index), chosen), part.single_label
+            votes = scores_of(vote, part.x, np.arange(len(part.x)), task.outputs)
+            shares: Array = task.to_classes(torch.from_numpy(votes)).double().softmax(1).numpy()
+            return shares
 
-        return replace(best.solution, summary=[sentence, *best.solution.summary]), pseudo_labels
+        return replace(best.solution, summary=summary), pseudo_labels
 
     def build(self, problem: LearningProblem) -> nn.Module:
         """Return a vote among no samples; the stored ones take their place."""
-        sizes = (torch.zeros(0) for _ in range(4))  # each its own: they will be of other sizes
-        space = FeatureSpace(problem.autoencoder, next(sizes), next(sizes), edges=is_image(problem))
-        return NeighbourVote(problem, space, *sizes)
+        return NeighbourVote(problem, FeatureSpace(problem), torch.zeros(0), torch.zeros(0))
 
 
 METHODS.add(LabelSpreading.name, LabelSpreading())
 
 
-@dataclass
 class _SpreadLabels:
-    """Labels along the graph of samples with these features (n, K) in a space."""
+    """Labels that spread along the graph of the samples of a problem in a space of features."""
 
-    space: FeatureSpace
-    features: Tensor
-    graph: Graph
-    solution: Solution = field(init=False)
-
-    @classmethod
-    def along(cls, problem: LearningProblem, space: FeatureSpace) -> _SpreadLabels:
-        with torch.no_grad():
-            width = tuple(space(problem.x[:1]).shape[1:])
-        features = torch.from_numpy(
-            in_batches(len(problem.x), lambda a, b: space(problem.x[a:b]), width)
-        )
-        k = problem.method_options(SpreadingOptions).neighbours
-        spread = cls(space, features, Graph.of(features, k))
-        spread.solution = select(problem, ALPHAS, spread.vote, title="Spreading by alpha")
-        return spread
+    def __init__(self, problem: LearningProblem, space: FeatureSpace) -> None:
+        self.space = space
+        self.features = torch.from_numpy(_compute(space, problem.x))
+        k = problem.method_options(_SpreadingOptions).neighbours
+        self.weights = neighbour_graph(self.features, k)
+        self.solution = select(problem, ALPHAS, self.vote, title="Spreading by alpha")
 
     def shares(self, problem: LearningProblem, alpha: float) -> Array:
         labels = np.zeros((len(problem.x), problem.single_label.classes))
         labelled = np.flatnonzero(problem.labelled)
         labels[labelled, problem.y[labelled]] = 1.0
-        return spread_labels(self.graph, labels, alpha)
+        return spread_labels(self.weights, labels, alpha)
 
     def vote(self, problem: LearningProblem, alpha: float) -> NeighbourVote:
         shares = torch.from_numpy(self.shares(problem, alpha)).float()
@@ -142,16 +126,12 @@ class _SpreadLabels:
 
 
 class FeatureSpace(nn.Module):
-    """Features by which samples are compared: their embedding, or components if there are any.
+    """Features (B, K) by which samples are compared: their embedding, or principal components.
 
-    Parameters
-    ----------
-    autoencoder : Autoencoder or None
-        Gives the embedding.
-    mean, components : Tensor of shape (features,) and (K, features)
-        Of principal components; empty: by embedding.
-    edges : bool
-        Whether the components are of the edges of images.
+    Mean (features,) and components (K, features) are empty for the embedding. Components are those
+    of samples as they are, or of the edges of images: of 15,000 images of MNIST 300 of which had a
+    label, labels that spread along pixels were wrong in 7.2 % of the others, along edges in 2.9 %;
+    of Fashion-MNIST in 24.4 and 19.4 % (means of three draws, at 0.95).
     """
 
     mean: Tensor
@@ -160,42 +140,30 @@ class FeatureSpace(nn.Module):
     embedding_scale: Tensor
 
     def __init__(
-        self, autoencoder: Autoencoder | None, mean: Tensor, components: Tensor, *, edges: bool
+        self, problem: LearningProblem, mean: Array | None = None, components: Array | None = None
     ) -> None:
         super().__init__()
-        self.edges = edges
-        self.register_buffer("mean", mean)
-        self.register_buffer("components", components)
+        self.edges = problem.is_image
+        title = "components of edges" if self.edges else "principal components"
+        self.title = "embeddings" if components is None else title
+        for name, learned in (("mean", mean), ("components", components)):
+            buffer = torch.zeros(0) if learned is None else torch.from_numpy(learned).float()
+            self.register_buffer(name, buffer)
         # Not stored twice: these buffers are not persistent, and a list hides the weights.
         self.source: list[AutoencoderModule] = []
-        if autoencoder is not None:
-            self.source.append(autoencoder.module_)
+        if problem.autoencoder is not None:
+            self.source.append(problem.autoencoder.module_)
             for name in ("embedding_mean", "embedding_scale"):
-                values = torch.from_numpy(getattr(autoencoder, f"{name}_"))
+                values = torch.from_numpy(getattr(problem.autoencoder, f"{name}_"))
                 self.register_buffer(name, values, persistent=False)
 
     @classmethod
     def candidates(cls, problem: LearningProblem) -> tuple[FeatureSpace, FeatureSpace]:
         """Return the space of embeddings, and that of principal components."""
-        edges, source = is_image(problem), problem.autoencoder
+        by_embedding = cls(problem)
         some = np.random.default_rng(problem.seed).permutation(len(problem.x))[:_PCA_SAMPLES]
-        by_embedding = cls(source, torch.zeros(0), torch.zeros(0), edges=edges)
-        x = problem.x[some]
-        width = tuple(by_embedding.flat(x[:1]).shape[1:])
-        flat = in_batches(len(x), lambda a, b: by_embedding.flat(x[a:b]), width)
-        pca = fit_pca(flat, COMPONENTS, problem.seed)
-        fitted = (
-            torch.from_numpy(np.asarray(part, dtype=np.float32))
-            for part in (pca.mean_, pca.components_)
-        )
-        return by_embedding, cls(source, *fitted, edges=edges)
-
-    @property
-    def title(self) -> str:
-        """What the features are, for people."""
-        if not len(self.components):
-            return "embeddings"
-        return "components of edges" if self.edges else "principal components"
+        pca = fit_pca(_compute(by_embedding.flat, problem.x[some]), COMPONENTS, problem.seed)
+        return by_embedding, cls(problem, pca.mean_, pca.components_)
 
     def flat(self, x: Tensor) -> Tensor:
         """Return what components are of, (B, features)."""
@@ -211,10 +179,7 @@ class FeatureSpace(nn.Module):
 
 
 class NeighbourVote(nn.Module):
-    """Scores of a sample from the class shares of its nearest neighbours, weighted by nearness.
-
-    Those that vote have ``features`` (n, K) in the space, and ``shares`` (n, C) of the classes.
-    """
+    """Scores of a sample from the class shares (n, C) of its nearest neighbours, by nearness."""
 
     features: Tensor
     shares: Tensor
@@ -223,7 +188,7 @@ class NeighbourVote(nn.Module):
         self, problem: LearningProblem, space: FeatureSpace, features: Tensor, shares: Tensor
     ) -> None:
         super().__init__()
-        self.k = int(problem.method_options(SpreadingOptions).neighbours)
+        self.k = int(problem.method_options(_SpreadingOptions).neighbours)
         self.space = space
         self.task = problem.single_label
         self.register_buffer("features", features)
@@ -266,19 +231,68 @@ class NeighbourVote(nn.Module):
         return nearest.indices, distances.clamp(min=0.0)
 
 
-def _vote_shares(vote: NeighbourVote, problem: LearningProblem) -> Array:
-    """Return the shares of each class for all samples of a problem, (n, C)."""
-    task = problem.single_label
-    scores = scores_of(vote, problem.x, np.arange(len(problem.x)), task.outputs)
-    shares: Array = task.to_classes(torch.from_numpy(scores)).double().softmax(dim=1).numpy()
-    return shares
+@torch.no_grad()
+def _compute(function: Callable[[Tensor], Tensor], x: Tensor) -> Float32s:
+    """Return what a function makes of samples, a batch at a time."""
+    shape = tuple(function(x[:1]).shape[1:])
+    return in_batches(len(x), lambda start, stop: function(x[start:stop]), shape)
 
 
-def _graph_samples(problem: LearningProblem) -> Indices:
-    """Return the places of the samples in the graph: all labelled ones, and others drawn."""
-    if len(problem.x) <= MAX_GRAPH_SAMPLES:
-        return np.arange(len(problem.x))
+def _draw_samples(problem: LearningProblem) -> Indices:
+    """Return the positions of the samples in the graph: all labelled ones, and others drawn."""
     labelled, others = np.flatnonzero(problem.labelled), np.flatnonzero(~problem.labelled)
     room = max(MAX_GRAPH_SAMPLES - len(labelled), 0)
     drawn = np.random.default_rng(problem.seed).choice(others, room, replace=False)
     return np.sort(np.concatenate([labelled, drawn]))
+
+
+def neighbour_graph(features: Tensor, k: int) -> sparse.csr_array:
+    """Return symmetric weights (n, n) between each sample (n, K) and its k nearest others.
+
+    A weight falls with the squared distance, in units of the distance to the k-th neighbour, which
+    adapts to dense and sparse regions (after Zelnik-Manor and Perona, "Self-tuning spectral
+    clustering", NeurIPS 2004). The larger unit of both samples counts, so that none is cut off.
+    Weights are divided by the square roots of the degrees, so that no eigenvalue is above 1.
+    """
+    n, k = len(features), min(k, len(features) - 1)
+    index, squares = nearest_others(features, k)
+    squares = squares.astype(np.float64)
+    radius = squares.max(axis=1, initial=0.0)
+    larger = np.maximum(radius[:, None], radius[index])
+    weights = np.exp(-squares / np.where(larger > 0.0, larger, 1.0))
+    starts = k * np.arange(n + 1)
+    directed = sparse.csr_array((weights.ravel(), index.ravel(), starts), shape=(n, n))
+    both = directed.maximum(directed.T)
+    degree = np.asarray(both.sum(axis=0)).ravel()
+    root = sparse.diags_array(1.0 / np.sqrt(np.maximum(degree, _TINY)))
+    return sparse.csr_array(root @ both @ root)
+
+
+def spread_labels(weights: sparse.csr_array, labels: Floats, alpha: float) -> Floats:
+    """Return the class shares (n, C) of every sample, from labels that spread along a graph.
+
+    ``labels`` (n, C) is 1 at the class of a labelled sample, otherwise 0; ``alpha`` in (0, 1) is
+    the share that a sample takes from its neighbours, not from its label. Every class counts as if
+    it had as many labels as the others; shares are equal where nothing arrives.
+    Source: Zhou et al., "Learning with local and global consistency", NeurIPS 2003.
+    """
+    labels = labels / np.maximum(labels.sum(axis=0), 1.0)
+    # Conjugate gradients on (I - alpha W) F = Y, all classes side by side: the matrix is symmetric
+    # and its condition number is at most 2 / (1 - alpha).
+    flow = labels.copy()
+    residual = labels - (flow - alpha * (weights @ flow))
+    direction = residual.copy()
+    power = (residual * residual).sum(axis=0)
+    for _ in range(_MAX_STEPS):
+        moved = direction - alpha * (weights @ direction)
+        step = power / np.maximum((direction * moved).sum(axis=0), _TINY)
+        flow += step * direction
+        residual -= step * moved
+        previous, power = power, (residual * residual).sum(axis=0)
+        if np.all(power <= 1e-16 * np.maximum((labels * labels).sum(axis=0), 1e-300)):
+            break
+        direction = residual + (power / np.maximum(previous, _TINY)) * direction
+    flow = np.maximum(flow, 0.0)
+    flow[flow.sum(axis=1) == 0.0] = 1.0
+    shares: Floats = flow / flow.sum(axis=1, keepdims=True)
+    return shares

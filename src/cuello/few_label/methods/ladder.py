@@ -1,15 +1,14 @@
 """Ladder network: one training denoises every layer and classifies the labelled samples.
 
 Source: Rasmus, Valpola, Honkala, Berglund and Raiko, "Semi-supervised learning with ladder
-networks", NIPS (2015), arXiv:1507.02672: layers, noise, weights of the losses, optimizer. The paper
-has 150 passes with 100 samples a step.
+networks", NIPS (2015), arXiv:1507.02672, with 150 passes of 100 samples a step.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, final
 
 import torch
@@ -18,16 +17,16 @@ from torch import Tensor, nn
 from cuello.data.dataset import UNLABELLED
 from cuello.errors import InputError
 from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
-from cuello.few_label.cross_validation import FOLD_SHARE, select
+from cuello.few_label.cross_validation import train_long
 from cuello.few_label.options import AUTO, MethodOptions
-from cuello.few_label.task import SingleLabel
+from cuello.few_label.tasks import SingleLabel
 from cuello.kinds import Parts, ReconstructionLoss
 from cuello.kinds.ladder import Ladder
 from cuello.networks import dense
 from cuello.options import Range
 from cuello.train import Rows, TrainingConfig, train
 
-__all__ = ["LadderMethod", "LadderOptions"]
+__all__ = ["LadderMethod"]
 
 LADDER_BATCH, LABELLED_IN_BATCH = 250, 100
 """Samples that are denoised in a step, and labelled ones that are classified."""
@@ -37,7 +36,7 @@ MIN_FOLD_EPOCHS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class LadderOptions(MethodOptions):
+class _LadderOptions(MethodOptions):
     """Options of a ladder network.
 
     Parameters
@@ -62,8 +61,8 @@ class LadderOptions(MethodOptions):
             raise InputError(argument="hidden", value=self.hidden, allowed=allowed)
 
 
-class PerTask(nn.Module):
-    """A ladder network (B, classes), with the scores of a task's head."""
+class _TaskScores(nn.Module):
+    """Scores (B, outputs) of a ladder network, as those of a task's head."""
 
     def __init__(self, network: Ladder, task: SingleLabel) -> None:
         super().__init__()
@@ -71,7 +70,6 @@ class PerTask(nn.Module):
         self.task = task
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return scores (B, outputs)."""
         return self.task.from_classes(self.network(x))
 
 
@@ -82,7 +80,7 @@ class LadderMethod(Method):
     name = "ladder"
     display_name = "Ladder network"
     summary = "A dense network denoises every layer for all samples while it classifies some."
-    own_options = LadderOptions
+    options_class = _LadderOptions
     pretrained = False
     uses_unlabelled = True
     single_label_only = True
@@ -90,23 +88,22 @@ class LadderMethod(Method):
 
     def fit(self, problem: LearningProblem) -> Solution:
         """Train with all labels; and, shorter, without those of each fold."""
-        epochs = _epochs(problem)
-        fold_epochs = min(max(round(FOLD_SHARE * epochs), MIN_FOLD_EPOCHS), epochs)
+        epochs = problem.method_options(_LadderOptions).epochs
+        if isinstance(epochs, str):
+            steps_a_pass = math.ceil(len(problem.x) / LADDER_BATCH)
+            epochs = min(max(math.ceil(LADDER_STEPS / steps_a_pass), MIN_EPOCHS), MAX_EPOCHS)
+        return train_long(
+            problem,
+            LADDER_RATE,
+            self._train,
+            length=int(epochs),
+            shortest=MIN_FOLD_EPOCHS,
+            trained=f"{epochs} passes",
+        )
 
-        def fit(part: LearningProblem, rate: float) -> nn.Module:
-            if part is problem:
-                return self._train(part, rate, epochs)
-            return self._train(replace(part, callbacks=None), rate, fold_epochs)
-
-        solution = select(problem, (LADDER_RATE,), fit, title="Learning rate")
-        trained = f"{epochs} passes"
-        if problem.options.cv:
-            trained += f", and {fold_epochs} for each fold: the estimates from folds are cautious"
-        return replace(solution, summary=[f"{trained}.", *solution.summary])
-
-    def build(self, problem: LearningProblem) -> PerTask:
+    def build(self, problem: LearningProblem) -> _TaskScores:
         """Return a ladder network, newly initialised."""
-        task, options = problem.single_label, problem.method_options(LadderOptions)
+        task, options = problem.single_label, problem.method_options(_LadderOptions)
         shape, (*first, last) = tuple(problem.x.shape[1:]), list(options.hidden)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(problem.seed)
@@ -126,13 +123,10 @@ class LadderMethod(Method):
                 latent_dim=last,
                 classes=task.classes,
             )
-            return PerTask(Ladder(parts, projected=options.projected), task)
+            return _TaskScores(Ladder(parts, projected=options.projected), task)
 
     def _train(self, problem: LearningProblem, rate: float, epochs: int) -> nn.Module:
-        """Train on all samples; mean and variance of every layer are then taken from all at once.
-
-        The rate is constant for two thirds of the training and then falls to 0.
-        """
+        """Train on all samples; mean and variance of every layer are then those of all at once."""
         config = TrainingConfig(
             optimizer="adam",
             learning_rate=rate,
@@ -145,7 +139,7 @@ class LadderMethod(Method):
         )
         module, x = self.build(problem), problem.x
         none = torch.full((len(x),), UNLABELLED)
-        labelled = problem.labelled_samples()
+        labelled = Rows(*problem.labelled_samples())
         samples = Rows(x, none, labelled=labelled, draw=LABELLED_IN_BATCH)
         train(module.network, samples, config, callbacks=problem.callbacks)
         module.network.estimate_statistics(x)
@@ -153,11 +147,3 @@ class LadderMethod(Method):
 
 
 METHODS.add(LadderMethod.name, LadderMethod())
-
-
-def _epochs(problem: LearningProblem) -> int:
-    epochs = problem.method_options(LadderOptions).epochs
-    if not isinstance(epochs, str):
-        return int(epochs)
-    steps_a_pass = max(math.ceil(len(problem.x) / LADDER_BATCH), 1)
-    return min(max(math.ceil(LADDER_STEPS / steps_a_pass), MIN_EPOCHS), MAX_EPOCHS)
