@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuello.metrics import reconstruction, sample_errors
+from cuello.metrics import quality, sample_errors
 
 
 @given(
@@ -20,7 +20,7 @@ def test_errors_are_their_formula_whatever_the_chunk(samples, shape, dtype, chun
     X, Y = (255 * np.random.default_rng(0).random((2, samples, *shape))).astype(dtype)
     exact = (X.astype(np.float64) - Y.astype(np.float64)) ** 2
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reconstruction, "_ERRORS_AT_ONCE", chunk)
+        patch.setattr(quality, "_ERRORS_AT_ONCE", chunk)
         errors = sample_errors(X, Y)
     assert errors.dtype == np.float64
     np.testing.assert_allclose(errors, [sample.mean() for sample in exact], rtol=1e-12)

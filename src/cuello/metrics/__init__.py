@@ -5,8 +5,7 @@ from __future__ import annotations
 from cuello.metrics.abstention import ABSTAINED, Threshold, decide, find_threshold
 from cuello.metrics.calibration import expected_calibration_error, temperature
 from cuello.metrics.interval import Interval, accuracy_interval, lower_bound, mean_sd
-from cuello.metrics.projection import ProjectionQuality, projection_quality
-from cuello.metrics.reconstruction import sample_errors
+from cuello.metrics.quality import ProjectionQuality, projection_quality, sample_errors
 
 __all__ = [
     "ABSTAINED",

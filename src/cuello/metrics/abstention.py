@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cuello.arrays import Array, Codes, Floats
+from cuello.arrays import Array, Codes
 from cuello.errors import InputError
 from cuello.metrics.calibration import check_class_probabilities, check_codes
 from cuello.metrics.interval import LEVELS, lower_bound
@@ -19,7 +19,6 @@ __all__ = ["ABSTAINED", "Threshold", "decide", "find_threshold"]
 
 ABSTAINED = -1
 """In the place of a class: the probability of the most probable one is below the threshold."""
-
 COVERAGES = (1.0, 0.8, 0.6, 0.4, 0.2)
 """Shares of the held-out samples, the most confident first, that a threshold may let through."""
 
@@ -58,9 +57,8 @@ def find_threshold(
     Returns
     -------
     Threshold
-        The loosest that the labels can guarantee. If they can guarantee none, the loosest that has
-        the wanted precision on the held-out samples themselves, and ``guaranteed`` is False; if
-        there is none either, one that answers nothing.
+        The loosest that the labels can guarantee; or else the loosest that has the wanted precision
+        on the held-out samples, not ``guaranteed``; or else one that answers nothing.
 
     Raises
     ------
@@ -69,15 +67,13 @@ def find_threshold(
 
     Notes
     -----
-    Selective classification with guaranteed risk: Geifman and El-Yaniv, "Selective classification
-    for deep neural networks", NeurIPS 2017. Five shares of the samples, the most confident first,
-    are compared (those with too few samples to pass even if all are right are left out), each by
-    the exact lower bound of its accuracy at ``1 - (1 - level) / comparisons`` (Bonferroni), so that
-    choosing the best of them does not break the guarantee. It is about samples like the held-out
-    ones, and 95 of 100 takes about 80 of them without a mistake.
-
-    Conformal prediction would guarantee sets of classes over all samples, easy and hard together:
-    of those whose set is a single class, which alone need no second look, more could be wrong.
+    Geifman and El-Yaniv, "Selective classification for deep neural networks", NeurIPS 2017. Five
+    shares of the samples, the most confident first, are compared (those too small to pass even if
+    all are right are left out), each by the exact lower bound of its accuracy at
+    ``1 - (1 - level) / comparisons`` (Bonferroni), so that choosing the best of them does not break
+    the guarantee. It is about samples like the held-out ones; 95 of 100 takes about 80 of them
+    without a mistake. Conformal prediction would guarantee sets of classes over all samples: of
+    those whose set is a single class, which alone need no second look, more could be wrong.
 
     Examples
     --------
@@ -103,16 +99,17 @@ def find_threshold(
     # Where nothing can be guaranteed, the bound is that of a single comparison.
     corrected = 1.0 - (1.0 - level) / max(tests, 1)
     low = [lower_bound(a, b, level=corrected) for a, b in zip(k, n, strict=True)]
-    for reached, guaranteed in ((np.array(low), True), (_ratios(k, n), False)):
-        passes = reached >= min_precision
+    precision = [a / b for a, b in zip(k, n, strict=True)]
+    for reached, guaranteed in ((low, True), (precision, False)):
+        passes = np.array(reached) >= min_precision
         if passes.any():
             i = int(passes.argmax())  # thresholds ascend: the first answers most
-            return Threshold(float(candidates[i]), n[i] / len(p), k[i] / n[i], low[i], guaranteed)
+            return Threshold(float(candidates[i]), n[i] / len(p), precision[i], low[i], guaranteed)
     return Threshold(float("inf"), 0.0, float("nan"), float("nan"), False)
 
 
 def decide(probabilities: Array, threshold: float) -> Codes:
-    """Return the most probable class of each sample, or ``ABSTAINED`` below the threshold.
+    """Return the column of the most probable class (n,), or ``ABSTAINED`` below the threshold.
 
     Parameters
     ----------
@@ -120,12 +117,7 @@ def decide(probabilities: Array, threshold: float) -> Codes:
         In [0, 1], each sample's summing to 1.
     threshold : float
         Least probability that is answered: that of :func:`find_threshold`, or without held-out
-        samples the wanted precision itself, which is right as far as the probabilities are.
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Columns of ``probabilities``, or -1.
+        samples the wanted precision, which is right as far as the probabilities are.
 
     Raises
     ------
@@ -146,7 +138,3 @@ def _count_comparisons(n: list[int], min_precision: float, level: float) -> int:
         if sum(lower_bound(m, m, level=corrected) >= min_precision for m in n) >= tests:
             return tests
     return 0
-
-
-def _ratios(k: list[int], n: list[int]) -> Floats:
-    return np.array(k, dtype=np.float64) / np.array(n, dtype=np.float64)

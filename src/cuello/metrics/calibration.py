@@ -49,17 +49,13 @@ def temperature(scores: Array, y: npt.ArrayLike, *, prior_weight: float = _PRIOR
 
     Notes
     -----
-    Temperature scaling of Guo et al., "On calibration of modern neural networks", ICML 2017, which
-    changes no predicted class. The negative log-likelihood is convex in b = 1 / T, but few samples
-    may all be right, and then it falls for ever as b grows. So ``prior_weight (b - 1 - log b)`` is
-    added: minus the logarithm of a gamma density with its mode at 1. It is convex too, it keeps b
-    above 0 and finite, and beside the sum over samples it fades as their number grows. With a
-    weight of 4 the deviation of log T is 1 / sqrt(4): before any sample is seen T is expected in
-    0.4 to 2.7, where nearly all networks of that paper have it.
-
-    Held-out scores from cross-validation are those of models with fewer labels, which are right
-    less often: T comes out slightly too high where the model needs none, such as a penalised
-    logistic regression on embeddings.
+    Guo et al., "On calibration of modern neural networks", ICML 2017: it changes no predicted
+    class. The negative log-likelihood is convex in b = 1 / T, but few samples may all be right, and
+    then it falls for ever as b grows. So ``prior_weight (b - 1 - log b)`` is added, minus the
+    logarithm of a gamma density with its mode at 1: convex too, and fading as samples grow in
+    number. With a weight of 4, T is expected in 0.4 to 2.7 before any sample is seen, where nearly
+    all networks of that paper have it. Scores from cross-validation are those of models with fewer
+    labels, so T comes out slightly too high where the model needs none.
 
     Examples
     --------
@@ -104,9 +100,8 @@ def expected_calibration_error(probabilities: Array, y: npt.ArrayLike, bins: int
     Notes
     -----
     Guo et al., "On calibration of modern neural networks", ICML 2017, equation 5. It is above 0 for
-    a perfectly calibrated model, by about the noise of a bin: over 100 samples of two classes drawn
-    from the probabilities themselves it is 0.07 with 15 bins, and 0.05 with 5. So compare only
-    values over the same number of samples, and with few of them take about n / 20 bins.
+    a perfectly calibrated model, by about the noise of a bin, so compare only values over the same
+    number of samples, and with few of them take about n / 20 bins.
 
     Examples
     --------

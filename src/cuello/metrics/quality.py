@@ -1,4 +1,4 @@
-"""Quality of a projection: which neighbours it keeps, and how far it separates classes."""
+"""Quality of reconstructions, and of projections: neighbours kept, classes separated."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.manifold import trustworthiness
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier
 
-from cuello.arrays import Array, Codes
+from cuello.arrays import Array, Codes, Floats
 
-__all__ = ["ProjectionQuality", "projection_quality"]
+__all__ = ["ProjectionQuality", "projection_quality", "sample_errors"]
 
+_ERRORS_AT_ONCE = 4096
+"""Samples; bounds the memory of the float64 difference."""
 _VOTERS = 5
 _FEWEST_SAMPLES = 2 * _VOTERS + 1  # trustworthiness is undefined below
 
@@ -31,9 +33,7 @@ class ProjectionQuality(NamedTuple):
 def projection_quality(
     samples: Array, coordinates: Array, y: Codes | None = None
 ) -> ProjectionQuality | None:
-    """Measure how much of the samples a projection keeps.
-
-    Time and memory grow with the square of the number of samples.
+    """Measure how much of the samples a projection keeps, in quadratic time and memory.
 
     Parameters
     ----------
@@ -71,8 +71,30 @@ def projection_quality(
     labelled = np.flatnonzero(np.full(len(samples), False) if y is None else y >= 0)
     if y is None or len(labelled) < _FEWEST_SAMPLES:
         return ProjectionQuality(kept, None)
-    nearest = NearestNeighbors(n_neighbors=_VOTERS).fit(coordinates[labelled])
-    classes = y[labelled]
-    votes = classes[nearest.kneighbors(return_distance=False)]
-    counts = np.apply_along_axis(np.bincount, 1, votes, minlength=int(classes.max()) + 1)
-    return ProjectionQuality(kept, float((counts.argmax(axis=1) == classes).mean()))
+    vote = KNeighborsClassifier(_VOTERS).fit(coordinates[labelled], y[labelled])
+    return ProjectionQuality(kept, float(vote.score(None, y[labelled])))
+
+
+def sample_errors(X: Array, Y: Array) -> Floats:
+    """Return the mean squared difference of each sample, shape (n,).
+
+    Parameters
+    ----------
+    X, Y : ndarray of shape (n, ...)
+        Same shape. Elements of X that are NaN do not count: the end of a short sequence.
+
+    Examples
+    --------
+    >>> sample_errors(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array([[0.0, 2.0], [1.0, 1.0]]))
+    array([2., 0.])
+    """
+    assert X.shape == Y.shape
+    errors = np.empty(len(X))
+    for start in range(0, len(X), _ERRORS_AT_ONCE):
+        chunk = slice(start, start + _ERRORS_AT_ONCE)
+        difference = np.subtract(X[chunk], Y[chunk], dtype=np.float64)
+        squares = np.square(difference).reshape(len(difference), -1)
+        missing = np.isnan(X[chunk]).reshape(squares.shape)
+        squares[missing] = 0.0
+        errors[chunk] = squares.sum(axis=1) / (~missing).sum(axis=1)
+    return errors
