@@ -7,23 +7,20 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 import cuello
-from cuello.arrays import Array
+from cuello.arrays import Array, Bools, Float32s
 from cuello.errors import InputError, RunError
 from cuello.export.modules import Decoder, Encoder, LabelPredictor
 from cuello.few_label import FewLabelRegressor
 from cuello.run import Run
 
 __all__ = [
-    "ROWS",
-    "TOLERANCE",
     "Exported",
     "Part",
     "convert",
@@ -31,15 +28,12 @@ __all__ = [
     "onnx_models",
     "parts_of",
     "require_onnx",
-    "sample_rows",
+    "samples_to_compare",
 ]
 
-TOLERANCE = 1e-4
-"""Largest difference from PyTorch that is let through, as a share of the range of the values."""
-OPSET = 18
-"""The oldest that PyTorch writes as it is: what runs the files, browsers too, need not be new."""
-ROWS = 256
-"""Rows that are compared."""
+_MOST_SAMPLES = 256  # that are compared
+_TOLERANCE = 1e-4  # largest difference from PyTorch, as a share of the range of the values
+_OPSET = 18  # the oldest that PyTorch writes: what runs the files, browsers too, need not be new
 
 
 class Exported(NamedTuple):
@@ -51,21 +45,21 @@ class Exported(NamedTuple):
     difference: float
     """The largest, as a share of the range of the values."""
     rows: int
-    """How many rows were compared."""
+    """Number of samples that were compared."""
     tied: int = 0
-    """How many more could not be: which of two rows is nearer hangs on rounding."""
+    """Number of samples left out, as rounding decides which of two others is nearer."""
 
 
 class Part(NamedTuple):
-    """One network: what goes in, and what PyTorch makes of it."""
+    """A network, samples to compare on, and what PyTorch makes of them."""
 
     module: Encoder | Decoder | LabelPredictor
-    given: npt.NDArray[np.float32]
+    inputs: Float32s
     expected: Array
     span: Array | float
     """The range of the values, by which differences are divided."""
-    tied: npt.NDArray[np.bool_]
-    """Rows whose answer hangs on rounding: they cannot be compared."""
+    tied: Bools
+    """Samples whose answer depends on rounding: they cannot be compared."""
 
 
 def onnx_models(run: Run) -> dict[str, bytes]:
@@ -100,37 +94,18 @@ def onnx_models(run: Run) -> dict[str, bytes]:
     >>> sorted(onnx_models(cuello.open_run(folder.path)))
     ['decoder', 'encoder']
     """
-    return {name: found.content for name, found in export_models(run, sample_rows(run)).items()}
+    return {name: file.content for name, file in export_models(run, _stored_samples(run)).items()}
 
 
-def export_models(run: Run, rows: Array) -> dict[str, Exported]:
-    """Do what :func:`onnx_models` does with the rows to compare on, and say how near it came.
-
-    Parameters
-    ----------
-    run : Run
-        An opened run folder.
-    rows : ndarray of shape (n, ...)
-        Of the data, one or more.
-
-    Raises
-    ------
-    InputError, RunError
-        As :func:`onnx_models`.
-    """
+def export_models(run: Run, X: Array) -> dict[str, Exported]:
+    """Return the networks of a run as ONNX files, compared with PyTorch on samples (n, ...)."""
     require_onnx()
-    rows = np.asarray(rows, dtype=np.float32)
-    return {name: convert(run, name, part) for name, part in parts_of(run, rows).items()}
+    X = np.asarray(X, dtype=np.float32)
+    return {name: convert(run, name, part) for name, part in parts_of(run, X).items()}
 
 
 def require_onnx() -> None:
-    """Refuse where what writes and runs ONNX files is not installed.
-
-    Raises
-    ------
-    InputError
-        Naming what to install.
-    """
+    """Refuse where a package that writes or runs ONNX files is not installed."""
     try:
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
@@ -142,54 +117,60 @@ def require_onnx() -> None:
         ) from None
 
 
-def sample_rows(run: Run) -> npt.NDArray[np.float32]:
-    """Return samples that the run's folder keeps, or else decoded embeddings that it keeps.
+def samples_to_compare(run: Run) -> tuple[Array, str]:
+    """Return samples spread over the run's data, and a description of them."""
+    try:
+        data = run.training_data()
+    except RunError as error:
+        samples = _stored_samples(run)
+        return samples, f"{len(samples)} rows and decoded embeddings that the run keeps, as {error}"
+    some = np.unique(np.linspace(0, len(data) - 1, _MOST_SAMPLES).astype(np.int64))
+    return data.X[some], f"{len(some)} rows of {data.name}"
 
-    Raises
-    ------
-    RunError
-        If what is kept is damaged.
-    """
+
+def _stored_samples(run: Run) -> Float32s:
+    """Return samples that the run's folder keeps, or else decoded embeddings that it keeps."""
     kept = run.folder.read_arrays("examples.npz")
-    names = ("typical_original", "best_original", "worst_original")
     shape = run.autoencoder.shape_
-    found = [kept[n] for n in names if n in kept and kept[n].shape[1:] == shape and len(kept[n])]
-    codes = kept.get("projection_embeddings", np.empty(0))[:ROWS]
-    if codes.ndim != 2 or codes.shape[1] != run.autoencoder.latent_dim_ or not len(codes):
-        codes = run.autoencoder.embedding_mean_[None]
-    decoded = run.autoencoder.inverse_transform(codes)
-    rows = np.concatenate([*(rows.astype(np.float32) for rows in found), decoded])[:ROWS]
-    return np.asarray(rows, dtype=np.float32)
+    originals = [
+        kept[name].astype(np.float32)
+        for name in ("typical_original", "best_original", "worst_original")
+        if name in kept and kept[name].shape[1:] == shape and len(kept[name])
+    ]
+    embeddings = kept.get("projection_embeddings", np.empty(0))[:_MOST_SAMPLES]
+    if embeddings.shape[1:] != (run.autoencoder.latent_dim_,) or not len(embeddings):
+        embeddings = run.autoencoder.embedding_mean_[None]
+    decoded = run.autoencoder.inverse_transform(embeddings)
+    return np.concatenate([*originals, decoded], dtype=np.float32)[:_MOST_SAMPLES]
 
 
-def parts_of(run: Run, rows: npt.NDArray[np.float32]) -> dict[str, Part]:
+def parts_of(run: Run, X: Float32s) -> dict[str, Part]:
     """Return the networks of a run by name."""
     model = run.autoencoder
-    back = model.inverse_transform(codes := model.transform(rows))
-    none = np.zeros(len(rows), dtype=bool)
+    back = model.inverse_transform(embeddings := model.transform(X))
+    none = np.zeros(len(X), dtype=bool)
     parts = {
-        "encoder": Part(Encoder(model), rows, codes, _reach(codes), none),
-        "decoder": Part(Decoder(model), codes, back, _range(rows), none),
+        "encoder": Part(Encoder(model), X, embeddings, _reach(embeddings), none),
+        "decoder": Part(Decoder(model), embeddings, back, _range(X), none),
     }
     few_label = run.classifier
     if few_label is not None:
         predictor = LabelPredictor(few_label)
-        tied = predictor.tied(torch.from_numpy(rows)).numpy()
+        tied = predictor.tied(torch.from_numpy(X)).numpy()
         if isinstance(few_label, FewLabelRegressor):
-            expected = few_label.predict(rows)
-            parts["regressor"] = Part(predictor, rows, expected, _reach(expected), tied)
+            expected = few_label.predict(X)
+            parts["regressor"] = Part(predictor, X, expected, _reach(expected), tied)
         else:
-            expected = few_label.predict_proba(rows)
-            parts["classifier"] = Part(predictor, rows, expected, 1.0, tied)
+            parts["classifier"] = Part(predictor, X, few_label.predict_proba(X), 1.0, tied)
     return parts
 
 
-def _range(rows: Array) -> Array:
-    """Return the range of rows: of each column for tables, otherwise of all values."""
-    axis = 0 if rows.ndim == 2 else None
-    span = np.nanmax(rows, axis=axis) - np.nanmin(rows, axis=axis)
+def _range(X: Array) -> Array:
+    """Return the range of samples: of each column for tables, otherwise of all values."""
+    axis = 0 if X.ndim == 2 else None
+    span = np.nanmax(X, axis=axis) - np.nanmin(X, axis=axis)
     # What never changes has no range: its size counts, or 1.
-    size = np.maximum(np.abs(np.nanmax(rows, axis=axis)), 1.0)
+    size = np.maximum(np.abs(np.nanmax(X, axis=axis)), 1.0)
     return np.asarray(np.where(span > 0, span, size))
 
 
@@ -199,38 +180,34 @@ def _reach(values: Array) -> float:
 
 
 def convert(run: Run, name: str, part: Part) -> Exported:
-    """Write one network as ONNX, and compare it with PyTorch.
-
-    Raises
-    ------
-    RunError
-        If it cannot be written, or differs.
-    """
+    """Write one network as ONNX; raise RunError where that fails or differs from PyTorch."""
     content = _to_onnx(run, name, part)
     if not (clear := ~part.tied).any():
         raise RunError(
             f"{run.folder.path}: the {name} cannot be compared with PyTorch: of every row tried, "
             "which neighbours vote hangs on rounding; fit with another method."
         )
-    given, expected = part.given[clear], part.expected[clear]
-    compute = _session(content, part)
+    inputs, expected, session = part.inputs[clear], part.expected[clear], _session(content)
     # A fixed batch size would fail for one of these.
-    apart = [np.abs(compute(given[:n]) - expected[:n]) / part.span for n in {1, len(given)}]
-    difference = float(np.max([one.max() for one in apart]))  # NaN, if any is
-    if not difference <= TOLERANCE:
+    apart = [
+        np.abs(session.run(None, {part.module.takes: inputs[:n]})[0] - expected[:n]) / part.span
+        for n in {1, len(inputs)}
+    ]
+    difference = float(np.max([each.max() for each in apart]))  # NaN, if any is
+    if not difference <= _TOLERANCE:
         raise RunError(
             f"{run.folder.path}: the {name} as ONNX differs from PyTorch by {difference:.1e} of "
-            f"the range of its values, more than {TOLERANCE:g}; nothing was written. Please report "
-            "it with the run's config.json."
+            f"the range of its values, more than {_TOLERANCE:g}; nothing was written. Please "
+            "report it with the run's config.json."
         )
     names = part.module.takes, part.module.gives
-    return Exported(content, *names, difference, len(given), int(part.tied.sum()))
+    return Exported(content, *names, difference, len(inputs), int(part.tied.sum()))
 
 
 def _to_onnx(run: Run, name: str, part: Part) -> bytes:
     import onnx
 
-    example = torch.from_numpy(part.given[:1]).expand(3, *part.given.shape[1:]).clone()
+    example = torch.from_numpy(part.inputs[:1]).expand(3, *part.inputs.shape[1:]).clone()
     try:
         with _quiet(), torch.no_grad():
             program = torch.onnx.export(
@@ -241,7 +218,7 @@ def _to_onnx(run: Run, name: str, part: Part) -> bytes:
                 dynamo=True,
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 external_data=False,
-                opset_version=OPSET,
+                opset_version=_OPSET,
                 verbose=False,
             )
         assert program is not None
@@ -265,7 +242,7 @@ def _to_onnx(run: Run, name: str, part: Part) -> bytes:
 
 
 def _forget_sources(graph: Any) -> None:
-    """Remove from which line of which file on this machine each operator came."""
+    """Remove the file and line of this machine that each operator came from."""
     for record in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
         record.ClearField("metadata_props")
         record.ClearField("doc_string")
@@ -273,22 +250,17 @@ def _forget_sources(graph: Any) -> None:
         record.ClearField("metadata_props")
 
 
-def _session(content: bytes, part: Part) -> Callable[[Array], Array]:
+def _session(content: bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-
-    def compute(rows: Array) -> Array:
-        return np.asarray(session.run([part.module.gives], {part.module.takes: rows})[0])
-
-    return compute
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the exporter, which tells its developers much and users nothing."""
+    """Silence the exporter, whose messages are for its developers."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)

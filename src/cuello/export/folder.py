@@ -6,44 +6,27 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from cuello import atomic
 from cuello.errors import InputError, RunError, Use
 from cuello.export.card import model_card
-from cuello.export.convert import ROWS, Exported, export_models, require_onnx, sample_rows
+from cuello.export.convert import Exported, export_models, require_onnx, samples_to_compare
 from cuello.run import Run
 
 __all__ = ["ExportFolder", "default_export", "export_run"]
 
 _ONNX = ("encoder", "decoder", "classifier", "regressor")
 _FILES = ("README.md", "embeddings.parquet", *(f"{name}.onnx" for name in _ONNX))
-WITHOUT = (
-    "The networks are not among them: `cuello export RUN --onnx` writes them as ONNX, which needs "
-    '`pip install "cuello[onnx]"`.'
-)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportFolder:
-    """What was written.
-
-    Parameters
-    ----------
-    path : Path
-        Where to.
-    models : mapping of str to Exported
-        ONNX files by name, without their suffix.
-    compared_on : str
-        Which rows the ONNX files were compared with PyTorch on, in words.
-    """
+    """A folder that was written, and its ONNX files by name, without their suffix."""
 
     path: Path
     models: Mapping[str, Exported]
     compared_on: str
+    """Which samples the ONNX files were compared with PyTorch on, in words."""
 
 
 def default_export(run: Path) -> Path:
@@ -90,13 +73,13 @@ def export_run(run: Run, out: Path, *, onnx: bool = False, overwrite: bool = Fal
     compared_on = ""
     if onnx:
         require_onnx()  # before data is read
-        rows, compared_on = _rows(run)
-        models = export_models(run, rows)
-    card = model_card(run, models, "" if models else WITHOUT)
+        samples, compared_on = samples_to_compare(run)
+        models = export_models(run, samples)
+    card = model_card(run, models)
     for name in _FILES:
         (out / name).unlink(missing_ok=True)  # or a classifier of another run would stay
-    for name, found in models.items():
-        atomic.write_bytes(out / f"{name}.onnx", found.content)
+    for name, file in models.items():
+        atomic.write_bytes(out / f"{name}.onnx", file.content)
     atomic.write(out / embeddings.name, lambda temporary: shutil.copyfile(embeddings, temporary))
     atomic.write_bytes(out / "README.md", card.encode())
     return ExportFolder(path=out, models=models, compared_on=compared_on)
@@ -111,8 +94,7 @@ def _check_folder(run: Run, out: Path, *, overwrite: bool) -> None:
         raise InputError(
             "is the run itself", argument="out", value=str(out), remedy="name another folder"
         )
-    there = {file.name for file in out.iterdir()}
-    if there and not overwrite:
+    if any(out.iterdir()) and not overwrite:
         raise InputError(
             "is not empty",
             argument="out",
@@ -122,14 +104,3 @@ def _check_folder(run: Run, out: Path, *, overwrite: bool) -> None:
                 Use("overwrite", True),
             ),
         )
-
-
-def _rows(run: Run) -> tuple[npt.NDArray[Any], str]:
-    """Return rows to compare on, spread over the run's data, and what they are."""
-    try:
-        data = run.training_data()
-    except RunError as error:
-        rows = sample_rows(run)
-        return rows, f"{len(rows)} rows and decoded codes that the run keeps, as {error}"
-    some = np.unique(np.linspace(0, len(data) - 1, ROWS).astype(np.int64))
-    return data.X[some], f"{len(some)} rows of {data.name}"

@@ -17,14 +17,29 @@ from cuello.few_label.tasks import Regression, Task
 __all__ = ["Decoder", "Encoder", "LabelPredictor"]
 
 
-class Encoder(nn.Module):
-    """Samples (B, ...) in the data's own units to embeddings (B, K).
+class _Scale(nn.Module):
+    """The scaling of the data, (x - offset) / width, as a layer."""
 
-    Parameters
-    ----------
-    model : Autoencoder
-        Fitted.
-    """
+    offset: Tensor
+    width: Tensor
+
+    def __init__(self, scaling: Scaling) -> None:
+        super().__init__()
+        self.is_identity = scaling.name == "none"
+        self.register_buffer("offset", torch.tensor(scaling.offset, dtype=torch.float32))
+        self.register_buffer("width", torch.tensor(scaling.width, dtype=torch.float32))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return scaled samples."""
+        return x if self.is_identity else (x - self.offset) / self.width
+
+    def back(self, x: Tensor) -> Tensor:
+        """Return samples in the data's own units."""
+        return x if self.is_identity else x * self.width + self.offset
+
+
+class Encoder(nn.Module):
+    """Samples (B, ...) in the data's own units to embeddings (B, K)."""
 
     takes, gives = "samples", "embeddings"
 
@@ -39,13 +54,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Embeddings (B, K) to samples (B, ...) in the data's own units.
-
-    Parameters
-    ----------
-    model : Autoencoder
-        Fitted.
-    """
+    """Embeddings (B, K) to samples (B, ...) in the data's own units."""
 
     takes, gives = "embeddings", "samples"
 
@@ -64,11 +73,6 @@ class LabelPredictor(nn.Module):
 
     Probabilities, one a class (B, classes) or one a property (B, C), with the temperature applied;
     or numbers in the labels' own units (B,).
-
-    Parameters
-    ----------
-    model : FewLabelClassifier or FewLabelRegressor
-        Fitted.
     """
 
     takes = "samples"
@@ -91,30 +95,3 @@ class LabelPredictor(nn.Module):
         if isinstance(self.module, NeighbourVote):
             return self.module.tied(self.scale(samples))
         return torch.zeros(len(samples), dtype=torch.bool)
-
-
-class _Scale(nn.Module):
-    """The scaling of the data, (x - offset) / width, as a layer.
-
-    Parameters
-    ----------
-    scaling : Scaling
-        Fitted.
-    """
-
-    offset: Tensor
-    width: Tensor
-
-    def __init__(self, scaling: Scaling) -> None:
-        super().__init__()
-        self.nothing = scaling.name == "none"
-        self.register_buffer("offset", torch.tensor(scaling.offset, dtype=torch.float32))
-        self.register_buffer("width", torch.tensor(scaling.width, dtype=torch.float32))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return scaled samples."""
-        return x if self.nothing else (x - self.offset) / self.width
-
-    def back(self, x: Tensor) -> Tensor:
-        """Return samples in the data's own units."""
-        return x if self.nothing else x * self.width + self.offset

@@ -16,7 +16,7 @@ __all__ = ["draw"]
 def draw(template: str, **values: object) -> Markup:
     """Fill in ``package/file.html``, of the folder ``templates`` in that package.
 
-    All values but :class:`markupsafe.Markup` are text, and escaped.
+    All values but :class:`markupsafe.Markup` are text, and escaped in HTML.
 
     Examples
     --------
@@ -30,7 +30,7 @@ def draw(template: str, **values: object) -> Markup:
 def _environment() -> Environment:
     environment = Environment(
         loader=FunctionLoader(_source),
-        autoescape=True,
+        autoescape=lambda name: str(name).endswith(".html"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
