@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from cuello.arrays import Array
 from cuello.estimators import Autoencoder
-from cuello.estimators.mixture import fit_mixture
+from cuello.estimators.sample import fit_mixture
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs import _generation_pictures as pictures

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from cuello import Autoencoder, InputError
-from cuello.estimators.interpolate import linear, spherical
+from cuello.estimators.sample import linear, spherical
 
 X = load_digits().images.astype(np.float32)
 

@@ -30,7 +30,7 @@ class Momentous(TrainingConfig):
     lookahead: Annotated[float, Range(0.0, 1.0)] = 0.5
 
 
-OPTIONS = RecordOptions((Momentous,))
+OPTIONS = RecordOptions(Momentous)
 
 
 @OPTIONS

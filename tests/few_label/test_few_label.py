@@ -263,7 +263,7 @@ def test_probabilities_do_not_depend_on_the_chunk_and_labels_may_be_texts(traine
     model = use(trained, "linear_probe").fit(X, names)
     whole = model.predict_proba(X)
     np.testing.assert_allclose(whole.sum(axis=1), 1.0)
-    monkeypatch.setattr("cuello.estimators.batches._INFERENCE_BATCH", 7)
+    monkeypatch.setattr("cuello.estimators.network._INFERENCE_BATCH", 7)
     np.testing.assert_allclose(model.predict_proba(X), whole, atol=1e-6)
     assert model.predict(X).tolist() == np.array(["a", "b", "c"])[whole.argmax(axis=1)].tolist()
     assert (model.predict(X) == names).mean() > 0.7

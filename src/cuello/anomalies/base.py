@@ -17,21 +17,12 @@ from cuello.arrays import Array, Float32s, Floats
 from cuello.data.edges import edge_histograms
 from cuello.errors import Argument, Text
 from cuello.estimators import Autoencoder
-from cuello.estimators.likelihood import has_likelihood
+from cuello.kinds import KINDS
 from cuello.networks import NETWORKS
 from cuello.registry import Registry
 
-__all__ = [
-    "SCORES",
-    "DataType",
-    "EncodedSamples",
-    "Score",
-    "Shape",
-    "data_type",
-    "register_score",
-]
+__all__ = ["SCORES", "DataType", "EncodedSamples", "Score", "data_type", "register_score"]
 
-Shape = tuple[int, ...]
 DataType = Literal["tables", "images", "sequences"]
 
 
@@ -117,24 +108,19 @@ class Score(ABC):
     def __call__(self, samples: EncodedSamples, learned: Mapping[str, Array]) -> Floats:
         """Return the score of each sample, (n,)."""
 
-    def find_obstacle(self, model: Autoencoder, shape: Shape) -> Text:
+    def find_obstacle(self, model: Autoencoder, shape: tuple[int, ...]) -> Text:
         """Return why samples of this shape cannot be scored with a model; empty if they can."""
         if "images" in self.needs and data_type(model, shape) != "images":
             return "needs images"
-        if "likelihood" in self.needs and not has_likelihood(model.kind):
+        if "likelihood" in self.needs and not hasattr(KINDS[model.kind], "log_likelihood"):
             kind, other = Argument("kind", model.kind), Argument("kind", "variational")
             return ("needs a likelihood, which ", kind, " does not give and ", other, " does")
         return ""
 
     def check(self, learned: Mapping[str, Array], model: Autoencoder) -> None:
-        """Refuse arrays, read from a run folder, that do not belong to a fitted model.
+        """Raise ValueError for arrays, read from a run folder, that are of another fitted model.
 
         Scores one sample with them; a subclass may do it otherwise.
-
-        Raises
-        ------
-        ValueError
-            If they do not belong together.
         """
         middle = model.scaling_.invert(np.zeros((1, *model.shape_), dtype=np.float32))
         try:
@@ -146,7 +132,7 @@ class Score(ABC):
             raise ValueError(f"{self.display_name}: of another autoencoder")
 
 
-def data_type(model: Autoencoder, shape: Shape) -> DataType:
+def data_type(model: Autoencoder, shape: tuple[int, ...]) -> DataType:
     """Return whether samples of this shape are rows of a table, images or sequences to a model."""
     if len(shape) == 1:
         return "tables"

@@ -1,28 +1,32 @@
-"""Methods of a fitted autoencoder beyond encoding and decoding; each calls a file of its own."""
+"""Methods of a fitted autoencoder beyond encoding and decoding."""
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.utils import check_consistent_length, check_random_state
 
 from cuello.arrays import Array, Float32s, Floats
-from cuello.errors import Argument, InputError
-from cuello.estimators.denoise import remove_noise
+from cuello.errors import Argument, CuelloWarning, InputError, Text, unknown
 from cuello.estimators.impute import fill_missing
-from cuello.estimators.inputs import check_rows, check_shape
-from cuello.estimators.interpolate import decode_path
-from cuello.estimators.likelihood import sample_log_likelihood
+from cuello.estimators.inputs import check_rows, check_shape, check_whole, mention_kinds
 from cuello.estimators.network import TrainedNetwork
 from cuello.estimators.projection import FLAT, fit_projector
-from cuello.estimators.sample import ReferenceEmbeddings, draw_samples
+from cuello.estimators.sample import ReferenceEmbeddings, draw_samples, linear, spherical
+from cuello.kinds import KINDS
+from cuello.options import Range
 from cuello.train import TrainingConfig
 
 __all__ = ["Applications"]
+
+_INTERPOLATIONS = ("auto", "linear", "spherical")
+_AT_ONCE = 256  # likelihoods; the module decodes as many draws of them together as fit
 
 
 class Applications(ABC):
@@ -63,7 +67,17 @@ class Applications(ABC):
         >>> Autoencoder("denoising", hidden=(8,), latent_dim=2, epochs=5).fit(X).denoise(X).shape
         (100, 8)
         """
-        return remove_noise(self.trained_, self._check(X), masked)
+        network, X = self.trained_, self._check(X)
+        Range(0.0, 1.0, open_high=True).check("masked", masked)
+        if not network.module.restores:
+            able = " or ".join(repr(name) for name in sorted(KINDS) if KINDS[name].restores)
+            text: Text = [
+                Argument("kind", network.kind),
+                " never saw a damaged sample, so its reconstructions may be little cleaner; fit "
+                f"one of kind {able}.",
+            ]
+            warnings.warn(CuelloWarning(text), stacklevel=2)
+        return network.scaling.invert(network.reconstruct_scaled(X, factor=1.0 / (1.0 - masked)))
 
     def sample(
         self,
@@ -147,8 +161,15 @@ class Applications(ABC):
         (5, 8)
         """
         network = self.trained_
-        first, last = (self._check(np.asarray(sample)[None])[0] for sample in (a, b))
-        return decode_path(network, first, last, steps, method)
+        ends = [self._check(np.asarray(sample)[None])[0] for sample in (a, b)]
+        if method not in _INTERPOLATIONS:
+            raise unknown("method", method, _INTERPOLATIONS)
+        steps = check_whole("steps", steps, least=2)  # both ends count
+        if method == "auto":
+            method = "spherical" if network.module.normal_prior else "linear"
+        first, last = network.encode(np.stack(ends))
+        path = (linear if method == "linear" else spherical)(first, last, steps)
+        return network.decode_nearest(path.astype(np.float32))
 
     def impute(
         self,
@@ -207,14 +228,31 @@ class Applications(ABC):
         seed = int(check_random_state(random_state).randint(2**31 - 1))
         return fill_missing(network, samples, draws, seed, mean=self.embedding_mean_)
 
+    @torch.no_grad()
     def log_likelihood(self, X: Array, samples: int = 200) -> Floats:
         """Estimate the log-likelihood of each scaled sample, in nats, by importance sampling.
 
         Only for kinds with a likelihood, such as ``variational``. It is a density in units of the
         scaled data; more ``samples`` of the latents bring it up to its true value.
         """
-        seed = self.training_config_.seed
-        return sample_log_likelihood(self.trained_, self._check(X), samples, seed)
+        network, X = self.trained_, self._check(X)
+        module: Any = network.module
+        if not hasattr(module, "log_likelihood"):
+            able = mention_kinds("log_likelihood")
+            raise InputError(
+                "gives samples no likelihood",
+                argument="kind",
+                value=network.kind,
+                remedy=["use ", *able, ", or score_samples for reconstruction errors"],
+            )
+        samples = check_whole("samples", samples)
+        out = np.empty(len(X))
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.training_config_.seed)  # and no GPU's
+            for start in range(0, len(X), _AT_ONCE):
+                x = network.scale(X[start : start + _AT_ONCE])
+                out[start : start + _AT_ONCE] = module.log_likelihood(x, samples).numpy()
+        return out
 
     def project(
         self, X: Array, *, random_state: int | np.random.RandomState | None = None

@@ -5,36 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
 from cuello import kinds, networks
+from cuello.data.scaling import Scaling
 from cuello.errors import Argument, InputError, Use
 from cuello.estimators.sources import NetworkSource, first_line, make_network
 from cuello.options import Range
 
-__all__ = ["Architecture", "DataProperties", "assemble", "resolve_network"]
-
-
-class DataProperties(NamedTuple):
-    """Properties of the training data that decide a network.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Shape of a sample.
-    classes : int
-        Number of classes; 0 where the kind needs none.
-    low, high : float
-        Range of the scaled samples.
-    """
-
-    shape: tuple[int, ...]
-    classes: int
-    low: float
-    high: float
+__all__ = ["Architecture", "assemble", "resolve_network"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,40 +87,51 @@ class Architecture:
 
     @property
     def is_named(self) -> bool:
-        """Return whether the network is a named one, not the user's own."""
+        """Return whether the network is a named one, not one of the user's."""
         return self.encoder is None and self.decoder is None
 
 
-def assemble(design: Architecture, data: DataProperties, seed: int) -> kinds.AutoencoderModule:
-    """Build the module that options describe.
+def assemble(
+    design: Architecture, shape: tuple[int, ...], classes: int, scaling: Scaling, seed: int
+) -> kinds.AutoencoderModule:
+    """Build the module that options describe, for samples of a shape; 0 classes are none.
 
-    Raises
-    ------
-    InputError
-        If an option is not known, or options do not fit one another or the data.
+    Raise InputError where options do not fit one another or the data.
     """
+    kind = kinds.KINDS[design.kind]
     reconstruction = kinds.ReconstructionLoss(
         loss=design.loss,
         output=design.output_activation,
         reduction=design.reduction,
-        low=data.low,
-        high=data.high if data.high > data.low else data.low + 1.0,
+        low=scaling.low,
+        high=scaling.high if scaling.high > scaling.low else scaling.low + 1.0,
         missing=networks.NETWORKS[design.network].is_sequence,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if design.is_named:
-            latent_dim = _check_latent_dim(design, data.shape)
-            encoder, decoder = _build_named(design, data, latent_dim)
+            latent_dim = _check_latent_dim(design, shape)
+            resolved = resolve_network(design)
+            encoder, decoder = networks.build_network(
+                design.network,
+                shape,
+                kind.decoder_width(latent_dim, classes),
+                kind.encoder_width(latent_dim),
+                options=resolved.pop("network_options"),
+                activation=design.activation,
+                batch_norm=design.batch_norm,
+                dropout=design.dropout,
+                **resolved,
+            )
         else:
-            encoder, decoder, latent_dim = _build_custom(design, data)
+            encoder, decoder, latent_dim = _build_custom(design, shape, classes)
         parts = kinds.Parts(
             encoder=encoder,
             decoder=decoder,
             reconstruction=reconstruction,
-            shape=data.shape,
+            shape=shape,
             latent_dim=latent_dim,
-            classes=data.classes,
+            classes=classes,
         )
         return kinds.build_module(design.kind, parts, **(design.kind_options or {}))
 
@@ -167,26 +160,6 @@ def resolve_network(design: Architecture) -> dict[str, Any]:
     }
 
 
-def _build_named(
-    design: Architecture, data: DataProperties, latent_dim: int
-) -> tuple[nn.Module, nn.Module]:
-    kind = kinds.KINDS[design.kind]
-    resolved = resolve_network(design)
-    return networks.build_network(
-        design.network,
-        data.shape,
-        kind.decoder_width(latent_dim, data.classes),
-        kind.encoder_width(latent_dim),
-        options=resolved["network_options"],
-        hidden=resolved["hidden"],
-        activation=design.activation,
-        latent_activation=resolved["latent_activation"],
-        initializer=resolved["initializer"],
-        batch_norm=design.batch_norm,
-        dropout=design.dropout,
-    )
-
-
 def _check_latent_dim(design: Architecture, shape: tuple[int, ...]) -> int:
     features = math.prod(shape)
     if features == 1 and not design.allow_overcomplete:
@@ -202,9 +175,11 @@ def _check_latent_dim(design: Architecture, shape: tuple[int, ...]) -> int:
     return int(design.latent_dim)
 
 
-def _build_custom(design: Architecture, data: DataProperties) -> tuple[nn.Module, nn.Module, int]:
-    """Make the user's own networks, and read the latent dimension off their shapes."""
-    kind, shape = kinds.KINDS[design.kind], data.shape
+def _build_custom(
+    design: Architecture, shape: tuple[int, ...], classes: int
+) -> tuple[nn.Module, nn.Module, int]:
+    """Make the user's networks, and read the latent dimension off their shapes."""
+    kind = kinds.KINDS[design.kind]
     if design.encoder is None or design.decoder is None:
         missing = "encoder" if design.encoder is None else "decoder"
         raise InputError(
@@ -226,7 +201,7 @@ def _build_custom(design: Architecture, data: DataProperties) -> tuple[nn.Module
         gives, needs = f"encoder gives {encoded[1]} numbers a sample; ", kind.encoder_width(1)
         kind_mentioned = Argument("kind", design.kind)
         raise InputError([gives, kind_mentioned, f" needs a multiple of {needs}"])
-    width = kind.decoder_width(latent_dim, data.classes)
+    width = kind.decoder_width(latent_dim, classes)
     decoded = _try_network("decoder", decoder, (2, width))
     if decoded != (2, *shape):
         raise InputError(

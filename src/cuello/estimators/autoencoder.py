@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,31 +22,19 @@ from cuello.data.scaling import Scaling
 from cuello.data.sequences import steps_of
 from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
 from cuello.estimators.applications import Applications
-from cuello.estimators.assemble import Architecture, DataProperties, assemble
-from cuello.estimators.inputs import (
-    check_rows,
-    check_shape,
-    class_codes,
-    divide,
-    parse_augment,
-)
-from cuello.estimators.network import TrainedNetwork, examine
+from cuello.estimators.assemble import Architecture, assemble
+from cuello.estimators.inputs import check_rows, check_shape, class_codes, divide, parse_augment
+from cuello.estimators.network import TrainedNetwork, in_batches
 from cuello.estimators.options import RecordOptions, resolve_training_config
 from cuello.metrics import sample_errors
 from cuello.train import Callbacks, Epoch, Rows, TrainingConfig, choose_placement, train
 
 __all__ = ["Autoencoder"]
 
-
-_RECORD_OPTIONS = RecordOptions((Architecture, TrainingConfig))
-
-
-class _Prepared(NamedTuple):
-    X: Array
-    codes: Codes | None
-    validation: Array | None
-    config: TrainingConfig
-    augment: Augment | None
+_EXAMINED_SAMPLES = 10_000
+_DIAGNOSED_ELEMENTS = 2_000_000  # diagnose() takes samples at once, and needs many times as many
+_RECORD_OPTIONS = RecordOptions(Architecture, TrainingConfig)
+_Prepared = tuple[Array, Codes | None, Array | None, Augment | None]
 
 
 @_RECORD_OPTIONS
@@ -150,16 +138,16 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         DivergedError
             If a loss became NaN. The estimator is fitted with the last good weights.
         """
-        X, y_codes, validation, config, augment = self._prepare(X, y, validation)
+        X, codes, validation, augment = self._prepare(X, y, validation)
         near = self.module_.neighbours, self.module_.neighbour_features
-        rows = self._rows(X, y_codes).with_neighbours(*near)
+        rows = self._rows(X, codes).with_neighbours(*near)
         held_out = None if validation is None else self._rows(validation).with_neighbours(*near)
         self.history_: Sequence[Epoch] = []
         try:
             self.history_ = train(
                 self.module_,
                 rows,
-                config,
+                self.training_config_,
                 validation=held_out,
                 augment=augment,
                 checkpoint=checkpoint,
@@ -238,12 +226,14 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
     def build_module(self, seed: int) -> kinds.AutoencoderModule:
         """Return a new, untrained network for the data that ``fit`` saw."""
-        low, high = self.scaling_.low, self.scaling_.high
-        data = DataProperties(self.shape_, len(self.classes_), low, high)
-        return assemble(self.architecture_, data, seed)
+        classes = len(self.classes_)
+        return assemble(self.architecture_, self.shape_, classes, self.scaling_, seed)
 
     def _prepare(self, X: Array, y: npt.ArrayLike | None, validation: Array | None) -> _Prepared:
-        """Check options and data, and set all learned attributes that need no training."""
+        """Set all learned attributes that need no training.
+
+        Return training samples, their classes, held-out samples, and the augmentation.
+        """
         X = self._validate(X, reset=True)
         if self.kind not in kinds.KINDS:
             raise unknown("kind", self.kind, kinds.KINDS)
@@ -267,7 +257,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         choose_placement(config.device, config.precision, config.batch_size, self.module_)
         self._n_features_out = self.latent_dim_
         self.training_config_ = config
-        return _Prepared(X, codes, validation, config, augment)
+        return X, codes, validation, augment
 
     def _check(self, X: Array) -> Array:
         check_is_fitted(self, "module_")
@@ -288,8 +278,15 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return Rows(torch.from_numpy(self.scaling_.apply(X)), y)
 
     def _examine(self, x: Tensor) -> None:
-        examined = examine(self.module_, x)
-        self.embeddings_, self.embedding_mean_, self.embedding_scale_, self.diagnosis_ = examined
+        """Describe embeddings of scaled training samples, and diagnose the module."""
+        module, x, latents = self.module_, x[:_EXAMINED_SAMPLES], self.latent_dim_
+        embeddings = in_batches(len(x), lambda a, b: module.encode(x[a:b]), (latents,))
+        self.embeddings_ = embeddings[: max(256, _DIAGNOSED_ELEMENTS // latents)]
+        self.embedding_mean_ = embeddings.mean(axis=0)
+        self.embedding_scale_ = np.maximum(embeddings.std(axis=0), 1e-6)
+        with torch.no_grad():
+            some = x[: max(256, _DIAGNOSED_ELEMENTS // x[0].numel())]
+            self.diagnosis_ = module.diagnose(some)
         for finding in self.diagnosis_.findings:
             warnings.warn(finding, CuelloWarning, stacklevel=3)
 

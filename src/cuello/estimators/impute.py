@@ -1,8 +1,8 @@
-"""Missing elements of samples, filled with what the rest of the sample says about them."""
+"""Missing elements of samples, filled from the others."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,11 +10,8 @@ from torch import Tensor
 
 from cuello.arrays import Array, Float32s
 from cuello.errors import Argument, InputError, Use
-from cuello.estimators.batches import in_batches
 from cuello.estimators.inputs import check_whole, mention_kinds
-from cuello.estimators.network import TrainedNetwork
-from cuello.kinds.gaussians import Posterior
-from cuello.kinds.likelihoods import DecoderLikelihood
+from cuello.estimators.network import TrainedNetwork, in_batches
 
 __all__ = ["fill_missing"]
 
@@ -25,16 +22,6 @@ _BURN_IN = 20  # sweeps before the first draw
 _APART = 10  # sweeps between draws
 
 
-@runtime_checkable
-class HasPosterior(Protocol):
-    """A kind whose embedding is a distribution, and whose samples have a likelihood."""
-
-    likelihood: DecoderLikelihood
-
-    def posterior(self, x: Tensor) -> Posterior:
-        """Return mean and log-variance of q(z | x)."""
-
-
 def fill_missing(
     network: TrainedNetwork, X: Array, draws: int, seed: int, *, mean: Float32s
 ) -> Float32s:
@@ -43,8 +30,8 @@ def fill_missing(
     ``mean`` (K,) is the mean embedding of the training samples, where the filling begins.
     """
     draws = check_whole("draws", draws)
-    if draws > 1 and not isinstance(network.module, HasPosterior):
-        able = mention_kinds(lambda kind: hasattr(kind, "posterior"))
+    if draws > 1 and not hasattr(network.module, "posterior"):
+        able = mention_kinds("posterior")
         raise InputError(
             [
                 "is too many: ",
@@ -59,15 +46,15 @@ def fill_missing(
     missing = np.isnan(out[0])
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # and no GPU's generator
-        rows = np.flatnonzero(missing.reshape(len(X), -1).any(axis=1))
+        some = np.flatnonzero(missing.reshape(len(X), -1).any(axis=1))
         scaled = in_batches(
-            len(rows),
-            lambda a, b: _fill_batch(network, X[rows[a:b]], draws, torch.from_numpy(mean)),
+            len(some),
+            lambda a, b: _fill_batch(network, X[some[a:b]], draws, torch.from_numpy(mean)),
             (draws, *network.shape),
         )
     for draw in range(len(out)):
         complete = network.scaling.invert(np.ascontiguousarray(scaled[:, draw]))
-        out[draw, rows] = np.where(missing[rows], complete, out[draw, rows])
+        out[draw, some] = np.where(missing[some], complete, out[draw, some])
     return out[0] if draws == 1 else out
 
 
@@ -75,7 +62,7 @@ def _fill_batch(network: TrainedNetwork, X: Array, draws: int, mean: Tensor) -> 
     """Return the filled scaled samples (B, draws, ...)."""
     x = network.scale(X)
     missing = x.isnan()
-    module = network.module
+    module: Any = network.module
 
     def keep(filling: Tensor) -> Tensor:
         return torch.where(missing, filling, x)
@@ -95,17 +82,14 @@ def _fill_batch(network: TrainedNetwork, X: Array, draws: int, mean: Tensor) -> 
         return filled[:, None]
     drawn = []
     for sweep in range(_BURN_IN + _APART * (draws - 1) + 1):
-        filled = keep(_sweep(module, filled))
+        # An embedding of each sample is drawn, and a sample of that embedding.
+        location, log_variance = module.posterior(filled)
+        z = location + torch.exp(0.5 * log_variance) * torch.randn_like(location)
+        decoded: Tensor = module.decode(z)
+        if module.likelihood.name == "gaussian":
+            deviation = torch.exp(0.5 * module.likelihood.log_variance).to(decoded)
+            decoded = decoded + deviation * torch.randn_like(decoded)
+        filled = keep(decoded)
         if sweep >= _BURN_IN and (sweep - _BURN_IN) % _APART == 0:
             drawn.append(filled)
     return torch.stack(drawn, dim=1)
-
-
-def _sweep(module: Any, x: Tensor) -> Tensor:
-    """Draw an embedding of each sample, and a sample of that embedding."""
-    mean, log_variance = module.posterior(x)
-    back: Tensor = module.decode(mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean))
-    if module.likelihood.name == "gaussian":
-        deviation = torch.exp(0.5 * module.likelihood.log_variance).to(back)
-        back = back + deviation * torch.randn_like(back)
-    return back

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,22 +41,11 @@ def check_rows(
     steps: int | None = None,
     missing: bool = False,
 ) -> Array:
-    """Return samples as an array of finite numbers, by scikit-learn's rules.
+    """Return samples (n, ...) as an array of finite numbers, by scikit-learn's rules.
 
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        Remembers the number and names of columns, or compares with what it remembers.
-    X : array-like
-        (n, ...). With ``sequences``, also a list of (time, features) arrays of various lengths.
-    reset : bool
-        Remember (``fit``), or compare (everything else).
-    sequences : bool
-        Whether NaN may fill up the end of a sample.
-    missing : bool
-        Whether NaN may stand anywhere, for an element that is missing.
-    steps : int or None
-        The length that sequences are filled up to; None: that of the longest.
+    With ``reset`` the estimator keeps number and names of the columns, otherwise it compares them.
+    ``sequences`` may be a list of (time, features) arrays of various lengths; they are filled up
+    with NaN to ``steps``, or to the longest. With ``missing``, NaN is allowed anywhere.
     """
     if sequences:
         X = pad(X, steps)
@@ -83,9 +71,10 @@ def check_rows(
     return rows
 
 
-def mention_kinds(has: Callable[[Any], bool]) -> list[str | Argument]:
-    """Return the kinds that have something, for an error: ``kind='a' or kind='b'``."""
-    mentions = [Argument("kind", name) for name in sorted(KINDS) if has(KINDS[name])]
+def mention_kinds(attribute: str) -> list[str | Argument]:
+    """Return the kinds that have an attribute, for an error: ``kind='a' or kind='b'``."""
+    able = [name for name in sorted(KINDS) if hasattr(KINDS[name], attribute)]
+    mentions = [Argument("kind", name) for name in able]
     return [piece for mention in mentions for piece in (" or ", mention)][1:]
 
 
@@ -106,13 +95,7 @@ def check_shape(X: Array, shape: tuple[int, ...]) -> None:
 
 
 def parse_augment(text: str | None, shape: tuple[int, ...], *, sequences: bool) -> Augment | None:
-    """Return the augmentation that a text describes.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read, or samples are no images.
-    """
+    """Return the augmentation that a text describes; raise InputError if samples are no images."""
     augment = None if text is None else Augment.parse(text)
     if augment is not None and (len(shape) < 2 or sequences):
         raise InputError(
@@ -125,13 +108,7 @@ def parse_augment(text: str | None, shape: tuple[int, ...], *, sequences: bool) 
 
 
 def class_codes(X: Array, y: npt.ArrayLike | None) -> tuple[Array, Codes]:
-    """Return the classes, and the class of each sample by number, -1 where it has none.
-
-    Raises
-    ------
-    InputError
-        If no sample is labelled.
-    """
+    """Return the classes, and the class of each sample by number, -1 where it has no label."""
     if y is None:
         # The middle of this sentence is what scikit-learn's own checks look for.
         raise InputError(
@@ -156,13 +133,7 @@ def class_codes(X: Array, y: npt.ArrayLike | None) -> tuple[Array, Codes]:
 def divide(
     X: Array, codes: Codes | None, fraction: float, seed: int
 ) -> tuple[Array, Codes | None, Array | None]:
-    """Return training samples, their classes, and a share of samples held out for validation.
-
-    Raises
-    ------
-    InputError
-        If the share is not in [0, 1).
-    """
+    """Return training samples, their classes, and a share [0, 1) held out for validation."""
     Range(0.0, 1.0, open_high=True).check("validation_fraction", fraction)
     held_out = round(len(X) * fraction)
     if held_out == 0:

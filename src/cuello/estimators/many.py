@@ -25,11 +25,6 @@ def groups_of(models: Sequence[Autoencoder]) -> list[list[int]]:
     """Return the positions of estimators that differ only in seeds, rates and initial weights.
 
     Rates are those of learning, and of noise.
-
-    Examples
-    --------
-    >>> groups_of([Autoencoder(latent_dim=n, random_state=s) for n in (2, 3) for s in (0, 1)])
-    [[0, 1], [2, 3]]
     """
     groups: dict[str, list[int]] = {}
     for position, model in enumerate(models):
@@ -95,12 +90,16 @@ def fit_many(
     callbacks = Callbacks() if step is None else Callbacks(step=step)
     groups = groups_of(models)
     if len(groups) > 1:
-        names = ", ".join(sorted(_differences([models[group[0]] for group in groups])))
+        options = [_stacked_options(models[group[0]]) for group in groups]
+        names = ", ".join(
+            name
+            for name in sorted(set().union(*options))
+            if len({each.get(name) for each in options}) > 1
+        )
         strategy = "one by one" if len(groups) == len(models) else f"in {len(groups)} stacks"
         say(f"{len(models)} networks are trained {strategy}: they differ in {names}.")
     for group in groups:
         alike = [models[position] for position in group]
-        reason = ""
         if len(alike) > 1:
             reason = "each holds out samples of its own"
             if validation is not None or alike[0].validation_fraction == 0.0:
@@ -118,12 +117,6 @@ def fit_many(
             yield position, error
 
 
-def _differences(models: Sequence[Autoencoder]) -> set[str]:
-    options = [_stacked_options(model) for model in models]
-    names = set().union(*options)
-    return {name for name in names if len({each.get(name) for each in options}) > 1}
-
-
 def _fit_stack(
     models: list[Autoencoder],
     X: Array,
@@ -133,16 +126,16 @@ def _fit_stack(
 ) -> tuple[str, list[DivergedError | None]]:
     """Train estimators as one stack; or return why that cannot be, and train none."""
     prepared = [model._prepare(X, y, validation) for model in models]
-    rows, codes, held_out, _, augment = prepared[0]
-    modules, configs = [m.module_ for m in models], [own.config for own in prepared]
-    reason = why_not_stackable(modules, configs)
-    if reason:
+    (samples, codes, held_out, augment), first = prepared[0], models[0]
+    modules = [model.module_ for model in models]
+    configs = [model.training_config_ for model in models]
+    if reason := why_not_stackable(modules, configs):
         return reason, []
-    first = models[0]
+    rows = first._rows(samples, codes)
     try:
         outcomes = train_many(
             modules,
-            first._rows(rows, codes),
+            rows,
             configs,
             validation=None if held_out is None else first._rows(held_out),
             augment=augment,
@@ -151,8 +144,7 @@ def _fit_stack(
     except (RuntimeError, NotImplementedError) as error:
         # What a kind computes may depend on values, which no batched computation can follow.
         return f"their losses cannot be batched ({str(error).splitlines()[0][:80]})", []
-    x = first._rows(rows).x
     for model, outcome in zip(models, outcomes, strict=True):
         model.history_ = outcome.history
-        model._examine(x)
+        model._examine(rows.x)
     return "", [outcome.error for outcome in outcomes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +11,23 @@ from torch import Tensor
 
 from cuello.arrays import Array, Codes, Float32s
 from cuello.data.scaling import Scaling
-from cuello.estimators.batches import in_batches
-from cuello.kinds import AutoencoderModule, Diagnosis
+from cuello.kinds import AutoencoderModule
 
-__all__ = ["TrainedNetwork", "examine"]
+__all__ = ["TrainedNetwork", "in_batches"]
 
-_EXAMINED_SAMPLES = 10_000
-_DIAGNOSED_ELEMENTS = 2_000_000  # diagnose() takes samples at once, and needs many times as many
+_INFERENCE_BATCH = 1024  # the layer outputs of a convolutional network are many times its input
+
+
+@torch.no_grad()
+def in_batches(
+    samples: int, compute: Callable[[int, int], Tensor], shape: tuple[int, ...]
+) -> Float32s:
+    """Fill (samples, *shape) a batch at a time: no scaled copy of all samples is ever made."""
+    out = np.empty((samples, *shape), dtype=np.float32)
+    for start in range(0, samples, _INFERENCE_BATCH):
+        stop = min(start + _INFERENCE_BATCH, samples)
+        out[start:stop] = compute(start, stop).numpy()
+    return out
 
 
 @dataclass(frozen=True)
@@ -54,10 +65,10 @@ class TrainedNetwork:
 
     def decode(self, Z: Float32s) -> Float32s:
         """Return the samples of embeddings (n, latent_dim)."""
-        rows = in_batches(
+        samples = in_batches(
             len(Z), lambda a, b: self.module.decode(torch.from_numpy(Z[a:b])), self.shape
         )
-        return self.scaling.invert(rows)
+        return self.scaling.invert(samples)
 
     def decode_nearest(self, Z: Float32s, classes: Codes | None = None) -> Float32s:
         """Return the samples of embeddings that were drawn, or lie between others.
@@ -74,32 +85,17 @@ class TrainedNetwork:
 
         def compute(start: int, stop: int) -> Tensor:
             z = self.module.nearest_embedding(torch.from_numpy(Z[start:stop]))
-            told = () if classes is None else (torch.from_numpy(classes[start:stop]),)
-            rows: Tensor = self.module.decode(z, *told)
-            return rows
+            condition = () if classes is None else (torch.from_numpy(classes[start:stop]),)
+            samples: Tensor = self.module.decode(z, *condition)
+            return samples
 
         return self.scaling.invert(in_batches(len(Z), compute, self.shape))
 
     def reconstruct_scaled(self, X: Array, factor: float = 1.0) -> Float32s:
         """Return the scaled reconstructions of samples that are multiplied by a factor."""
-        rows = in_batches(
-            len(X),
-            lambda a, b: self.module.reconstruct(factor * self.scale(X[a:b])),
-            self.shape,
+        scaled = in_batches(
+            len(X), lambda a, b: self.module.reconstruct(factor * self.scale(X[a:b])), self.shape
         )
         if self.module.reconstruction.missing:
-            rows[np.isnan(X)] = np.nan  # a short sequence stays as short as it is
-        return rows
-
-
-@torch.no_grad()
-def examine(module: AutoencoderModule, x: Tensor) -> tuple[Float32s, Float32s, Float32s, Diagnosis]:
-    """Return embeddings of scaled training samples, their mean and deviation, and a diagnosis."""
-    x, latents = x[:_EXAMINED_SAMPLES], module.latent_dim
-    embeddings = in_batches(len(x), lambda a, b: module.encode(x[a:b]), (latents,))
-    return (
-        embeddings[: max(256, _DIAGNOSED_ELEMENTS // latents)],
-        embeddings.mean(axis=0),
-        np.maximum(embeddings.std(axis=0), 1e-6),
-        module.diagnose(x[: max(256, _DIAGNOSED_ELEMENTS // x[0].numel())]),
-    )
+            scaled[np.isnan(X)] = np.nan  # a short sequence stays as short as it is
+        return scaled

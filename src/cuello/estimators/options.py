@@ -9,8 +9,7 @@ import inspect
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import fields
 from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 
 import numpy as np
@@ -26,43 +25,27 @@ _AUTO = ("epochs", "batch_size")  # for these an estimator also takes ``auto``, 
 _AUTO_STEPS = 10_000
 
 
-@dataclass(frozen=True)
 class RecordOptions:
     """Options that dataclasses define, for an estimator whose ``__init__`` ends in ``**options``.
 
-    Parameters
-    ----------
-    records : tuple of type
-        The dataclasses; a ``seed`` among their fields is left out: estimators take
-        ``random_state``.
+    A ``seed`` among their fields is left out: estimators take ``random_state``.
     """
 
-    records: tuple[type, ...]
-
-    @cached_property
-    def parameters(self) -> dict[str, inspect.Parameter]:
-        """Return the options as parameters of a signature."""
-        parameters = {}
-        for record in self.records:
+    def __init__(self, *records: type) -> None:
+        self.records = records
+        self.hints: dict[str, Any] = {}
+        self.parameters: dict[str, inspect.Parameter] = {}
+        for record in records:
+            self.hints |= get_type_hints(record, include_extras=True)
             for name, parameter in inspect.signature(record).parameters.items():
-                # Without ranges and choices, which :attr:`hints` have, it is read more easily.
+                # Without ranges and choices, which the hints have, it is read more easily.
                 written = re.sub(r"Annotated\[([^,]+),.*\]", r"\1", str(parameter.annotation))
-                parameter = parameter.replace(annotation=written)
                 if name in _AUTO:
-                    parameter = parameter.replace(annotation="int | str", default="auto")
-                parameters[name] = parameter
-        parameters.pop("seed", None)
-        return parameters
-
-    @property
-    def hints(self) -> dict[str, Any]:
-        """Return the types of the options, with ranges and choices."""
-        hints: dict[str, Any] = {}
-        for record in self.records:
-            hints |= get_type_hints(record, include_extras=True)
-        for name in _AUTO:
-            hints[name] = Annotated[(int | str, *get_args(hints[name])[1:])]
-        return {name: hints[name] for name in self.parameters}
+                    self.hints[name] = Annotated[(int | str, *get_args(self.hints[name])[1:])]
+                    parameter = parameter.replace(default="auto")
+                    written = "int | str"
+                if name != "seed":
+                    self.parameters[name] = parameter.replace(annotation=written)
 
     def __call__(self, estimator: Estimator) -> Estimator:
         """Spell ``**options`` out, where scikit-learn, inspect and the command line look."""
@@ -79,18 +62,12 @@ class RecordOptions:
         estimator.__doc__ = doc.replace("**options", entries)
         return estimator
 
-    def complete(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return these options and the defaults of the others.
-
-        Raises
-        ------
-        TypeError
-            If there is no such option, as from a signature without ``**options``.
-        """
-        for name in given:
+    def complete(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return these options and the defaults of the others; raise TypeError for unknown ones."""
+        for name in options:
             if name not in self.parameters:
                 raise TypeError(f"__init__() got an unexpected keyword argument {name!r}")
-        return {name: p.default for name, p in self.parameters.items()} | dict(given)
+        return {name: p.default for name, p in self.parameters.items()} | dict(options)
 
 
 def _entries(record: type) -> str:
@@ -102,19 +79,7 @@ def _entries(record: type) -> str:
 def resolve_training_config(estimator: object, samples: int, seed: int) -> TrainingConfig:
     """Return the configuration of a training on this many samples, ``auto`` resolved.
 
-    Parameters
-    ----------
-    estimator : object
-        Its attributes are the options.
-    samples : int
-        Number of training samples.
-    seed : int
-        Seed of the training.
-
-    Raises
-    ------
-    InputError
-        If an option is outside its range, or does not fit the number of samples.
+    The options are attributes of the estimator; raise InputError for one outside its range.
     """
     names = [field.name for field in fields(TrainingConfig) if field.name != "seed"]
     options = {name: getattr(estimator, name) for name in names}
@@ -125,9 +90,11 @@ def resolve_training_config(estimator: object, samples: int, seed: int) -> Train
         most = f"a whole number up to the number of training samples ({samples}), or 'auto'"
         raise InputError(argument="batch_size", value=batch_size, allowed=most)
     if getattr(estimator, "batch_norm", False) and (samples < 2 or batch_size < 2):
-        given = f"needs batches of 2 samples or more; got {samples} training samples and "
         raise InputError(
-            [given, Argument("batch_size", batch_size)],
+            [
+                f"needs batches of 2 samples or more; got {samples} training samples and ",
+                Argument("batch_size", batch_size),
+            ],
             argument="batch_norm",
             value=True,
             remedy=Use("batch_norm", False),

@@ -87,15 +87,9 @@ def _check_shapes(module: nn.Module, weights: Weights) -> None:
 
 
 def projector_of(record: Record, weights: Weights, autoencoder: Autoencoder) -> Autoencoder:
-    """Rebuild the projector of an autoencoder's embeddings.
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError, RuntimeError
-        If record and weights do not belong together, or to that autoencoder.
-    """
+    """Rebuild the projector of an autoencoder's embeddings; refuse that of another one."""
     if any(record["params"][which] is not None for which in ("encoder", "decoder")):
-        raise ValueError("the projector names networks of its own, which no projector has")
+        raise ValueError("the projector names custom networks, which no projector has")
     projector = autoencoder_of(record, weights)
     if projector.shape_ != (autoencoder.latent_dim_,) or projector.latent_dim_ != 2:
         raise ValueError("the projector is of another autoencoder")

@@ -1,7 +1,8 @@
-"""Networks of a user's own: made, or imported by name, and by which name."""
+"""Networks of the user: made, or imported by name, and their importable names."""
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib
 import os
@@ -25,17 +26,7 @@ _WRITE_NAME = "'package.module:name'"
 def make_network(argument: str, source: NetworkSource) -> nn.Module:
     """Return a network from its source: a copy of an instance, with its weights, or a new one.
 
-    Parameters
-    ----------
-    argument : str
-        ``encoder`` or ``decoder``, for errors.
-    source : nn.Module, callable or str
-        An instance, a function or class that makes one, or where to import either.
-
-    Raises
-    ------
-    InputError
-        If it makes no network.
+    ``argument`` is ``encoder`` or ``decoder``, for errors.
     """
     made = _import(argument, source) if isinstance(source, str) else source
     if isinstance(made, nn.Module):
@@ -82,30 +73,22 @@ def _import(argument: str, source: str) -> Any:
 def name_of_source(argument: str, source: NetworkSource | None) -> str | None:
     """Return the importable name of a network, by which a run folder can build it again.
 
-    Raises
-    ------
-    InputError
-        If it has none: a module object, or a function made inside another one.
+    Raise InputError where it has none: a module object, or a function made inside another one.
     """
     if source is None or isinstance(source, str):
         return source
     module = getattr(source, "__module__", "__main__")
     name = f"{module}:{getattr(source, '__qualname__', '')}"
     # The name must lead to this very object: a wrapper bears the name of another.
-    if module != "__main__" and _leads_to(name, source):
-        return name
+    if module != "__main__":
+        with contextlib.suppress(InputError):
+            if _import("", name) is source:
+                return name
     raise InputError(
         f"{argument} is a {type(source).__name__} that no other program can import, so a run "
         "folder cannot build it again; put a function that makes it into a module and give its "
         f"name: {argument}={_WRITE_NAME}"
     )
-
-
-def _leads_to(name: str, source: object) -> bool:
-    try:
-        return _import("", name) is source
-    except InputError:
-        return False
 
 
 def first_line(error: Exception) -> str:

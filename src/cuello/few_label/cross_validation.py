@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from cuello.arrays import Array, Float32s, Indices
 from cuello.errors import CuelloWarning
-from cuello.estimators.batches import in_batches
+from cuello.estimators.network import in_batches
 from cuello.few_label.base import LearningProblem, Solution
 from cuello.few_label.tasks import SingleLabel, Task
 from cuello.metrics import Interval, accuracy_interval, expected_calibration_error, temperature

@@ -19,7 +19,7 @@ from cuello import kinds, networks
 from cuello.arrays import Array, Float32s
 from cuello.errors import Argument, InputError
 from cuello.estimators.autoencoder import Autoencoder
-from cuello.estimators.batches import in_batches
+from cuello.estimators.network import in_batches
 from cuello.estimators.inputs import check_rows, check_shape, parse_augment
 from cuello.few_label.base import METHODS, LearningProblem
 from cuello.few_label.cross_validation import assess

@@ -18,7 +18,7 @@ from cuello.arrays import Array, Float32s, Floats, Indices
 from cuello.data.edges import edge_histograms_of
 from cuello.data.neighbours import nearest_others
 from cuello.estimators.baselines import fit_pca
-from cuello.estimators.batches import in_batches
+from cuello.estimators.network import in_batches
 from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
 from cuello.few_label.cross_validation import scores_of, select
 from cuello.few_label.options import MethodOptions
