@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cuello.anomalies.base import SCORES, EncodedSamples, Score, register_score
 from cuello.anomalies.detector import AnomalyDetector
+from cuello.anomalies.fitted import ScoreTail
 from cuello.anomalies.scores import NeighbourDistance
-from cuello.anomalies.tails import ScoreTail
 
 __all__ = [
     "SCORES",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import Any, Self, final
+from typing import Self, final
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin, clone
@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from cuello.anomalies.base import SCORES, EncodedSamples, Shape
+from cuello.anomalies.base import SCORES, EncodedSamples
 from cuello.anomalies.fitted import COMBINED, FittedScores
 from cuello.arrays import Array, Float32s, Floats, Indices
 from cuello.errors import InputError, Use, unknown
@@ -22,9 +22,7 @@ from cuello.options import Range
 
 __all__ = ["AnomalyDetector", "check_contamination"]
 
-REFERENCE_SAMPLES = 5_000
-"""Samples that others are compared with: of more, as many are drawn."""
-
+REFERENCE_SAMPLES = 5_000  # of the training, that others are compared with at most
 _SHARES = Range(0.0, 1.0, open_low=True, open_high=True)
 _CONTAMINATIONS = Range(0.0, 0.5, open_low=True)
 _STEPS = 1500
@@ -122,7 +120,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             If an option is outside its range, or the autoencoder has no such score.
         """
         self._check_options()
-        X = check_rows(self, X, reset=True, **_reading(self.autoencoder))
+        X = self._read(X, self.autoencoder, reset=True)
         seed = _draw_seed(self.random_state)
         train, held_out = self._split(X, held_out, seed)
         chosen = self.autoencoder
@@ -163,22 +161,18 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def use(self, *, method: str | None = None, false_positive_rate: float | None = None) -> Self:
         """Choose another score or false positive rate; raise InputError as :meth:`fit` does."""
         check_is_fitted(self, "scores_")
-        rate = self.false_positive_rate if false_positive_rate is None else false_positive_rate
-        changed = {
-            "method": self.method if method is None else method,
-            "false_positive_rate": rate,
-            "contamination": None,
-        }
-        candidate = copy(self).set_params(**changed)
+        changed = {"method": method, "false_positive_rate": false_positive_rate}
+        changed = {name: value for name, value in changed.items() if value is not None}
+        candidate = copy(self).set_params(**changed, contamination=None)
         candidate._check_options()
         candidate._check_score(self.autoencoder_, self.autoencoder_.shape_)
-        self.set_params(**changed)
+        self.set_params(**changed, contamination=None)
         self._set_threshold(None)
         return self
 
     def anomaly_scores(self, X: Array) -> Floats:
         """Return the anomaly score of each sample, (n,): of 2, one normal sample in 100 has it."""
-        samples = self._encode(X)
+        samples = self._encode(X)  # first, as it refuses where nothing is fitted
         return self.scores_.score(self.method, samples)
 
     def score_samples(self, X: Array) -> Floats:
@@ -225,14 +219,19 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.false_positive_rate_ = self.scores_.count_positives(self.method, self.threshold_)
 
     def _encode(self, X: Array) -> EncodedSamples:
-        X = self._check(X)  # refuses where nothing is fitted
+        X = self._check(X)
         return EncodedSamples(self.autoencoder_, X)
 
     def _check(self, X: Array) -> Array:
         check_is_fitted(self, "scores_")
-        X = check_rows(self, X, reset=False, **_reading(self.autoencoder_))
+        X = self._read(X, self.autoencoder_, reset=False)
         check_shape(X, self.autoencoder_.shape_)
         return X
+
+    def _read(self, X: Array, model: Autoencoder | None, *, reset: bool) -> Array:
+        sequences = model is not None and NETWORKS[model.network].is_sequence
+        steps = getattr(model, "shape_", (None,))[0] if sequences else None
+        return check_rows(self, X, reset=reset, sequences=sequences, steps=steps)
 
     def _check_options(self) -> None:
         if self.method != COMBINED and self.method not in SCORES:
@@ -241,7 +240,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         _SHARES.check("held_out_fraction", self.held_out_fraction)
         check_contamination(self.contamination)
 
-    def _check_score(self, model: Autoencoder, shape: Shape) -> None:
+    def _check_score(self, model: Autoencoder, shape: tuple[int, ...]) -> None:
         if self.method == COMBINED:
             return
         if obstacle := SCORES[self.method].find_obstacle(model, shape):
@@ -252,7 +251,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
     def _split(self, X: Array, held_out: Array | None, seed: int) -> tuple[Array, Array]:
         """Return samples to train on and held-out ones."""
         if held_out is not None:
-            held_out = check_rows(self, held_out, reset=False, **_reading(self.autoencoder))
+            held_out = self._read(held_out, self.autoencoder, reset=False)
             check_shape(held_out, tuple(X.shape[1:]))
             return X, held_out
         if len(X) < 3:
@@ -268,20 +267,13 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def check_contamination(share: float | None) -> None:
-    """Raise InputError for a share of anomalies outside (0, 0.5]; None is none."""
+    """Raise InputError for a share of anomalies outside (0, 0.5]; None is allowed."""
     if share is not None:
         _CONTAMINATIONS.check("contamination", share)
 
 
 def _draw_seed(random_state: int | np.random.RandomState | None) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def _reading(model: Autoencoder | None) -> dict[str, Any]:
-    """Return the options of :func:`check_rows` for this autoencoder."""
-    if model is None or not NETWORKS[model.network].is_sequence:
-        return {}
-    return {"sequences": True, "steps": getattr(model, "shape_", (None,))[0]}
 
 
 def _default(X: Array, seed: int) -> Autoencoder:

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from cuello.anomalies.base import SCORES
 from cuello.anomalies.detector import AnomalyDetector
-from cuello.anomalies.fitted import COMBINED, FittedScores
-from cuello.anomalies.tails import ScoreTail
+from cuello.anomalies.fitted import COMBINED, FittedScores, ScoreTail
 from cuello.arrays import Record
 from cuello.errors import CuelloWarning
 from cuello.estimators import Autoencoder
@@ -52,22 +51,23 @@ def detector_of(
 ) -> AnomalyDetector:
     """Rebuild the detector that :func:`record_detector` and :func:`arrays_of_detector` describe.
 
-    Scores that are not registered here are left out.
-
-    Raises
-    ------
-    KeyError, TypeError, ValueError
-        If they do not belong together, or to the autoencoder.
+    Scores that are not registered here are left out. Raise KeyError, TypeError or ValueError where
+    record, arrays and autoencoder do not belong together.
     """
     method, members = record["params"]["method"], tuple(record["combined"])
+    for name in [name for name in record["scores"] if name not in SCORES]:
+        problem = f"the anomaly score {name!r} is not registered; import the module that defines it"
+        if name in (method, *members):
+            raise ValueError(problem)
+        warnings.warn(f"{problem}, or do without", CuelloWarning, stacklevel=2)
     learned = {
         name: {key: arrays[f"learned/{name}/{key}"].numpy() for key in keys}
         for name, keys in record["scores"].items()
-        if name in SCORES or _leave_score_out(name, (method, *members))
+        if name in SCORES
     }
-    for name, own in learned.items():
-        if own:
-            SCORES[name].check(own, autoencoder)
+    for name, kept in learned.items():
+        if kept:
+            SCORES[name].check(kept, autoencoder)
     tails = {name: ScoreTail(arrays[f"tails/{name}"].numpy()) for name in (*learned, COMBINED)}
     detector = AnomalyDetector(autoencoder, **record["params"])
     detector.autoencoder_ = autoencoder
@@ -77,12 +77,3 @@ def detector_of(
     detector.offset_ = -detector.threshold_
     detector.false_positive_rate_ = detector.scores_.count_positives(method, detector.threshold_)
     return detector
-
-
-def _leave_score_out(name: str, needed: tuple[str, ...]) -> bool:
-    """Warn of a score that is not registered; return False."""
-    problem = f"the anomaly score {name!r} is not registered; import the module that defines it"
-    if name in needed:
-        raise ValueError(problem)
-    warnings.warn(f"{problem}, or do without", CuelloWarning, stacklevel=4)
-    return False

@@ -1,4 +1,4 @@
-"""The anomaly scores, one class each.
+"""The anomaly scores, one class for each.
 
 Shapes: n samples, m reference samples, K latents or features.
 """
@@ -18,16 +18,13 @@ from cuello.data.neighbours import neighbours
 
 __all__ = ["NeighbourDistance"]
 
-REFERENCE_VALUES = 2_000_000
-"""Numbers that all reference samples of a score may have: 8 MB of a run folder."""
+REFERENCE_VALUES = 2_000_000  # of all reference samples of a score: 8 MB of a run folder
 NEAREST = 5
+# The share of the reference samples that counts as near is wide, so that a handful of anomalies
+# near each other, among the reference samples, stay anomalous. Means of the areas under the ROC
+# curve over the 11 ODDS tables, one split, by distances between embeddings: the 5th neighbour .77,
+# the 20th .81, 2 % .84, 5 % .85, 10 % .81.
 NEAR = 0.05
-"""Share of the reference samples that counts as near.
-
-Wide, so that a handful of anomalies near each other, among the reference samples, stay anomalous.
-Means of the areas under the ROC curve over the 11 ODDS tables, one split, by distances between
-embeddings: the 5th neighbour .77, the 20th .81, 2 % .84, 5 % .85, 10 % .81.
-"""
 _SMALLEST = 1e-12
 _LIKELIHOOD_SAMPLES = 64
 
@@ -96,7 +93,7 @@ class NeighbourDistance(Score):
     @final
     def learn(self, samples: EncodedSamples, seed: int) -> dict[str, Array]:
         """Return the features of the reference samples, (m, K); the longer, the fewer samples."""
-        features = self._read(samples)
+        features: Float32s = getattr(samples, self.features)
         most = max(REFERENCE_VALUES // features.shape[1], 1)
         kept = np.random.default_rng(seed).permutation(len(features))[:most]
         return {"reference": features[np.sort(kept)]}
@@ -107,16 +104,12 @@ class NeighbourDistance(Score):
         reference = torch.from_numpy(learned["reference"])
         near = round(self.near * len(reference)) if self.near < 1.0 else round(self.near)
         near = min(max(near, 1), len(reference))
-        features = self._read(samples)
+        features: Float32s = getattr(samples, self.features)
         index, _ = neighbours(torch.from_numpy(features), reference, near)
         # Once more without the cancellation of large squares: equal samples are 0 apart.
         difference = features.astype(np.float64) - learned["reference"][index[:, -1]]
         score: Floats = 0.5 * np.log((difference**2).sum(axis=1) + _SMALLEST)
         return score
-
-    def _read(self, samples: EncodedSamples) -> Float32s:
-        features: Float32s = getattr(samples, self.features)
-        return features
 
 
 @register_score("neighbours")
@@ -132,11 +125,11 @@ class EmbeddingNeighbours(NeighbourDistance):
 
 @register_score("rows")
 @final
-class RowNeighbours(NeighbourDistance):
+class SampleNeighbours(NeighbourDistance):
     """Distance to the nearest samples, without the autoencoder."""
 
-    display_name = "distance to near rows"
-    summary = f"distance to the nearest {NEAR:.0%} of all rows, scaled but not encoded"
+    display_name = "distance to near samples"
+    summary = f"distance to the nearest {NEAR:.0%} of all samples, scaled but not encoded"
     combined_for = ("tables",)
     features = "scaled"
     near = NEAR
@@ -144,11 +137,11 @@ class RowNeighbours(NeighbourDistance):
 
 @register_score("nearest")
 @final
-class NearestRow(NeighbourDistance):
+class FifthNearest(NeighbourDistance):
     """Distance to the fifth nearest sample, without the autoencoder."""
 
-    display_name = "distance to the nearest rows"
-    summary = f"distance to the {NEAREST}th nearest row, scaled but not encoded"
+    display_name = "distance to the nearest samples"
+    summary = f"distance to the {NEAREST}th nearest sample, scaled but not encoded"
     combined_for = ("sequences",)
     features = "scaled"
     near = NEAREST
