@@ -19,8 +19,8 @@ from cuello import kinds, networks
 from cuello.arrays import Array, Float32s
 from cuello.errors import Argument, InputError
 from cuello.estimators.autoencoder import Autoencoder
-from cuello.estimators.network import in_batches
 from cuello.estimators.inputs import check_rows, check_shape, parse_augment
+from cuello.estimators.network import in_batches
 from cuello.few_label.base import METHODS, LearningProblem
 from cuello.few_label.cross_validation import assess
 from cuello.few_label.options import FewLabelOptions
