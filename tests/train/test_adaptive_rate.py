@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cuello.train.schedules import adapted_rate
+from cuello.train.config import adapted_rate
 
 FALLING = [9, 8, 7, 6, 5, 4]
 

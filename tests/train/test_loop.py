@@ -25,10 +25,9 @@ from safetensors.torch import load_file
 from cuello import Autoencoder, DivergedError, InputError, RunError
 from cuello.kinds import Batch
 from cuello.train import SCHEDULES, Callbacks, Rows, TrainingConfig, train
-from cuello.train.divergence import divergence_error
 from cuello.train.placement import choose_placement
 from cuello.train.rows import batch_bounds
-from cuello.train.state import Checkpointer, State
+from cuello.train.state import Checkpointer, State, divergence_error
 
 
 def low_rank(n=400, features=10, rank=3, seed=0):
@@ -361,8 +360,9 @@ def test_checkpoints_are_written_as_seldom_as_asked_for(tmp_path, monkeypatch):
 
 
 def test_a_failed_write_leaves_the_checkpoint_before_it(tmp_path, monkeypatch):
-    file, state = tmp_path / "file", State(Flat(), {})
-    state.snapshot().save(file)
+    file = tmp_path / "file"
+    checkpointer = Checkpointer(State(Flat(), {}), file, seconds=0.0)
+    checkpointer.after_epoch()
     whole = file.read_bytes()
 
     def full_disk(tensors, path, metadata):
@@ -371,7 +371,7 @@ def test_a_failed_write_leaves_the_checkpoint_before_it(tmp_path, monkeypatch):
 
     monkeypatch.setattr("cuello.train.state.save_file", full_disk)
     with pytest.raises(RunError, match="no space left"):
-        state.snapshot().save(file)
+        checkpointer.after_epoch()
     assert file.read_bytes() == whole
 
 
@@ -388,7 +388,8 @@ def test_a_failed_write_leaves_the_checkpoint_before_it(tmp_path, monkeypatch):
 )
 def test_divergence_is_explained_by_what_was_seen(losses, largest, step, cause, remedy):
     config = TrainingConfig(learning_rate=0.01)
-    text = str(divergence_error(step, "mse", math.nan, losses, config, largest))
+    rows = Rows(torch.tensor([[largest]]))
+    text = str(divergence_error(step, {"kl": 1.0, "mse": math.nan}, losses, config, rows))
     assert re.search(f"'mse' became nan at step {step}\\. .*{cause}.*try .*{remedy}[., ]", text)
 
 

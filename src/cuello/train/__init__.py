@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from cuello.train.config import PRECISIONS, SHUFFLES, TrainingConfig, training_options
-from cuello.train.history import Epoch
+from cuello.train.config import (
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    SHUFFLES,
+    TrainingConfig,
+    training_options,
+)
 from cuello.train.loop import Callbacks, Trainable, train
-from cuello.train.optimizers import OPTIMIZERS
 from cuello.train.placement import Placement, choose_placement
 from cuello.train.rows import Rows
-from cuello.train.schedules import SCHEDULES
+from cuello.train.state import Epoch
 
 __all__ = [
     "OPTIMIZERS",

@@ -1,27 +1,63 @@
 """The options of a training: the one place that defines them.
 
-Name, type, default, allowed values and help of an option are those of its field in
-:class:`TrainingConfig`; signatures, checks, command line and docs read them from there.
+Signatures, checks, command line and docs read name, type, default, allowed values and help of an
+option from its field in :class:`TrainingConfig`.
 """
 
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import torch
+import numpy as np
+import numpy.typing as npt
+from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
+from cuello.arrays import Floats
 from cuello.errors import Argument, InputError, Use
 from cuello.options import Option, Range, read_options
-from cuello.train.optimizers import OPTIMIZERS
-from cuello.train.schedules import SCHEDULES
+from cuello.registry import Registry
+from cuello.train.muon import Muon
 
-__all__ = ["PRECISIONS", "SHUFFLES", "TrainingConfig", "training_options"]
+__all__ = [
+    "ADAPTIVE_EPOCHS",
+    "OPTIMIZERS",
+    "PRECISIONS",
+    "SCHEDULES",
+    "SHUFFLES",
+    "TrainingConfig",
+    "adapted_rate",
+    "training_options",
+]
 
 SHUFFLES = ("always", "once", "never")
 
 PRECISIONS = ("auto", "bf16", "float32")
+
+OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimizer")
+"""Functions of parameter groups, ``lr``, ``momentum`` and ``weight_decay``."""
+
+OPTIMIZERS.add("adam", lambda groups, momentum, **options: Adam(groups, fused=True, **options))
+OPTIMIZERS.add("adamw", lambda groups, momentum, **options: AdamW(groups, fused=True, **options))
+OPTIMIZERS.add("muon", Muon)
+OPTIMIZERS.add("rmsprop", functools.partial(RMSprop, foreach=True))  # has no fused form
+OPTIMIZERS.add("sgd", functools.partial(SGD, fused=True))
+
+SCHEDULES: Registry[Callable[[float], float]] = Registry("schedule")
+"""Factors on the learning rate by progress in [0, 1): no state, so resuming needs none."""
+
+SCHEDULES.add("constant", lambda progress: 1.0)
+SCHEDULES.add("constant_linear", lambda progress: min(1.0, 3.0 * (1.0 - progress)))
+SCHEDULES.add("cosine", lambda progress: 0.5 * (1.0 + math.cos(math.pi * progress)))
+SCHEDULES.add("linear", lambda progress: 1.0 - progress)
+SCHEDULES.add("step", lambda progress: 0.1 ** int(progress * 3))
+SCHEDULES.add("adaptive", lambda progress: 1.0)  # see adapted_rate
+
+ADAPTIVE_EPOCHS = 5
+"""Epochs in a row after which an adaptive rate changes: more than 4."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +79,7 @@ class TrainingConfig:
         Learning rate over time: ``constant``, ``constant_linear`` (to 0 in the last third),
         ``cosine`` (to 0), ``linear`` (to 0), ``step`` (a tenth after each third), or ``adaptive``:
         up while the training loss falls, down while it rises
-        (:func:`~cuello.train.schedules.adapted_rate`).
+        (:func:`~cuello.train.config.adapted_rate`).
     warm_up : float
         Share of all steps over which the learning rate first rises from 0, in [0, 1).
     epochs : int
@@ -113,19 +149,36 @@ class TrainingConfig:
             return progress / self.warm_up
         return SCHEDULES[self.schedule]((progress - self.warm_up) / (1.0 - self.warm_up))
 
-    def build_optimizer(self, groups: Any) -> torch.optim.Optimizer:
+    def build_optimizer(self, groups: Any) -> Optimizer:
         """Return a new optimizer of these parameters, or parameter groups."""
         build = OPTIMIZERS[self.optimizer]
-        return build(groups, self.learning_rate, self.momentum, self.weight_decay)
+        rate, decay = self.learning_rate, self.weight_decay
+        return build(groups, lr=rate, momentum=self.momentum, weight_decay=decay)
 
 
 @functools.cache
 def training_options(config: Any = TrainingConfig) -> dict[str, Option]:
-    """Return the options of a training, in their order.
+    """Return the options of a training, in their order."""
+    return read_options(config)
+
+
+def adapted_rate(rate: npt.ArrayLike, first: npt.ArrayLike, losses: npt.ArrayLike) -> Floats:
+    """Return the learning rates (N,) of the next epoch where they follow the training loss.
+
+    After more than 4 epochs in a row in which the loss fell, a tenth of the first rate is added;
+    after more than 4 in which it rose, the present rate times a tenth of the first is subtracted.
+    A run of falls goes on after it was answered: each further fall adds again. No state is needed
+    but the last ``losses``, (epochs, N), oldest first. One network may do without N.
 
     Examples
     --------
-    >>> training_options()["warm_up"].range
-    Range(low=0.0, high=1.0, open_low=False, open_high=True)
+    >>> print(adapted_rate(0.5, 0.5, [6, 5, 4, 3, 2, 1]))
+    0.55
     """
-    return read_options(config)
+    present, start = np.asarray(rate, dtype=np.float64), np.asarray(first, dtype=np.float64)
+    steps = np.diff(np.asarray(losses, dtype=np.float64)[-ADAPTIVE_EPOCHS - 1 :], axis=0)
+    if len(steps) < ADAPTIVE_EPOCHS:
+        return present
+    falls, rises = np.all(steps < 0, axis=0), np.all(steps > 0, axis=0)
+    adapted: Floats = present + 0.1 * start * (falls - present * rises)
+    return adapted

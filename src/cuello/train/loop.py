@@ -3,7 +3,7 @@
 Only small networks of one shape, many at once, take the same steps in :mod:`cuello.train.many`.
 
 Read from ``train`` downwards. Nothing between two host syncs waits for the device: losses stay
-there and are looked at once in ``_SYNC_EVERY`` steps.
+there and are read once in ``_SYNC_EVERY`` steps.
 """
 
 from __future__ import annotations
@@ -22,13 +22,10 @@ from torch import Tensor, nn
 from cuello.arrays import Floats
 from cuello.errors import DivergedError
 from cuello.kinds.base import Batch, ParameterGroups
-from cuello.train.config import TrainingConfig
-from cuello.train.divergence import divergence_error
-from cuello.train.history import Epoch
+from cuello.train.config import ADAPTIVE_EPOCHS, TrainingConfig, adapted_rate
 from cuello.train.placement import Placement, choose_placement
 from cuello.train.rows import Rows, batch_bounds
-from cuello.train.schedules import ADAPTIVE_EPOCHS, adapted_rate
-from cuello.train.state import Checkpointer, State
+from cuello.train.state import Checkpointer, Epoch, State, divergence_error
 
 __all__ = ["Trainable", "Callbacks", "train"]
 
@@ -56,9 +53,9 @@ class Trainable(Protocol):
 
 @dataclass(frozen=True)
 class Callbacks:
-    """Functions that are called while training.
+    """Hold functions to call while training.
 
-    ``step(done, total)`` after every few steps, ``epoch(record)`` after every epoch.
+    ``step(done, total)`` is called after every few steps, ``epoch(record)`` after every epoch.
     """
 
     step: Callable[[int, int], None] = lambda done, total: None
@@ -91,8 +88,9 @@ def train(
     augment : callable or None
         Applied to the ``x`` of every training batch.
     checkpoint : Path or None
-        Continue from this file if it exists; write it at most every ``checkpoint_seconds``,
-        at the end, and when interrupted.
+        Continue from this file if it exists; write it at the end, and when interrupted.
+    checkpoint_seconds : float
+        Least time between two writings of the checkpoint meanwhile.
     callbacks : Callbacks or None
         Called while training.
 
@@ -117,30 +115,26 @@ def train(
     rows = rows.to(placement.device)
     held_out = None if validation is None else validation.to(placement.device)
     groups = _trainable(model).optimizers()
-    state = State(model, {name: config.build_optimizer(own) for name, own in groups.items()})
+    state = State(model, {name: config.build_optimizer(each) for name, each in groups.items()})
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint)
-    checkpointer = (
-        None if checkpoint is None else Checkpointer(state, checkpoint, checkpoint_seconds)
-    )
+    checkpointer = Checkpointer(state, checkpoint, checkpoint_seconds)
     gpus = [placement.device] if placement.device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices=gpus), placement.limit_threads():
             while state.epoch < config.epochs and not _is_stale(state, config):
-                judged = list(_trainable(model).active_optimizers(1.0))
-                comparable = _active_optimizers(state, config) == judged
+                last = list(_trainable(model).active_optimizers(1.0))
+                comparable = _active_optimizers(state, config) == last
                 epoch = _run_epoch(state, rows, held_out, config, placement, augment, callbacks)
                 state.record(epoch, comparable=comparable)
-                callbacks.epoch(state.history[-1])
-                if checkpointer is not None:
-                    checkpointer.after_epoch()
+                callbacks.epoch(epoch)
+                checkpointer.after_epoch()
     except DivergedError:
         state.restore_best()
         raise
     finally:
         # Also when interrupted: what is written is the last whole epoch, never half of one.
-        if checkpointer is not None:
-            checkpointer.flush()
+        checkpointer.flush()
         model.to("cpu").eval()
         _trainable(model).progress = 1.0
     if held_out is not None:
@@ -231,8 +225,8 @@ def train_step(
             terms = _trainable(state.model).losses(batch, name)
         functools.reduce(torch.add, terms.values()).backward()  # type: ignore[no-untyped-call]
         if config.gradient_clip is not None:
-            owned = [p for group in optimizer.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(owned, config.gradient_clip)
+            moved = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(moved, config.gradient_clip)
         optimizer.step()
         logged |= {name: term.detach() for name, term in terms.items()}
     return logged
@@ -267,13 +261,10 @@ def _check_finite(
     losses: dict[str, Floats], first_step: int, config: TrainingConfig, rows: Rows
 ) -> None:
     total = np.sum(list(losses.values()), axis=0)
-    if np.isfinite(total).all():
-        return
-    bad = int(np.argmin(np.isfinite(total)))
-    term = next((n for n, values in losses.items() if not np.isfinite(values[bad])), "total")
-    value = float(losses[term][bad]) if term in losses else float(total[bad])
-    largest = float(rows.x.nan_to_num().abs().max())
-    raise divergence_error(first_step + bad, term, value, total[:bad].tolist(), config, largest)
+    if not np.isfinite(total).all():
+        bad = int(np.argmin(np.isfinite(total)))
+        terms = {name: float(values[bad]) for name, values in losses.items()}
+        raise divergence_error(first_step + bad, terms, total[:bad].tolist(), config, rows)
 
 
 def _trainable(model: nn.Module) -> Trainable:

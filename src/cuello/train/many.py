@@ -1,33 +1,31 @@
 """Many networks of one shape, trained as one stacked computation.
 
 Weights of N networks lie side by side, (N, ...), and every operation of a step is done once for all
-of them. That makes hundreds of small networks cheap: one of them alone keeps a processor waiting
-for the next instruction. The results are those of :func:`cuello.train.train`, network by network;
-only random draws inside a loss (noise, dropout, sampled embeddings) are other draws of the same
-distribution.
+of them: one small network alone keeps a processor waiting for the next instruction. The results are
+those of :func:`cuello.train.train`, network by network; only random draws inside a loss (noise,
+dropout, sampled embeddings) are other draws of the same distribution.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, Protocol, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cuello.errors import DivergedError
 from cuello.networks import multiplications
 from cuello.train.config import TrainingConfig, training_options
-from cuello.train.divergence import divergence_error
-from cuello.train.history import Epoch, Histories, NetworkHistory
 from cuello.train.loop import Callbacks, Trainable
 from cuello.train.placement import choose_placement
 from cuello.train.rows import Rows, batch_bounds
-from cuello.train.stack import Stack
+from cuello.train.stack import Histories, NetworkHistory, Stack
+from cuello.train.state import Epoch, divergence_error
 from cuello.train.stepper import STACKED_OPTIMIZERS
 
 __all__ = ["PER_NETWORK", "Outcome", "fastest_strategy", "train_many", "why_not_stackable"]
@@ -48,9 +46,9 @@ PER_NETWORK = ("learning_rate", "momentum", "weight_decay", "seed")
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of training one network.
+    """Hold the result of training one network.
 
-    ``error`` is None unless its loss stopped being finite; the network then holds its last good
+    ``error`` is None unless its loss stopped being finite; the network then has its last good
     weights, and ``history`` ends before that epoch.
     """
 
@@ -59,7 +57,7 @@ class Outcome:
 
 
 class CompiledBackend(Protocol):
-    """The functions of a module that trains some stacks of networks by compiled steps."""
+    """Describe a module that trains some stacks of networks by compiled steps."""
 
     def available(self) -> bool:
         """Return whether its compiler is installed."""
@@ -76,7 +74,7 @@ class CompiledBackend(Protocol):
 
 @functools.cache
 def compiled_backend() -> CompiledBackend | None:
-    """Return the module behind the entry point ``cuello.compiled_training``, if it can be used."""
+    """Return the first usable module behind the entry point ``cuello.compiled_training``."""
     for entry in entry_points(group="cuello.compiled_training"):
         backend: CompiledBackend = entry.load()
         if backend.available():
@@ -118,10 +116,7 @@ def why_not_stackable(models: Sequence[nn.Module], configs: Sequence[TrainingCon
 
 
 def fastest_strategy(model: nn.Module, config: TrainingConfig) -> str:
-    """Return the fastest strategy for many networks like this one, by the work of a step.
-
-    ``compiled``, where steps can be, ``stacked`` or ``one by one``.
-    """
+    """Return ``compiled``, ``stacked`` or ``one by one``, the fastest by the work of a step."""
     work = multiplications(model) * config.batch_size
     if work > _STACKED_WORK:
         return "one by one"
@@ -139,33 +134,20 @@ def train_many(
 ) -> list[Outcome]:
     """Train networks in place that are stackable by :func:`why_not_stackable`.
 
-    Parameters
-    ----------
-    models : sequence of nn.Module
-        N of them, each also a :class:`~cuello.train.Trainable`.
-    rows, validation, augment
-        As for :func:`cuello.train.train`; all networks see the same samples, each in its own order.
-    configs : sequence of TrainingConfig
-        One a network.
-    callbacks : Callbacks or None
-        ``step(done, total)`` counts the steps of all stacks; ``epoch`` is not called.
-
-    Returns
-    -------
-    list of Outcome
-        One a network, in their order.
+    All see the same samples, each by its own configuration and in its own order. Of the callbacks,
+    ``step(done, total)`` counts the steps of all stacks, and ``epoch`` is not called.
     """
     callbacks = callbacks or Callbacks()
-    strategy = fastest_strategy(models[0], configs[0])
+    first = configs[0]
+    strategy = fastest_strategy(models[0], first)
     backend = compiled_backend() if strategy == "compiled" else None
-    if backend and validation is None and augment is None and configs[0].gradient_clip is None:
+    if backend and validation is None and augment is None and first.gradient_clip is None:
         histories = backend.train(models, rows, configs, callbacks)
         if histories is not None:
             return _outcomes(histories, configs, rows)
-    size = max(1, _BYTES // _bytes_each(models[0], rows, configs[0]))
+    size = max(1, _BYTES // _bytes_each(models[0], rows, first))
     parts = [slice(start, start + size) for start in range(0, len(models), size)]
-    steps = configs[0].epochs * len(batch_bounds(len(rows), configs[0].batch_size))
-    first = configs[0]
+    steps = first.epochs * len(batch_bounds(len(rows), first.batch_size))
     alone = choose_placement(first.device, first.precision, first.batch_size, models[0])
     outcomes: list[Outcome] = []
     for i, part in enumerate(parts):
@@ -178,27 +160,24 @@ def train_many(
     return outcomes
 
 
+def _shift(callbacks: Callbacks, before: int, total: int) -> Callbacks:
+    return Callbacks(step=lambda done, _: callbacks.step(before + done, total))
+
+
 def _outcomes(histories: Histories, configs: Sequence[TrainingConfig], rows: Rows) -> list[Outcome]:
+    totals = np.sum(list(histories.train.values()), axis=0)
     outcomes = []
-    for i, config in enumerate(configs):
-        epochs = histories.finite_epochs(i)
-        diverged = epochs < histories.total.shape[1]
-        error = _divergence(histories, i, epochs, config, rows) if diverged else None
+    for i, (config, losses) in enumerate(zip(configs, totals, strict=True)):
+        finite = np.isfinite(losses)
+        epochs, error = len(losses), None
+        if not finite.all():
+            epochs = int(finite.argmin())
+            steps = len(batch_bounds(len(rows), config.batch_size))
+            last = (epochs + 1) * steps - 1  # or an earlier one of that epoch
+            terms = {name: float(values[i, epochs]) for name, values in histories.train.items()}
+            error = divergence_error(last, terms, losses[:epochs].tolist(), config, rows)
         outcomes.append(Outcome(NetworkHistory(histories, i, epochs), error))
     return outcomes
-
-
-def _divergence(
-    histories: Histories, i: int, epoch: int, config: TrainingConfig, rows: Rows
-) -> DivergedError:
-    values = {name: float(term[i, epoch]) for name, term in histories.train.items()}
-    term = next((name for name, value in values.items() if not math.isfinite(value)), "total")
-    largest = float(rows.x.nan_to_num().abs().max())
-    steps = len(batch_bounds(len(rows), config.batch_size))
-    last = (epoch + 1) * steps - 1  # or an earlier one of that epoch
-    losses = histories.total[i, :epoch].tolist()
-    value = values.get(term, math.nan)
-    return divergence_error(last, term, value, losses, config, largest)
 
 
 def _shapes(model: nn.Module) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -216,7 +195,3 @@ def _bytes_each(model: nn.Module, rows: Rows, config: TrainingConfig) -> int:
     batch = min(config.batch_size, len(rows))
     stages = batch * (4 * widths + 2 * rows.x[0].numel())
     return 4 * (6 * weights + stages)
-
-
-def _shift(callbacks: Callbacks, before: int, total: int) -> Callbacks:
-    return Callbacks(step=lambda done, _: callbacks.step(before + done, total))

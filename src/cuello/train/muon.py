@@ -1,14 +1,11 @@
 """Muon: steps that move a layer's weights by as much in every direction.
 
 Source: Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024. The matrix
-of a step is replaced by the orthogonal one nearest to it, which is found by products of matrices
-alone (a Newton-Schulz iteration), so that rare directions of the gradient count as much as others.
+of a step is replaced by the orthogonal one nearest to it, which products of matrices alone compute
+(a Newton-Schulz iteration), so that rare directions of the gradient count as much as others.
 
-``torch.optim.Muon`` moves two-dimensional weights alike, but for rounding (additions are in another
-order). It refuses kernels of convolutions, biases and norms, which would then need a second
-optimizer. So this one stays.
-
-Shapes: R outputs of a layer, C inputs of it (with a convolution's kernel).
+``torch.optim.Muon`` moves two-dimensional weights alike, but for rounding. It refuses kernels of
+convolutions, biases and norms, which would then need a second optimizer.
 """
 
 from __future__ import annotations
@@ -35,26 +32,10 @@ _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 @final
 class Muon(torch.optim.Optimizer):
-    """Move matrices by orthogonal steps, and biases, norms and thin layers by Adam.
+    """Move matrices by orthogonal steps with Nesterov momentum, and all other weights by Adam.
 
-    Parameters
-    ----------
-    params : iterable of tensors, or of groups
-        Kernels of convolutions count as matrices, one row an output channel.
-    lr : float
-        Of matrices: a step moves a layer's output by about this share of its input.
-    momentum : float
-        Share of the last step that goes on, in [0, 1); Nesterov's.
-    weight_decay : float
-        At least 0, decoupled from the gradient; of matrices.
-
-    Examples
-    --------
-    >>> weights = torch.nn.Parameter(torch.zeros(16, 32))
-    >>> weights.grad = torch.randn(16, 32, generator=torch.Generator().manual_seed(0))
-    >>> Muon([weights], lr=0.1).step()
-    >>> bool((torch.linalg.svdvals(weights.detach()) - 0.1).abs().max() < 0.05)
-    True
+    Kernels of convolutions count as matrices, one row an output channel. A step moves the output of
+    a layer by a share ``lr`` of its input. ``weight_decay`` is decoupled, and of matrices only.
     """
 
     def __init__(
@@ -101,26 +82,12 @@ class Muon(torch.optim.Optimizer):
 
 
 def is_matrix(weight: Tensor) -> bool:
-    """Return whether weights are a matrix large enough for orthogonal steps.
-
-    Examples
-    --------
-    >>> is_matrix(torch.zeros(64, 32, 3, 3)), is_matrix(torch.zeros(10, 256))
-    (True, False)
-    """
+    """Return whether weights are a matrix large enough for orthogonal steps."""
     return weight.ndim > 1 and min(len(weight), weight[0].numel()) >= SMALLEST
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """Return about the nearest matrix (R, C) whose singular values are all near 1.
-
-    Examples
-    --------
-    >>> matrix = torch.randn(20, 30, generator=torch.Generator().manual_seed(0))
-    >>> values = torch.linalg.svdvals(orthogonal(matrix))
-    >>> bool(values.min() > 0.5), bool(values.max() < 1.3)
-    (True, True)
-    """
+    """Return about the nearest matrix of this shape whose singular values are all near 1."""
     tall = matrix.shape[0] > matrix.shape[1]
     # Enough digits, as the iteration corrects itself; emulated it is 7 to 30 times as slow.
     x = matrix.bfloat16() if native_bf16(matrix.device) else matrix.float()

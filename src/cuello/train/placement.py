@@ -24,7 +24,7 @@ _LARGE_STEP = 64 * 1024**2
 
 @dataclass(frozen=True)
 class Placement:
-    """A device, whether bfloat16 is used on it, and how many threads compute."""
+    """Hold a device, whether bfloat16 is used on it, and the number of threads."""
 
     device: torch.device
     bf16: bool

@@ -16,10 +16,6 @@ __all__ = ["Rows", "batch_bounds"]
 _FAR = 3  # steps from neighbour to neighbour, at first
 
 
-def _flatten(x: Tensor) -> Tensor:
-    return x.flatten(1)
-
-
 @dataclass(frozen=True)
 class Rows:
     """Hold training samples whole on the device.
@@ -32,14 +28,15 @@ class Rows:
     x : Tensor
         (n, ...), scaled.
     y : Tensor or None
-        (n,) class codes.
+        (n,) class codes; not None where there are labelled samples.
     labelled : Rows or None
         Further samples, of which some come with every batch: the few that have a label, beside the
         many that have none.
     draw : int
-        Number of those, at random and each at most once; all if there are fewer.
+        Number of labelled samples in a batch, at random and each at most once; all if there are
+        fewer.
     nearby : NeighbourGraph or None
-        With every sample comes one of its neighbours, drawn anew each time.
+        Neighbours of the samples: one comes with every sample, drawn anew each time.
 
     Examples
     --------
@@ -65,10 +62,12 @@ class Rows:
         nearby = None if self.nearby is None else self.nearby.to(device)
         return Rows(self.x.to(device), y, labelled, self.draw, nearby)
 
-    def with_neighbours(self, k: int, compared: Callable[[Tensor], Tensor] = _flatten) -> Rows:
+    def with_neighbours(
+        self, k: int, features: Callable[[Tensor], Tensor] = lambda x: x.flatten(1)
+    ) -> Rows:
         """Return the same samples, each to come with one of its k nearest; with 0, as they are.
 
-        ``compared`` turns all samples (n, ...) into the vectors whose distances count, (n, F).
+        ``features`` turns all samples (n, ...) into the vectors whose distances count, (n, F).
 
         Examples
         --------
@@ -77,9 +76,7 @@ class Rows:
         tensor([[1.],
                 [5.]])
         """
-        if k == 0:
-            return self
-        return replace(self, nearby=NeighbourGraph.of(compared(self.x), k))
+        return replace(self, nearby=NeighbourGraph.of(features(self.x), k)) if k else self
 
     def take(self, index: Tensor | slice, progress: float = 1.0) -> Batch:
         """Return the samples at these positions, and those that come with every batch.
@@ -87,30 +84,26 @@ class Rows:
         In the first half of a training (``progress`` below 0.5) neighbours are those of neighbours
         of neighbours, so that groups find together first.
         """
-        if self.labelled is not None:
-            return _concatenate(Rows(self.x, self.y).take(index), self.labelled._draw(self.draw))
-        if self.nearby is not None:
-            rows = torch.arange(len(self), device=self.x.device)[index]
-            steps = _FAR if progress < 0.5 else 1
-            neighbour = self.x.index_select(0, self.nearby.draw(rows, steps))
-            return Rows(self.x, self.y).take(index)._replace(neighbour=neighbour)
         if isinstance(index, slice):
-            return Batch(self.x[index], None if self.y is None else self.y[index])
-        # Copies whole samples; the general `x[index]` goes element by element.
-        y = None if self.y is None else self.y.index_select(0, index)
-        return Batch(self.x.index_select(0, index), y)
-
-    def _draw(self, most: int) -> Batch:
-        if most >= len(self):
-            return Batch(self.x, self.y)
-        return self.take(torch.randperm(len(self))[:most].to(self.x.device))
-
-
-def _concatenate(first: Batch, second: Batch) -> Batch:
-    y = None
-    if first.y is not None and second.y is not None:
-        y = torch.cat([first.y, second.y])
-    return Batch(torch.cat([first.x, second.x]), y)
+            batch = Batch(self.x[index], None if self.y is None else self.y[index])
+        else:
+            # Copies whole samples; the general `x[index]` goes element by element.
+            y = None if self.y is None else self.y.index_select(0, index)
+            batch = Batch(self.x.index_select(0, index), y)
+        if self.labelled is not None:
+            few = self.labelled
+            chosen: Tensor | slice = slice(None)
+            if self.draw < len(few):
+                chosen = torch.randperm(len(few))[: self.draw].to(few.x.device)
+            drawn = few.take(chosen)
+            assert batch.y is not None
+            assert drawn.y is not None
+            return Batch(torch.cat([batch.x, drawn.x]), torch.cat([batch.y, drawn.y]))
+        if self.nearby is not None:
+            positions = torch.arange(len(self), device=self.x.device)[index]
+            drawn_at = self.nearby.draw(positions, _FAR if progress < 0.5 else 1)
+            return batch._replace(neighbour=self.x.index_select(0, drawn_at))
+        return batch
 
 
 def batch_bounds(rows: int, batch_size: int) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""N networks of one shape as one computation: their weights are the rows of one tensor."""
+"""Train N networks of one shape as one computation, their weights the rows of one tensor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import numpy as np
 import torch
@@ -15,20 +15,69 @@ from torch.func import functional_call
 
 from cuello.arrays import Bools, Floats
 from cuello.kinds.base import Batch
-from cuello.train.config import TrainingConfig
-from cuello.train.history import Histories
+from cuello.train.config import ADAPTIVE_EPOCHS, TrainingConfig, adapted_rate
 from cuello.train.loop import Callbacks, Trainable, row_order
 from cuello.train.rows import Rows, batch_bounds
-from cuello.train.schedules import ADAPTIVE_EPOCHS, adapted_rate
+from cuello.train.state import Epoch
 from cuello.train.stepper import Stepper
 
-__all__ = ["Stack", "fill_weights", "flatten_weights"]
+__all__ = ["Histories", "NetworkHistory", "Stack", "fill_weights", "flatten_weights"]
 
-_LOOK_EVERY = 100  # steps, after which losses are looked at and the weights so far kept
+_LOOK_EVERY = 100  # steps, after which progress is reported and the weights so far kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histories:
+    """Hold the records of E epochs of N networks as arrays (N, E), by name of the term.
+
+    ``rates`` are those of the last step of each epoch; ``seconds`` is the time of one epoch of one
+    network.
+    """
+
+    train: dict[str, Floats]
+    validation: dict[str, Floats] | None
+    rates: Floats
+    seconds: float
+
+
+@dataclass(frozen=True)
+class NetworkHistory(Sequence[Epoch]):
+    """Hold the first epochs of one of N networks; each record is made when it is asked for.
+
+    400 networks of 10,000 epochs have four million of them.
+    """
+
+    histories: Histories
+    i: int
+    length: int
+
+    def __len__(self) -> int:
+        return self.length
+
+    @overload
+    def __getitem__(self, index: int) -> Epoch: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Epoch]: ...
+    def __getitem__(self, index: int | slice) -> Epoch | list[Epoch]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(self.length))]
+        k = range(self.length)[index]
+
+        def means(terms: dict[str, Floats]) -> dict[str, float]:
+            return {name: float(values[self.i, k]) for name, values in terms.items()}
+
+        held_out = self.histories.validation
+        return Epoch(
+            epoch=k,
+            train=means(self.histories.train),
+            validation=None if held_out is None else means(held_out),
+            learning_rate=float(self.histories.rates[self.i, k]),
+            seconds=self.histories.seconds,
+        )
 
 
 class _Losses(nn.Module):
-    """Return losses from ``forward``, which is what ``functional_call`` calls."""
+    """Return losses from ``forward``, which ``functional_call`` calls."""
 
     def __init__(self, model: nn.Module, optimizer: str) -> None:
         super().__init__()
@@ -51,7 +100,9 @@ class Stack:
     validation: Rows | None
     augment: Callable[[Tensor], Tensor] | None
     callbacks: Callbacks
-    epochs: list[_Means] = field(default_factory=list)
+    train_means: dict[str, list[Floats]] = field(default_factory=dict)
+    validation_means: dict[str, list[Floats]] = field(default_factory=dict)
+    epoch_rates: list[Floats] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         first = self.models[0]
@@ -68,35 +119,41 @@ class Stack:
         self.rates = np.array([config.learning_rate for config in self.configs])
 
     def train(self) -> Histories:
-        """Train all networks, and put weights back into each."""
-        kept = _KeptWeights(self._state())
-        best = np.full(len(self.models), np.inf)
-        steps = 0
-        for epoch in range(self.configs[0].epochs):
-            self.epochs.append(self._run_epoch(epoch))
-            steps += len(self.bounds)
-            held_out = self.epochs[-1].validation
-            if held_out is not None:
-                total = np.sum(list(held_out.values()), axis=0)
-                kept.update(self._state(), total < best)
-                best = np.fmin(best, total)
-            if steps % _LOOK_EVERY < len(self.bounds) or epoch + 1 == self.configs[0].epochs:
-                self.callbacks.step(steps, self.configs[0].epochs * len(self.bounds))
-                if held_out is None:
-                    kept.update(self._state(), self.flat.isfinite().all(1).numpy())
-        for i, model in enumerate(self.models):
-            self._put_back(model, i, kept.state)
-        return self._histories()
-
-    def _run_epoch(self, epoch: int) -> _Means:
+        """Train all networks, and put into each its best weights, or its last good ones."""
         started = time.perf_counter()
+        kept = {name: values.clone() for name, values in self._state().items()}
+        best = np.full(len(self.models), np.inf)
+        epochs, steps_each = self.configs[0].epochs, len(self.bounds)
+        for epoch in range(epochs):
+            self._run_epoch(epoch)
+            steps = (epoch + 1) * steps_each
+            looked_at = steps % _LOOK_EVERY < steps_each or epoch + 1 == epochs
+            if looked_at:
+                self.callbacks.step(steps, epochs * steps_each)
+            if self.validation is not None:
+                total = self._evaluate(self.validation)
+                self._keep(kept, total < best)
+                best = np.fmin(best, total)
+            elif looked_at:
+                self._keep(kept, self.flat.isfinite().all(1).numpy())
+        for i, model in enumerate(self.models):
+            self._put_back(model, i, kept)
+        return Histories(
+            train=_columns(self.train_means),
+            validation=_columns(self.validation_means) or None,
+            rates=np.stack(self.epoch_rates, axis=1),
+            seconds=(time.perf_counter() - started) / epochs / len(self.models),
+        )
+
+    def _run_epoch(self, epoch: int) -> None:
         self.losses.train()
         config, count = self.configs[0], len(self.bounds)
-        if len(self.bounds) > 1:
+        if count > 1:
             orders = torch.stack([row_order(each, epoch, len(self.rows)) for each in self.configs])
         torch.manual_seed(sum(each.seed for each in self.configs) + epoch)
         if config.schedule == "adaptive" and epoch:
-            losses = [means.total for means in self.epochs[-ADAPTIVE_EPOCHS - 1 :]]
+            recent = [means[-ADAPTIVE_EPOCHS - 1 :] for means in self.train_means.values()]
+            losses = np.sum(recent, axis=0)
             first = [each.learning_rate for each in self.configs]
             self.rates = adapted_rate(self.rates, first, losses)
         sums: dict[str, Tensor] = {}
@@ -111,12 +168,9 @@ class Stack:
             for name, term in terms.items():
                 weighted = term.double() * (stop - start)
                 sums[name] = sums[name] + weighted if name in sums else weighted
-        return _Means(
-            train={name: (total / len(self.rows)).numpy() for name, total in sums.items()},
-            validation=None if self.validation is None else self._evaluate(self.validation),
-            rates=self.rates * factor,
-            seconds=time.perf_counter() - started,
-        )
+        for name, total in sums.items():
+            self.train_means.setdefault(name, []).append((total / len(self.rows)).numpy())
+        self.epoch_rates.append(self.rates * factor)
 
     def _step(self, index: Tensor | None, rate: Tensor) -> dict[str, Tensor]:
         batch = self._take(index)
@@ -158,27 +212,26 @@ class Stack:
         return terms
 
     @torch.no_grad()
-    def _evaluate(self, rows: Rows) -> dict[str, Floats]:
+    def _evaluate(self, rows: Rows) -> Floats:
+        """Record the terms of held-out samples, and return their sum, (N,)."""
         self.losses.eval()
         cast("Trainable", self.losses.model).progress = 1.0
         torch.manual_seed(sum(config.seed for config in self.configs))
         terms = self._terms(Batch(rows.x, rows.y), shared=True)
-        return {name: term.double().numpy() for name, term in terms.items()}
-
-    def _histories(self) -> Histories:
-        def stacked(terms: list[dict[str, Floats]]) -> dict[str, Any]:
-            return {name: np.stack([term[name] for term in terms], axis=1) for name in terms[0]}
-
-        held_out = [means.validation for means in self.epochs if means.validation is not None]
-        return Histories(
-            train=stacked([means.train for means in self.epochs]),
-            validation=stacked(held_out) if held_out else None,
-            rates=np.stack([means.rates for means in self.epochs], axis=1),
-            seconds=sum(m.seconds for m in self.epochs) / len(self.epochs) / len(self.models),
-        )
+        means = {name: term.double().numpy() for name, term in terms.items()}
+        for name, values in means.items():
+            self.validation_means.setdefault(name, []).append(values)
+        total: Floats = np.sum(list(means.values()), axis=0)
+        return total
 
     def _state(self) -> dict[str, Tensor]:
         return {"weights": self.flat, **{f"buffer {k}": v for k, v in self.buffers.items()}}
+
+    def _keep(self, kept: dict[str, Tensor], which: Bools) -> None:
+        """Copy the present weights of these networks."""
+        chosen = torch.from_numpy(which).nonzero()[:, 0]
+        for name, values in self._state().items():
+            kept[name].index_copy_(0, chosen, values.index_select(0, chosen))
 
     @torch.no_grad()
     def _put_back(self, model: nn.Module, i: int, state: dict[str, Tensor]) -> None:
@@ -189,32 +242,9 @@ class Stack:
         cast("Trainable", model).progress = 1.0
 
 
-@dataclass(frozen=True)
-class _Means:
-    """Mean losses of one epoch of N networks: arrays (N,)."""
-
-    train: dict[str, Floats]
-    validation: dict[str, Floats] | None
-    rates: Floats
-    seconds: float
-
-    @functools.cached_property
-    def total(self) -> list[float]:
-        total: list[float] = np.sum(list(self.train.values()), axis=0).tolist()
-        return total
-
-
-class _KeptWeights:
-    """Hold the weights that each network will end with: its best, or its last good ones."""
-
-    def __init__(self, state: dict[str, Tensor]) -> None:
-        self.state = {name: values.clone() for name, values in state.items()}
-
-    def update(self, state: dict[str, Tensor], which: Bools) -> None:
-        """Copy the weights of these networks."""
-        chosen = torch.from_numpy(which).nonzero()[:, 0]
-        for name, values in state.items():
-            self.state[name].index_copy_(0, chosen, values.index_select(0, chosen))
+def _columns(means: Mapping[str, list[Floats]]) -> dict[str, Floats]:
+    """Return the means (N,) of each epoch side by side, (N, E)."""
+    return {name: np.stack(values, axis=1) for name, values in means.items()}
 
 
 def flatten_weights(weights: Iterable[Tensor]) -> Tensor:

@@ -1,14 +1,16 @@
 """The state of a training between two epochs: all that resuming needs, kept without pickle.
 
-Every epoch seeds its own random numbers from (seed, epoch), and the learning rate is a function of
-progress, so neither is part of the state; weights, optimizers and the best weights so far are.
+Random numbers follow from (seed, epoch), and the learning rate from progress, so neither is part of
+the state; weights, optimizers and the best weights so far are.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +20,35 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from cuello import atomic
-from cuello.errors import RunError, Use
-from cuello.train.history import Epoch
+from cuello.errors import Argument, DivergedError, RunError, Use
+from cuello.train.config import TrainingConfig
+from cuello.train.rows import Rows
 
-__all__ = ["Checkpointer", "Snapshot", "State"]
-
-Optimizers = dict[str, torch.optim.Optimizer]
+__all__ = ["Checkpointer", "Epoch", "State", "divergence_error"]
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """A copy of a state, ready to be written."""
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """Record one pass over the training samples.
 
-    tensors: dict[str, Tensor]
-    metadata: dict[str, str]
+    ``train`` and ``validation`` hold the mean of each named term over the samples; ``validation``
+    is None where there are no validation samples. ``learning_rate`` is that of the last step.
+    """
 
-    def save(self, path: Path) -> None:
-        """Write one safetensors file, atomically."""
-        on_host = {name: tensor.cpu() for name, tensor in self.tensors.items()}
-        atomic.write(path, lambda temporary: save_file(on_host, temporary, metadata=self.metadata))
+    epoch: int
+    train: dict[str, float]
+    validation: dict[str, float] | None
+    learning_rate: float
+    seconds: float
+
+    @property
+    def loss(self) -> float:
+        """Return the number that early stopping watches: the validation total, or training's."""
+        return sum((self.validation or self.train).values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain numbers."""
+        return asdict(self)
 
 
 @dataclass
@@ -44,7 +56,7 @@ class State:
     """State of a training after ``epoch`` finished epochs."""
 
     model: nn.Module
-    optimizers: Optimizers
+    optimizers: dict[str, torch.optim.Optimizer]
     history: list[Epoch] = field(default_factory=list)
     best_loss: float = float("inf")
     best_epoch: int = -1
@@ -62,8 +74,8 @@ class State:
     def record(self, epoch: Epoch, *, comparable: bool = True) -> None:
         """Append a finished epoch, and keep the weights if they are the best so far.
 
-        Before the optimizers move that move at the end of a training, losses cannot be compared
-        with later ones: the last weights count as the best, and any comparable epoch as better.
+        While losses are not ``comparable`` with those at the end of a training, which moves other
+        optimizers, the last weights count as the best, and any comparable epoch as better.
         """
         self.history.append(epoch)
         if not comparable or epoch.loss < self.best_loss:
@@ -78,8 +90,8 @@ class State:
     def _copy_weights(self) -> dict[str, Tensor]:
         return {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 
-    def snapshot(self) -> Snapshot:
-        """Copy everything that :meth:`load` needs; later steps do not change the copy."""
+    def snapshot(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Copy everything that :meth:`load` needs: tensors, and metadata of a safetensors file."""
         tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"best/{k}": v for k, v in self.best_weights.items()}
         for name, optimizer in self.optimizers.items():
@@ -93,16 +105,10 @@ class State:
             "best_epoch": self.best_epoch,
         }
         copies = {k: v.detach().clone().contiguous() for k, v in tensors.items()}
-        return Snapshot(copies, {"state": json.dumps(record)})
+        return copies, {"state": json.dumps(record)}
 
     def load(self, path: Path) -> None:
-        """Continue from a file that :class:`Snapshot` wrote, for the same model and optimizers.
-
-        Raises
-        ------
-        RunError
-            If the file is damaged or belongs to another model.
-        """
+        """Continue from a checkpoint of the same model and optimizers."""
         try:
             with safe_open(path, framework="pt") as f:
                 tensors = {name: f.get_tensor(name) for name in f.keys()}  # noqa: SIM118
@@ -132,33 +138,71 @@ class State:
 class Checkpointer:
     """Write checkpoints: seldom while training goes on, and for certain at its end.
 
-    Copying a state costs milliseconds; writing it to disk can cost more than a short epoch.
+    Copying a state costs milliseconds; writing it to disk can cost more than a short epoch. Without
+    a path it does nothing.
     """
 
     state: State
-    path: Path
+    path: Path | None
     seconds: float
-    pending: Snapshot | None = None
+    pending: tuple[dict[str, Tensor], dict[str, str]] | None = None
     written_at: float = field(default_factory=time.monotonic)
 
     def after_epoch(self) -> None:
         """Copy the state; write it if the last writing is long enough ago."""
-        self.pending = self.state.snapshot()
-        if time.monotonic() - self.written_at >= self.seconds:
-            self.flush()
+        if self.path is not None:
+            self.pending = self.state.snapshot()
+            if time.monotonic() - self.written_at >= self.seconds:
+                self.flush()
 
     def flush(self) -> None:
         """Write the last copy, unless it is written already."""
-        if self.pending is not None:
-            self.pending.save(self.path)
+        if self.path is not None and self.pending is not None:
+            tensors, metadata = self.pending
+            on_host = {name: tensor.cpu() for name, tensor in tensors.items()}
+            atomic.write(self.path, lambda path: save_file(on_host, path, metadata=metadata))
             self.pending, self.written_at = None, time.monotonic()
 
 
-def _like_weights(optimizer: torch.optim.Optimizer) -> None:
-    """Lay out an optimizer's state in memory as the weights are.
+def divergence_error(
+    step: int,
+    terms: Mapping[str, float],
+    losses: Sequence[float],
+    config: TrainingConfig,
+    rows: Rows,
+) -> DivergedError:
+    """Build the error that names the step, the most likely cause and the remedy.
 
-    Files hold the usual order only. Fused optimizers walk through weights and slots side by side,
-    without a look at either's order: weights in channels-last would meet the slots of others.
+    ``step`` counts from the start of the training. ``terms`` are those of its loss, one or more not
+    finite; ``losses`` are the total losses of the steps just before, oldest first.
+    """
+    term, value = next(each for each in terms.items() if not math.isfinite(each[1]))
+    largest = float(rows.x.nan_to_num().abs().max())
+    rate = Argument("learning_rate", config.learning_rate)
+    smaller = Argument("learning_rate", float(f"{config.learning_rate / 10:g}"))
+    remedy: list[str | Argument] = ["try ", smaller, " or ", Argument("gradient_clip", 1.0)]
+    lowest = min(losses, default=math.inf)
+    cause: list[str | Argument]
+    if losses and losses[-1] > 10 * lowest:
+        rise = f"from {lowest:.3g} to {max(losses):.3g}"
+        cause = [rate, f" is too large: the loss rose {rise} in the steps before"]
+    elif largest > 1e3:
+        cause = [f"the inputs are large (up to {largest:.3g})"]
+        remedy = ["try ", Argument("scaling", "standard"), " or ", Argument("scaling", "minmax")]
+    elif losses or step > 0:
+        cause = ["one update at ", rate, " overflowed"]
+    else:
+        cause = ["the very first loss, before any update, is not finite"]
+        remedy = ["try another initializer, or another loss"]
+    start = f"the loss term {term!r} became {value} at step {step}. Likely cause: "
+    return DivergedError([start, *cause, ". The last good weights were kept"], remedy=remedy)
+
+
+def _like_weights(optimizer: torch.optim.Optimizer) -> None:
+    """Lay out an optimizer's state in memory as its weights are, channels-last for instance.
+
+    Files are row-major. Fused optimizers walk through weights and slots side by side, whatever the
+    order of either in memory.
     """
     for weight, slots in optimizer.state.items():
         for name, value in slots.items():

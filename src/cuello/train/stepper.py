@@ -13,17 +13,10 @@ __all__ = ["STACKED_OPTIMIZERS", "Stepper"]
 
 
 class Stepper:
-    """Move all rows of an (N, P) tensor of weights by one optimizer.
+    """Move the weights (N, P) of N networks, in place, by one optimizer.
 
     It computes what the class of that name in ``torch.optim`` computes for one network, and a test
-    holds it to that.
-
-    Parameters
-    ----------
-    configs : sequence of TrainingConfig
-        One a network; all name the same optimizer.
-    weights : Tensor
-        (N, P), changed in place by :meth:`step`.
+    holds it to that. All configurations, one a network, name the same optimizer.
     """
 
     def __init__(self, configs: Sequence[TrainingConfig], weights: Tensor) -> None:

@@ -11,8 +11,7 @@ import torch
 from torch import nn
 
 from cuello.train import Callbacks, Rows, TrainingConfig
-from cuello.train.history import Histories
-from cuello.train.stack import fill_weights, flatten_weights
+from cuello.train.stack import Histories, fill_weights, flatten_weights
 from cuello_labs.kernels.plain_dense import layers_of, train_plain_dense
 from cuello_labs.kernels.steps import available
 

@@ -17,11 +17,10 @@ import torch
 from torch import nn
 
 from cuello.kinds.plain import Plain
-from cuello.train.config import TrainingConfig
-from cuello.train.history import Histories
+from cuello.train.config import ADAPTIVE_EPOCHS, TrainingConfig, adapted_rate
 from cuello.train.loop import Callbacks, row_order
 from cuello.train.rows import Rows, batch_bounds
-from cuello.train.schedules import ADAPTIVE_EPOCHS, adapted_rate
+from cuello.train.stack import Histories
 from cuello_labs.kernels.steps import train_compiled
 from cuello_labs.kernels.supported import ACTIVATIONS
 
