@@ -12,9 +12,10 @@ import numpy.typing as npt
 from cuello.data import load
 from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many
-from cuello.study.figures import Curve, draw_bands, log_axis, new
+from cuello.study.figures import new
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial
+from cuello_labs._bands import Curve, draw_bands, log_axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -203,7 +204,7 @@ def panels(
     same_y: bool = True,
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Draw several :func:`~cuello.study.figures.bands` side by side, by title, with one legend.
+    """Draw several :func:`~cuello_labs._bands.bands` side by side, by title, with one legend.
 
     All panels are to hold the same labels, so that colours mean the same. ``limits`` cuts off
     what lies outside in y.

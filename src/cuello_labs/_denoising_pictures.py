@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from cuello.study.figures import Curve, draw_bands, new
-from cuello.study.images import image_grid
+from cuello.study.figures import new
 from cuello.study.summary import group, values
 from cuello.study.trials import Record
+from cuello_labs._bands import Curve, draw_bands
+from cuello_labs._image_grids import image_grid
 from cuello_labs._packed import unpack
 from cuello_labs.base import Picture
 

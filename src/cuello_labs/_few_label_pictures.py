@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cuello.metrics import Interval, accuracy_interval
-from cuello.study.figures import COLOURS, Curve, Published, draw_bands, log_axis, new
-from cuello.study.images import image_grid
+from cuello.study.figures import COLOURS, new
 from cuello.study.summary import group, values
 from cuello.study.trials import Record
+from cuello_labs._bands import Curve, draw_bands, log_axis
+from cuello_labs._comparison import Published
 from cuello_labs._few_label_methods import METHODS
+from cuello_labs._image_grids import image_grid
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

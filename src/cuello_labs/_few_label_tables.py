@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from cuello.study.figures import Published
 from cuello.study.summary import group, spread, values
 from cuello.study.trials import Record
+from cuello_labs._comparison import Published
 from cuello_labs._few_label_methods import METHODS
 from cuello_labs._few_label_pictures import interval_of
 from cuello_labs.base import Table

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cuello.study.figures import compare, new
-from cuello.study.images import image_grid
+from cuello.study.figures import new
 from cuello.study.summary import group, spread
 from cuello.study.trials import Record
+from cuello_labs._comparison import compare
+from cuello_labs._image_grids import image_grid
 from cuello_labs._packed import unpack
 from cuello_labs.base import Picture
 

@@ -19,7 +19,7 @@ from cuello.data import load
 from cuello.data.splits import draw_by_class, make_split, split_arrays, stratified_folds
 from cuello.estimators.baselines import INVERSE_PENALTIES
 from cuello.study.figures import new
-from cuello.study.images import image_grid
+from cuello_labs._image_grids import image_grid
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

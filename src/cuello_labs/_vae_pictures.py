@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from cuello.study.figures import COLOURS, Curve, draw_bands, new
-from cuello.study.images import latent_scatter, plane
+from cuello.study.figures import COLOURS, new
 from cuello.study.trials import Record
+from cuello_labs._bands import Curve, draw_bands
+from cuello_labs._image_grids import latent_scatter, plane
 from cuello_labs._packed import unpack
 from cuello_labs.base import Picture
 

@@ -17,8 +17,9 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
 from cuello.few_label import FewLabelClassifier
 from cuello.study.figures import COLOURS, MARKS, new
-from cuello.study.summary import Spread, group, sign_of_difference, spread, values
+from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._comparison import sign_of_difference
 from cuello_labs._images import (
     Images,
     draw_labelled,

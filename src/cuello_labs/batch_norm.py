@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from cuello.errors import DivergedError
 from cuello.estimators import Autoencoder
-from cuello.study.figures import Curve
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello.train import Callbacks, Epoch
 from cuello_labs._activations import SILENT, activation_statistics, undo
+from cuello_labs._bands import Curve
 from cuello_labs._curves import by_rows, clearly_below, curve, decide, estimator, panels, rounded
 from cuello_labs.base import Findings, Lab, Picture, Table
 

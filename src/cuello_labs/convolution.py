@@ -15,9 +15,10 @@ from cuello.errors import CuelloWarning, DivergedError
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
 from cuello.networks import conv, dense
-from cuello.study.figures import COLOURS, DASHES, compare, new
-from cuello.study.summary import Spread, group, sign_of_difference, spread, values
+from cuello.study.figures import COLOURS, DASHES, new
+from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._comparison import compare, sign_of_difference
 from cuello_labs._images import Images, checkerboard, image_rows, images, rounded
 from cuello_labs.base import Findings, Lab, Picture, Table
 

@@ -11,9 +11,11 @@ from sklearn.decomposition import PCA
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
-from cuello.study.figures import COLOURS, Curve, draw_bands, new
-from cuello.study.summary import Spread, group, sign_of_difference, spread, values
+from cuello.study.figures import COLOURS, new
+from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._bands import Curve, draw_bands
+from cuello_labs._comparison import sign_of_difference
 from cuello_labs._fit import fit_quietly
 from cuello_labs._images import Images, few_label_accuracy, images, knn_accuracy
 from cuello_labs.base import Findings, Lab, Picture, Table

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cuello.estimators.many import fit_many
-from cuello.study.figures import Curve
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._bands import Curve
 from cuello_labs._curves import by_rows, clearly_below, decide, estimator, panels, rounded
 from cuello_labs.base import Findings, Lab, Picture, Table
 

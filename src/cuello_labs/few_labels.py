@@ -8,9 +8,9 @@ from typing import Any
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
-from cuello.study.figures import Published
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._comparison import Published
 from cuello_labs._few_label_methods import METHODS, buy_labels, measure, mistakes
 from cuello_labs._few_label_pictures import (
     draw_bought,

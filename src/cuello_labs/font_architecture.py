@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cuello.study.figures import Published, compare
 from cuello.study.summary import group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._comparison import Published, compare
 from cuello_labs._font import (
     ADAM_TOLD,
     DECK,

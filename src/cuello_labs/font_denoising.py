@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from cuello.study.figures import Curve, Published, compare, draw_bands, new
+from cuello.study.figures import new
 from cuello.study.summary import Spread, group, spread
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._bands import Curve, draw_bands
+from cuello_labs._comparison import Published, compare
 from cuello_labs._flips import (
     BASELINES,
     COPIES,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from cuello.study.figures import Curve, bands
 from cuello.study.summary import Spread, group, spread
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._bands import Curve, bands
 from cuello_labs._font import (
     DECK,
     ONLINE_TOLD,

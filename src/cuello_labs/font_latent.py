@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from cuello.study.figures import COLOURS, MARKS, compare, new
-from cuello.study.images import latent_scatter, plane
+from cuello.study.figures import COLOURS, MARKS, new
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._comparison import compare
 from cuello_labs._font import (
     ADAM_TOLD,
     DECK,
@@ -27,6 +27,7 @@ from cuello_labs._font import (
     network_name,
     of_protocol,
 )
+from cuello_labs._image_grids import latent_scatter, plane
 from cuello_labs.base import Findings, Lab, Picture, Table
 
 HIDDEN = ((), (20,), (20, 10))

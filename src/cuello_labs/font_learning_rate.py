@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cuello.study.figures import Curve, bands, compare
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._bands import Curve, bands
+from cuello_labs._comparison import compare
 from cuello_labs._font import (
     DECK,
     ONLINE_TOLD,

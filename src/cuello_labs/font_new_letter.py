@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cuello.study.figures import Published, compare, new
-from cuello.study.images import latent_scatter, plane
+from cuello.study.figures import new
 from cuello.study.summary import Spread, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._comparison import Published, compare
 from cuello_labs._font import (
     DECK,
     ONLINE_TOLD,
@@ -24,6 +24,7 @@ from cuello_labs._font import (
     network_name,
 )
 from cuello_labs._font_pictures import picture_table
+from cuello_labs._image_grids import latent_scatter, plane
 from cuello_labs.base import Findings, Lab, Picture, Table
 
 HIDDEN = (20, 10)

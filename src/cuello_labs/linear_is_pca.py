@@ -13,9 +13,10 @@ from cuello.data.scaling import Scaling
 from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many
 from cuello.kinds.variational import Variational
-from cuello.study.figures import Curve, bands, compare
 from cuello.study.summary import group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._bands import Curve, bands
+from cuello_labs._comparison import compare
 from cuello_labs._curves import by_rows, curve, estimator, rounded
 from cuello_labs._linear import (
     Principal,

@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
-from cuello.study.figures import Curve, draw_bands, new
-from cuello.study.summary import Spread, group, sign_of_difference, spread, values
+from cuello.study.figures import new
+from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._bands import Curve, draw_bands
+from cuello_labs._comparison import sign_of_difference
 from cuello_labs._fit import fit_quietly
 from cuello_labs._images import image_rows, rounded
 from cuello_labs._outliers import OUTLIERS, best_constant, clean_rows, contaminate

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from cuello.study.figures import Curve, bands
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._bands import Curve, bands
 from cuello_labs._curves import best_rates, clearly_below, curve, fit_curves, panels
 from cuello_labs.base import Findings, Lab, Picture, Table
 

@@ -10,9 +10,9 @@ from sklearn.decomposition import PCA
 
 from cuello.data.scaling import Scaling
 from cuello.estimators.many import fit_many
-from cuello.study.figures import Curve
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._bands import Curve
 from cuello_labs._curves import (
     best_rates,
     by_rows,

@@ -11,11 +11,12 @@ from sklearn.manifold import trustworthiness
 
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
-from cuello.study.figures import Published, compare, new
-from cuello.study.images import latent_scatter
-from cuello.study.summary import Spread, group, sign_of_difference, spread, values
+from cuello.study.figures import new
+from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
+from cuello_labs._comparison import Published, compare, sign_of_difference
 from cuello_labs._fit import fit_quietly
+from cuello_labs._image_grids import latent_scatter
 from cuello_labs._images import Images, images, knn_accuracy, rounded
 from cuello_labs.base import Findings, Lab, Picture, Table
 

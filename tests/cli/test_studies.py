@@ -78,7 +78,7 @@ def test_flags_that_do_not_fit(grid, refused):
     refused("study", "grid.toml", "--workers", "0", saying=("--workers 0",))
     refused("study", "grid.toml", "--overwrite", saying=("--overwrite goes with --refit",))
     (grid / "test.toml").write_text(GRID.replace("seeds", 'measure = "test_mse"\nseeds'))
-    refused("study", "test.toml", "--refit", "x", saying=("cannot be chosen on test rows",))
+    refused("study", "test.toml", "--refit", "x", saying=("cannot be chosen on test samples",))
 
 
 def test_a_study_does_not_replace_a_run(grid, cuello, refused):

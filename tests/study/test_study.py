@@ -12,8 +12,8 @@ import cuello
 from cuello.errors import CuelloError, InputError
 from cuello.run.examples import unit_width
 from cuello.study import Study, best_of, refit, run_study
-from cuello.study.drawing import draw_study
-from cuello.study.study import measure
+from cuello.study.figures import draw_study
+from cuello.study.trials import measure
 
 SMALL = {"kind": "plain", "hidden": [8], "epochs": 2, "latent_dim": 2}
 
@@ -134,7 +134,7 @@ def test_a_diverged_trial_does_not_stop_the_others(tmp_path):
         ({"search": {"epochs": {"lo": 3, "high": 1}}}, "did you mean 'low'"),
         ({"search": {"epochs": []}}, "no choices"),
         ({"search": {"epochs": 3}}, "a list of choices, or a range"),
-        ({"search": {"epochs": [1]}, "measure": "test_mse"}, "would choose on the test rows"),
+        ({"search": {"epochs": [1]}, "measure": "test_mse"}, "cannot be chosen on test samples"),
     ],
 )
 def test_what_cannot_be_studied_is_refused_at_once(record, message):
@@ -149,9 +149,9 @@ def test_values_that_do_not_fit_the_data_are_refused_before_training(tmp_path):
     assert not (tmp_path / "trials.jsonl").exists()
 
 
-def test_the_best_is_not_chosen_on_test_rows(grid):
+def test_the_best_is_not_chosen_on_test_samples(grid):
     _, _, rows = grid
-    with pytest.raises(InputError, match="cannot be chosen on test rows"):
+    with pytest.raises(InputError, match="cannot be chosen on test samples"):
         best_of(of(grid={"momentum": [0.5]}, measure="test_mse"), rows)
 
 
@@ -160,7 +160,7 @@ def test_figures_of_every_form(grid, tmp_path):
     axes = draw_study(study, rows).axes[0]
     assert axes.get_xlabel() == "learning rate"
     label = " ".join(axes.get_ylabel().split())  # on as many lines as fit
-    assert label == "mean squared error of validation rows, data in 0..1"
+    assert label == "mean squared error of validation samples, data in 0..1"
     assert {text.get_text() for text in axes.get_legend().get_texts()} == {
         "activation relu",
         "activation tanh",

@@ -64,14 +64,14 @@ def study(
         from cuello.run.folder import RunFolder
         from cuello.study import MEASURES, Study, best_of, run_study
         from cuello.study import refit as fit_again
-        from cuello.study.combinations import check_choice, option_text
+        from cuello.study.summary import option_text
 
     with _names_of_the_file():
         planned = Study.of(record)
     if workers > 1 and planned.grid:
         raise InputError("--workers is for a search; a grid trains its networks together anyway.")
     if refit is not None:
-        check_choice(planned)  # refuses, before hours are spent on trials
+        planned.check_choice()  # refuses, before hours are spent on trials
     if refit is not None and not overwrite:
         RunFolder(expanded(refit)).refuse_to_replace()
     path = Path("studies") / file.stem if folder is None else expanded(folder)

@@ -1,12 +1,11 @@
-"""Studies: what an option does, over values and seeds, as one table and one figure."""
+"""Studies: the effect of options, over values and seeds, as one table and one figure."""
 
 from __future__ import annotations
 
-from cuello.study.combinations import Combination, best_of
 from cuello.study.outcome import refit, run_study
-from cuello.study.study import MEASURES, Study
-from cuello.study.summary import Spread, spread
-from cuello.study.trials import Trial, over, run_trials
+from cuello.study.study import Study
+from cuello.study.summary import Combination, Spread, best_of, spread
+from cuello.study.trials import MEASURES, Trial, over, run_trials
 
 __all__ = [
     "MEASURES",

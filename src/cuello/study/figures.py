@@ -1,38 +1,25 @@
-"""The one style of every figure: labelled axes, colour-blind-safe colours, seeds as a spread.
+"""Figures: one style for all, colours that everybody can tell apart, and the figure of a study.
 
-Colours are those of Okabe and Ito, which all readers tell apart; series differ in marks or dashes
-too, so that a figure survives a black-and-white printer.
+Colours are those of Okabe and Ito; series differ in marks or dashes too, so that a figure survives
+a black-and-white printer.
 """
 
 from __future__ import annotations
 
-import warnings
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from cuello.arrays import Array
-from cuello.study.summary import Spread
+from cuello.study.study import Study
+from cuello.study.summary import Combination, Spread, option_text
+from cuello.study.trials import MEASURES
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "COLOURS",
-    "Curve",
-    "Published",
-    "bands",
-    "compare",
-    "draw_bands",
-    "log_axis",
-    "new",
-    "save",
-]
+__all__ = ["COLOURS", "DASHES", "MARKS", "draw_study", "new", "save", "spread_axes"]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c8c8c")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -51,38 +38,14 @@ _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "cuello",
 }
-
-
-@dataclass(frozen=True)
-class Published:
-    """A figure that somebody printed: drawn as an open diamond beside ours.
-
-    ``sd`` is their standard deviation, where they give one.
-    """
-
-    value: float
-    sd: float | None = None
-
-
-@dataclass(frozen=True)
-class Curve:
-    """One line of :func:`bands`: (trials, points) values over x."""
-
-    x: Sequence[float]
-    runs: Array
+_LINES_SHOWN = 30  # of a figure with a line a combination
 
 
 @contextmanager
 def new(
     columns: int = 1, rows: int = 1, *, width: float = 7.2, height: float = 4.2, **options: Any
 ) -> Iterator[tuple[Figure, Any]]:
-    """Give a figure in the common style, with its axes: one, or an array of them.
-
-    Examples
-    --------
-    >>> with new() as (figure, axes):
-    ...     _ = axes.plot([0, 1], [1, 0])
-    """
+    """Yield a figure in the common style, with its axes: one, or an array of them."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -101,137 +64,97 @@ def save(figure: Figure, folder: Path, name: str) -> None:
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 
-def compare(
-    rows: Mapping[str, Spread],
-    *,
-    unit: str,
-    published: Mapping[str, Published] | None = None,
-    title: str = "",
-    log: bool = False,
-) -> Figure:
-    """Draw one line a row: our mean with its standard deviation, and the published figure.
+@contextmanager
+def spread_axes(rows: Mapping[str, Spread], unit: str) -> Iterator[tuple[Figure, Any]]:
+    """Yield a figure with one line a row, mean and standard deviation, and axes for more.
 
-    Parameters
-    ----------
-    rows : mapping of str to Spread
-        What was measured, by label; drawn from top to bottom.
-    unit : str
-        Label of the axis, with its unit.
-    published : mapping of str to Published
-        By the same labels; rows without one have no diamond.
+    ``unit`` labels the axis. The legend also names what is drawn meanwhile with a label.
     """
-    published = published or {}
-    height = 1.3 + 0.42 * len(rows)
+    from matplotlib.lines import Line2D
+
     # Long labels take room from the axes, whose own label needs it.
     width = max(7.2, 4.4 + 0.1 * max(map(len, rows), default=0))
-    with new(width=width, height=height) as (figure, axes):
-        for place, (label, own) in enumerate(rows.items()):
-            if own.count:
-                axes.errorbar(
-                    own.mean,
-                    place - 0.08,
-                    xerr=own.sd if own.count > 1 else None,
-                    fmt="o",
-                    color=COLOURS[0],
-                    capsize=3,
-                )
-            there = published.get(label)
-            if there is not None:
-                axes.errorbar(
-                    there.value,
-                    place + 0.16,
-                    xerr=there.sd,
-                    fmt="D",
-                    color=COLOURS[1],
-                    markerfacecolor="white",
-                    capsize=3,
-                )
+    with new(width=width, height=1.3 + 0.42 * len(rows)) as (figure, axes):
+        for position, row in enumerate(rows.values()):
+            sd = row.sd if row.count > 1 else None
+            look: dict[str, Any] = {"fmt": "o", "color": COLOURS[0], "capsize": 3}
+            if row.count:
+                axes.errorbar(row.mean, position - 0.08, xerr=sd, **look)
         axes.set_yticks(range(len(rows)), list(rows))
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel(unit)
-        if log:
-            axes.set_xscale("log")
-        _add_legend(
-            axes, published=bool(published), several=any(s.count > 1 for s in rows.values())
-        )
-        axes.set_title(title, loc="left")
-    return figure
+        yield figure, axes
+        several = any(row.count > 1 for row in rows.values())
+        label = "ours, mean ± sd over seeds" if several else "ours"
+        ours = Line2D([], [], marker="o", linestyle="", color=COLOURS[0], label=label)
+        marks = [ours, *axes.get_legend_handles_labels()[0]]
+        axes.legend(handles=marks, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=9)
 
 
-def _add_legend(axes: Axes, *, published: bool, several: bool) -> None:
-    from matplotlib.lines import Line2D
+def draw_study(study: Study, rows: Sequence[Combination]) -> Figure:
+    """Draw the measure of a study: over a number as lines, over anything else a row each."""
+    if study.search:
+        return _draw_search(study, rows)
+    names = list(study.grid)
+    numeric = [n for n in names if len(study.grid[n]) > 1 and all(map(_is_numeric, study.grid[n]))]
+    if numeric and len(names) <= 2:
+        return _draw_lines(study, rows, numeric[0])
+    labelled = {_label(row, names): row.measured[study.measure] for row in rows[:_LINES_SHOWN]}
+    with spread_axes(labelled, MEASURES[study.measure]) as (figure, _):
+        return figure
 
-    ours = "ours, mean ± sd over seeds" if several else "ours"
-    marks = [Line2D([], [], marker="o", linestyle="", color=COLOURS[0], label=ours)]
-    if published:
-        look: dict[str, Any] = {"marker": "D", "markerfacecolor": "white", "label": "published"}
-        marks.append(Line2D([], [], linestyle="", color=COLOURS[1], **look))
-    axes.legend(handles=marks, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=9)
 
-
-def bands(
-    curves: Mapping[str, Curve],
-    *,
-    x: str,
-    y: str,
-    title: str = "",
-    log_x: bool = False,
-    log_y: bool = False,
-) -> Figure:
-    """Draw means over trials as lines, and one standard deviation to both sides as bands."""
+def _draw_lines(study: Study, rows: Sequence[Combination], x: str) -> Figure:
+    points = sorted(set(study.grid[x]))
+    others = [name for name in study.grid if name != x]
+    curves: dict[str, dict[Any, Spread]] = {}
+    for row in rows:
+        curves.setdefault(_label(row, others), {})[row.varied[x]] = row.measured[study.measure]
     with new() as (figure, axes):
-        draw_bands(axes, curves)
-        axes.set(xlabel=x, ylabel=y)
-        if log_x and curves:
-            log_axis(axes, "x", next(iter(curves.values())).x)
-        if log_y:
-            log_axis(axes, "y")
-        axes.set_title(title, loc="left")
-        if len(curves) > 1:
+        for i, (label, curve) in enumerate(sorted(curves.items())):
+            axes.errorbar(
+                points,
+                [curve[p].mean for p in points],
+                yerr=[curve[p].sd for p in points],
+                color=COLOURS[i % len(COLOURS)],
+                marker=MARKS[i % len(MARKS)],
+                linestyle=DASHES[i % len(DASHES)],
+                capsize=3,
+                label=label,
+            )
+        if points[0] > 0 and points[-1] / points[0] >= 20:
+            axes.set_xscale("log")
+        axes.set(xlabel=x.replace("_", " "), ylabel=textwrap.fill(MEASURES[study.measure], 40))
+        if others:
             axes.legend(fontsize=9)
     return figure
 
 
-def draw_bands(axes: Axes, curves: Mapping[str, Curve]) -> None:
-    """Draw into axes that are there, as :func:`bands` does."""
-    places = np.concatenate(
-        [np.asarray(c.x, dtype=np.float64) for c in curves.values()] or [np.empty(0)]
-    )
-    if all(map(float.is_integer, places)):  # layers, epochs: there is nothing between two of them
-        axes.locator_params(axis="x", integer=True)
-    for i, (label, curve) in enumerate(curves.items()):
-        runs = np.atleast_2d(np.asarray(curve.runs, dtype=np.float64))
-        with warnings.catch_warnings():  # where no trial, or a single one, has a value
-            warnings.simplefilter("ignore", RuntimeWarning)
-            mean = np.nanmean(runs, axis=0)
-            sd = np.nanstd(runs, axis=0, ddof=1) if len(runs) > 1 else np.zeros_like(mean)
-        colour, few = COLOURS[i % len(COLOURS)], len(mean) <= 25
-        axes.plot(
-            curve.x,
-            mean,
-            color=colour,
-            linestyle=DASHES[i % len(DASHES)],
-            marker=MARKS[i % len(MARKS)] if few else None,
-            markersize=5,
-            label=label,
-        )
-        if len(runs) > 1:
-            axes.fill_between(curve.x, mean - sd, mean + sd, color=colour, alpha=0.15, linewidth=0)
+def _draw_search(study: Study, rows: Sequence[Combination]) -> Figure:
+    """Draw each trial over each option."""
+    finished = [row for row in rows if row.measured[study.measure].count]
+    y = [row.measured[study.measure].mean for row in finished]
+    width = max(4.8, 3.2 * len(study.search))
+    with new(len(study.search), width=width, sharey=True, squeeze=False) as (figure, axes):
+        panels = axes[0]
+        for panel, (name, searched) in zip(panels, study.search.items(), strict=True):
+            x = [row.varied[name] for row in finished]
+            x = x if all(map(_is_numeric, x)) else [option_text(value) for value in x]
+            panel.plot(x, y, "o", color=COLOURS[0], alpha=0.5)
+            if finished:
+                panel.plot(x[:1], y[:1], "D", color=COLOURS[1], markersize=9, label="best")
+            if searched.log:
+                panel.set_xscale("log")
+            panel.set_xlabel(name.replace("_", " "))
+        panels[0].set_ylabel(textwrap.fill(MEASURES[study.measure], 40))
+        if finished:
+            panels[0].legend(fontsize=9)
+    return figure
 
 
-def log_axis(axes: Axes, which: str, ticks: Sequence[float] = ()) -> None:
-    """Make the axis ``x`` or ``y`` logarithmic, with plain numbers: at these ticks, if up to 8."""
-    from matplotlib.ticker import FixedLocator, LogFormatter, NullLocator
+def _label(row: Combination, names: Sequence[str]) -> str:
+    return ", ".join(f"{name} {option_text(row.varied[name])}" for name in names)
 
-    if which == "x":
-        axes.set_xscale("log")
-    else:
-        axes.set_yscale("log")
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    if 0 < len(ticks) <= 8:
-        axis.set_major_locator(FixedLocator(list(ticks)))
-        axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
-    else:
-        axis.set_major_formatter(LogFormatter())
-        axis.set_minor_formatter(LogFormatter())
+
+def _is_numeric(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from cuello import atomic
 from cuello.api import start_with_report
-from cuello.errors import Argument, RunError
 from cuello.run.folder import RunFolder
 from cuello.run.job import Job
-from cuello.study import figures
-from cuello.study.combinations import Combination, option_text, summarise_trials
-from cuello.study.drawing import draw_study
+from cuello.study.figures import draw_study, save
 from cuello.study.page import Picture, Table, draw_document, picture_uri
 from cuello.study.search import run_search
-from cuello.study.study import MEASURES, Study, estimator_options
-from cuello.study.trials import run_trials
+from cuello.study.study import Study, estimator_options
+from cuello.study.summary import Combination, option_text, summarise_trials
+from cuello.study.trials import MEASURES, run_trials, unwritable
 
 __all__ = ["refit", "run_study"]
 
@@ -72,23 +69,30 @@ def run_study(
     try:
         _write_results(study, rows, folder)
     except OSError as error:
-        raise RunError(
-            f"{folder} cannot be written ({error.strerror or error}); finished trials are kept",
-            remedy=["make room, or write elsewhere with ", Argument("out"), ", and start again"],
-        ) from error
+        raise unwritable(folder, error) from error
     return rows
 
 
 def refit(study: Study, row: Combination, out: Path, *, overwrite: bool = False) -> RunFolder:
-    """Train with the options of a row as a normal run, on the same split of the data."""
-    job = Job.of(
-        data=study.data,
-        labels=study.labels,
-        validation=study.validation,
-        test=study.test,
-        seed=study.split_seed,
-        **estimator_options(row.options),
-    )
+    """Train with the options of a combination as a normal run, on the same split of the data.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    row : Combination
+        One of those that :func:`run_study` returned.
+    out : Path
+        The run folder.
+    overwrite : bool
+        Replace a run that is there.
+
+    Raises
+    ------
+    CuelloError
+        If a run is there, or cannot be trained.
+    """
+    job = Job.of(**study.split_options, **estimator_options(row.options))
     return start_with_report(job, out, overwrite=overwrite)
 
 
@@ -97,18 +101,14 @@ def _write_results(study: Study, rows: list[Combination], folder: Path) -> None:
     atomic.write_bytes(folder / "study.json", json.dumps(study.to_json(), indent=2).encode())
     atomic.write(folder / "table.csv", lambda path: _write_table(study, rows, path))
     picture = Picture(name="study", caption=_caption(study), figure=draw_study(study, rows))
-    figures.save(picture.figure, folder / "figures", picture.name)
+    save(picture.figure, folder / "figures", picture.name)
     names = list(study.grid or study.search)
     shown = [m for m in MEASURES if any(row.measured[m].count for row in rows)]
     table = Table(
         title="Every combination, the best first" if study.grid else "Every trial, the best first",
-        columns=[*(names or ["options"]), "seeds", *(m.replace("_", " ") for m in shown)],
+        columns=[*names, "seeds", *(m.replace("_", " ") for m in shown)],
         rows=[
-            (
-                *(option_text(row.varied[name]) for name in names),
-                _count(row, study),
-                *(row.measured[m] for m in shown),
-            )
+            [*_varied_texts(row), _count_text(row, study), *(row.measured[m] for m in shown)]
             for row in rows
         ],
         note="Mean ± standard deviation over seeds; table.csv has the confidence intervals. "
@@ -118,8 +118,8 @@ def _write_results(study: Study, rows: list[Combination], folder: Path) -> None:
         "data": study.data,
         "fixed": ", ".join(f"{k} {option_text(v)}" for k, v in study.options.items()) or "defaults",
         "seeds": str(study.seeds),
-        "split": f"{study.validation:g} of the rows validate, {study.test:g} test where there is "
-        f"no test split; seed {study.split_seed}, the same for all trials",
+        "split": f"{study.validation:g} of the samples validate, {study.test:g} test where there "
+        f"is no test split; seed {study.split_seed}, the same for all trials",
     }
     page = draw_document(
         "cuello.study/study.html",
@@ -133,27 +133,28 @@ def _write_results(study: Study, rows: list[Combination], folder: Path) -> None:
     atomic.write_bytes(folder / "index.html", page.encode())
 
 
-def _count(row: Combination, study: Study) -> str:
+def _count_text(row: Combination, study: Study) -> str:
     if row.pruned:
         return "diverged" if row.diverged else "stopped early"
     count = row.measured[study.measure].count if study.grid else study.seeds
     return f"{count}" + (f" ({row.diverged} diverged)" if row.diverged else "")
 
 
+def _varied_texts(row: Combination) -> list[str]:
+    return [option_text(value) for value in row.varied.values()]
+
+
 def _write_table(study: Study, rows: Sequence[Combination], path: Path) -> None:
-    names = list(study.grid or study.search)
-    statistics = ("mean", "sd", "low", "high")
+    columns = [(m, s) for m in MEASURES for s in ("mean", "sd", "low", "high")]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        heads = [f"{m}_{s}" for m in MEASURES for s in statistics]
-        writer.writerow([*names, "seeds", "diverged", *heads])
+        heads = [f"{m}_{s}" for m, s in columns]
+        writer.writerow([*(study.grid or study.search), "seeds", "diverged", *heads])
         for row in rows:
-            numbers = [getattr(row.measured[m], s) for m in MEASURES for s in statistics]
-            varied = [option_text(row.varied[name]) for name in names]
+            numbers = [getattr(row.measured[m], s) for m, s in columns]
+            texts = ["" if math.isnan(number) else repr(number) for number in numbers]
             count = row.measured[study.measure].count
-            writer.writerow(
-                [*varied, count, row.diverged, *("" if np.isnan(n) else repr(n) for n in numbers)]
-            )
+            writer.writerow([*_varied_texts(row), count, row.diverged, *texts])
 
 
 def _caption(study: Study) -> str:

@@ -23,18 +23,9 @@ __all__ = ["Picture", "Table", "draw_document", "picture_uri"]
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table on the page.
+    """Hold a table on the page: title, heads with units, cells, and a sentence below.
 
-    Parameters
-    ----------
-    title : str
-        What it compares.
-    columns : sequence of str
-        Heads, with units.
-    rows : sequence of sequence
-        Texts and numbers; a :class:`~cuello.study.summary.Spread` is shown as mean ± sd, None as –.
-    note : str
-        A sentence below.
+    Of the cells, :class:`~cuello.study.summary.Spread` is shown as mean ± sd, and None as –.
     """
 
     title: str
@@ -49,9 +40,9 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A figure on the page, kept as PNG and SVG under its name.
+    """Hold a figure on the page, kept as PNG and SVG under its name.
 
-    ``caption`` says what is to be seen, for those who do not see it too.
+    ``caption`` describes the figure, for those who do not see it too.
     """
 
     name: str
@@ -66,18 +57,10 @@ def picture_uri(picture: Picture, figures: Path) -> str:
 
 
 def draw_document(template: str, title: str, **values: object) -> str:
-    """Draw a whole page.
-
-    Parameters
-    ----------
-    template : str
-        It extends ``cuello.study/document.html``; see :func:`cuello.report.templates.draw`.
-    title : str
-        Of the page.
-    **values
-        What the template names.
-    """
-    style = Markup("".join(text_of("page.css", room) for room in ("cuello.report", "cuello.study")))
+    """Draw a whole page by a template that extends ``cuello.study/document.html``."""
+    style = Markup(
+        "".join(text_of("page.css", package) for package in ("cuello.report", "cuello.study"))
+    )
     return draw(template, title=title, style=style, **values) + "\n"
 
 

@@ -1,7 +1,7 @@
 """Search by Optuna: a tree-structured Parzen estimator proposes, Hyperband stops what lags behind.
 
-What is known so far lies in a journal, one file that several processes, or machines that share its
-folder, append to: each takes from it what the others have found.
+Finished trials lie in a journal, one file to which several processes, or machines that share its
+folder, append: each learns from the trials of the others.
 
 Sources: Bergstra et al., "Algorithms for hyper-parameter optimization", NeurIPS 2011; Li et al.,
 "Hyperband", JMLR 18 (2018); Akiba et al., "Optuna", KDD 2019.
@@ -24,13 +24,13 @@ from cuello.estimators import Autoencoder
 from cuello.metrics import sample_errors
 from cuello.run.examples import unit_width
 from cuello.run.prepare import Prepared
-from cuello.study.study import Study, estimator_options, measure
+from cuello.study.study import Study, estimator_options
+from cuello.study.trials import measure
 from cuello.train import Callbacks, Epoch
 
 __all__ = ["run_search"]
 
-_JUDGED = 1000  # validation rows whose error decides whether a trial goes on
-_STUDY_NAME = "cuello"
+_JUDGED = 1000  # validation samples whose error decides whether a trial goes on
 
 
 def run_search(
@@ -41,62 +41,34 @@ def run_search(
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Record]:
-    """Run the trials of a search that its journal does not hold yet; return all finished ones.
+    """Run the trials that the journal of a search lacks, and return the records of all.
 
-    Parameters
-    ----------
-    study : Study
-        With a ``search``.
-    prepared : Prepared
-        Its data.
-    folder : Path
-        Holds ``journal.log``.
-    workers : int
-        Processes that work on it here. Others, elsewhere, may do so at the same time.
-    progress : callable
-        Called with trials done, and all trials.
-
-    Returns
-    -------
-    list of Record
-        Options, seeds and measures of each trial; ``pruned`` where it was stopped early.
-
-    Raises
-    ------
-    InputError
-        If Optuna is not installed.
-    RunError
-        If the journal cannot be used.
+    ``workers`` processes do it here; others may do so elsewhere at the same time. ``progress`` is
+    called with trials done, and all trials.
     """
-    optuna = _optuna()
-    folder.mkdir(parents=True, exist_ok=True)
     if workers == 1:
         _work(study, prepared, folder, progress)
     else:
         _work_in_processes(study, folder, workers, progress)
-    found = _open_journal(optuna, study, folder)
-    return [_trial_record(trial, study) for trial in found.trials if _is_done(optuna, trial)]
+    return [_trial_record(trial, study) for trial in _finished(_open_journal(study, folder))]
 
 
-def _optuna() -> Any:
+def _open_journal(study: Study, folder: Path, worker: int = 0) -> Any:
     try:
         import optuna
     except ImportError as error:
         raise InputError(
             "a search needs Optuna; install it with: pip install 'cuello[search]'; or give a grid."
         ) from error
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    return optuna
-
-
-def _open_journal(optuna: Any, study: Study, folder: Path, worker: int = 0) -> Any:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         storage = JournalStorage(JournalFileBackend(str(folder / "journal.log")))
         return optuna.create_study(
-            study_name=_STUDY_NAME,
+            study_name="cuello",
             storage=storage,
             load_if_exists=True,
             direction="maximize" if study.maximise else "minimize",
@@ -111,8 +83,9 @@ def _open_journal(optuna: Any, study: Study, folder: Path, worker: int = 0) -> A
         ) from error
 
 
-def _is_done(optuna: Any, trial: Any) -> bool:
-    return trial.state in (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+def _finished(journal: Any) -> list[Any]:
+    trials = journal.get_trials(deepcopy=False)
+    return [trial for trial in trials if trial.state.name in ("COMPLETE", "PRUNED")]
 
 
 def _work(
@@ -123,35 +96,27 @@ def _work(
     worker: int = 0,
 ) -> None:
     """Take trials until there are enough of them, whoever ran them."""
-    optuna = _optuna()
-    found = _open_journal(optuna, study, folder, worker)
-
-    def done() -> int:
-        return sum(_is_done(optuna, trial) for trial in found.get_trials(deepcopy=False))
-
-    while (count := done()) < study.trials:
+    journal = _open_journal(study, folder, worker)
+    while (count := len(_finished(journal))) < study.trials:
         progress(count, study.trials)
-        found.optimize(lambda trial: _run_trial(optuna, trial, study, prepared), n_trials=1)
-    progress(min(done(), study.trials), study.trials)
+        journal.optimize(lambda trial: _run_trial(trial, study, prepared), n_trials=1)
+    progress(study.trials, study.trials)
 
 
-def _run_trial(optuna: Any, trial: Any, study: Study, prepared: Prepared) -> float:
-    own = {name: where.suggest(name, trial) for name, where in study.search.items()}
-    trial.set_user_attr("options", own)
-    options = estimator_options({**study.options, **own})
+def _run_trial(trial: Any, study: Study, prepared: Prepared) -> float:
+    import optuna
+
+    varied = {name: searched.suggest(name, trial) for name, searched in study.search.items()}
+    trial.set_user_attr("options", varied)
+    options = estimator_options({**study.options, **varied})
+    X, y = prepared.train, prepared.known_labels
     results = []
     for seed in range(study.seeds):
         model = Autoencoder(**options, random_state=seed)
         # Only the first seed is compared on the way: later ones have no others at their epoch.
-        epoch = _judge(optuna, trial, model, prepared, study) if seed == 0 else None
-        callbacks = Callbacks(epoch=epoch) if epoch else Callbacks()
+        callbacks = Callbacks(epoch=_judge(trial, model, prepared, study)) if seed == 0 else None
         try:
-            model.fit(
-                prepared.train,
-                prepared.known_labels,
-                validation=prepared.validation,
-                callbacks=callbacks,
-            )
+            model.fit(X, y, validation=prepared.validation, callbacks=callbacks)
         except DivergedError as error:
             trial.set_user_attr("diverged", str(error))
             raise optuna.TrialPruned from error
@@ -161,15 +126,17 @@ def _run_trial(optuna: Any, trial: Any, study: Study, prepared: Prepared) -> flo
 
 
 def _judge(
-    optuna: Any, trial: Any, model: Autoencoder, prepared: Prepared, study: Study
+    trial: Any, model: Autoencoder, prepared: Prepared, study: Study
 ) -> Callable[[Epoch], None]:
-    """Report the error of validation rows after each epoch, and stop a trial that lags behind."""
-    rows = prepared.validation[:_JUDGED]
+    """Report the error of validation samples after each epoch; stop a trial that lags behind."""
+    import optuna
+
+    X = prepared.validation[:_JUDGED]
     width = unit_width(prepared.train)
 
     def judge(epoch: Epoch) -> None:
         model.module_.eval()  # the next epoch sets it back to training
-        error = sample_errors(rows / width, model.reconstruct(rows) / width).mean()
+        error = sample_errors(X / width, model.reconstruct(X) / width).mean()
         trial.report(-float(error) if study.maximise else float(error), epoch.epoch)
         if trial.should_prune():
             raise optuna.TrialPruned
@@ -180,25 +147,21 @@ def _judge(
 def _work_in_processes(
     study: Study, folder: Path, workers: int, progress: Callable[[int, int], None]
 ) -> None:
-    optuna = _optuna()
+    journal = _open_journal(study, folder)  # once: it reads on where it stopped
     # Threads that the processes inherit would wait for one another: they are started anew.
     context = multiprocessing.get_context("spawn")
     threads = max(1, (os.cpu_count() or 1) // workers)
+    record = study.to_json()
     processes = [
-        context.Process(
-            target=_worker, args=(study.to_json(), str(folder), i, threads), daemon=True
-        )
+        context.Process(target=_worker, args=(record, str(folder), i, threads), daemon=True)
         for i in range(workers)
     ]
     for process in processes:
         process.start()
-    found = _open_journal(optuna, study, folder)  # once: it reads on where it stopped
     try:
         while any(process.is_alive() for process in processes):
             time.sleep(0.2)
-            trials = found.get_trials(deepcopy=False)
-            done = sum(_is_done(optuna, trial) for trial in trials)
-            progress(min(done, study.trials), study.trials)
+            progress(min(len(_finished(journal)), study.trials), study.trials)
     finally:
         for process in processes:
             process.terminate()

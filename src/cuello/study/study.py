@@ -1,4 +1,4 @@
-"""A study: options of an autoencoder that vary, seeds, and what is measured of each trial."""
+"""A study: options of an autoencoder, fixed or varied, seeds, and the measure to look at."""
 
 from __future__ import annotations
 
@@ -8,66 +8,117 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from sklearn.neighbors import KNeighborsClassifier
-
 from cuello import kinds, networks
-from cuello.arrays import Array, Codes
-from cuello.data import UNLABELLED
 from cuello.errors import InputError, Use, unknown
 from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many
-from cuello.metrics import sample_errors
 from cuello.run import Job
-from cuello.run.examples import unit_width
 from cuello.run.job import check_labels
 from cuello.run.prepare import Prepared, prepare
-from cuello.study.space import SearchRange
-from cuello.study.trials import Ran, Trial, over
+from cuello.study.trials import MEASURES, Ran, Trial, measure, over
 
-__all__ = ["MEASURES", "Study", "estimator_options"]
-
-MEASURES = {
-    "validation_mse": "mean squared error of validation rows, data in 0..1",
-    "test_mse": "mean squared error of test rows, data in 0..1",
-    "train_mse": "mean squared error of training rows, data in 0..1",
-    "validation_loss": "what was minimised, on validation rows",
-    "knn_accuracy": "share of validation rows whose class the 5 nearest training codes tell",
-    "seconds": "training time, s",
-}
-"""Measures of a trial, each with its unit."""
+__all__ = ["SearchRange", "Study", "estimator_options"]
 
 _HIGHER_IS_BETTER = ("knn_accuracy",)
-_MOST_NEIGHBOURS = 10_000  # training rows that the 5 nearest are looked for among
 _NOT_OPTIONS = ("random_state", "kind_options", "network_options", "encoder", "decoder")
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchRange:
+    """One option of a search: a range with both its ends, or choices instead.
+
+    Ranges with whole ends have whole values; with ``log``, every factor is equally likely instead
+    of every difference.
+    """
+
+    low: float | int | None = None
+    high: float | int | None = None
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, record: Any) -> SearchRange:
+        """Build from a table (low, high, log) or a list of choices."""
+        if isinstance(record, cls):
+            return record
+        if isinstance(record, list | tuple):
+            if not record:
+                raise InputError(f"search: {name} has no choices; give at least one.")
+            return cls(choices=tuple(record))
+        if not isinstance(record, Mapping):
+            raise InputError(
+                f"search: {name}={record!r} must be a list of choices, or a range such as "
+                "{ low = 1e-4, high = 0.1, log = true }."
+            )
+        if "choices" in record:
+            return cls.of(name, record["choices"])
+        for key in record:
+            if key not in ("low", "high", "log"):
+                raise unknown(f"search: {name}", key, ("low", "high", "log", "choices"))
+        low, high, log = record.get("low"), record.get("high"), record.get("log", False)
+        numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in (low, high))
+        if not numbers or low >= high or (log and low <= 0):  # type: ignore[operator]
+            raise InputError(
+                f"search: {name} has low={low!r} and high={high!r}; low must be a number below "
+                "high, and above 0 with log."
+            )
+        return cls(low=low, high=high, log=bool(log))
+
+    @property
+    def example(self) -> Any:
+        """Return one of the values."""
+        return self.choices[0] if self.choices else self.low
+
+    def suggest(self, name: str, trial: Any) -> Any:
+        """Ask an Optuna trial for a value."""
+        if self.choices:
+            # Optuna keeps texts, and no lists.
+            texts = [json.dumps(choice) for choice in self.choices]
+            return json.loads(trial.suggest_categorical(name, texts))
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(name, self.low, self.high, log=self.log)
+        return trial.suggest_float(name, self.low, self.high, log=self.log)
+
+    def to_json(self) -> Any:
+        """Return what :meth:`of` takes."""
+        if self.choices:
+            return list(self.choices)
+        return {"low": self.low, "high": self.high, "log": self.log}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Study:
-    """Options that vary, those that do not, seeds, and the measure.
+    """Describe a study: options that vary, options that do not, seeds, and the measure.
 
     Parameters
     ----------
     data : str
         A named set or a path; see :func:`cuello.load`.
     options : mapping
-        Options of :class:`cuello.Autoencoder` that all trials have; those of the kind and of the
-        network go beside them by their own names (``noise_level``).
+        Options of :class:`cuello.Autoencoder` that all trials have, and beside them those of the
+        kind and of the network (``noise_level``).
     grid : mapping of str to sequence
         Values of the options that vary: every combination is tried.
-    search : mapping of str to SearchRange or sequence
-        Instead of a grid: where to look for the best, see :class:`cuello.study.search`.
+    search : mapping of str to mapping or sequence
+        Instead of a grid: a range (``low``, ``high`` and, if wanted, ``log``) or a list of choices
+        for every option that varies.
     seeds : int
         Seeds of each combination (of each trial of a search).
     trials : int
-        Of a search.
+        Number of trials of a search.
     measure : str
         One of :data:`MEASURES`: what table and figure show, and what a search improves.
     labels : str or None
-        For kinds that need classes: how many labels are known, or ``all``.
+        For kinds that need classes: the number of labels to use, or ``all``.
     validation, test : float
-        Shares of the rows; ``test`` only where the set has no official test split.
+        Shares of the samples; ``test`` only where the set has no official test split.
     split_seed : int
-        Decides which rows those are: the same for all trials.
+        Seed of the split, which is the same for all trials.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown or a value is not allowed.
     """
 
     data: str
@@ -88,10 +139,10 @@ class Study:
                 "a study needs either grid (every combination of some values) or search (ranges to "
                 f"look in); this one has {'both' if self.grid else 'neither'}."
             )
-        for name, found in self.grid.items():
-            if not isinstance(found, list | tuple) or not found:
+        for name, tried in self.grid.items():
+            if not isinstance(tried, list | tuple) or not tried:
                 raise InputError(
-                    f"grid: {name}={found!r} must be a list of one value or more, such as "
+                    f"grid: {name}={tried!r} must be a list of one value or more, such as "
                     f"{name} = [0.1, 0.01]"
                 )
         for name in ("seeds", "trials"):
@@ -101,17 +152,14 @@ class Study:
                 )
         if self.measure not in MEASURES:
             raise unknown("measure", self.measure, MEASURES)
-        if self.search and self.measure.startswith("test"):
-            raise InputError(
-                "would choose on the test rows, which then say nothing about new ones",
-                argument="measure",
-                value=self.measure,
-                remedy=[Use("measure", "validation_mse"), "; test rows are measured beside it"],
-            )
+        if self.search:
+            self.check_choice()
         both = set(self.options) & {*self.grid, *self.search}
         if both:
             raise InputError(f"{min(both)} cannot be both fixed (options) and varied; drop one")
-        for settings in self.settings() if self.grid else [self.example()]:
+        ranges = {name: SearchRange.of(name, record) for name, record in self.search.items()}
+        object.__setattr__(self, "search", ranges)
+        for settings in self.settings():
             estimator_options({**self.options, **settings})
 
     @classmethod
@@ -129,58 +177,57 @@ class Study:
         >>> len(study.grid_trials())
         4
         """
-        known = [f.name for f in fields(cls)]
+        names = [f.name for f in fields(cls)]
         for name in record:
-            if name not in known:
-                raise unknown("study", name, known)
+            if name not in names:
+                raise unknown("study", name, names)
         if "data" not in record:
             raise InputError('a study needs data: a named set or a path, such as data = "digits".')
         for name in ("options", "grid", "search"):
             if not isinstance(record.get(name, {}), Mapping):
                 raise InputError(f"{name}={record[name]!r} must be a table: write [{name}].")
-        own = dict(record)
-        own["search"] = {k: SearchRange.of(k, v) for k, v in dict(own.get("search", {})).items()}
-        if own.get("labels") is not None:
-            own["labels"] = str(own["labels"])
-        return cls(**own)
+        labels = record.get("labels")
+        return cls(**{**record, "labels": None if labels is None else str(labels)})
 
     @property
     def maximise(self) -> bool:
-        """Whether more of what is measured is better."""
+        """Return whether higher values of the measure are better."""
         return self.measure in _HIGHER_IS_BETTER
 
-    def settings(self) -> list[dict[str, Any]]:
-        """Return every combination of the grid."""
-        names = list(self.grid)
-        return [
-            dict(zip(names, own, strict=True)) for own in itertools.product(*self.grid.values())
-        ]
+    def check_choice(self) -> None:
+        """Refuse to choose the best by a measure of test samples."""
+        if self.measure.startswith("test"):
+            raise InputError(
+                "is of test samples; the best cannot be chosen on test samples, which then say "
+                "nothing about new ones",
+                argument="measure",
+                value=self.measure,
+                remedy=[Use("measure", "validation_mse"), "; test samples are measured beside it"],
+            )
 
-    def example(self) -> dict[str, Any]:
-        """Return one point of the search, to check its names with."""
-        return {name: where.example for name, where in self.search.items()}
+    def settings(self) -> list[dict[str, Any]]:
+        """Return every combination of the grid; of a search one point, to check its names with."""
+        if self.search:
+            return [{name: searched.example for name, searched in self.search.items()}]
+        return [
+            dict(zip(self.grid, values, strict=True))
+            for values in itertools.product(*self.grid.values())
+        ]
 
     def grid_trials(self) -> list[Trial]:
         """Return a trial for every combination and seed."""
         return over(self.seeds, self.settings(), **self.options)
 
-    def prepare(self) -> Prepared:
-        """Read and divide the data, and check every combination against it.
+    @property
+    def split_options(self) -> dict[str, Any]:
+        """Return the options of a job that decide its data and their split."""
+        names = {"data", "labels", "validation", "test"}
+        return {name: getattr(self, name) for name in names} | {"seed": self.split_seed}
 
-        Raises
-        ------
-        CuelloError
-            If data or options cannot be used.
-        """
-        job = Job(
-            data=self.data,
-            labels=self.labels,
-            validation=self.validation,
-            test=self.test,
-            seed=self.split_seed,
-        )
-        prepared = prepare(job)
-        for settings in self.settings() if self.grid else [self.example()]:
+    def prepare(self) -> Prepared:
+        """Read and divide the data, and check every combination against it."""
+        prepared = prepare(Job(**self.split_options))
+        for settings in self.settings():
             model = Autoencoder(**estimator_options({**self.options, **settings}))
             check_labels(model.kind, prepared.known_labels)
             model.initialize(prepared.train, prepared.known_labels)
@@ -191,7 +238,6 @@ class Study:
         trials: list[Trial],
         prepared: Prepared,
         *,
-        step: Callable[[int, int], None] | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> Ran:
         """Train, together where networks are alike, and measure each trial as it ends."""
@@ -199,13 +245,11 @@ class Study:
             Autoencoder(**estimator_options(trial.options), random_state=trial.seed)
             for trial in trials
         ]
-        train, known = prepared.train, prepared.known_labels
-        fits = fit_many(models, train, known, validation=prepared.validation, step=step, say=say)
-        for place, error in fits:
-            result: dict[str, Any] = {"diverged": error is not None}
-            if error is None:
-                result |= measure(models[place], prepared)
-            yield trials[place], result
+        X, y = prepared.train, prepared.known_labels
+        fits = fit_many(models, X, y, validation=prepared.validation, say=say)
+        for i, error in fits:
+            measured = {} if error else measure(models[i], prepared)
+            yield trials[i], {"diverged": error is not None, **measured}
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, enough for :meth:`of`."""
@@ -216,63 +260,20 @@ class Study:
 
 
 def estimator_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Sort options by who they belong to: the autoencoder, its kind, or its network.
-
-    Raises
-    ------
-    InputError
-        If a name belongs to none of them.
-
-    Examples
-    --------
-    >>> estimator_options({"kind": "denoising", "noise_level": 0.3, "epochs": 5})
-    {'kind': 'denoising', 'kind_options': {'noise_level': 0.3}, 'epochs': 5}
-    """
-    own = [name for name in Autoencoder().get_params(deep=False) if name not in _NOT_OPTIONS]
+    """Sort options into those of the autoencoder, of its kind, and of its network."""
+    of_estimator = [
+        name for name in Autoencoder().get_params(deep=False) if name not in _NOT_OPTIONS
+    ]
     kind, network = options.get("kind", "denoising"), options.get("network", "dense")
     of_kind, of_network = kinds.KINDS[kind].options(), networks.NETWORKS[network].options
-    sorted_: dict[str, Any] = {}
+    sorted_options: dict[str, Any] = {}
     for name, value in options.items():
-        if name in own:
-            sorted_[name] = tuple(value) if isinstance(value, list) else value
+        if name in of_estimator:
+            sorted_options[name] = tuple(value) if isinstance(value, list) else value
         elif name in of_kind:
-            sorted_.setdefault("kind_options", {})[name] = value
+            sorted_options.setdefault("kind_options", {})[name] = value
         elif name in of_network:
-            sorted_.setdefault("network_options", {})[name] = value
+            sorted_options.setdefault("network_options", {})[name] = value
         else:
-            raise unknown("option", name, [*own, *of_kind, *of_network])
-    return sorted_
-
-
-def measure(model: Autoencoder, prepared: Prepared) -> dict[str, Any]:
-    """Return every one of :data:`MEASURES` of a fitted model."""
-    test, _ = prepared.test
-    sequences = networks.NETWORKS[model.network].is_sequence
-    width = unit_width(prepared.train, sequences=sequences)
-    splits = {
-        "train_mse": prepared.train[:_MOST_NEIGHBOURS],
-        "validation_mse": prepared.validation,
-        "test_mse": test,
-    }
-    measured: dict[str, Any] = {
-        name: float(sample_errors(rows / width, model.reconstruct(rows) / width).mean())
-        for name, rows in splits.items()
-        if len(rows)
-    }
-    measured["validation_loss"] = min(epoch.loss for epoch in model.history_)
-    measured["seconds"] = sum(epoch.seconds for epoch in model.history_)
-    measured["parameters"] = sum(p.numel() for p in model.module_.parameters())
-    if prepared.data.y is not None:
-        measured["knn_accuracy"] = _knn_accuracy(model, prepared.data.X, prepared.data.y, prepared)
-    return measured
-
-
-def _knn_accuracy(model: Autoencoder, X: Array, y: Codes, prepared: Prepared) -> float | None:
-    train, held_out = (
-        rows[y[rows] != UNLABELLED][:_MOST_NEIGHBOURS]
-        for rows in (prepared.rows.train, prepared.rows.validation)
-    )
-    if len(train) < 5 or len(held_out) == 0:
-        return None
-    neighbours = KNeighborsClassifier(5).fit(model.transform(X[train]), y[train])
-    return float(neighbours.score(model.transform(X[held_out]), y[held_out]))
+            raise unknown("option", name, [*of_estimator, *of_kind, *of_network])
+    return sorted_options

@@ -11,10 +11,21 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from cuello.study.trials import Record
+from cuello.arrays import Record
+from cuello.errors import Argument, RunError
+from cuello.study.study import Study
+from cuello.study.trials import MEASURES
 
-__all__ = ["Spread", "group", "sign_of_difference", "spread", "values"]
-
+__all__ = [
+    "Combination",
+    "Spread",
+    "best_of",
+    "group",
+    "option_text",
+    "spread",
+    "summarise_trials",
+    "values",
+]
 
 _ROUNDING_SHARE = 1e-12
 """Deviation, as a share of the mean, that is the rounding of equal numbers."""
@@ -22,7 +33,7 @@ _ROUNDING_SHARE = 1e-12
 
 @dataclass(frozen=True)
 class Spread:
-    """Several measurements of one thing.
+    """Several measurements of one quantity.
 
     Parameters
     ----------
@@ -45,7 +56,7 @@ class Spread:
 
     @property
     def standard_error(self) -> float:
-        """Standard deviation of the mean."""
+        """Return the standard deviation of the mean."""
         return self.sd / math.sqrt(self.count) if self.count else math.nan
 
     def __str__(self) -> str:
@@ -81,38 +92,13 @@ def spread(measured: Iterable[float | None]) -> Spread:
     return Spread(mean, sd, mean - half, mean + half, n, len(every) - n)
 
 
-def sign_of_difference(a: Spread, b: Spread) -> int:
-    """Return 1 if the mean of ``a`` is above that of ``b``, -1 if below, 0 if noise hides it.
-
-    Welch's t-test at 5 %. Single values, which have no deviation, count as exact.
-
-    Examples
-    --------
-    >>> low, high = spread([1.0, 2.0, 3.0]), spread([7.0, 8.0, 9.0])
-    >>> sign_of_difference(low, high), sign_of_difference(high, low)
-    (-1, 1)
-    >>> sign_of_difference(low, spread([1.5, 2.5, 3.5]))
-    0
-    """
-    if not (a.count and b.count):
-        return 0
-    difference = a.mean - b.mean
-    squares = [(s.standard_error**2, s.count) for s in (a, b)]
-    error = math.sqrt(sum(square for square, _ in squares))
-    if error > 0.0:
-        freedom = error**4 / sum(square**2 / (n - 1) for square, n in squares if n > 1)
-        if abs(difference) <= float(stats.t.ppf(0.975, freedom)) * error:
-            return 0
-    return (difference > 0) - (difference < 0)
-
-
 def group(records: Sequence[Record], *names: str) -> dict[tuple[Any, ...], list[Record]]:
     """Return records by the values of these options, in order of appearance; lists become tuples.
 
     Examples
     --------
     >>> records = [{"options": {"a": n % 2, "b": n}, "seed": 0} for n in range(4)]
-    >>> [(key, len(own)) for key, own in group(records, "a").items()]
+    >>> [(key, len(members)) for key, members in group(records, "a").items()]
     [((0,), 2), ((1,), 2)]
     """
     groups: dict[tuple[Any, ...], list[Record]] = {}
@@ -126,6 +112,70 @@ def values(records: Iterable[Record], name: str) -> list[float]:
     """Return what was measured under a name; NaN where it was not."""
     measured = (record.get(name) for record in records)
     return [math.nan if value is None else float(value) for value in measured]
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A combination of options, those of them that vary, and its measures over the seeds."""
+
+    options: dict[str, Any]
+    varied: dict[str, Any]
+    measured: dict[str, Spread]
+    diverged: int
+    pruned: bool
+
+
+def summarise_trials(study: Study, records: Sequence[Record]) -> list[Combination]:
+    """Return every combination of a grid, or every trial of a search, the best first."""
+    names = list(study.grid or study.search)
+    grouped = list(group(records, *names).values()) if study.grid else [[r] for r in records]
+    rows = [
+        Combination(
+            options=dict(trials[0]["options"]),
+            varied={name: trials[0]["options"][name] for name in names},
+            measured={name: spread(values(trials, name)) for name in MEASURES},
+            diverged=sum(bool(record.get("diverged")) for record in trials),
+            pruned=all(record.get("pruned", False) for record in trials),
+        )
+        for trials in grouped
+    ]
+    sign = -1.0 if study.maximise else 1.0
+    means = [sign * row.measured[study.measure].mean for row in rows]
+    order = np.argsort(means, kind="stable")  # NaN comes last
+    return [rows[i] for i in order]
+
+
+def best_of(study: Study, rows: Sequence[Combination]) -> Combination:
+    """Return the best combination.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    rows : sequence of Combination
+        As :func:`run_study` returns them: the best first.
+
+    Raises
+    ------
+    InputError
+        If the measure is one of test samples, which must not choose.
+    RunError
+        If nothing could be measured.
+    """
+    study.check_choice()
+    if not rows or not rows[0].measured[study.measure].count:
+        raise RunError(
+            f"no trial has a finite {study.measure}, so none is the best",
+            remedy=["look at ", Argument("learning_rate"), ", or choose another measure"],
+        )
+    return rows[0]
+
+
+def option_text(value: object) -> str:
+    """Return a value of an option as tables show it: ``20-10`` for widths."""
+    if isinstance(value, list | tuple):
+        return "-".join(map(str, value)) or "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _frozen(value: Any) -> Any:

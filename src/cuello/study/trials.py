@@ -1,36 +1,68 @@
-"""Trials of a study, and the file in which finished ones are kept.
+"""Trials of a study: their measures, and the file in which finished ones are kept.
 
-A record is a line of ``trials.jsonl``: options and seed of a trial, and what was measured.
+A record is a line of ``trials.jsonl``: options and seed of a trial, and its measures.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cuello.arrays import Record
-from cuello.errors import Argument, RunError
+import numpy as np
+from sklearn.neighbors import KNeighborsClassifier
 
-__all__ = ["Ran", "Record", "Trial", "over", "read_records", "run_trials"]
+from cuello.arrays import Record
+from cuello.data import UNLABELLED
+from cuello.errors import Argument, RunError
+from cuello.estimators import Autoencoder
+from cuello.metrics import sample_errors
+from cuello.networks import NETWORKS
+from cuello.run.examples import unit_width
+from cuello.run.prepare import Prepared
+
+__all__ = [
+    "MEASURES",
+    "Ran",
+    "Record",
+    "Trial",
+    "measure",
+    "over",
+    "read_records",
+    "run_trials",
+    "unwritable",
+]
+
+MEASURES = {
+    "validation_mse": "mean squared error of validation samples, data in 0..1",
+    "test_mse": "mean squared error of test samples, data in 0..1",
+    "train_mse": "mean squared error of training samples, data in 0..1",
+    "validation_loss": "minimised loss, of validation samples",
+    "knn_accuracy": "accuracy of 5 nearest neighbours in the embeddings, of validation samples",
+    "seconds": "training time, s",
+}
+"""Measures of a trial, each with its unit."""
 
 Ran = Iterator[tuple["Trial", dict[str, Any]]]
-"""Trials as they finish, with what was measured; in any order."""
+"""Trials as they finish, with their measures; in any order."""
+
+_MOST_SAMPLES = 10_000  # of the training samples, for an error or nearest neighbours
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Options by name, and a seed.
+    """Hold the options of a trial, and its seed.
 
     Parameters
     ----------
     options : mapping
         Plain values (numbers, texts, lists of them), by name.
     seed : int
-        Everything random in the trial follows from it.
+        Seed of everything that is random in the trial.
 
     Examples
     --------
@@ -40,16 +72,11 @@ class Trial:
 
     options: Mapping[str, Any]
     seed: int = 0
-    key: str = field(init=False, compare=True)
-    """Says which trial it is; equal for equal options, whatever their order."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(
-            self, "key", f"{json.dumps(dict(self.options), sort_keys=True)} {self.seed}"
-        )
-
-    def __hash__(self) -> int:
-        return hash(self.key)
+    @functools.cached_property
+    def key(self) -> str:
+        """Return a name of the trial: equal for equal options, whatever their order."""
+        return f"{json.dumps(dict(self.options), sort_keys=True)} {self.seed}"
 
 
 def over(seeds: int, settings: Iterable[Mapping[str, Any]], **common: Any) -> list[Trial]:
@@ -60,7 +87,7 @@ def over(seeds: int, settings: Iterable[Mapping[str, Any]], **common: Any) -> li
     >>> [trial.key for trial in over(2, [{"a": 1}], b=2)]
     ['{"a": 1, "b": 2} 0', '{"a": 1, "b": 2} 1']
     """
-    return [Trial({**common, **own}, seed) for own in settings for seed in range(seeds)]
+    return [Trial({**common, **each}, seed) for each in settings for seed in range(seeds)]
 
 
 def run_trials(
@@ -80,7 +107,7 @@ def run_trials(
     trials : sequence of Trial
         In the order in which records are wanted.
     run : callable
-        Takes the trials that are missing and yields each with what was measured.
+        Takes the trials that are missing and yields each with its measures.
     progress : callable
         Called with trials done, and all trials.
 
@@ -89,64 +116,61 @@ def run_trials(
     RunError
         If the file cannot be written, or holds something else.
     """
-    wanted = {trial.key for trial in trials}
-    found = {_trial_key(record): record for record in read_records(path)}
-    missing = [trial for trial in dict.fromkeys(trials) if trial.key not in found]
+    wanted = {trial.key: trial for trial in trials}
+    finished = {_trial_key(record): record for record in read_records(path)}
+    missing = [trial for key, trial in wanted.items() if key not in finished]
     done = len(wanted) - len(missing)
     progress(done, len(wanted))
     if missing:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _drop_cut_line(path)
             with path.open("a", encoding="utf-8") as file:
-                for trial, result in run(missing):
-                    record = {"options": dict(trial.options), "seed": trial.seed, **result}
+                for trial, measured in run(missing):
+                    record = {"options": dict(trial.options), "seed": trial.seed, **measured}
                     line = json.dumps(record)
                     file.write(line + "\n")
                     file.flush()
-                    found[trial.key] = json.loads(line)
+                    finished[trial.key] = json.loads(line)
                     done += 1
                     progress(done, len(wanted))
         except OSError as error:
-            raise RunError(
-                f"{path} cannot be written ({error.strerror or error}); finished trials are kept",
-                remedy=[
-                    "make room, or write elsewhere with ",
-                    Argument("out"),
-                    ", and start again",
-                ],
-            ) from error
-    return [found[trial.key] for trial in trials]
+            raise unwritable(path, error) from error
+    return [finished[trial.key] for trial in trials]
+
+
+def unwritable(path: Path, error: OSError) -> RunError:
+    """Return the error of a file or folder of a study that cannot be written."""
+    return RunError(
+        f"{path} cannot be written ({error.strerror or error}); finished trials are kept",
+        remedy=["make room, or write elsewhere with ", Argument("out"), ", and start again"],
+    )
 
 
 def read_records(path: Path) -> list[Record]:
-    """Return the finished trials of a file; a last line that was cut short is left out.
+    """Return the finished trials of a file, without a last line that a killed process left cut.
 
-    Raises
-    ------
-    RunError
-        If another line is no record.
+    That is also cut off the file, so that the next line starts clean.
     """
     if not path.exists():
         return []
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        content = path.read_bytes()
+        end = content.rfind(b"\n") + 1
+        if end < len(content):
+            os.truncate(path, end)
     except OSError as error:
         raise RunError(f"{path} cannot be read ({error.strerror or error}).") from error
     records: list[Record] = []
-    for number, line in enumerate(lines):
+    lines = content[:end].decode("utf-8", errors="replace").splitlines()
+    for number, line in enumerate(lines, start=1):
         try:
-            record = json.loads(line)
-            _trial_key(record)
+            records.append(json.loads(line))
+            _trial_key(records[-1])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            if number == len(lines) - 1 and not line.endswith("\n"):
-                break
             raise RunError(
-                f"{path}, line {number + 1} is no finished trial",
+                f"{path}, line {number} is no finished trial",
                 remedy=["remove that line, or write elsewhere with ", Argument("out")],
             ) from error
-        if line.endswith("\n"):
-            records.append(record)
     return records
 
 
@@ -154,12 +178,35 @@ def _trial_key(record: Record) -> str:
     return Trial(record["options"], record["seed"]).key
 
 
-def _drop_cut_line(path: Path) -> None:
-    """Cut off what was being written when a process was killed: the next line starts clean."""
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    if content and not content.endswith(b"\n"):
-        with path.open("rb+") as file:
-            file.truncate(content.rfind(b"\n") + 1)
-            os.fsync(file.fileno())
+def measure(model: Autoencoder, prepared: Prepared) -> dict[str, Any]:
+    """Return every one of :data:`MEASURES` of a fitted model, and its number of parameters."""
+    test, _ = prepared.test
+    width = unit_width(prepared.train, sequences=NETWORKS[model.network].is_sequence)
+    splits = {
+        "train_mse": prepared.train[:_MOST_SAMPLES],
+        "validation_mse": prepared.validation,
+        "test_mse": test,
+    }
+    measured: dict[str, Any] = {
+        name: float(sample_errors(X / width, model.reconstruct(X) / width).mean())
+        for name, X in splits.items()
+        if len(X)
+    }
+    measured["validation_loss"] = min(epoch.loss for epoch in model.history_)
+    measured["seconds"] = sum(epoch.seconds for epoch in model.history_)
+    measured["parameters"] = sum(p.numel() for p in model.module_.parameters())
+    if prepared.data.y is not None:
+        measured["knn_accuracy"] = _knn_accuracy(model, prepared)
+    return measured
+
+
+def _knn_accuracy(model: Autoencoder, prepared: Prepared) -> float | None:
+    X, y = prepared.data.X, np.asarray(prepared.data.y)
+    train, held_out = (
+        split[y[split] != UNLABELLED][:_MOST_SAMPLES]
+        for split in (prepared.rows.train, prepared.rows.validation)
+    )
+    if len(train) < 5 or len(held_out) == 0:
+        return None
+    neighbours = KNeighborsClassifier(5).fit(model.transform(X[train]), y[train])
+    return float(neighbours.score(model.transform(X[held_out]), y[held_out]))

@@ -1,4 +1,4 @@
-"""Embeddings and images on axes: scatter plots, grids of images, images over a latent plane."""
+"""Embeddings and images on axes: scatter plots, grids of images, images over a latent grid."""
 
 from __future__ import annotations
 
@@ -18,28 +18,32 @@ __all__ = ["image_grid", "latent_scatter", "plane"]
 
 def latent_scatter(
     axes: Axes,
-    codes: Array,
+    embeddings: Array,
     names: Sequence[str] | None = None,
     *,
     labels: Array | None = None,
     classes: Sequence[str] = (),
 ) -> None:
-    """Draw codes (n, 2) in a plane: as their names, or as points coloured by class."""
+    """Draw embeddings (n, 2): as their names, or as points coloured by class."""
     if names is not None:
-        axes.plot(codes[:, 0], codes[:, 1], ".", color=COLOURS[7], markersize=3)
-        for (a, b), name in zip(codes, names, strict=True):
+        axes.plot(embeddings[:, 0], embeddings[:, 1], ".", color=COLOURS[7], markersize=3)
+        for (a, b), name in zip(embeddings, names, strict=True):
             axes.text(a, b, name, ha="center", va="center", color=COLOURS[0], parse_math=False)
     elif labels is None:
-        axes.plot(codes[:, 0], codes[:, 1], ".", color=COLOURS[0], markersize=2, alpha=0.4)
+        axes.plot(
+            embeddings[:, 0], embeddings[:, 1], ".", color=COLOURS[0], markersize=2, alpha=0.4
+        )
     else:
         import matplotlib as mpl
 
         colours = mpl.colormaps["tab10"]
-        for code in np.unique(labels):
-            own = codes[labels == code]
-            name = classes[code] if 0 <= code < len(classes) else str(code)
-            axes.plot(own[:, 0], own[:, 1], ".", color=colours(code % 10), markersize=2, alpha=0.4)
-            middle = np.median(own, axis=0)
+        for label in np.unique(labels):
+            points = embeddings[labels == label]
+            name = classes[label] if 0 <= label < len(classes) else str(label)
+            axes.plot(
+                points[:, 0], points[:, 1], ".", color=colours(label % 10), markersize=2, alpha=0.4
+            )
+            middle = np.median(points, axis=0)
             box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
             where: dict[str, Any] = {"ha": "center", "va": "center", "weight": "bold", "bbox": box}
             axes.text(middle[0], middle[1], name, **where)
@@ -71,14 +75,14 @@ def plane(
     gap: int = 0,
     ticks: int = 7,
 ) -> None:
-    """Draw decoded images over a grid of a latent plane, its axes labelled.
+    """Draw decoded images over a grid of two latent dimensions, its axes labelled.
 
     Parameters
     ----------
     images : ndarray of shape (len(y) * len(x), height, width)
         Row by row, the smallest y first.
     x, y : sequence of float
-        Where in the plane the images lie.
+        Latent coordinates of the images.
     gap : int
         Pixels between images, for those that do not blend into one another.
     ticks : int
@@ -100,5 +104,5 @@ def plane(
 
 
 def _few(count: int, most: int) -> list[int]:
-    places = np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
-    return [int(place) for place in places]
+    positions = np.linspace(0, count - 1, min(count, most)).round().astype(int)
+    return [int(position) for position in np.unique(positions)]
