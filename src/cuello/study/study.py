@@ -134,6 +134,8 @@ class Study:
     split_seed: int = 0
 
     def __post_init__(self) -> None:
+        ranges = {name: SearchRange.of(name, record) for name, record in self.search.items()}
+        object.__setattr__(self, "search", ranges)
         if bool(self.grid) == bool(self.search):
             raise InputError(
                 "a study needs either grid (every combination of some values) or search (ranges to "
@@ -157,8 +159,6 @@ class Study:
         both = set(self.options) & {*self.grid, *self.search}
         if both:
             raise InputError(f"{min(both)} cannot be both fixed (options) and varied; drop one")
-        ranges = {name: SearchRange.of(name, record) for name, record in self.search.items()}
-        object.__setattr__(self, "search", ranges)
         for settings in self.settings():
             estimator_options({**self.options, **settings})
 
