@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from benchmarks.timing import Bar, Result, Settings, alternate, timed
 from benchmarks.workload import RATE, images
 from cuello import kinds, networks
-from cuello.networks.pixels import UpConvolution
+from cuello.networks.layers import UpConvolution
 from cuello.train import Rows, TrainingConfig, choose_placement, train
 
 __all__ = ["run"]

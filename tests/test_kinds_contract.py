@@ -383,7 +383,7 @@ def test_an_alias_is_the_kind_with_the_options_it_implies(alias, kind, options):
 
 def test_an_alias_gives_way_to_options():
     model = small("iwae", kind_options={"samples": 2}, epochs=1).initialize(toy(48))
-    assert model.module_.bound.samples == 2
+    assert model.module_.samples == 2
 
 
 @pytest.mark.parametrize("loss", ["mse", "bce"])

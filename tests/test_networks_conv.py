@@ -16,7 +16,7 @@ from torch import nn
 from cuello import Autoencoder, InputError, networks
 from cuello.networks import INITIALIZERS
 from cuello.networks.conv import Residual
-from cuello.networks.pixels import ToImage, UpConvolution
+from cuello.networks.layers import ToImage, UpConvolution
 
 UPS = ("transposed", "upsample")
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from cuello.kinds import AutoencoderModule
-from cuello.networks.layers import activation_layer
+from cuello.networks import ACTIVATIONS
 
 __all__ = ["SILENT", "activation_statistics", "undo"]
 
@@ -44,7 +44,7 @@ def activation_statistics(
         sds.append(float(inputs[0].std(0, correction=0).mean()))
         silent.append(float((output.std(0, correction=0) < SILENT).float().mean()))
 
-    wanted = type(activation_layer(activation))
+    wanted = type(ACTIVATIONS[activation].build())
     for layer in module.modules():
         if isinstance(layer, wanted):
             layer.register_forward_hook(note)

@@ -6,8 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from cuello.networks.layers import initialize
-from cuello.networks.pixels import FlattenPixels, ToImage, ToSample, UnflattenPixels
+from cuello.networks.layers import FlattenPixels, ToImage, ToSample, UnflattenPixels, initialize
 
 __all__ = ["decoder", "encoder"]
 

@@ -13,8 +13,12 @@ from torch import distributions, nn
 
 from cuello import Autoencoder, CuelloWarning, InputError, kinds
 from cuello.kinds import Batch, Parts, ReconstructionLoss, evidence
-from cuello.kinds.gaussians import kl_to_standard_normal, normal_log_density, split_posterior
-from cuello.kinds.likelihoods import DecoderLikelihood
+from cuello.kinds.distributions import (
+    DecoderLikelihood,
+    kl_to_standard_normal,
+    normal_log_density,
+    split_posterior,
+)
 
 UNBOUNDED = ReconstructionLoss(loss="mse", low=-3.0, high=3.0)
 BINARY = ReconstructionLoss(loss="bce")

@@ -114,7 +114,7 @@ def _convolutions(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     assert isinstance(last, nn.Sequential)
     # None in stages before: on larger images a block takes as long for fewer channels. Of two
     # trainings that take as long, that without those blocks ends with fewer errors.
-    last.append(conv.residual_block(channels[-1], batch_norm=True, initializer="he_normal"))
+    last.append(conv.Residual(channels[-1], batch_norm=True, initializer="he_normal"))
     return encoder, width
 
 

@@ -15,8 +15,8 @@ from torch.nn.functional import softplus
 from torch.nn.utils.parametrizations import spectral_norm
 
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Diagnosis, ParameterGroups, Parts
-from cuello.kinds.gaussians import full_precision
-from cuello.kinds.prior import compare_with_prior, draw_prior_like
+from cuello.kinds.distributions import compare_with_prior, draw_prior_like
+from cuello.kinds.losses import full_precision
 from cuello.options import Range
 
 __all__ = ["Adversarial", "frozen"]
@@ -31,16 +31,6 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
     Gradients pass through it, but none is computed for its parameters, and its buffers (such as
     the running means of batch normalisation) end as they began.
-
-    Examples
-    --------
-    >>> layer = nn.Linear(2, 1)
-    >>> x = torch.ones(1, 2, requires_grad=True)
-    >>> with frozen(layer):
-    ...     y = layer(x)
-    >>> y.backward()
-    >>> x.grad is None, layer.weight.grad is None, layer.weight.requires_grad
-    (False, True, True)
     """
     trained = [p for p in module.parameters() if p.requires_grad]
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
@@ -119,11 +109,15 @@ class Adversarial(AutoencoderModule):
         return {"autoencoder": [{"params": list(autoencoder.parameters())}], "critic": [critic]}
 
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
-        """Return the terms of one optimizer; neither leaves a trace on the other."""
+        """Return the terms of one optimizer; neither leaves a trace on the other.
+
+        The critic's is its cross-entropy on embeddings and as many draws of the prior.
+        """
         if optimizer == "critic":
             with frozen(self.encoder):
-                z = self.encoder(batch.x)
-            return {"critic": self._mistakes(full_precision(z))}
+                z = full_precision(self.encoder(batch.x))
+            fake, real = self._log_odds(torch.cat([z, draw_prior_like(z)])).chunk(2)
+            return {"critic": 0.5 * (softplus(fake) + softplus(-real)).mean()}
         z = self.encoder(batch.x)
         with frozen(self.critic):
             seen_through = softplus(-self._log_odds(z)).mean()
@@ -133,11 +127,9 @@ class Adversarial(AutoencoderModule):
         }
 
     def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the reconstruction loss alone.
-
-        Who fools whom is measured against an opponent of the same epoch: it is good after an epoch
-        in which the critic learned badly, and says nothing about which epoch was best.
-        """
+        """Return the reconstruction loss alone."""
+        # Who fools whom says nothing about which epoch was best: it is good wherever the critic, an
+        # opponent of the same epoch, learned badly.
         return {"reconstruction": self.reconstruction(self.decoder(self.encoder(batch.x)), batch.x)}
 
     def diagnose(self, x: Tensor) -> Diagnosis:
@@ -164,8 +156,3 @@ class Adversarial(AutoencoderModule):
         with torch.autocast(z.device.type, enabled=False):
             odds: Tensor = self.critic(full_precision(z))
         return odds
-
-    def _mistakes(self, z: Tensor) -> Tensor:
-        """Return the critic's cross-entropy on embeddings (B, K) and as many draws of the prior."""
-        fake, real = self._log_odds(torch.cat([z, draw_prior_like(z)])).chunk(2)
-        return 0.5 * (softplus(fake) + softplus(-real)).mean()

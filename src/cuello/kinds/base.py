@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -89,8 +89,7 @@ class Parts:
     def per_element(self, weight: float) -> float:
         """Return the weight of a penalty that counts beside the loss of one element.
 
-        Where the loss is a sum over elements, the penalty counts as often as a sample has elements,
-        so that a weight means the same under both reductions.
+        It counts as often as elements do, so that a weight means the same under both reductions.
         """
         return weight * (math.prod(self.shape) if self.reconstruction.reduction == "sum" else 1)
 
@@ -99,11 +98,6 @@ class AutoencoderModule(nn.Module, ABC):
     """An encoder and a decoder with the losses that train them.
 
     The first sentence of a kind's docstring is its ``summary``.
-
-    Parameters
-    ----------
-    parts : Parts
-        Networks, loss and sizes.
 
     Attributes
     ----------
@@ -149,15 +143,10 @@ class AutoencoderModule(nn.Module, ABC):
         self.progress = 1.0
 
     @classmethod
-    def options(cls) -> dict[str, Option]:
-        """Return the options: the keyword-only arguments of the signature.
-
-        Examples
-        --------
-        >>> KINDS["denoising"].options()["noise_level"].default
-        0.75
-        """
-        return dict(_read_options(cls))
+    @functools.cache
+    def options(cls) -> Mapping[str, Option]:
+        """Return the options: the keyword-only arguments of the signature."""
+        return read_options(cls)
 
     @classmethod
     def encoder_width(cls, latent_dim: int) -> int:
@@ -206,10 +195,9 @@ class AutoencoderModule(nn.Module, ABC):
         return torch.randn(samples, self.latent_dim, generator=generator)
 
     def nearest_embedding(self, z: Tensor) -> Tensor:
-        """Return the embeddings (B, K) nearest to these that an encoder can give.
+        """Return the embeddings of the kind nearest to drawn or interpolated ones (B, K).
 
-        For embeddings that were drawn or interpolated. They are returned as they are, unless a kind
-        has only some.
+        They are returned as they are, unless a kind has only some.
         """
         return z
 
@@ -237,33 +225,12 @@ class AutoencoderModule(nn.Module, ABC):
         return Diagnosis({}, [])
 
 
-@functools.cache
-def _read_options(kind: type[AutoencoderModule]) -> dict[str, Option]:
-    return read_options(kind)
-
-
 KINDS: Registry[type[AutoencoderModule]] = Registry("kind")
 """Kinds of autoencoder by name."""
 
 
 def build_module(kind: str, parts: Parts, **options: Any) -> AutoencoderModule:
-    """Build a kind from its parts.
-
-    Parameters
-    ----------
-    kind : str
-        A name or alias in :data:`KINDS`; an alias may imply options.
-    parts : Parts
-        Networks, loss and sizes.
-    **options
-        Options of the kind.
-
-    Raises
-    ------
-    InputError
-        If the kind is not known, or an option is not allowed.
-    """
-    name = KINDS.resolve(kind)
+    """Build a kind, by its name or alias in :data:`KINDS`, from parts and its checked options."""
     chosen = KINDS.implied(kind) | options
-    check_options("kind_options", Argument("kind", kind), KINDS[name].options(), chosen)
-    return KINDS[name](parts, **chosen)
+    check_options("kind_options", Argument("kind", kind), KINDS[kind].options(), chosen)
+    return KINDS[kind](parts, **chosen)

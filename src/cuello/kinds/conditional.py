@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cuello.errors import InputError, Use
 from cuello.kinds.base import KINDS, Batch, Parts
-from cuello.kinds.evidence import EvidenceModule, LogDensity, decode_draws, importance_estimate
+from cuello.kinds.evidence import EvidenceModule
 
 __all__ = ["Conditional"]
 
@@ -24,21 +24,15 @@ class Conditional(EvidenceModule):
 
     Parameters
     ----------
-    parts : Parts
-        Networks, loss, sizes and at least one class; the encoder gives 2K numbers, the decoder
-        takes K + C.
     likelihood, variance, beta, kl_warm_up, free_bits, samples
         As for the kind ``variational``.
 
     Notes
     -----
     A class enters the decoder as a one-hot vector, an unknown one as the frequencies of the
-    classes. They are counted while training, from one of each, so that they are uniform before the
-    first sample. The encoder does not see the class, so samples can be encoded without it, and the
-    prior of z is N(0, I) for every class. A held-out sample without a class is given the one whose
-    reconstruction is nearest, as it is in ``reconstruct``.
-
-    Terms are in nats a sample whatever ``reduction`` says; see the kind ``variational``.
+    classes, counted while training from one of each. The encoder does not see the class, so samples
+    can be encoded without it, and the prior of z is N(0, I) for every class. A held-out sample
+    without a class is given the one whose reconstruction is nearest, as in ``reconstruct``.
 
     Source: Sohn, Lee and Yan, "Learning structured output representation using deep conditional
     generative models", NeurIPS 2015.
@@ -80,66 +74,46 @@ class Conditional(EvidenceModule):
         return latent_dim + classes
 
     def decode(self, z: Tensor, y: Tensor | None = None) -> Tensor:
-        """Return samples (B, ...) in the range of the scaled data.
-
-        Parameters
-        ----------
-        z : Tensor
-            (B, K).
-        y : Tensor or None
-            (B,) class codes, -1 where unknown; None: all are.
-        """
+        """Return samples (B, ...) of embeddings (B, K) and class codes (B,), -1 where unknown."""
         return self.reconstruction.activate(self.decoder(self._with_class(z, y)))
 
     def reconstruct(self, x: Tensor, y: Tensor | None = None) -> Tensor:
         """Return each sample after encoding and decoding (B, ...).
 
-        Parameters
-        ----------
-        x : Tensor
-            (B, ...).
-        y : Tensor or None
-            (B,) class codes; where unknown, the class whose reconstruction is nearest.
+        Where its class is unknown, it is the one whose reconstruction is nearest.
         """
         z = self.encode(x)
         return self.decode(z, self._complete_classes(x, z, y))
 
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the terms of the negative bound, in nats a sample."""
-        if self.training and batch.y is not None:
+        y = batch.y
+        if y is None:
+            y = torch.full((len(batch.x),), -1, device=batch.x.device)
+        elif self.training:
             # Not torch.bincount, for which a GPU has to wait.
-            self.class_counts += self._one_hot(batch.y).sum(0)
-        log_density = self._log_density(batch.x, batch.y)
-        return self.bound.terms(self.posterior(batch.x), log_density, self.progress)
+            self.class_counts += self._one_hot(y).sum(0)
+        return super().losses(Batch(batch.x, y), optimizer)
 
     def held_out_losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the same terms; samples without a class are given the nearest one."""
         y = self._complete_classes(batch.x, self.encode(batch.x), batch.y)
         return self.losses(Batch(batch.x, y), "autoencoder")
 
-    def log_likelihood(self, x: Tensor, draws: int, y: Tensor | None = None) -> Tensor:
-        """Estimate log p(x | y) of each sample from this many draws of z, (B,) in nats.
+    def log_density(self, z: Tensor, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return log p(x | z, y) in nats (S, B).
 
-        Without classes it is log p(x), with every class as probable as it was frequent.
+        Without classes it is log p(x | z), with every class as probable as it was frequent.
         """
-
-        def mixture(z: Tensor) -> Tensor:
-            log_frequencies = self._frequencies().log()
-            classes = zip(log_frequencies, self._every_class(x), strict=True)
-            return torch.stack([p + self._log_density(x, c)(z) for p, c in classes]).logsumexp(0)
-
-        log_density = mixture if y is None else self._log_density(x, y)
-        return importance_estimate(self.posterior(x), log_density, draws, x[0].numel())
+        if y is not None:
+            return super().log_density(self._with_class(z, y), x)
+        classes = zip(self._frequencies().log(), self._every_class(x), strict=True)
+        return torch.stack([p + self.log_density(z, x, c) for p, c in classes]).logsumexp(0)
 
     def sample(self, samples: int, y: Tensor | None = None) -> Tensor:
         """Decode draws from the prior: means of new samples (samples, ...).
 
-        Parameters
-        ----------
-        samples : int
-            How many.
-        y : Tensor or None
-            (samples,) class codes; None draws them by their frequencies.
+        Classes (samples,) that are not given are drawn by their frequencies.
         """
         if y is None:
             y = self._frequencies().multinomial(samples, replacement=True)
@@ -159,15 +133,12 @@ class Conditional(EvidenceModule):
             condition = torch.where(y[:, None] < 0, condition, self._one_hot(y).to(z))
         return torch.cat([z, condition.expand(*z.shape[:-1], -1)], dim=-1)
 
-    def _log_density(self, x: Tensor, y: Tensor | None) -> LogDensity:
-        return lambda z: self.likelihood(decode_draws(self.decoder, self._with_class(z, y)), x)
-
     def _every_class(self, x: Tensor) -> list[Tensor]:
         """Return, for every class, (B,) of it."""
         return [torch.full((len(x),), c, device=x.device) for c in range(len(self.class_counts))]
 
     def _complete_classes(self, x: Tensor, z: Tensor, y: Tensor | None) -> Tensor:
         """Replace unknown classes by the one under which the sample is most probable."""
-        fits = [self._log_density(x, c)(z[None])[0] for c in self._every_class(x)]
+        fits = [self.log_density(z[None], x, c)[0] for c in self._every_class(x)]
         nearest = torch.stack(fits).argmax(0)
         return nearest if y is None else torch.where(y < 0, nearest, y)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
-from cuello.kinds.gaussians import full_precision
+from cuello.kinds.losses import full_precision
 from cuello.options import Range
 
 __all__ = ["Contractive"]
@@ -44,9 +44,8 @@ class Contractive(AutoencoderModule):
     -----
     For an encoder of one layer (``hidden=()``) with a sigmoid, tanh or no activation the norm is
     exact and nearly free (the paper's equation 3). Any deeper one takes Hutchinson's estimate: the
-    squared length of J'v for one random v of signs a sample, whose mean over draws is the norm; it
-    costs about as much again as the step without it. Where a layer normalises over the batch, the
-    slopes through the batch's mean and variance count too.
+    squared length of J'v for one random v of signs a sample; it costs about as much again as the
+    step without it. Slopes through the mean and variance of batch normalisation count, too.
 
     An encoder can dodge the penalty by shrinking its weights while the decoder's grow. The paper
     ties them, ``network_options={"tied": True}``; with ``weight_decay`` neither can.
@@ -83,34 +82,23 @@ class Contractive(AutoencoderModule):
         }
 
     def encode_with_norm(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the embeddings (B, K) and the mean over samples of the squared norm, a scalar.
-
-        Exact for an encoder of one layer, a random estimate for others.
-        """
+        """Return the embeddings (B, K) and the mean over samples of the squared norm, a scalar."""
         layer = _one_layer(self.encoder)
-        return _estimated(self.encoder, x) if layer is None else _exact(self.encoder, x, *layer)
+        if layer is None:
+            return _estimated(self.encoder, x)
+        linear, activation = layer
+        z_BK: Tensor = self.encoder(x)
+        slopes_BK = _SQUARED_SLOPES[type(activation)](full_precision(z_BK))
+        return z_BK, (slopes_BK * linear.weight.square().sum(dim=1)).sum(dim=1).mean()
 
 
 def _one_layer(encoder: nn.Module) -> tuple[nn.Linear, nn.Module] | None:
     """Return linear layer and activation of an encoder that has no others; None if it has."""
-    leaves: list[nn.Module] = []
-    for module in encoder.modules():
-        if next(module.children(), None) is None:
-            leaves.append(module)
-        elif type(module) is not nn.Sequential:
-            return None  # its forward may do anything with these layers
-    layers = [leaf for leaf in leaves if type(leaf) is not nn.Flatten]
+    # Of a module but Sequential that holds others, forward may do anything with these.
+    layers = [m for m in encoder.modules() if type(m) not in (nn.Sequential, nn.Flatten)]
     if len(layers) == 2 and type(layers[0]) is nn.Linear and type(layers[1]) in _SQUARED_SLOPES:
         return layers[0], layers[1]
     return None
-
-
-def _exact(
-    encoder: nn.Module, x: Tensor, linear: nn.Linear, activation: nn.Module
-) -> tuple[Tensor, Tensor]:
-    z_BK: Tensor = encoder(x)
-    slopes_BK = _SQUARED_SLOPES[type(activation)](full_precision(z_BK))
-    return z_BK, (slopes_BK * linear.weight.square().sum(dim=1)).sum(dim=1).mean()
 
 
 def _estimated(encoder: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""The evidence of samples under a Gaussian posterior: bounds, estimates, and what the kinds share.
+"""What kinds with a Gaussian posterior share: a bound on the evidence of samples, and its estimate.
 
 Shapes: S draws, B samples of a batch, ... the shape of one sample, K latent dimensions.
 """
@@ -7,91 +7,28 @@ from __future__ import annotations
 
 import math
 from abc import ABC
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from cuello.errors import Argument, InputError, Use
-from cuello.kinds.base import AutoencoderModule, Diagnosis, Parts
-from cuello.kinds.gaussians import Posterior, draw_latents, kl_to_standard_normal, split_posterior
-from cuello.kinds.likelihoods import LIKELIHOODS, DecoderLikelihood
+from cuello.kinds.base import AutoencoderModule, Batch, Diagnosis, Parts
+from cuello.kinds.distributions import (
+    LIKELIHOODS,
+    DecoderLikelihood,
+    Posterior,
+    draw_latents,
+    kl_to_standard_normal,
+    split_posterior,
+)
 from cuello.options import Range
 
-__all__ = ["Bound", "EvidenceModule", "LogDensity", "decode_draws", "importance_estimate"]
-
-LogDensity = Callable[[Tensor], Tensor]
-"""Latents z (S, B, K) -> log p(x | z) (S, B), in nats."""
+__all__ = ["EvidenceModule"]
 
 _ACTIVE_VARIANCE = 0.01  # of a latent's mean over samples (Burda et al. 2016, section 5.2)
 _COLLAPSED = 0.01  # nats
 _MOST_DECODED = 2**22  # elements of decoded draws at a time: 16 MB
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bound:
-    """A lower bound on log p(x), as the terms whose sum is minimised.
-
-    Parameters
-    ----------
-    beta : float
-        Weight of the KL (Higgins et al. 2017). At 1 the sum bounds the likelihood.
-    kl_warm_up : float
-        Share of the training in [0, 1] over which that weight rises from 0 (Bowman et al. 2016).
-    free_bits : float
-        Nats a latent dimension that cost nothing: the KL of each, averaged over the batch, counts
-        at least as this much (Kingma et al. 2016, equation 15).
-    samples : int
-        Draws of z a sample. From 2 on the bound is the importance-weighted one (Burda et al. 2016,
-        equation 8), which has no KL that the other options could act on.
-
-    Raises
-    ------
-    InputError
-        If an option does not go with ``samples``.
-    """
-
-    beta: float
-    kl_warm_up: float
-    free_bits: float
-    samples: int
-
-    def __post_init__(self) -> None:
-        if self.samples == 1:
-            return
-        for name, default in (("beta", 1.0), ("kl_warm_up", 0.0), ("free_bits", 0.0)):
-            if (value := getattr(self, name)) != default:
-                importance = Argument("samples", self.samples)
-                raise InputError(
-                    (
-                        "acts on the KL, which the importance-weighted bound of ",
-                        importance,
-                        " lacks",
-                    ),
-                    argument=name,
-                    value=value,
-                    remedy=(Use("samples", 1), ", or ", Argument(name, default)),
-                )
-
-    def weight(self, progress: float) -> float:
-        """Return the weight of the KL after this share of the training."""
-        return self.beta * (min(progress / self.kl_warm_up, 1.0) if self.kl_warm_up else 1.0)
-
-    def terms(
-        self, posterior: Posterior, log_density: LogDensity, progress: float
-    ) -> dict[str, Tensor]:
-        """Return scalars in nats a sample: ``reconstruction`` and ``kl``, or one ``bound``."""
-        z, log_ratio = draw_latents(posterior, self.samples)
-        log_density_SB = log_density(z)
-        if self.samples > 1:
-            log_weights_SB = log_density_SB + log_ratio
-            return {"bound": math.log(self.samples) - log_weights_SB.logsumexp(0).mean()}
-        kl_K = kl_to_standard_normal(*posterior).mean(0)
-        if self.free_bits:
-            kl_K = kl_K.clamp_min(self.free_bits)
-        return {"reconstruction": -log_density_SB.mean(), "kl": self.weight(progress) * kl_K.sum()}
 
 
 class EvidenceModule(AutoencoderModule, ABC):
@@ -112,7 +49,17 @@ class EvidenceModule(AutoencoderModule, ABC):
     ) -> None:
         super().__init__(parts)
         self.likelihood = DecoderLikelihood(likelihood, variance, parts.reconstruction)
-        self.bound = Bound(beta=beta, kl_warm_up=kl_warm_up, free_bits=free_bits, samples=samples)
+        self.beta, self.kl_warm_up, self.free_bits = beta, kl_warm_up, free_bits
+        self.samples = samples
+        for name, default in (("beta", 1.0), ("kl_warm_up", 0.0), ("free_bits", 0.0)):
+            if samples > 1 and (value := getattr(self, name)) != default:
+                acts = "acts on the KL, which the importance-weighted bound of "
+                raise InputError(
+                    (acts, Argument("samples", samples), " lacks"),
+                    argument=name,
+                    value=value,
+                    remedy=(Use("samples", 1), ", or ", Argument(name, default)),
+                )
         self._prepare(parts)
 
     def _prepare(self, parts: Parts) -> None:
@@ -131,16 +78,48 @@ class EvidenceModule(AutoencoderModule, ABC):
         """Return the mean of q(z | x), (B, K)."""
         return self.posterior(x).mean
 
+    def log_density(self, z: Tensor, x: Tensor, y: Tensor | None = None) -> Tensor:
+        """Return log p(x | z, y) in nats (S, B), of inputs of the decoder (S, B, ...)."""
+        sums = self.decoder(z.flatten(0, 1))
+        log_density: Tensor = self.likelihood(sums.reshape(*z.shape[:2], *sums.shape[1:]), x)
+        return log_density
+
+    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
+        """Return the terms of the negative bound, in nats a sample."""
+        posterior = self.posterior(batch.x)
+        z, log_ratio_SB = draw_latents(posterior, self.samples)
+        log_density_SB = self.log_density(z, batch.x, batch.y)
+        if self.samples > 1:  # Burda et al. 2016, equation 8
+            log_weights_SB = log_density_SB + log_ratio_SB
+            return {"bound": math.log(self.samples) - log_weights_SB.logsumexp(0).mean()}
+        kl_K = kl_to_standard_normal(*posterior).mean(0)
+        if self.free_bits:  # Kingma et al. 2016, equation 15
+            kl_K = kl_K.clamp_min(self.free_bits)
+        warm = min(self.progress / self.kl_warm_up, 1.0) if self.kl_warm_up else 1.0
+        return {"reconstruction": -log_density_SB.mean(), "kl": self.beta * warm * kl_K.sum()}
+
+    def log_likelihood(self, x: Tensor, draws: int, y: Tensor | None = None) -> Tensor:
+        """Estimate log p(x | y), without classes log p(x), of each sample (B,) in nats.
+
+        By importance sampling from the posterior, with this many draws of z a sample. The estimate
+        is low on average, and less so with more draws (Rezende, Mohamed and Wierstra 2014,
+        appendix E).
+        """
+        posterior = self.posterior(x)
+        at_once = max(1, _MOST_DECODED // x.numel())
+        total = torch.full_like(posterior.mean[:, 0], -math.inf)
+        for start in range(0, draws, at_once):
+            z, log_ratio_SB = draw_latents(posterior, min(at_once, draws - start))
+            log_weights_SB = self.log_density(z, x, y) + log_ratio_SB
+            total = torch.logaddexp(total, log_weights_SB.logsumexp(0))
+        return total - math.log(draws)
+
     def diagnose(self, x: Tensor) -> Diagnosis:
         """Measure how much each latent dimension is used on samples (n, ...).
 
-        Returns
-        -------
-        Diagnosis
-            ``kl_per_latent``, the mean over samples in nats; ``active_latents``, how many have a
-            mean whose variance over samples is above 0.01; ``noise_sd`` of a Gaussian likelihood,
-            in units of the scaled data. A finding names dimensions whose KL is below 0.01 nats, as
-            ``z0``, ``z1``, ...
+        ``kl_per_latent`` is the mean over samples in nats; ``active_latents`` is how many have a
+        mean whose variance over samples is above 0.01; ``noise_sd`` is of a Gaussian likelihood, in
+        units of the scaled data. A finding names dimensions whose KL is below 0.01 nats.
         """
         posterior = self.posterior(x)
         kl = kl_to_standard_normal(*posterior).mean(0)
@@ -151,47 +130,8 @@ class EvidenceModule(AutoencoderModule, ABC):
         if self.likelihood.name == "gaussian":
             statistics["noise_sd"] = float((0.5 * self.likelihood.log_variance).exp())
         collapsed = (kl < _COLLAPSED).nonzero().flatten().tolist()
-        findings = [_finding(collapsed, len(kl), self.bound.samples)] if collapsed else []
+        findings = [_finding(collapsed, len(kl), self.samples)] if collapsed else []
         return Diagnosis(statistics, findings)
-
-
-def importance_estimate(
-    posterior: Posterior, log_density: LogDensity, draws: int, elements: int
-) -> Tensor:
-    """Estimate log p(x) of each sample by importance sampling from its posterior.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        (B, K).
-    log_density : callable
-        z (S, B, K) -> log p(x | z) (S, B).
-    draws : int
-        Draws of z a sample. The estimate is low on average, and less so with more of them.
-    elements : int
-        Numbers that one sample is decoded to: bounds the memory.
-
-    Returns
-    -------
-    Tensor
-        (B,), in nats.
-
-    Notes
-    -----
-    Source: Rezende, Mohamed and Wierstra 2014, appendix E.
-    """
-    at_once = max(1, _MOST_DECODED // (len(posterior.mean) * elements))
-    total = torch.full_like(posterior.mean[:, 0], -math.inf)
-    for start in range(0, draws, at_once):
-        z, log_ratio = draw_latents(posterior, min(at_once, draws - start))
-        total = torch.logaddexp(total, (log_density(z) + log_ratio).logsumexp(0))
-    return total - math.log(draws)
-
-
-def decode_draws(decoder: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
-    """Decode (S, B, K) to (S, B, ...) in one pass."""
-    decoded = decoder(z.flatten(0, 1))
-    return decoded.reshape(*z.shape[:2], *decoded.shape[1:])
 
 
 def _finding(collapsed: list[int], latents: int, samples: int) -> str:

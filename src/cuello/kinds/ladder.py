@@ -1,13 +1,12 @@
 """The ladder network.
 
-Shapes: B samples of a batch, ... the shape of one sample, K latent dimensions, C classes, D units
-of a layer.
+Shapes: B samples of a batch, ... the shape of one sample, C classes.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, cast
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -15,15 +14,16 @@ from torch.nn import functional as F
 
 from cuello.errors import InputError, Use
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
-from cuello.kinds.lateral import Combinator, LadderLayer, Statistics, denoising_distance, normalise
-from cuello.networks.counting import evaluating
+from cuello.kinds.lateral import Combinator, LadderDecoder, LadderEncoder, LadderLayer, normalise
 from cuello.networks.dense import TiedLinear
+from cuello.networks.summary import evaluating
 from cuello.options import Range
 
 __all__ = ["Ladder"]
 
 _CHUNK_SAMPLES = 4096  # a product, where all samples are looked at
 _LEFT_OUT = (nn.Flatten, nn.Unflatten, nn.BatchNorm1d)
+_LINEAR = (nn.Identity, nn.Dropout)
 
 
 @KINDS.register("ladder")
@@ -51,16 +51,13 @@ class Ladder(AutoencoderModule):
     Notes
     -----
     z of a layer are its sums, normalised over the batch; noisy samples and clean ones, those with a
-    label and those without, by themselves. The decoder's ``z'`` is shifted and scaled as the clean
-    sums were before it is compared with clean z. The distance on samples is what ``loss`` says; the
-    paper has ``loss="mse"`` with ``output_activation="identity"``.
+    label and those without, by themselves, on held-out samples, too. The distance on samples is
+    ``loss``; the paper has ``loss="mse"`` with ``output_activation="identity"``. Samples with a
+    label are classified, and samples without one (-1) denoised; if all have one, they are both.
 
     The embedding is z of the encoder's last layer, before its activation. Decoding goes down from
     it by the mean that each layer suggests for the one below, since there is no noisy sample beside
     it: a coarse picture, because details need not pass through the embedding.
-
-    Samples with a label (``batch.y`` from 0 on) are classified, and samples without one (-1) are
-    denoised; if all have one, they are both. Held-out losses normalise over the batch, too.
 
     Source: Rasmus, Valpola, Honkala, Berglund and Raiko, "Semi-supervised learning with ladder
     networks", NIPS (2015), arXiv:1507.02672.
@@ -108,7 +105,10 @@ class Ladder(AutoencoderModule):
             self.top = LadderLayer(below, parts.classes, nn.Identity(), gain=True)
             self.top_combinator = Combinator(None, parts.classes)
         self.encoder: LadderEncoder = LadderEncoder(
-            [LadderLayer(*layer, shift=not _is_linear(layer[-1])) for layer in up]
+            [
+                LadderLayer(*layer, shift=any(not isinstance(m, _LINEAR) for m in layer[-1]))
+                for layer in up
+            ]
         )
         combinators = [Combinator(above, widths[-1]), *(Combinator(*layer[:2]) for layer in down)]
         self.decoder: LadderDecoder = LadderDecoder(combinators, parts.shape, widths[-1])
@@ -158,22 +158,19 @@ class Ladder(AutoencoderModule):
         for level, combinator in zip(reversed(range(len(noisy))), self.combinators, strict=True):
             above = combinator.denoise(above, noisy[level])
             if level and self.weights[level]:
-                loss = denoising_distance(clean[level - 1], above)
-                terms[f"layer {level}"] = self.weights[level] * loss
+                # Shifted and scaled as the clean sums were, before it is compared with clean z.
+                target, mean, scale = clean[level - 1]
+                distance = F.mse_loss((above - mean) * scale, target)
+                terms[f"layer {level}"] = self.weights[level] * distance
         terms["input"] = self.weights[0] * self.reconstruction(above.view_as(x), x)
         return terms
 
     @torch.no_grad()
     def estimate_statistics(self, x: Tensor) -> None:
-        """Take mean and variance of every layer from these samples, without noise, all at once.
+        """Take mean and variance of every layer from all training samples (n, ...), without noise.
 
         While training they are averages over the last batches. Two layers of all samples are held
         in memory at a time.
-
-        Parameters
-        ----------
-        x : Tensor
-            (n, ...), scaled; the training samples.
         """
         h = x.flatten(1)
         with evaluating(self):
@@ -202,48 +199,9 @@ class Ladder(AutoencoderModule):
                 layer.weight /= layer.weight.norm(dim=1, keepdim=True)
 
 
-class LadderEncoder(nn.Module):
-    """The layers from the samples up to the embeddings, without noise."""
-
-    def __init__(self, layers: list[LadderLayer]) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-
-    @property
-    def last(self) -> LadderLayer:
-        """The layer whose normalised sums are the embeddings."""
-        return cast("LadderLayer", self.layers[-1])
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the normalised sums of the last layer (B, K)."""
-        h = x.flatten(1)
-        for layer in list(self.layers)[:-1]:
-            h = layer(h)
-        return self.last.normal(h)
-
-
-class LadderDecoder(nn.Module):
-    """The layers from the embeddings down to the samples, without lateral connections."""
-
-    def __init__(
-        self, combinators: list[Combinator], shape: tuple[int, ...], latent_dim: int
-    ) -> None:
-        super().__init__()
-        self.combinators = nn.ModuleList(combinators)
-        self.shape = shape
-        self.statistics = Statistics(latent_dim)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Return samples (B, ...) before the last activation, of embeddings (B, K)."""
-        above = self.statistics.sums(z)
-        for combinator in list(self.combinators)[1:]:
-            above = combinator(above)
-        return above.reshape(-1, *self.shape)
-
-
-def _linears(name: str, network: nn.Module) -> list[tuple[nn.Module, int, nn.Module]]:
+def _linears(name: str, network: nn.Module) -> list[tuple[nn.Module, int, nn.Sequential]]:
     """Return dense layer, number of units, and layers after it, for each block of a network."""
-    blocks: list[tuple[nn.Module, int, nn.Module]] = []
+    blocks: list[tuple[nn.Module, int, nn.Sequential]] = []
     for block in network.children():
         layers = list(block.modules())
         dense = [layer for layer in layers if isinstance(layer, nn.Linear | TiedLinear)]
@@ -260,10 +218,6 @@ def _linears(name: str, network: nn.Module) -> list[tuple[nn.Module, int, nn.Mod
         units = linear.out_features if isinstance(linear, nn.Linear) else linear.weight.shape[1]
         blocks.append((linear, units, nn.Sequential(*others[1:])))
     return blocks
-
-
-def _is_linear(after: nn.Module) -> bool:
-    return all(isinstance(layer, nn.Identity | nn.Dropout) for layer in after.children())
 
 
 def _normal_linear(inputs: int, outputs: int) -> nn.Linear:

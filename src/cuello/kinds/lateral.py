@@ -1,42 +1,39 @@
 """Parts of the ladder network: layers normalised over a batch, and lateral connections.
 
-Shapes: B samples of a batch, I inputs and D units of a layer.
+Shapes: B samples of a batch, D units of a layer, K latent dimensions.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
+
+from cuello.kinds.losses import full_precision
 
 __all__ = [
     "Combinator",
+    "LadderDecoder",
+    "LadderEncoder",
     "LadderLayer",
     "Normal",
     "Statistics",
-    "combine",
-    "denoising_distance",
     "normalise",
 ]
 
 EPS = 1e-5
 """Added to every variance, as in PyTorch's batch normalisation."""
-
 _MOMENTUM = 0.1
 
 
 class Normal(NamedTuple):
-    """Sums of a layer, normalised over the batch, with the mean and scale they had."""
+    """Sums z (B, D), normalised over the batch, with the mean and 1 / std (D,) they had."""
 
     z: Tensor
-    """(B, D)."""
     mean: Tensor
-    """(D,)."""
     scale: Tensor
-    """(D,), one over the standard deviation."""
 
 
 class _Normalise(torch.autograd.Function):
@@ -77,65 +74,13 @@ class _Normalise(torch.autograd.Function):
 
 
 def normalise(sums: Tensor) -> Normal:
-    """Give each unit mean 0 and variance 1 over the samples, in float32 at least.
-
-    Parameters
-    ----------
-    sums : Tensor
-        (B, D).
-
-    Examples
-    --------
-    >>> normalise(torch.tensor([[1.0], [3.0]])).mean
-    tensor([2.])
-    """
-    if sums.dtype != torch.float64:
-        sums = sums.float()
-    return Normal(*_Normalise.apply(sums.contiguous()))  # type: ignore[no-untyped-call]
-
-
-def combine(z: Tensor, u: Tensor, a: Tensor) -> Tensor:
-    """Estimate a clean value from the noisy one and from the layer above.
-
-    ``(z - m) v + m`` with ``m = a1 sigmoid(a2 u + a3) + a4 u + a5`` and
-    ``v = a6 sigmoid(a7 u + a8) + a9 u + a10``: the best guess where z is Gaussian given u.
-
-    Parameters
-    ----------
-    z : Tensor
-        (B, D), with noise.
-    u : Tensor
-        (B, D), from above.
-    a : Tensor
-        (10, D).
-    """
-    a1, a2, a3, a4, a5, a6, a7, a8, a9, a10 = a
-    mean = a1 * torch.sigmoid(a2 * u + a3) + a4 * u + a5
-    gain = a6 * torch.sigmoid(a7 * u + a8) + a9 * u + a10
-    return torch.addcmul(mean, z - mean, gain)
-
-
-def denoising_distance(clean: Normal, denoised: Tensor) -> Tensor:
-    """Return the mean square of ``z - (denoised - mean) scale``, a scalar.
-
-    Parameters
-    ----------
-    clean : Normal
-        (B, D).
-    denoised : Tensor
-        (B, D), on the scale of the sums.
-    """
-    return F.mse_loss((denoised - clean.mean) * clean.scale, clean.z)
+    """Give each unit of (B, D) mean 0 and variance 1 over the samples, in float32 at least."""
+    normal = _Normalise.apply(full_precision(sums).contiguous())  # type: ignore[no-untyped-call]
+    return Normal(*normal)
 
 
 class Statistics(nn.Module):
-    """Mean and variance of each unit for use on single samples: averages over the last batches.
-
-    Parameters
-    ----------
-    units : int
-        Number of units (D).
-    """
+    """Mean and variance of each unit for use on single samples: averages over the last batches."""
 
     mean: Tensor
     variance: Tensor
@@ -164,17 +109,8 @@ class Statistics(nn.Module):
 class LadderLayer(nn.Module):
     """A layer of the encoder: ``h = after(gain * (normal(linear(x)) + shift))``.
 
-    Parameters
-    ----------
-    linear : nn.Module
-        (B, I) -> (B, D); its bias is taken away, which the normalisation would undo.
-    units : int
-        D.
-    after : nn.Module
-        Activation, and what else comes after it.
-    shift, gain : bool
-        Whether there are any. Before a linear activation a shift does nothing, and before a ReLU a
-        gain: the next layer's normalisation and weights undo them.
+    Before a linear activation a shift does nothing, and before a ReLU a gain: the next layer's
+    normalisation and weights undo them. So does the normalisation a bias of ``linear``.
     """
 
     def __init__(
@@ -187,7 +123,8 @@ class LadderLayer(nn.Module):
         gain: bool = False,
     ) -> None:
         super().__init__()
-        self.linear = _without_bias(linear)
+        self.linear = linear
+        self.linear.register_parameter("bias", None)
         self.shift = nn.Parameter(torch.zeros(units)) if shift else None
         self.gain = nn.Parameter(torch.ones(units)) if gain else None
         self.after = after
@@ -216,17 +153,15 @@ class LadderLayer(nn.Module):
 class Combinator(nn.Module):
     """A layer of the decoder, which joins the layer above and the same layer of the encoder.
 
-    Parameters
-    ----------
-    linear : nn.Module or None
-        From the layer above; None at the top.
-    units : int
-        D.
+    Its estimate of a clean value from the noisy one z and from u, the layer above, normalised, is
+    ``(z - m) v + m``, with ``m = a1 sigmoid(a2 u + a3) + a4 u + a5`` and
+    ``v = a6 sigmoid(a7 u + a8) + a9 u + a10``: the best guess where z is Gaussian given u.
     """
 
     def __init__(self, linear: nn.Module | None, units: int) -> None:
         super().__init__()
-        self.linear = nn.Identity() if linear is None else _without_bias(linear)
+        self.linear = nn.Identity() if linear is None else linear
+        self.linear.register_parameter("bias", None)
         self.statistics = Statistics(units)
         start = torch.zeros(10, units)
         start[[1, 6, 9]] = 1.0
@@ -236,16 +171,54 @@ class Combinator(nn.Module):
         """Return (B, D) from the layer above and noisy values (B, D)."""
         batch = normalise(self.linear(above))
         self.statistics.update(batch)
-        return combine(z, batch.z, self.a)
+        mean, gain = (_bend(batch.z, a) for a in torch.split(self.a, 5))
+        return torch.addcmul(mean, z - mean, gain)
 
     def forward(self, above: Tensor) -> Tensor:
         """Return the mean (B, D) that the layer above suggests, without a noisy value."""
-        u = self.statistics.normal(self.linear(above))
-        a1, a2, a3, a4, a5 = self.a[:5]
-        mean: Tensor = a1 * torch.sigmoid(a2 * u + a3) + a4 * u + a5
-        return mean
+        return _bend(self.statistics.normal(self.linear(above)), self.a[:5])
 
 
-def _without_bias(linear: nn.Module) -> nn.Module:
-    linear.register_parameter("bias", None)
-    return linear
+def _bend(u: Tensor, a: Tensor) -> Tensor:
+    a1, a2, a3, a4, a5 = a
+    bent: Tensor = a1 * torch.sigmoid(a2 * u + a3) + a4 * u + a5
+    return bent
+
+
+class LadderEncoder(nn.Module):
+    """The layers from the samples up to the embeddings, without noise."""
+
+    def __init__(self, layers: list[LadderLayer]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    @property
+    def last(self) -> LadderLayer:
+        """The layer whose normalised sums are the embeddings."""
+        return cast("LadderLayer", self.layers[-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the normalised sums of the last layer (B, K)."""
+        h = x.flatten(1)
+        for layer in list(self.layers)[:-1]:
+            h = layer(h)
+        return self.last.normal(h)
+
+
+class LadderDecoder(nn.Module):
+    """The layers from the embeddings down to the samples, without lateral connections."""
+
+    def __init__(
+        self, combinators: list[Combinator], shape: tuple[int, ...], latent_dim: int
+    ) -> None:
+        super().__init__()
+        self.combinators = nn.ModuleList(combinators)
+        self.shape = shape
+        self.statistics = Statistics(latent_dim)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return samples (B, ...) before the last activation, of embeddings (B, K)."""
+        above = self.statistics.sums(z)
+        for combinator in list(self.combinators)[1:]:
+            above = combinator(above)
+        return above.reshape(-1, *self.shape)

@@ -13,7 +13,12 @@ from torch import Tensor
 from cuello.errors import Argument, InputError, Use, unknown
 from cuello.registry import Registry
 
-__all__ = ["LOSSES", "OUTPUTS", "REDUCTIONS", "Loss", "Output", "ReconstructionLoss"]
+__all__ = ["LOSSES", "OUTPUTS", "Loss", "Output", "ReconstructionLoss", "full_precision"]
+
+
+def full_precision(a: Tensor) -> Tensor:
+    """Return ``a`` in float32, or as it is in float64: sums over elements need the digits."""
+    return a if a.dtype == torch.float64 else a.float()
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ OUTPUTS.add("tanh", Output("Tanh", "From -1 to 1.", torch.tanh, -1.0, 1.0))
 OUTPUTS.add("relu", Output("ReLU", "0 and more, often exactly 0.", torch.relu, 0.0))
 OUTPUTS.add("softplus", Output("Softplus", "Above 0.", F.softplus, 0.0))
 
-REDUCTIONS = ("mean", "sum")
+_REDUCTIONS = ("mean", "sum")
 
 _MAPE_FLOOR = 1e-2  # keeps |error| / |target| finite where a target is (nearly) zero
 
@@ -45,7 +50,7 @@ class Loss:
     """A distance between output and target.
 
     ``compute(output, target, reduction=...)`` is a scalar, or a number an element for ``"none"``;
-    the cross-entropy takes sums before the sigmoid. PyTorch's own reduction is one pass over the
+    the cross-entropy takes sums before the sigmoid. Reducing in the same call is one pass over the
     elements, reducing afterwards is three.
     """
 
@@ -119,21 +124,16 @@ class ReconstructionLoss:
     missing: bool = False
 
     def __post_init__(self) -> None:
-        if self.reduction not in REDUCTIONS:
-            raise unknown("reduction", self.reduction, REDUCTIONS)
+        if self.reduction not in _REDUCTIONS:
+            raise unknown("reduction", self.reduction, _REDUCTIONS)
         in_unit = self.low >= 0.0 and self.high <= 1.0
-        output = self.output
-        if output == "auto":
-            output = "sigmoid" if in_unit else "identity"
-        output = OUTPUTS.resolve(output)
-        loss = self.loss
-        if loss == "auto":
-            loss = "bce" if in_unit and output == "sigmoid" else "mse"
-        loss = LOSSES.resolve(loss)
+        automatic = "sigmoid" if in_unit else "identity"
+        output = OUTPUTS.resolve(automatic if self.output == "auto" else self.output)
+        automatic = "bce" if in_unit and output == "sigmoid" else "mse"
+        loss = LOSSES.resolve(automatic if self.loss == "auto" else self.loss)
         object.__setattr__(self, "loss", loss)
         object.__setattr__(self, "output", output)
         data = f"the scaled data lies in {self.low:.4g}..{self.high:.4g}"
-        automatic = Use("output_activation", "auto")
         if loss == "bce" and not (in_unit and output == "sigmoid"):
             scaled = (Use("scaling", "minmax"), " with ", Argument("output_activation", "auto"))
             raise InputError(
@@ -159,7 +159,7 @@ class ReconstructionLoss:
                 f"reaches {reach.low:g}..{reach.high:g} but {data}",
                 argument="output_activation",
                 value=output,
-                remedy=(automatic, ", or another ", Argument("scaling")),
+                remedy=(Use("output_activation", "auto"), ", or another ", Argument("scaling")),
             )
 
     def activate(self, a: Tensor) -> Tensor:
@@ -167,20 +167,12 @@ class ReconstructionLoss:
         return OUTPUTS[self.output].activate(a)
 
     def __call__(self, a: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Return the loss of the decoder's last sums ``a`` against the target, a scalar.
+        """Return the loss of the decoder's last sums ``a`` (B, ...) against the target, a scalar.
 
-        Cross-entropy is taken from the sums, not from their sigmoid: no logarithm of zero.
-
-        Parameters
-        ----------
-        a, target : Tensor
-            (B, ...).
-        weight : Tensor or None
-            (B, ...), how much each element counts; the mean is over what counts. Elements whose
-            target is NaN never count.
+        Elements count by their weight, and not where the target is NaN; the mean is over what
+        counts. Cross-entropy is taken from the sums, not from their sigmoid: no logarithm of zero.
         """
-        if a.dtype != torch.float64:
-            a = a.float()  # summed in float32 at least, whatever the network computes in
+        a = full_precision(a)
         if self.missing:
             present = ~target.isnan()
             target = target.nan_to_num()

@@ -41,9 +41,9 @@ class Masked(AutoencoderModule):
     Notes
     -----
     Hidden elements are 0, and visible ones grow by the number of patches over the number of visible
-    ones: the encoder's first sums then have the mean that they have on whole samples, which are
-    what it is given after training. (The paper leaves hidden patches out of a transformer's input,
-    which has no such sums.) NaN, the end of a short sequence, stays NaN.
+    ones: the encoder's first sums then have the mean that they have on whole samples, which it gets
+    after training. (The paper's transformer has no such sums.) NaN, the end of a short sequence,
+    stays NaN.
 
     Source: He, Chen, Xie, Li, Dollar and Girshick, "Masked autoencoders are scalable vision
     learners", CVPR (2022).

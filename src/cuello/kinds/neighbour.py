@@ -16,7 +16,7 @@ from torch import Tensor
 from cuello.data.edges import edge_histograms
 from cuello.errors import Argument, InputError, Use
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Parts
-from cuello.kinds.gaussians import full_precision
+from cuello.kinds.losses import full_precision
 from cuello.options import Range
 
 __all__ = ["NeighbourPreserving", "similarity_curve"]
@@ -55,15 +55,14 @@ class NeighbourPreserving(AutoencoderModule):
     Two embeddings are alike by q = 1 / (1 + a d^(2b)), d their distance, which is fitted to 1 up to
     ``min_distance`` and to exp(min_distance - d) beyond. The term is the cross-entropy of q with
     who is a neighbour: -log q of a sample and its neighbour, plus ``negatives`` times the mean of
-    -log(1 - q) over all other pairs of the batch. It says nothing of where an embedding is, only of
-    distances, so latent dimensions have no scale.
+    -log(1 - q) over all other pairs of the batch. Only distances count, so latent dimensions have
+    no scale.
 
     Source: Sainburg, McInnes and Gentner, "Parametric UMAP embeddings for representation and
     semisupervised learning", Neural Computation 33 (2021), which draws the other samples; here they
-    are all that a batch holds, up to 256. Two things let samples that belong together gather before
-    others stand between them, as the early exaggeration of t-SNE does: repulsion begins at a
-    fiftieth and is whole after 70 % of the training, and in its first half a sample comes with a
-    neighbour of a neighbour of a neighbour.
+    are all that a batch holds, up to 256. Similar samples gather before others stand between them,
+    as by the early exaggeration of t-SNE: repulsion is whole only after 70 % of the training, and
+    in its first half a sample comes with a neighbour of a neighbour of a neighbour.
 
     Examples
     --------
@@ -132,11 +131,9 @@ class NeighbourPreserving(AutoencoderModule):
             unlike = self._unlike(distances.square())
             repulsion = unlike.log1p() - unlike.log()  # -log(1 - q)
             others = ~torch.eye(len(z), len(some), dtype=torch.bool, device=z.device)
-            return attraction + self._repulsion_weight() * (repulsion * others).sum() / others.sum()
-
-    def _repulsion_weight(self) -> float:
-        """Return the weight of the repulsion at this progress."""
-        return self.negatives * math.pow(_FIRST_REPULSION, max(0.0, 1.0 - self.progress / _RISE))
+            growth = math.pow(_FIRST_REPULSION, max(0.0, 1.0 - self.progress / _RISE))
+            weight = self.negatives * growth
+            return attraction + weight * (repulsion * others).sum() / others.sum()
 
     def _unlike(self, squares: Tensor) -> Tensor:
         """Return a d^(2b), which is 1 / q - 1."""
@@ -144,13 +141,7 @@ class NeighbourPreserving(AutoencoderModule):
 
 
 def similarity_curve(min_distance: float) -> tuple[float, float]:
-    """Fit a and b of 1 / (1 + a d^(2b)), for distances 0 to 3, by least squares.
-
-    Examples
-    --------
-    >>> [round(number, 2) for number in similarity_curve(0.1)]
-    [1.58, 0.9]
-    """
+    """Fit a and b of 1 / (1 + a d^(2b)), for distances 0 to 3, by least squares."""
     d = np.linspace(0.0, 3.0, 300)
     target = np.exp(-np.maximum(d - min_distance, 0.0))
     (a, b), _ = curve_fit(lambda d, a, b: 1.0 / (1.0 + a * d ** (2.0 * b)), d, target)

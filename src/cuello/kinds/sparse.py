@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from cuello.errors import Argument, InputError, Use
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Diagnosis, Parts
-from cuello.kinds.gaussians import full_precision
+from cuello.kinds.losses import full_precision
+from cuello.networks.summary import evaluating
 from cuello.options import Range
 
 __all__ = ["PENALTIES", "Sparse"]
@@ -119,11 +120,8 @@ class Sparse(AutoencoderModule):
     def diagnose(self, x: Tensor) -> Diagnosis:
         """Measure how active latent dimensions are on samples (n, ...), and name the dead ones.
 
-        Returns
-        -------
-        Diagnosis
-            ``mean_activation`` (their mean size), ``share_active`` (share of all activations above
-            a twentieth of the largest), ``dead_latents`` (how many are below that in all samples).
+        ``mean_activation`` is their mean size, ``share_active`` the share of all activations above
+        a twentieth of the largest, ``dead_latents`` how many are below that in all samples.
         """
         size = self.encode(x).abs()
         active = size > _ACTIVE_SHARE * size.max()
@@ -143,12 +141,9 @@ class Sparse(AutoencoderModule):
         return Diagnosis(statistics, [finding])
 
 
-@torch.no_grad()
 def _stays_in_unit(encoder: nn.Module, shape: tuple[int, ...]) -> bool:
     """Try samples far outside any scaling: works for every encoder, whatever its last layer."""
-    generator = torch.Generator().manual_seed(0)
-    x = 1000.0 * torch.randn((64, *shape), generator=generator)
-    was_training = encoder.training
-    z = encoder.eval()(x)
-    encoder.train(was_training)
+    x = 1000.0 * torch.randn((64, *shape), generator=torch.Generator().manual_seed(0))
+    with evaluating(encoder):
+        z = encoder(x)
     return bool(((z >= 0.0) & (z <= 1.0)).all())

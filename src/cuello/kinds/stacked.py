@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from cuello.errors import InputError, Use
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, ParameterGroups, Parts
 from cuello.kinds.losses import ReconstructionLoss
-from cuello.networks.counting import evaluating
+from cuello.networks.summary import evaluating
 from cuello.options import Range
 
 __all__ = ["Stacked"]
@@ -43,11 +43,8 @@ class Stacked(AutoencoderModule):
     -----
     Stage i has the optimizer "layer i" and a loss of the same name: the reconstruction loss of the
     samples for the first, the squared error of the block's input for others. Blocks below rest:
-    their weights, batch statistics and units stay, none is dropped. Losses of different stages are
-    on different scales; the one on held-out samples is that of the whole stack all along.
-
-    With few epochs some stages get none; the last epoch always trains all blocks together. The best
-    epoch and early stopping look at epochs of all blocks together only.
+    their weights, batch statistics and units stay, none is dropped. The last epoch always trains
+    all blocks together; best epoch and early stopping look at such epochs only.
 
     Source: Bengio, Lamblin, Popovici and Larochelle, "Greedy layer-wise training of deep networks",
     NIPS (2007); Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural
@@ -78,15 +75,10 @@ class Stacked(AutoencoderModule):
 
     def optimizers(self) -> ParameterGroups:
         """Return an optimizer for each block and its mirror image, and one that owns all."""
-        owned: dict[str, Sequence[nn.Module]] = {
-            name: self._pair(stage) for name, stage in self.stages.items()
-        }
-        owned[_TOGETHER] = [self]
         # A list of modules counts weights that are shared, as tied ones are, once.
-        return {
-            name: [{"params": list(nn.ModuleList(modules).parameters())}]
-            for name, modules in owned.items()
-        }
+        owned = {name: nn.ModuleList(self._pair(stage)) for name, stage in self.stages.items()}
+        owners: dict[str, nn.Module] = {**owned, _TOGETHER: self}
+        return {name: [{"params": list(owner.parameters())}] for name, owner in owners.items()}
 
     def active_optimizers(self, progress: float) -> Sequence[str]:
         """Return the one optimizer of an epoch that begins at this progress."""
@@ -112,10 +104,10 @@ class Stacked(AutoencoderModule):
 
     def _below(self, stage: int, x: Tensor) -> Tensor:
         """Return the input of block ``stage``, from blocks that rest."""
-        for block in list(self.encoder.children())[:stage]:
-            with evaluating(block):
-                x = block(x)
-        return x
+        below = nn.Sequential(*list(self.encoder.children())[:stage])
+        with evaluating(below):
+            z: Tensor = below(x)
+        return z
 
 
 def _count_blocks(parts: Parts) -> int:

@@ -1,15 +1,12 @@
-"""The variational autoencoder.
-
-Shapes: S draws, B samples of a batch, ... the shape of one sample, K latent dimensions.
-"""
+"""The variational autoencoder."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from cuello.kinds.base import KINDS, Batch
-from cuello.kinds.evidence import EvidenceModule, LogDensity, decode_draws, importance_estimate
+from cuello.kinds.base import KINDS
+from cuello.kinds.evidence import EvidenceModule
 
 __all__ = ["Variational"]
 
@@ -24,8 +21,6 @@ class Variational(EvidenceModule):
 
     Parameters
     ----------
-    parts : Parts
-        Networks, loss and sizes; the encoder gives 2K numbers.
     likelihood : str
         ``bernoulli``, ``gaussian``, or ``auto``: Bernoulli where the loss is ``bce`` (data in
         0..1), Gaussian where it is ``mse``. Other losses belong to no likelihood and are refused.
@@ -43,14 +38,10 @@ class Variational(EvidenceModule):
 
     Notes
     -----
-    Terms are in nats a sample: summed over elements and averaged over samples whatever
-    ``reduction`` says, for only then do likelihood and KL stand in the right proportion.
-    ``reconstruction`` is minus the expected log-likelihood and ``kl`` the weighted KL; with
-    ``samples`` from 2 on there is one term, ``bound``, minus the importance-weighted bound. Of a
-    Gaussian, they can be negative: a density can be above 1.
-
-    Log-variances are softly clamped to [-14, 8], and the learned standard deviation of the noise
-    to 1/10,000 of the range of the data and up, so that a large learning rate overflows nothing.
+    Terms are in nats a sample, summed over elements and averaged over samples whatever
+    ``reduction`` says: only then do likelihood and KL stand in the right proportion. Of a Gaussian
+    they can be negative, since a density can be above 1. With ``samples`` from 2 on there is one
+    term, ``bound``, minus the importance-weighted bound.
 
     Sources: Kingma and Welling, "Auto-encoding variational Bayes", ICLR 2014; Higgins et al.,
     "beta-VAE", ICLR 2017; Bowman et al., "Generating sentences from a continuous space", CoNLL
@@ -73,20 +64,7 @@ class Variational(EvidenceModule):
     equation = "-E_q[log p(x | z)] + beta KL(q(z | x) || N(0, I))"
     paper = "Kingma and Welling 2014, arXiv:1312.6114"
 
-    def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
-        """Return the terms of the negative bound, in nats a sample."""
-        log_density = self._log_density(batch.x)
-        return self.bound.terms(self.posterior(batch.x), log_density, self.progress)
-
-    def log_likelihood(self, x: Tensor, draws: int) -> Tensor:
-        """Estimate log p(x) of each sample from this many draws of z, (B,) in nats."""
-        log_density = self._log_density(x)
-        return importance_estimate(self.posterior(x), log_density, draws, x[0].numel())
-
     def sample(self, samples: int) -> Tensor:
         """Decode draws from the prior: means of new samples (samples, ...)."""
         device = next(self.parameters()).device
         return self.decode(torch.randn(samples, self.latent_dim, device=device))
-
-    def _log_density(self, x: Tensor) -> LogDensity:
-        return lambda z: self.likelihood(decode_draws(self.decoder, z), x)

@@ -14,7 +14,7 @@ from torch.nn.functional import mse_loss
 
 from cuello.errors import Argument, InputError
 from cuello.kinds.base import KINDS, AutoencoderModule, Batch, Diagnosis, Parts
-from cuello.kinds.gaussians import full_precision
+from cuello.kinds.losses import full_precision
 from cuello.options import Range
 
 __all__ = ["VectorQuantised"]
@@ -46,16 +46,6 @@ class VectorQuantised(AutoencoderModule):
         Share of a vector that is kept at each step; less in the first steps, when the encoder's
         outputs move faster than such a vector could follow.
 
-    Attributes
-    ----------
-    codebook : Tensor
-        (G, C, W) the vectors: means of the encoder's outputs that were nearest to them.
-    usage : Tensor
-        (G, C) how many samples of a batch took each vector; like the vectors a moving mean over
-        batches.
-    batches : Tensor
-        Scalar, number of batches the codebook has learned from.
-
     Notes
     -----
     Source: van den Oord et al., "Neural discrete representation learning" (2017); moving means
@@ -70,8 +60,11 @@ class VectorQuantised(AutoencoderModule):
     paper = "van den Oord et al. 2017, arXiv:1711.00937"
 
     batches: Tensor
+    """Number of batches that the codebook has learned from."""
     codebook: Tensor
+    """(G, C, W), the vectors: means of the encoder's outputs that were nearest to them."""
     usage: Tensor
+    """(G, C), how many samples of a batch took each vector: a moving mean over batches."""
     sums: Tensor
 
     def __init__(
@@ -103,11 +96,7 @@ class VectorQuantised(AutoencoderModule):
         self.register_buffer("sums", torch.zeros(shape))
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the embeddings (B, K): vectors of the codebook.
-
-        Its gradient is passed on to the encoder as it is (straight through), so an encoder can be
-        trained further through the fixed codebook.
-        """
+        """Return the embeddings (B, K): vectors of the codebook, with the encoder's gradient."""
         z = full_precision(self.encoder(x))
         return _straight_through(z, self._nearest(z)[1])
 
@@ -125,10 +114,7 @@ class VectorQuantised(AutoencoderModule):
         return self._nearest(full_precision(self.encoder(x)))[0]
 
     def prior(self, samples: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw each group's vector as often as training used it (samples, K).
-
-        Groups are drawn independently of one another, which they are not in real samples.
-        """
+        """Draw each group's vector as often as training used it, independently (samples, K)."""
         chosen = self._smoothed().multinomial(samples, replacement=True, generator=generator)
         return self.codebook.gather(1, self._whole(chosen)).transpose(0, 1).flatten(1)
 

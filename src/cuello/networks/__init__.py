@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from cuello.networks import conv, dense, sequence  # each registers itself
 from cuello.networks.base import COMMON_OPTIONS, NETWORKS, Network, build_network
-from cuello.networks.counting import multiplications, note_uses
 from cuello.networks.layers import ACTIVATIONS, INITIALIZERS
-from cuello.networks.summary import LayerSummary, summarize, total
+from cuello.networks.summary import LayerSummary, multiplications, note_uses, summarize, total
 
 __all__ = [
     "ACTIVATIONS",

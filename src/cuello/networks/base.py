@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from cuello.errors import Argument
-from cuello.networks.counting import note_uses
+from cuello.networks.summary import note_uses
 from cuello.options import Option, check_options, read_options
 from cuello.registry import Registry
 
-__all__ = ["COMMON_OPTIONS", "NETWORKS", "Network", "NetworkBuilder", "build_network"]
+__all__ = ["COMMON_OPTIONS", "NETWORKS", "Network", "build_network"]
 
 COMMON_OPTIONS = (
     "hidden",
@@ -26,9 +26,6 @@ COMMON_OPTIONS = (
 )
 """Options that every network has, under the same names."""
 
-NetworkBuilder = Callable[..., tuple[nn.Module, nn.Module]]
-"""``(shape, inputs, outputs, *, <options>) -> (encoder, decoder)``."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
@@ -37,7 +34,7 @@ class Network:
     Parameters
     ----------
     build : callable
-        Builds it; keyword-only arguments are its options.
+        ``(shape, inputs, outputs, *, <options>) -> (encoder, decoder)``.
     display_name : str
         In tables and reports.
     summary : str
@@ -50,7 +47,7 @@ class Network:
         Whether samples are sequences: (time, features), shorter ones filled up with NaN.
     """
 
-    build: NetworkBuilder
+    build: Callable[..., tuple[nn.Module, nn.Module]]
     display_name: str
     summary: str
     paper: str
@@ -59,13 +56,7 @@ class Network:
 
     @property
     def options(self) -> dict[str, Option]:
-        """Options beyond the common ones.
-
-        Examples
-        --------
-        >>> list(NETWORKS["dense"].options)
-        ['tied']
-        """
+        """Options beyond the common ones."""
         return read_options(self.build, skip=COMMON_OPTIONS)
 
     @property
@@ -88,29 +79,17 @@ def build_network(
     options: dict[str, Any] | None = None,
     **common: Any,
 ) -> tuple[nn.Module, nn.Module]:
-    """Build encoder and decoder of a named network.
+    """Build encoder and decoder of a network by its name or alias in :data:`NETWORKS`.
 
-    Parameters
-    ----------
-    name : str
-        A name or alias in :data:`NETWORKS`; an alias may imply options.
-    shape : tuple of int
-        Shape of one sample.
-    inputs : int
-        Inputs of the decoder.
-    outputs : int
-        Outputs of the encoder.
-    options : dict or None
-        Options of this network.
-    **common
-        Options in :data:`COMMON_OPTIONS`.
+    Samples have this shape; the decoder has so many inputs and the encoder so many outputs.
+    ``options`` are those of this network, ``common`` those in :data:`COMMON_OPTIONS`.
 
     Raises
     ------
     InputError
         If the name or an option is not known, or does not fit the shape.
     """
-    network = NETWORKS[NETWORKS.resolve(name)]
+    network = NETWORKS[name]
     chosen = NETWORKS.implied(name) | (options or {})
     check_options("network_options", Argument("network", name), network.options, chosen)
     encoder, decoder = network.build(shape, inputs, outputs, **common, **chosen)

@@ -5,79 +5,61 @@ Shapes: B samples of a batch, C channels, H height and W width in pixels, K inpu
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from torch import Tensor, nn
 
 from cuello.errors import InputError, Use
 from cuello.networks.base import NETWORKS, Network
-from cuello.networks.layers import activation_layer, check_common, initialize
-from cuello.networks.pixels import FlattenPixels, ToImage, ToSample, UnflattenPixels, UpConvolution
+from cuello.networks.layers import (
+    ACTIVATIONS,
+    FlattenPixels,
+    ToImage,
+    ToSample,
+    UnflattenPixels,
+    UpConvolution,
+    check_common,
+    initialize,
+)
 from cuello.options import Range
 
-__all__ = ["Residual", "build_conv", "residual_block"]
+__all__ = ["Residual", "build_conv"]
 
 
 class Residual(nn.Module):
-    """Two convolutions with a connection past them: activation(x + F(x)).
+    """Two convolutions that keep the shape, with a connection past them: activation(x + inner(x)).
 
     Source: He et al., "Deep residual learning for image recognition", CVPR 2016,
     arXiv:1512.03385, figure 2.
-
-    Parameters
-    ----------
-    inner : nn.Sequential
-        F: maps (B, C, H, W) to the same shape.
-    activation : nn.Module
-        After the sum.
     """
 
-    def __init__(self, inner: nn.Sequential, activation: nn.Module) -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        activation: str = "relu",
+        initializer: str = "default",
+        batch_norm: bool = False,
+        kernel_size: int = 3,
+    ) -> None:
         super().__init__()
-        self.inner = inner
-        self.activation = activation
+
+        def convolution() -> list[nn.Module]:
+            layer = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2)
+            return [initialize(layer, initializer), *[nn.BatchNorm2d(channels)] * batch_norm]
+
+        between = ACTIVATIONS[activation].build()
+        self.inner = nn.Sequential(*convolution(), between, *convolution())
+        self.activation = ACTIVATIONS[activation].build()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, H, W)."""
         y: Tensor = self.activation(x + self.inner(x))
         return y
-
-
-def residual_block(
-    channels: int,
-    *,
-    activation: str = "relu",
-    initializer: str = "default",
-    batch_norm: bool = False,
-    kernel_size: int = 3,
-) -> Residual:
-    """Build a :class:`Residual` of two convolutions that keep height, width and channels.
-
-    Parameters
-    ----------
-    channels, activation, initializer, batch_norm, kernel_size
-        As for :func:`build_conv`.
-
-    Examples
-    --------
-    >>> import torch
-    >>> residual_block(4)(torch.zeros(1, 4, 5, 7)).shape
-    torch.Size([1, 4, 5, 7])
-    """
-
-    def convolution() -> nn.Module:
-        layer = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2)
-        return initialize(layer, initializer)
-
-    def norm() -> list[nn.Module]:
-        return [nn.BatchNorm2d(channels)] * batch_norm
-
-    between = activation_layer(activation)
-    inner = nn.Sequential(convolution(), *norm(), between, convolution(), *norm())
-    return Residual(inner, activation_layer(activation))
 
 
 def build_conv(
@@ -95,7 +77,7 @@ def build_conv(
     residual: bool = False,
     kernel_size: Annotated[int, Range(3)] = 3,
 ) -> tuple[nn.Sequential, nn.Sequential]:
-    """Build a convolutional encoder and its mirror image.
+    """Build a convolutional encoder and its mirror image, of as many blocks.
 
     Parameters
     ----------
@@ -109,9 +91,8 @@ def build_conv(
     dropout : float
         Rate at the end of each stage.
     up : str
-        The decoder's doubling of height and width: ``upsample`` repeats pixels and convolves
-        (:class:`~cuello.networks.pixels.UpConvolution`), ``transposed`` is a transposed convolution
-        of stride 2.
+        The decoder's doubling of height and width: ``upsample`` repeats pixels and convolves,
+        ``transposed`` is a transposed convolution of stride 2.
     residual : bool
         Whether a :class:`Residual` block follows each stage (precedes it in the decoder).
     kernel_size : int
@@ -120,23 +101,10 @@ def build_conv(
     inputs, outputs, activation, latent_activation, initializer
         As for :func:`cuello.networks.dense.build_dense`.
 
-    Returns
-    -------
-    encoder, decoder : nn.Sequential
-        As many blocks each; block i of the encoder is undone by block -1 - i of the decoder. The
-        decoder's last block ends without activation, in the shape of a sample.
-
-    Raises
-    ------
-    InputError
-        If samples are no images, or an option is not allowed.
-
     Examples
     --------
     >>> import torch
     >>> encoder, decoder = build_conv((3, 7, 5), 2, 2, hidden=(4, 8))
-    >>> [block(torch.zeros(1, 8, 2, 2)).shape for block in decoder[1:2]]
-    [torch.Size([1, 4, 4, 3])]
     >>> decoder(encoder(torch.zeros(1, 3, 7, 5))).shape
     torch.Size([1, 3, 7, 5])
     """
@@ -149,40 +117,32 @@ def build_conv(
     smallest = (channels[-1], *sizes[-1])
 
     def finish(width: int) -> list[nn.Module]:
-        return [nn.BatchNorm2d(width)] * batch_norm + [activation_layer(activation)]
+        return [nn.BatchNorm2d(width)] * batch_norm + [ACTIVATIONS[activation].build()]
 
     def drop() -> list[nn.Module]:
         return [nn.Dropout(dropout)] if dropout else []
 
+    residual_of = functools.partial(
+        Residual,
+        activation=activation,
+        initializer=initializer,
+        batch_norm=batch_norm,
+        kernel_size=kernel_size,
+    )
+
     def around(width: int) -> list[nn.Module]:
-        if not residual:
-            return []
-        block = residual_block(
-            width,
-            activation=activation,
-            initializer=initializer,
-            batch_norm=batch_norm,
-            kernel_size=kernel_size,
-        )
-        return [block]
+        return [residual_of(width)] if residual else []
+
+    halving: Any = {"kernel_size": kernel_size, "stride": 2, "padding": kernel_size // 2}
 
     def down(a: int, b: int) -> nn.Module:
-        layer = nn.Conv2d(a, b, kernel_size, stride=2, padding=kernel_size // 2)
-        return initialize(layer, initializer)
+        return initialize(nn.Conv2d(a, b, **halving), initializer)
 
     def double(a: int, b: int, size: tuple[int, int]) -> nn.Module:
-        layer = (
-            UpConvolution(a, b, kernel_size, size)
-            if up == "upsample"
-            else nn.ConvTranspose2d(
-                a,
-                b,
-                kernel_size,
-                stride=2,
-                padding=kernel_size // 2,
-                output_padding=((size[0] + 1) % 2, (size[1] + 1) % 2),  # even sizes end one later
-            )
-        )
+        if up == "upsample":
+            return initialize(UpConvolution(a, b, kernel_size, size), initializer)
+        one_later = ((size[0] + 1) % 2, (size[1] + 1) % 2)  # where the size is even
+        layer = nn.ConvTranspose2d(a, b, output_padding=one_later, **halving)
         return initialize(layer, initializer)
 
     encoder = [
@@ -190,7 +150,9 @@ def build_conv(
         for a, b in itertools.pairwise(channels)
     ]
     to_latent = initialize(nn.Linear(math.prod(smallest), outputs), initializer)
-    encoder.append(nn.Sequential(FlattenPixels(), to_latent, activation_layer(latent_activation)))
+    encoder.append(
+        nn.Sequential(FlattenPixels(), to_latent, ACTIVATIONS[latent_activation].build())
+    )
     encoder[0].insert(0, ToImage())
 
     from_latent = initialize(nn.Linear(inputs, math.prod(smallest)), initializer)

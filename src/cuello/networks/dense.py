@@ -15,19 +15,13 @@ from torch.nn import functional as F
 
 from cuello.errors import InputError, Use
 from cuello.networks.base import NETWORKS, Network
-from cuello.networks.layers import activation_layer, check_common, initialize
+from cuello.networks.layers import ACTIVATIONS, check_common, initialize
 
 __all__ = ["TiedLinear", "build_dense"]
 
 
 class TiedLinear(nn.Module):
-    """A linear layer whose weights are those of another one, transposed.
-
-    Parameters
-    ----------
-    other : nn.Linear
-        (D, C): this layer maps (B, C) to (B, D) with a bias of its own.
-    """
+    """A linear layer with another one's weights, transposed, and a bias of its own."""
 
     def __init__(self, other: nn.Linear) -> None:
         super().__init__()
@@ -69,7 +63,7 @@ def build_dense(
     latent_activation : str
         After the last layer of the encoder.
     initializer : str
-        See :data:`cuello.networks.layers.INITIALIZERS`.
+        See :data:`cuello.networks.INITIALIZERS`.
     batch_norm : bool
         Batch normalisation before each activation (Ioffe and Szegedy 2015, arXiv:1502.03167).
     dropout : float
@@ -105,7 +99,7 @@ def build_dense(
         return nn.Sequential(
             layer,
             *([nn.BatchNorm1d(width)] if batch_norm else []),
-            activation_layer(activation),
+            ACTIVATIONS[activation].build(),
             *([nn.Dropout(dropout)] if dropout else []),
         )
 
@@ -113,19 +107,17 @@ def build_dense(
         return [initialize(nn.Linear(a, b), initializer) for a, b in itertools.pairwise(widths)]
 
     encoder_layers = linears([features, *hidden, outputs])
-    decoder_layers: list[nn.Module] = (
+    decoder_layers: Sequence[nn.Module] = (
         [TiedLinear(layer) for layer in reversed(encoder_layers)]
         if tied
-        else [*linears([inputs, *reversed(hidden), features])]
+        else linears([inputs, *reversed(hidden), features])
     )
     *first, last = encoder_layers
-    encoder = [block(layer, width) for layer, width in zip(first, hidden, strict=True)]
-    encoder.append(nn.Sequential(last, activation_layer(latent_activation)))
+    encoder = [block(*pair) for pair in zip(first, hidden, strict=True)]
+    encoder.append(nn.Sequential(last, ACTIVATIONS[latent_activation].build()))
     encoder[0].insert(0, nn.Flatten())
     *first_back, last_back = decoder_layers
-    decoder = [
-        block(layer, width) for layer, width in zip(first_back, reversed(hidden), strict=True)
-    ]
+    decoder = [block(*pair) for pair in zip(first_back, reversed(hidden), strict=True)]
     decoder.append(nn.Sequential(last_back, nn.Unflatten(1, shape)))
     return nn.Sequential(*encoder), nn.Sequential(*decoder)
 

@@ -6,7 +6,6 @@ K inputs of the decoder. NaN fills up the end of a shorter sequence.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 
 from cuello.errors import Argument, InputError, Use
 from cuello.networks.base import NETWORKS, Network
-from cuello.networks.layers import activation_layer, check_common, find_initializer, initialize
+from cuello.networks.layers import ACTIVATIONS, check_common, initialize
 
 __all__ = ["Recurrent", "RecurrentDecoder", "RecurrentEncoder", "build_sequence"]
 
@@ -24,24 +23,12 @@ RECURRENT_CELLS: dict[str, Callable[..., nn.RNNBase]] = {"gru": nn.GRU, "lstm": 
 
 
 def lengths_of(x: Tensor) -> Tensor:
-    """Return the number of steps of each sample, shape (B,), without waiting for the device.
-
-    Examples
-    --------
-    >>> lengths_of(torch.tensor([[[1.0], [2.0]], [[3.0], [torch.nan]]]))
-    tensor([2, 1])
-    """
+    """Return the number of steps of each sample, shape (B,), without waiting for the device."""
     return (~x[:, :, 0].isnan()).sum(1)
 
 
 def reverse_within(x: Tensor, lengths: Tensor) -> Tensor:
-    """Reverse each sample (B, T, ...) within its length, and not its filling: self-inverse.
-
-    Examples
-    --------
-    >>> reverse_within(torch.tensor([[[1], [2], [0]]]), torch.tensor([2]))[0, :, 0].tolist()
-    [2, 1, 0]
-    """
+    """Reverse each sample (B, T, ...) within its length, and not its filling: self-inverse."""
     steps = torch.arange(x.shape[1], device=x.device)
     mirrored = lengths[:, None] - 1 - steps
     order = torch.where(mirrored >= 0, mirrored, steps)
@@ -53,24 +40,17 @@ class Recurrent(nn.Module):
 
     Every sample is run through to the last step of the longest, so that the host need not know the
     lengths; what comes after a sample's end cannot change what came before, and is never used.
-
-    Parameters
-    ----------
-    inputs, units : int
-        Numbers a step that go in and, for each direction, come out.
-    cell : str
-        One of :data:`RECURRENT_CELLS`.
-    initializer : str
-        See :data:`cuello.networks.layers.INITIALIZERS`; for each gate by itself.
-    bidirectional : bool
-        Whether a second layer reads each sample from its end to its beginning.
+    ``inputs`` numbers a step go in and, for each direction, ``units`` come out.
     """
 
     def __init__(
         self, inputs: int, units: int, cell: str, initializer: str, *, bidirectional: bool
     ) -> None:
         super().__init__()
-        build = functools.partial(_recurrent_layer, inputs, units, cell, initializer)
+
+        def build() -> nn.RNNBase:
+            return initialize(RECURRENT_CELLS[cell](inputs, units, batch_first=True), initializer)
+
         self.forward_, self.backward_ = build(), build() if bidirectional else None
         self.outputs = units * (1 + bidirectional)
 
@@ -87,17 +67,7 @@ class Recurrent(nn.Module):
 
 
 class RecurrentEncoder(nn.Module):
-    """Recurrent layers over a sample, and a dense one from their last state to the embedding.
-
-    Parameters
-    ----------
-    layers : sequence of Recurrent
-        From the input to the embedding.
-    to_latent : nn.Module
-        Last, dense layer.
-    dropout : float
-        Rate after each recurrent layer.
-    """
+    """Recurrent layers over a sample, and a dense one from their last state to the embedding."""
 
     def __init__(self, layers: Sequence[Recurrent], to_latent: nn.Module, dropout: float) -> None:
         super().__init__()
@@ -110,8 +80,7 @@ class RecurrentEncoder(nn.Module):
         lengths = lengths_of(x)
         states, end = x.nan_to_num(), x
         for layer in self.layers:
-            states, end = layer(states, lengths)
-            states, end = self.dropout(states), self.dropout(end)
+            states, end = map(self.dropout, layer(states, lengths))
         outputs: Tensor = self.to_latent(end)
         return outputs
 
@@ -119,24 +88,9 @@ class RecurrentEncoder(nn.Module):
 class RecurrentDecoder(nn.Module):
     """A dense layer, recurrent layers whose input is its output at every step, and a last one.
 
-    Parameters
-    ----------
-    from_latent : nn.Module
-        (B, K) -> (B, any width).
-    layers : sequence of Recurrent
-        The first takes one input more than ``from_latent`` gives: the time, in (0, 1].
-    to_steps : nn.Module
-        Last, dense layer, (B, T, any width) -> (B, T, F).
-    steps : int
-        T.
-    dropout : float
-        Rate after each recurrent layer.
-
-    Notes
-    -----
     The latents at every step (as in Srivastava et al. 2015, arXiv:1502.04681, "unconditional")
-    need not be remembered, which an initial state would have to be. With the time beside them, no
-    layer has to learn to count.
+    need not be remembered, which an initial state would have to be. With the time in (0, 1] beside
+    them, as one more input, no layer has to learn to count.
     """
 
     def __init__(
@@ -228,9 +182,9 @@ def build_sequence(
 
     reading = recurrent([features, *hidden])
     last = dense(reading[-1].outputs, outputs)
-    to_latent = nn.Sequential(last, activation_layer(latent_activation))
+    to_latent = nn.Sequential(last, ACTIVATIONS[latent_activation].build())
     held = hidden[-1]
-    from_latent = nn.Sequential(dense(inputs, held), activation_layer(activation))
+    from_latent = nn.Sequential(dense(inputs, held), ACTIVATIONS[activation].build())
     writing = recurrent([held + 1, *reversed(hidden)])
     to_steps = dense(writing[-1].outputs, features)
     return (
@@ -262,20 +216,6 @@ def _check_recurrent(shape: tuple[int, ...], hidden: Sequence[int], *, batch_nor
             value=True,
             remedy=(Use("batch_norm", False), ", and ", Argument("scaling", "standard")),
         )
-
-
-def _recurrent_layer(inputs: int, units: int, cell: str, name: str) -> nn.RNNBase:
-    layer = RECURRENT_CELLS[cell](inputs, units, batch_first=True)
-    initializer = find_initializer(name)
-    if initializer.fill is not None:
-        with torch.no_grad():
-            for parameter in layer.parameters():
-                for gate in torch.split(parameter, units):
-                    if gate.ndim > 1:
-                        initializer.fill(gate)
-                    else:
-                        initializer.fill_bias(gate)
-    return layer
 
 
 def _at_step(states: Tensor, step: Tensor) -> Tensor:
