@@ -19,7 +19,6 @@ LABS = SOURCE.parent / "cuello_labs"
 LAYERS = [
     "arrays",
     "errors",
-    "docstrings",
     "options",
     "registry",
     "atomic",

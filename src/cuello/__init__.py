@@ -53,25 +53,20 @@ __all__ = [
 _LAZY_IMPORTS = {
     "AnomalyDetector": "cuello.anomalies",
     "Autoencoder": "cuello.estimators",
-    "CuelloError": "cuello.errors",
-    "CuelloWarning": "cuello.errors",
-    "DataError": "cuello.errors",
     "Dataset": "cuello.data",
-    "DivergedError": "cuello.errors",
     "FewLabelClassifier": "cuello.few_label",
     "FewLabelRegressor": "cuello.few_label",
-    "InputError": "cuello.errors",
-    "RunError": "cuello.errors",
     "fit": "cuello.api",
     "load": "cuello.data",
     "open_run": "cuello.run.opened",
 }
+"""Home of each public name; all others are errors."""
 
 
 def __getattr__(name: str) -> object:
     # Importing torch takes over a second: only a name that needs it pays for it.
-    if name in _LAZY_IMPORTS:
-        return getattr(importlib.import_module(_LAZY_IMPORTS[name]), name)
+    if name in __all__:
+        return getattr(importlib.import_module(_LAZY_IMPORTS.get(name, "cuello.errors")), name)
     raise AttributeError(f"module 'cuello' has no attribute {name!r}")
 
 

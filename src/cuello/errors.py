@@ -11,17 +11,17 @@
 
     CuelloWarning       (UserWarning)   a choice made for the user, or something left out
 
-An error carries its facts as fields: the argument and its value, the problem, what is allowed, and
-the remedy. ``str(error)`` writes arguments as Python does, ``latent_dim=9``; the command line and
-the server pass a :class:`Spelling` of their own to :meth:`CuelloError.render`.
+An error carries its facts as fields: the argument and its value, the problem, the allowed values,
+and the remedy. ``str(error)`` writes arguments as Python does, ``latent_dim=9``; the command line
+passes another :data:`Spelling` to :meth:`CuelloError.render`.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
 __all__ = [
     "Argument",
@@ -39,7 +39,7 @@ __all__ = [
     "unknown",
 ]
 
-UNSET: Final = object()
+UNSET: Final = ...  # a singleton, also when an error comes back from a worker process
 """In the place of a value: the name of an argument stands alone."""
 
 
@@ -63,32 +63,14 @@ Text = str | Sequence[str | Argument | Use]
 """A text, or its pieces where it mentions arguments."""
 
 
-class Spelling(Protocol):
-    """How a face of the program writes arguments."""
-
-    def argument(self, name: str, value: object) -> str:
-        """Write a mention of an argument."""
-
-    def advice(self, name: str, value: object) -> str:
-        """Write the advice to give an argument this value, beginning with a verb."""
+Spelling = Callable[[Argument | Use], str]
+"""Writes the mention of an argument, or the advice to set it, for one way to call the program."""
 
 
-class PythonSpelling:
-    """Arguments as in a call.
-
-    Examples
-    --------
-    >>> PythonSpelling().advice("epochs", 20)
-    'use epochs=20'
-    """
-
-    def argument(self, name: str, value: object) -> str:
-        """Return ``name=value``, or the name alone."""
-        return name if value is UNSET else f"{name}={value!r}"
-
-    def advice(self, name: str, value: object) -> str:
-        """Return ``use name=value``."""
-        return f"use {self.argument(name, value)}"
+def spell_as_python(mention: Argument | Use) -> str:
+    """Write ``name=value``, or the name alone; as advice after "use"."""
+    text = mention.name if mention.value is UNSET else f"{mention.name}={mention.value!r}"
+    return f"use {text}" if isinstance(mention, Use) else text
 
 
 class CuelloError(Exception):
@@ -104,8 +86,7 @@ class CuelloError(Exception):
     value : object
         Its value. Without an argument, what the problem is about: a file, for example.
     allowed : str or sequence
-        What the value must be, without a problem as in "must be ..."; beside one, the allowed
-        values.
+        The allowed values; without a problem, the end of "must be ...".
     remedy : str or sequence
         What to do instead, in the imperative.
 
@@ -130,29 +111,21 @@ class CuelloError(Exception):
         self.value = value
         self.allowed = allowed
         self.remedy = remedy
-        super().__init__(self.render(PythonSpelling()))
+        super().__init__(self.render(spell_as_python))
 
     def __str__(self) -> str:
         """Write the error with arguments as in a Python call."""
-        return self.render(PythonSpelling())
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Survive the way from a worker process."""
-        names = ("problem", "argument", "value", "allowed", "remedy")
-        fields = {name: getattr(self, name) for name in names}
-        if fields["value"] is UNSET:
-            del fields["value"]
-        return _rebuild, (type(self), fields)
+        return self.render(spell_as_python)
 
     def text_of(self, field: str) -> str:
         """Return ``problem``, ``allowed`` or ``remedy`` as text, arguments as in a Python call."""
-        return _write(getattr(self, field), PythonSpelling())
+        return _write(getattr(self, field), spell_as_python)
 
     def render(self, spelling: Spelling) -> str:
         """Return the error as sentences, arguments written by ``spelling``."""
         subject = ""
         if self.argument:
-            subject = spelling.argument(self.argument, self.value)
+            subject = spelling(Argument(self.argument, self.value))
         elif self.value is not UNSET:
             subject = f"{self.value}:"
         problem, allowed, remedy = (
@@ -173,7 +146,7 @@ class UnknownNameError(InputError, KeyError):
 
 
 class DataError(CuelloError, ValueError):
-    """A file or array cannot be read, or holds what a model cannot use."""
+    """A file or array cannot be read, or its values do not suit a model."""
 
 
 class RunError(CuelloError, RuntimeError):
@@ -185,17 +158,11 @@ class DivergedError(CuelloError, RuntimeError):
 
 
 class CuelloWarning(UserWarning):
-    """A choice was made for the user, or something was left out; the message says what.
-
-    Parameters
-    ----------
-    text : str or sequence of str, Argument and Use
-        A whole sentence.
-    """
+    """A choice was made for the user, or something was left out; the message names it."""
 
     def __init__(self, text: Text = "") -> None:
         self.text = text
-        super().__init__(self.render(PythonSpelling()))
+        super().__init__(self.render(spell_as_python))
 
     def render(self, spelling: Spelling) -> str:
         """Return the sentence, arguments written by ``spelling``."""
@@ -221,22 +188,9 @@ def unknown(argument: str, value: object, allowed: Iterable[str]) -> UnknownName
     )
 
 
-def _rebuild(kind: type[CuelloError], fields: dict[str, Any]) -> CuelloError:
-    return kind(**fields)
-
-
-def _write(text: Text | Use, spelling: Spelling) -> str:
-    if isinstance(text, str):
-        return text
-    if isinstance(text, Use):
-        return spelling.advice(text.name, text.value)
-    return "".join(_piece(piece, spelling) for piece in text)
-
-
-def _piece(piece: str | Argument | Use, spelling: Spelling) -> str:
-    if isinstance(piece, Argument):
-        return spelling.argument(piece.name, piece.value)
-    return piece if isinstance(piece, str) else spelling.advice(piece.name, piece.value)
+def _write(text: Text | Argument | Use, spelling: Spelling) -> str:
+    pieces = [text] if isinstance(text, str | Argument | Use) else text
+    return "".join(piece if isinstance(piece, str) else spelling(piece) for piece in pieces)
 
 
 def _closed(text: str) -> str:

@@ -55,21 +55,16 @@ def duration(seconds: float | None) -> str:
         return MISSING
     if plain < 10:
         return f"{plain:.2g} s"
-    whole = round(plain)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    minutes, rest = divmod(round(plain), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def rounded(values: Iterable[float | None] | Array) -> list[float | None]:
     """Round to 4 significant digits for JSON, which has no NaN: those become None."""
-    result: list[float | None] = []
-    for value in values.tolist() if isinstance(values, np.ndarray) else values:
-        plain = finite(value)
-        result.append(None if plain is None else float(f"{plain:.4g}"))
-    return result
+    listed = values.tolist() if isinstance(values, np.ndarray) else values
+    return [None if finite(value) is None else float(f"{value:.4g}") for value in listed]
 
 
 def shorten(text: str, longest: int = 40) -> str:

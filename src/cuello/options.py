@@ -8,24 +8,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
 from numbers import Real
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from cuello.docstrings import describe
 from cuello.errors import Argument, InputError, Use, unknown
 
-__all__ = ["Option", "Range", "check_options", "read_options"]
+__all__ = ["Option", "Range", "check_options", "describe", "read_options"]
 
 
 @dataclass(frozen=True)
 class Range:
     """The numbers that an option may take, as in ``Annotated[float, Range(0.0, 1.0)]``.
 
-    Parameters
-    ----------
-    low, high : float or None
-        Bounds; None is no bound.
-    open_low, open_high : bool
-        Whether the bound itself is outside.
+    None is no bound; ``open_low`` and ``open_high`` exclude the bound itself.
     """
 
     low: float | None = None
@@ -39,13 +33,7 @@ class Range:
         return above and below
 
     def __str__(self) -> str:
-        """Write the range in words.
-
-        Examples
-        --------
-        >>> str(Range(0.0, 1.0, open_high=True)), str(Range(1))
-        ('0 or more and below 1', '1 or more')
-        """
+        """Return the range in words: ``0 or more and below 1``."""
         bounds = []
         if self.low is not None:
             bounds.append(f"above {self.low:g}" if self.open_low else f"{self.low:g} or more")
@@ -54,52 +42,27 @@ class Range:
         return " and ".join(bounds)
 
     def check(self, name: str, value: float) -> None:
-        """Refuse a value outside the range.
-
-        Raises
-        ------
-        InputError
-            If it is outside, or NaN.
-        """
+        """Raise an :class:`InputError` for a value outside the range, or NaN."""
         if value not in self:
             raise InputError(argument=name, value=value, allowed=str(self))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """An option: one definition for signature, command line, docs and checks.
-
-    Parameters
-    ----------
-    name : str
-        As in the signature.
-    type : str
-        The annotation, ``int`` or ``int | str`` for example.
-    default : object
-        Its default.
-    help : str
-        What the docstring says of it.
-    range : Range or None
-        Allowed numbers.
-    choices : tuple of str
-        Allowed names, where they are a fixed set.
-    """
+    """An option: one definition for signature, command line, docs and checks."""
 
     name: str
     type: str
+    """The annotation, ``int | str`` for example."""
     default: Any
     help: str
+    """From the docstring."""
     range: Range | None = None
     choices: tuple[str, ...] = ()
+    """Allowed names, where they are a fixed set."""
 
     def check(self, value: Any) -> None:
-        """Refuse a value that is not among the choices, or no finite number in the range.
-
-        Raises
-        ------
-        InputError
-            Which says what is allowed, and the default.
-        """
+        """Raise an :class:`InputError` for no choice, or no finite number in the range."""
         if self.choices and value not in self.choices:
             raise unknown(self.name, value, self.choices)
         types = self.type.split(" | ")
@@ -119,28 +82,10 @@ class Option:
 
 
 def read_options(made: Callable[..., Any], *, skip: tuple[str, ...] = ()) -> dict[str, Option]:
-    """Return the keyword-only options of a class or function, from its signature and docstring.
+    """Return the keyword-only options of a class or function, but those to skip.
 
-    Parameters
-    ----------
-    made : callable
-        Numpydoc describes its parameters; ``Annotated`` may give a :class:`Range`, or a mapping of
-        the allowed names.
-    skip : tuple of str
-        Options that are left out.
-
-    Examples
-    --------
-    >>> def noisy(x, *, level: Annotated[float, Range(0.0)] = 0.3):
-    ...     '''Add noise.
-    ...
-    ...     Parameters
-    ...     ----------
-    ...     level : float
-    ...         Standard deviation.
-    ...     '''
-    >>> read_options(noisy)["level"].help
-    'Standard deviation.'
+    The signature gives type and default, numpydoc the help, and ``Annotated`` a :class:`Range`, or
+    a mapping or tuple of the allowed names.
     """
     helps = describe(made).parameters
     # Fields of a dataclass are annotated where each was written, which may be another module.
@@ -150,14 +95,14 @@ def read_options(made: Callable[..., Any], *, skip: tuple[str, ...] = ()) -> dic
         hints = get_type_hints(target, include_extras=True)
     except NameError:  # names that only a type checker sees: no ranges are given there
         hints = {}
-    found = {}
+    options = {}
     for name, parameter in inspect.signature(made).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY or name in skip:
             continue
         hint = hints.get(name)
         extras = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
         written = str(parameter.annotation)
-        found[name] = Option(
+        options[name] = Option(
             name=name,
             type=re.sub(r"Annotated\[([^,]+),.*\]", r"\1", written),
             default=parameter.default,
@@ -165,7 +110,7 @@ def read_options(made: Callable[..., Any], *, skip: tuple[str, ...] = ()) -> dic
             range=next((extra for extra in extras if isinstance(extra, Range)), None),
             choices=next((tuple(e) for e in extras if isinstance(e, Mapping | tuple)), ()),
         )
-    return found
+    return options
 
 
 def check_options(
@@ -173,21 +118,8 @@ def check_options(
 ) -> None:
     """Refuse options that an entry does not have, and values that they cannot take.
 
-    Parameters
-    ----------
-    argument : str
-        The argument that holds the options: ``kind_options``.
-    owner : Argument
-        The argument that chose the entry: ``kind="denoising"``.
-    options : mapping of str to Option
-        Those of the entry.
-    chosen : mapping of str to object
-        Values by name.
-
-    Raises
-    ------
-    InputError
-        For the first that is not allowed.
+    ``argument`` holds the options (``kind_options``), and ``owner`` chose the entry
+    (``kind="denoising"``).
     """
     for name, value in chosen.items():
         if name not in options:
@@ -198,3 +130,40 @@ def check_options(
                 allowed=", ".join(sorted(options)) or "none",
             )
         options[name].check(value)
+
+
+class Description(NamedTuple):
+    """A docstring in numpydoc form, without the marks that only built docs need."""
+
+    summary: str
+    text: str
+    """The paragraphs between the first one and the parameters."""
+    parameters: Mapping[str, str]
+    """The help of each."""
+
+
+def describe(made: object) -> Description:
+    """Return the description of a class or function."""
+    before, _, section = (inspect.getdoc(made) or "").partition("\nParameters\n")
+    summary, _, text = before.partition("\n\n")
+    helps = {name: _plain_text(lines) for name, lines in _parameters(section).items()}
+    return Description(_plain_text(" ".join(summary.split())), _plain_text(text.strip()), helps)
+
+
+def _parameters(section: str) -> dict[str, str]:
+    """Read ``name : type`` followed by indented lines; several names may share their lines."""
+    helps: dict[str, str] = {}
+    names: list[str] = []
+    lines: list[str] = []
+    for line in [*section.splitlines(), "end : of section"]:
+        head = re.fullmatch(r"(\w[\w, ]*?)(?: : .*)?", line)
+        if head and not line.startswith(" "):
+            helps |= {name: " ".join(" ".join(lines).split()) for name in names}
+            names, lines = [name.strip() for name in head[1].split(",")], []
+        else:
+            lines.append(line)
+    return helps
+
+
+def _plain_text(text: str) -> str:
+    return re.sub(r":\w+:`~?([^`]*)`", r"\1", text).replace("``", "")

@@ -1,34 +1,25 @@
-"""Registries: what can be chosen by name, and everything others must know of it.
-
-An entry registers itself, in its own file; command line, reports, pages, server and docs read the
-registry, so that nobody keeps a list by hand.
-"""
+"""Registries of choices by name: whoever lists or describes them reads the registry."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from cuello.errors import unknown
 
-__all__ = ["Alias", "Registry"]
+__all__ = ["Registry"]
 
 Entry = TypeVar("Entry")
 
 
-@dataclass(frozen=True)
-class Alias:
-    """Another name of an entry, and the options that it implies."""
-
-    name: str
-    options: Mapping[str, Any]
+Aliases = Mapping[str, Mapping[str, Any]] | tuple[str, ...]
+"""Other names of an entry; a mapping gives the options that each implies."""
 
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
     """Entries by name, in the order in which they were registered.
 
-    Aliases are found like names, and are not iterated over.
+    Aliases lead to entries like names, and are not iterated over.
 
     Parameters
     ----------
@@ -47,20 +38,10 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
     def __init__(self, argument: str) -> None:
         self.argument = argument
         self._entries: dict[str, Entry] = {}
-        self._aliases: dict[str, Alias] = {}
+        self._aliases: dict[str, tuple[str, dict[str, Any]]] = {}
 
-    def register(
-        self, name: str, *, aliases: Mapping[str, Mapping[str, Any]] | tuple[str, ...] = ()
-    ) -> Callable[[Entry], Entry]:
-        """Return a decorator that enters what it decorates under a name.
-
-        Parameters
-        ----------
-        name : str
-            The name.
-        aliases : tuple of str, or mapping of str to mapping
-            Other names; a mapping gives the options that each implies.
-        """
+    def register(self, name: str, *, aliases: Aliases = ()) -> Callable[[Entry], Entry]:
+        """Return a decorator that enters the decorated object, as :meth:`add` does."""
 
         def enter(entry: Any) -> Any:
             self.add(name, entry, aliases=aliases)
@@ -68,23 +49,17 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
 
         return enter
 
-    def add(
-        self,
-        name: str,
-        entry: Entry,
-        *,
-        aliases: Mapping[str, Mapping[str, Any]] | tuple[str, ...] = (),
-    ) -> None:
+    def add(self, name: str, entry: Entry, *, aliases: Aliases = ()) -> None:
         """Enter an entry under a name, and further names."""
         self._entries[name] = entry
         implied = aliases if isinstance(aliases, Mapping) else {alias: {} for alias in aliases}
-        for alias, options in implied.items():
-            self._aliases[alias] = Alias(name, dict(options))
+        self._aliases |= {alias: (name, dict(options)) for alias, options in implied.items()}
 
     def remove(self, name: str) -> None:
         """Take an entry and its aliases out."""
         del self._entries[name]
-        self._aliases = {k: v for k, v in self._aliases.items() if v.name != name}
+        for alias in self.aliases(name):
+            del self._aliases[alias]
 
     def resolve(self, name: str) -> str:
         """Return the name of an entry for its name or alias.
@@ -97,16 +72,16 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         if name in self._entries:
             return name
         if name in self._aliases:
-            return self._aliases[name].name
+            return self._aliases[name][0]
         raise unknown(self.argument, name, [*self._entries, *self._aliases])
 
     def implied(self, name: str) -> dict[str, Any]:
         """Return the options that a name implies: none, unless it is an alias with some."""
-        return dict(self._aliases[name].options) if name in self._aliases else {}
+        return dict(self._aliases[name][1]) if name in self._aliases else {}
 
     def aliases(self, name: str) -> tuple[str, ...]:
         """Return the further names of an entry."""
-        return tuple(alias for alias, found in self._aliases.items() if found.name == name)
+        return tuple(alias for alias, (entry, _) in self._aliases.items() if entry == name)
 
     def __getitem__(self, name: str) -> Entry:
         return self._entries[self.resolve(name)]

@@ -10,10 +10,9 @@ import pytest
 from sklearn.base import BaseEstimator, clone
 
 from cuello import Autoencoder, InputError
-from cuello.docstrings import describe
 from cuello.estimators.assemble import Architecture
 from cuello.estimators.options import RecordOptions
-from cuello.options import Range, read_options
+from cuello.options import Range, describe, read_options
 from cuello.train import TrainingConfig, training_options
 
 

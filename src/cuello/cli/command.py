@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from cuello.cli.console import complain
-from cuello.errors import UNSET, CuelloError
+from cuello.errors import UNSET, Argument, CuelloError, Use
 from cuello.registry import Registry
 
 __all__ = [
@@ -46,6 +46,11 @@ class FlagSpelling:
 
     def __init__(self, flags: dict[str, str]) -> None:
         self.flags = flags
+
+    def __call__(self, mention: Argument | Use) -> str:
+        """Write a mention of an argument, or the advice to set it."""
+        write = self.advice if isinstance(mention, Use) else self.argument
+        return write(mention.name, mention.value)
 
     def argument(self, name: str, value: object) -> str:
         """Write a mention of an argument."""

@@ -37,8 +37,8 @@ def kinds(
 
 
 def _show(name: str) -> None:
-    from cuello.docstrings import describe
     from cuello.kinds import KINDS
+    from cuello.options import describe
 
     kind = KINDS.resolve(name)
     entry, words = KINDS[kind], describe(KINDS[kind])

@@ -16,7 +16,7 @@ from cuello.cli import importing
 from cuello.cli.command import command
 from cuello.cli.console import Bars, complain, out, say
 from cuello.cli.options import expanded
-from cuello.errors import CuelloError, InputError, PythonSpelling
+from cuello.errors import CuelloError, InputError
 
 __all__: list[str] = []
 
@@ -111,7 +111,7 @@ def _names_of_the_file() -> Iterator[None]:
     try:
         yield
     except CuelloError as error:
-        raise CuelloError(error.render(PythonSpelling())) from None
+        raise CuelloError(str(error)) from None
 
 
 def _read(file: Path) -> dict[str, Any]:

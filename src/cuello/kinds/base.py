@@ -19,10 +19,9 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from cuello.docstrings import describe
 from cuello.errors import Argument
 from cuello.kinds.losses import ReconstructionLoss
-from cuello.options import Option, check_options, read_options
+from cuello.options import Option, check_options, describe, read_options
 from cuello.registry import Registry
 
 __all__ = [
