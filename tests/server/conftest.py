@@ -15,8 +15,8 @@ from cuello.server.serving import app_for
 
 @pytest.fixture(autouse=True)
 def _short_fine_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Hundreds of steps for each rate, mode and fold: seconds that teach nothing here. Undone after
-    # each test: other rooms' tests may follow in the same process.
+    # Hundreds of steps for each rate, method and fold: seconds that teach nothing here. Undone
+    # after each test: tests of other packages may follow in the same process.
     for model in (FewLabelClassifier, FewLabelRegressor):
         monkeypatch.setitem(model.__init__.__kwdefaults__, "epochs", 2)
 

@@ -96,16 +96,16 @@ CHANGES = {
         edited(lambda c: put(c, "abcdef", "autoencoder", "scaling", "width")),
         "config.json",
     ),
-    "codes of other latents": (
+    "embeddings of other latents": (
         edited(lambda c: put(c, [1.0], "autoencoder", "embedding_scale")),
         "config.json",
     ),
     "fewer classes": (edited(lambda c: put(c, ["0"], "data", "classes")), "config.json"),
     "no data": (edited(lambda c: c.pop("data")), "config.json"),
     "no status": (edited(lambda c: c.pop("status")), "config.json"),
-    "codes missing": (without("embeddings.parquet"), "embeddings.parquet"),
-    "codes cut": (cut("embeddings.parquet"), "embeddings.parquet"),
-    "codes of fewer latents": (drop_latent, "embeddings.parquet"),
+    "embeddings missing": (without("embeddings.parquet"), "embeddings.parquet"),
+    "embeddings cut": (cut("embeddings.parquet"), "embeddings.parquet"),
+    "embeddings of fewer latents": (drop_latent, "embeddings.parquet"),
     "labels of no row": (
         lambda path, made: (path / "labels.csv").write_text("row,label\n999,1\n"),
         "labels.csv, line 2: row 999 does not exist",
@@ -132,11 +132,11 @@ def test_it_is_refused(run, made, name):
     assert "\n" not in str(refusal.value)
 
 
-def test_codes_of_another_model_are_found_out_by_the_data(run, made):
+def test_embeddings_of_another_model_do_not_fit_the_data(run, made):
     path = run("table")
     shutil.copy(made("images") / "embeddings.parquet", path)
-    said = Client(app_for(path)).get("/api/samples/1", code=409)["detail"]
-    assert "another embedding" in said
+    detail = Client(app_for(path)).get("/api/samples/1", code=409)["detail"]
+    assert "another embedding" in detail
 
 
 def test_a_folder_that_holds_no_run(tmp_path):

@@ -1,4 +1,4 @@
-"""What the API answers is what the run itself would say."""
+"""Answers of the API are the results of the run."""
 
 from __future__ import annotations
 
@@ -15,43 +15,44 @@ from sklearn.neighbors import NearestNeighbors
 from cuello import load, open_run
 from cuello.api import start_with_report
 from cuello.data.labels import read_label_file
+from cuello.errors import InputError, Use
 from cuello.few_label import FewLabelClassifier
 from cuello.run import Job
 from cuello.server.serving import app_for
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_and_codes_go_through_the_networks_of_the_run(made, kind):
+def test_samples_and_embeddings_go_through_the_networks_of_the_run(made, kind):
     client, run = Client(app_for(made(kind))), open_run(made(kind))
     X, model = run.load(run.config["job"]["data"]).X, run.autoencoder
-    given = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
-    for i, row in enumerate(given):
+    samples = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
+    for i, row in enumerate(samples):
         kept = X[i][~np.isnan(X[i]).any(axis=-1)] if kind == "sequences" else X[i]
         np.testing.assert_array_equal(np.asarray(row, dtype=np.float32), kept)
-    codes = client.post("/api/encode", {"samples": given})["embeddings"]
-    np.testing.assert_allclose(codes, model.transform(X[:9]), rtol=1e-6)
-    decoded = client.post("/api/decode", {"embeddings": codes})["samples"]
-    expected = model.inverse_transform(np.asarray(codes, dtype=np.float32))
+    embeddings = client.post("/api/encode", {"samples": samples})["embeddings"]
+    np.testing.assert_allclose(embeddings, model.transform(X[:9]), rtol=1e-6)
+    decoded = client.post("/api/decode", {"embeddings": embeddings})["samples"]
+    expected = model.inverse_transform(np.asarray(embeddings, dtype=np.float32))
     np.testing.assert_allclose(decoded, expected, rtol=1e-6)
-    back = client.post("/api/reconstruct", {"samples": given})["samples"]
-    for row, whole, short in zip(back, model.reconstruct(X[:9]), given, strict=True):
+    back = client.post("/api/reconstruct", {"samples": samples})["samples"]
+    for row, whole, short in zip(back, model.reconstruct(X[:9]), samples, strict=True):
         assert len(row) == len(short)
         np.testing.assert_allclose(row, whole[: len(row)], rtol=1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_labels_are_said_as_the_classifier_says_them(made, kind):
+def test_predictions_are_those_of_the_classifier(made, kind):
     client, run = Client(app_for(made(kind))), open_run(made(kind))
     X = run.load(run.config["job"]["data"]).X[:9]
-    given = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
+    samples = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
     info = client.get("/api/info")
     if run.classifier is None:
         assert info["classifier"] is None
-        said = client.post("/api/classify", {"samples": given}, code=409)["detail"]
-        assert "holds no classifier" in said
-        assert "/api/refit" in said
+        detail = client.post("/api/classify", {"samples": samples}, code=409)["detail"]
+        assert "holds no classifier" in detail
+        assert "/api/refit" in detail
         return
-    answers = client.post("/api/classify", {"samples": given})
+    answers = client.post("/api/classify", {"samples": samples})
     if kind == "numbers":
         np.testing.assert_allclose(answers["numbers"], run.classifier.predict(X), rtol=1e-6)
         assert answers["labels"] is answers["probabilities"] is None
@@ -63,26 +64,26 @@ def test_labels_are_said_as_the_classifier_says_them(made, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_are_as_strange_as_the_detector_says(made, kind):
+def test_anomaly_scores_are_those_of_the_detector(made, kind):
     client, run = Client(app_for(made(kind))), open_run(made(kind))
     X = run.load(run.config["job"]["data"]).X[:9]
-    given = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
-    found = client.post("/api/anomalies", {"samples": given})
-    parts = run.detector.single_scores(X)
-    np.testing.assert_allclose(found["scores"], parts.pop("combined"), rtol=1e-5, atol=1e-6)
-    assert found["single_scores"].keys() == parts.keys()
-    for name, own in parts.items():
-        np.testing.assert_allclose(found["single_scores"][name], own, rtol=1e-5, atol=1e-6)
-    assert found["threshold"] == run.detector.threshold_
-    assert found["anomalies"] == (run.detector.predict(X) < 0).tolist()
+    samples = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
+    answer = client.post("/api/anomalies", {"samples": samples})
+    single = run.detector.single_scores(X)
+    np.testing.assert_allclose(answer["scores"], single.pop("combined"), rtol=1e-5, atol=1e-6)
+    assert answer["single_scores"].keys() == single.keys()
+    for name, values in single.items():
+        np.testing.assert_allclose(answer["single_scores"][name], values, rtol=1e-5, atol=1e-6)
+    assert answer["threshold"] == run.detector.threshold_
+    assert answer["anomalies"] == (run.detector.predict(X) < 0).tolist()
 
 
-def test_a_run_without_a_detector_says_so(made, tmp_path):
+def test_a_run_without_a_detector_has_no_anomaly_scores(made, tmp_path):
     copy = shutil.copytree(made("table"), tmp_path / "run")
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"detector": None}))
-    said = Client(app_for(copy)).post("/api/anomalies", {"samples": [[100.0] * 6]}, code=409)
-    assert "holds no anomaly detector" in said["detail"]
+    answer = Client(app_for(copy)).post("/api/anomalies", {"samples": [[100.0] * 6]}, code=409)
+    assert "holds no anomaly detector" in answer["detail"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -95,18 +96,18 @@ def test_info(made, kind):
     assert info["task"] == run.task
 
 
-def test_neighbours_are_the_nearest_codes(made):
+def test_neighbours_have_the_nearest_embeddings(made):
     client, run = Client(app_for(made("table"))), open_run(made("table"))
-    codes = run.autoencoder.transform(rows()[0]) / run.autoencoder.embedding_scale_
-    distance, index = NearestNeighbors(n_neighbors=6).fit(codes).kneighbors(codes)
+    embeddings = run.autoencoder.transform(rows()[0]) / run.autoencoder.embedding_scale_
+    distance, index = NearestNeighbors(n_neighbors=6).fit(embeddings).kneighbors(embeddings)
     for i in (0, 17, 59):
-        found = client.get(f"/api/neighbours/{i}?k=5")["neighbours"]
-        assert [one["row"] for one in found] == index[i, 1:].tolist()
-        np.testing.assert_allclose([one["distance"] for one in found], distance[i, 1:], rtol=1e-4)
+        answer = client.get(f"/api/neighbours/{i}?k=5")["neighbours"]
+        assert [one["row"] for one in answer] == index[i, 1:].tolist()
+        np.testing.assert_allclose([one["distance"] for one in answer], distance[i, 1:], rtol=1e-4)
     assert len(client.get("/api/neighbours/3?k=100")["neighbours"]) == 59
 
 
-def test_an_official_test_part_comes_after_the_rows(tmp_path):
+def test_an_official_test_split_comes_after_the_rows(tmp_path):
     X, y = rows()
     np.savez(tmp_path / "rows.npz", X=X[:40], y=y[:40], X_test=X[40:], y_test=y[40:])
     job = Job.of(data=str(tmp_path / "rows.npz"), epochs=1, hidden=(8,), latent_dim=2)
@@ -124,9 +125,9 @@ def test_an_official_test_part_comes_after_the_rows(tmp_path):
 @pytest.mark.parametrize(
     "url", ["/api/samples/60", "/api/neighbours/60", "/api/samples/9999999999999"]
 )
-def test_rows_that_are_not_there(made, url):
-    said = Client(app_for(made("table"))).get(url, code=404)["detail"]
-    assert said.endswith("does not exist; there are 0 to 59.")
+def test_samples_that_are_not_there(made, url):
+    detail = Client(app_for(made("table"))).get(url, code=404)["detail"]
+    assert detail.endswith("does not exist; there are 0 to 59.")
 
 
 BAD_ROWS = {
@@ -143,11 +144,11 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize("name", BAD_ROWS)
-def test_rows_that_do_not_fit(made, name):
-    given, saying = BAD_ROWS[name]
+def test_samples_that_do_not_fit(made, name):
+    samples, saying = BAD_ROWS[name]
     client = Client(app_for(made("table")))
     for url in ("/api/encode", "/api/reconstruct", "/api/classify"):
-        assert saying in client.post(url, {"samples": given}, code=422)["detail"]
+        assert saying in client.post(url, {"samples": samples}, code=422)["detail"]
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
@@ -155,8 +156,8 @@ def test_numbers_that_are_not_finite(made, text):
     body = f'{{"embeddings": [[0.0, {text}]]}}'
     json = {"content-type": "application/json"}
     client = Client(app_for(made("table")))
-    said = client.post("/api/decode", code=422, content=body, headers=json)["detail"]
-    assert said.startswith("embeddings[0][1]: Input should be")
+    detail = client.post("/api/decode", code=422, content=body, headers=json)["detail"]
+    assert detail.startswith("embeddings[0][1]: Input should be")
 
 
 @pytest.mark.parametrize("body", ["", "{", "[" * 100_000, "null", "[]", '"rows"', b"\xff\xfe\x00"])
@@ -191,8 +192,8 @@ def test_removing_every_label(client):
     gone = [{"row": int(row), "label": None} for row in asked.get("/api/labels")["labels"]]
     assert asked.post("/api/labels", {"labels": gone})["labels"] == {}
     assert asked.get("/api/labels")["labels"] == {}
-    said = asked.post("/api/refit", {}, code=409)["detail"]
-    assert "two classes or more" in said
+    detail = asked.post("/api/refit", {}, code=409)["detail"]
+    assert "two classes or more" in detail
 
 
 @pytest.mark.parametrize(
@@ -214,37 +215,52 @@ def test_names_of_new_classes(client, tmp_path, label, code, saying):
     before = asked.get("/api/labels")["labels"]
     asked.post("/api/labels", {"labels": [{"row": 3, "label": "a"}]})
     change = {"labels": [{"row": 58, "label": label}]}
-    found = asked.post("/api/labels", change, code=code)
+    answer = asked.post("/api/labels", change, code=code)
     if code == 200:
-        assert found["labels"]["58"] == label
+        assert answer["labels"]["58"] == label
     else:
-        assert saying in found["detail"]
+        assert saying in answer["detail"]
         assert asked.get("/api/labels")["labels"] == before | {"3": "a"}
 
 
 def test_classes_of_the_data_are_all_that_labels_can_be(client):
-    said = client("table").post("/api/labels", {"labels": [{"row": 3, "label": "7"}]}, code=422)
-    assert "'0', '1' or '2'" in said["detail"]
+    answer = client("table").post("/api/labels", {"labels": [{"row": 3, "label": "7"}]}, code=422)
+    assert "'0', '1' or '2'" in answer["detail"]
+
+
+def test_a_refusal_has_its_facts_as_fields(client, monkeypatch):
+    def refuse(self, changes):
+        raise InputError(argument="k", value=0, allowed="1 or more", remedy=Use("k", 2))
+
+    monkeypatch.setattr("cuello.server.labels.LabelFile.change", refuse)
+    body = {"labels": [{"row": 3, "label": "1"}]}
+    assert client("table").post("/api/labels", body, code=422) == {
+        "detail": "k=0 must be 1 or more; use k=2.",
+        "argument": "k",
+        "value": "0",
+        "allowed": "1 or more",
+        "remedy": "use k=2",
+    }
 
 
 def test_refitting_is_what_the_library_does(client, tmp_path):
     asked = client("one latent")
     X, y = rows()
     asked.post("/api/labels", {"labels": [{"row": i, "label": "abc"[y[i]]} for i in range(24)]})
-    found = asked.post("/api/refit", {"method": "linear_probe"})
+    answer = asked.post("/api/refit", {"method": "linear_probe"})
     run = open_run(tmp_path / "run")
     told = np.where(np.arange(60) < 24, y, -1)
     model = FewLabelClassifier(
         FrozenEstimator(run.autoencoder), method="linear_probe", task="multiclass"
     )
     model.fit(X[:24], told[:24])
-    assert found["classes"] == ["a", "b", "c"]
-    assert found["labels"] == 24
-    assert found["summary"] == model.summary_
-    estimate = (found["accuracy"], found["low"], found["high"])
+    assert answer["classes"] == ["a", "b", "c"]
+    assert answer["labels"] == 24
+    assert answer["summary"] == model.summary_
+    estimate = (answer["accuracy"], answer["low"], answer["high"])
     assert estimate == pytest.approx(tuple(model.accuracy_estimate_))
     expected = model.predict_proba(X)
-    np.testing.assert_allclose(found["probabilities"], expected, atol=1e-4)
+    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-4)
     answers = asked.post("/api/classify", {"samples": X[:5].tolist()})
     np.testing.assert_allclose(answers["probabilities"], expected[:5], rtol=1e-5)
     assert asked.get("/api/info")["refitted"]
@@ -253,10 +269,10 @@ def test_refitting_is_what_the_library_does(client, tmp_path):
 @pytest.mark.parametrize(
     "method", ["linear_probe", "fine_tune_slow", "fine_tune", "label_spreading"]
 )
-def test_every_mode_that_can_be_asked_for(client, method):
-    found = client("table").post("/api/refit", {"method": method})
-    assert found["method"] == method
-    np.testing.assert_allclose(np.sum(found["probabilities"], axis=1), 1.0, atol=1e-3)
+def test_every_method_that_can_be_asked_for(client, method):
+    answer = client("table").post("/api/refit", {"method": method})
+    assert answer["method"] == method
+    np.testing.assert_allclose(np.sum(answer["probabilities"], axis=1), 1.0, atol=1e-3)
 
 
 def test_one_refit_at_a_time(client, monkeypatch):
@@ -306,8 +322,8 @@ def test_data_that_is_not_what_it_was(tmp_path):
     path = make(tmp_path, "table")
     X, y = rows(seed=1)
     np.savez(tmp_path / "rows.npz", X=X, y=y)
-    said = Client(app_for(path)).get("/api/samples/1", code=409)["detail"]
-    assert "is not the data that" in said
+    detail = Client(app_for(path)).get("/api/samples/1", code=409)["detail"]
+    assert "is not the data that" in detail
 
 
 def test_history_is_that_of_the_run(made):

@@ -37,11 +37,11 @@ def test_names_of_this_machine(asked, host):
 )
 def test_other_names_are_refused_everywhere(asked, host):
     for url in ("/", "/api/info", "/api/openapi.json", "/nothing"):
-        said = asked.get(url, code=400, headers={"host": host})["detail"]
-        assert said.startswith("the Host header names")
+        detail = asked.get(url, code=400, headers={"host": host})["detail"]
+        assert detail.startswith("the Host header names")
 
 
-def test_who_listens_to_others_is_found_by_address_and_by_the_name_that_was_given(made):
+def test_a_server_for_others_answers_to_addresses_and_its_host_name(made):
     asked = Client(app_for(made("table"), host="box.local"))
     for host in ("box.local:80", "192.168.0.7:8000", "[fe80::1]:80", "localhost"):
         asked.get("/api/info", headers={"host": host})
@@ -63,9 +63,9 @@ def test_pages_of_others_are_refused(asked, headers):
     asked.post("/api/refit", {}, code=403, headers=headers)
 
 
-def test_the_own_page_may_ask_and_nobody_is_allowed_more(asked):
-    own = {"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}
-    response = asked.ask("GET", "/api/info", headers=own)
+def test_the_served_page_may_ask_and_nobody_is_allowed_more(asked):
+    same = {"origin": "http://127.0.0.1:8000", "sec-fetch-site": "same-origin"}
+    response = asked.ask("GET", "/api/info", headers=same)
     assert response.status_code == 200
     assert not [name for name in response.headers if name.startswith("access-control")]
     preflight = {"origin": "http://evil.example", "access-control-request-method": "POST"}
@@ -75,8 +75,8 @@ def test_the_own_page_may_ask_and_nobody_is_allowed_more(asked):
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "json"])
 def test_what_a_foreign_form_can_send_is_refused(asked, kind):
     headers = {"content-type": kind}
-    said = asked.post("/api/refit", code=415, content="{}", headers=headers)["detail"]
-    assert "send application/json" in said
+    detail = asked.post("/api/refit", code=415, content="{}", headers=headers)["detail"]
+    assert "send application/json" in detail
 
 
 @pytest.mark.parametrize("url", ["/", "/api/info", "/nothing", "/api/samples/x"])
@@ -90,8 +90,8 @@ def test_browsers_are_told_to_keep_it_apart(asked, url):
 
 def test_large_bodies_are_refused_by_what_they_say_and_by_what_arrives(asked):
     body = b" " * (MAX_BODY_BYTES + 1)
-    said = asked.post("/api/encode", code=413, content=body, headers=JSON)["detail"]
-    assert "8,388,608 bytes" in said
+    detail = asked.post("/api/encode", code=413, content=body, headers=JSON)["detail"]
+    assert "8,388,608 bytes" in detail
 
     async def pieces():
         for _ in range(9):
@@ -101,7 +101,7 @@ def test_large_bodies_are_refused_by_what_they_say_and_by_what_arrives(asked):
     asked.post("/api/encode", code=413, content="", headers=JSON | {"content-length": "9" * 30})
 
 
-def reply(scope, messages, **options):
+def reply(scope, messages):
     """Send one request straight to a guard before an application that says 'in'."""
     sent, left = [], list(messages)
 
@@ -116,7 +116,7 @@ def reply(scope, messages, **options):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(Guard(app, **options)(scope, receive, send))
+    asyncio.run(Guard(app)(scope, receive, send))
     return sent, left
 
 
@@ -130,13 +130,15 @@ def piece(body, more=True):
     return {"type": "http.request", "body": body, "more_body": more}
 
 
-def test_a_body_in_pieces_arrives_whole_up_to_the_limit():
-    sent, _ = reply(scope(), [piece(b"ab"), piece(b"cd", more=False)], max_bytes=4)
+def test_a_body_in_pieces_arrives_whole_up_to_the_limit(monkeypatch):
+    monkeypatch.setattr("cuello.server.guard.MAX_BODY_BYTES", 4)
+    sent, _ = reply(scope(), [piece(b"ab"), piece(b"cd", more=False)])
     assert sent[1]["body"] == b"in:abcd"
 
 
-def test_nothing_more_is_read_once_it_is_too_much():
-    sent, left = reply(scope(), [piece(b"abc"), piece(b"de"), piece(b"f")], max_bytes=4)
+def test_nothing_more_is_read_once_it_is_too_much(monkeypatch):
+    monkeypatch.setattr("cuello.server.guard.MAX_BODY_BYTES", 4)
+    sent, left = reply(scope(), [piece(b"abc"), piece(b"de"), piece(b"f")])
     assert sent[0]["status"] == 413
     assert left == [piece(b"f")]
 

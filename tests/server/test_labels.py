@@ -1,4 +1,4 @@
-"""A file of labels says, to whoever reads it, what was given; or it is left as it was."""
+"""A file of labels holds the labels that were set, for whoever reads it; or stays as it was."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def file_in(folder, names=None, classes=(), learned=None):
     return LabelFile(
         path=Path(folder) / "labels.csv",
         names=names,
-        rows=6,
+        samples=6,
         classes=classes,
         learned=learned or {},
     )
 
 
 @given(names=st.none() | NAMES, batches=st.lists(CHANGES, min_size=1, max_size=4))
-def test_what_is_kept_is_what_was_given_or_what_was_there(names, batches):
+def test_the_file_has_the_changed_labels_or_stays(names, batches):
     names = None if names is None else tuple(names)
     with tempfile.TemporaryDirectory() as folder:
         file, expected = file_in(folder, names, learned={2: "dog"}), {2: "dog"}
@@ -80,7 +80,7 @@ def test_a_file_that_somebody_else_changes_is_read_again(tmp_path):
     assert file.read() == {1: "cat"}
     file.path.write_text("row,label\n1,cat\n2,dog\n")
     assert file.read() == {1: "cat", 2: "dog"}
-    file.read().clear()  # what is given out is not what is kept
+    file.read().clear()  # the returned labels are a copy
     assert file.read() == {1: "cat", 2: "dog"}
     file.path.unlink()
     assert file.read() == {}

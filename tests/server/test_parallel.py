@@ -25,7 +25,7 @@ def together(app, requests):
 def test_a_hundred_requests_are_all_answered_as_one_would_be(made):
     app, run = app_for(made("table")), open_run(made("table"))
     X = rows()[0]
-    codes, back = run.autoencoder.transform(X), run.autoencoder.reconstruct(X)
+    embeddings, back = run.autoencoder.transform(X), run.autoencoder.reconstruct(X)
     p = run.classifier.predict_proba(X)
     requests = [
         one
@@ -38,18 +38,18 @@ def test_a_hundred_requests_are_all_answered_as_one_would_be(made):
             ("GET", f"/api/neighbours/{i}", None),
         )
     ]
-    found = together(app, requests)
-    assert [answer.status_code for answer in found] == [200] * 100
+    answers = together(app, requests)
+    assert [answer.status_code for answer in answers] == [200] * 100
     for i in range(20):
-        encoded, rebuilt, said, row, near = (one.json() for one in found[5 * i : 5 * i + 5])
-        np.testing.assert_allclose(encoded["embeddings"], codes[i : i + 3], rtol=1e-5)
+        encoded, rebuilt, predicted, row, near = (one.json() for one in answers[5 * i : 5 * i + 5])
+        np.testing.assert_allclose(encoded["embeddings"], embeddings[i : i + 3], rtol=1e-5)
         np.testing.assert_allclose(rebuilt["samples"], back[i : i + 3], rtol=1e-5)
-        np.testing.assert_allclose(said["probabilities"], p[i : i + 3], rtol=1e-5)
+        np.testing.assert_allclose(predicted["probabilities"], p[i : i + 3], rtol=1e-5)
         np.testing.assert_allclose(row["values"], X[i])
         assert near["row"] == i
 
 
-def test_labels_given_at_once_are_all_kept(run):
+def test_labels_set_at_once_are_all_kept(run):
     app = app_for(run("own classes"))
     before = Client(app).get("/api/labels")["labels"]
     told = {str(i): "abc"[i % 3] for i in range(20, 60)}

@@ -12,7 +12,7 @@ from cuello import RunError
 from cuello.api import resume_with_report, start_with_report
 from cuello.run import Job, Silent
 from cuello.run.folder import RunFolder
-from cuello.server.history import read_history
+from cuello.server.overview import read_history
 from cuello.server.serving import app_for, listen
 
 
@@ -65,11 +65,11 @@ def test_before_the_first_epoch_there_are_no_losses(interrupted):
 def test_a_damaged_checkpoint(interrupted):
     file = RunFolder(interrupted).checkpoint
     file.write_bytes(file.read_bytes()[:100])
-    said = Client(app_for(interrupted)).get("/api/history", code=409)["detail"]
-    assert "checkpoint.safetensors is damaged" in said
+    detail = Client(app_for(interrupted)).get("/api/history", code=409)["detail"]
+    assert "checkpoint.safetensors is damaged" in detail
 
 
-def test_a_run_that_ends_damaged_says_so(interrupted):
+def test_a_run_that_ends_damaged_is_reported(interrupted):
     asked = Client(app_for(interrupted))
     asked.get("/api/info")
     resume_with_report(interrupted)
@@ -84,11 +84,11 @@ def test_a_run_that_ends_damaged_says_so(interrupted):
 
 def test_a_loss_that_is_no_number_becomes_null(interrupted):
     folder = RunFolder(interrupted)
-    (interrupted / "history.jsonl").write_text('{"epoch": 0, "train": {"loss": NaN}}\n')
-    assert read_history(folder) == [{"epoch": 0, "train": {"loss": None}}]
-    assert Client(app_for(interrupted)).get("/api/history")["epochs"] == [
-        {"epoch": 0, "train": {"loss": None}}
-    ]
+    line = '{"epoch": 0, "train": {"loss": NaN, "kl": -Infinity}}'
+    (interrupted / "history.jsonl").write_text(line + "\n")
+    expected = [{"epoch": 0, "train": {"loss": None, "kl": None}}]
+    assert read_history(folder) == expected
+    assert Client(app_for(interrupted)).get("/api/history")["epochs"] == expected
     (interrupted / "history.jsonl").write_text("{")
     with pytest.raises(RunError):
         folder.read_lines("history.jsonl")

@@ -1,4 +1,4 @@
-"""What the page is made from: points, planes and packs, and a policy that lets nothing else in."""
+"""Contents of the page: points, projections and packs, and a policy that lets nothing else in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cuello import open_run
 from cuello.errors import InputError, RunError
 from cuello.report.assets import digest, text_of
 from cuello.web import page_html
-from cuello.web.packing import LONGEST, Packs, store_rows
+from cuello.web.packing import LONGEST, Packs, store_samples
 from cuello.web.page import PROGRAMS
 from cuello.web.points import gather_points
 from cuello.web.projections import projections
@@ -55,96 +55,109 @@ class Elements(HTMLParser):
             self.scripts[self.name] = self.scripts.get(self.name, "") + data
 
 
-CODES = arrays(
+EMBEDDINGS = arrays(
     np.float32,
     st.tuples(st.integers(1, 12), st.integers(1, 6)),
     elements=st.floats(-100, 100, width=32),
 )
 
 
-@given(CODES)
-def test_the_principal_plane_keeps_the_largest_variance(codes: np.ndarray) -> None:
-    (plane,) = projections(codes)
-    latents = codes.shape[1]
-    placed = plane.transform(codes)
-    assert len(plane.titles) == placed.shape[1] == min(2, latents)
+@given(EMBEDDINGS)
+def test_the_principal_plane_keeps_the_largest_variance(embeddings: np.ndarray) -> None:
+    (plane,) = projections(embeddings)
+    latents = embeddings.shape[1]
+    coordinates = plane.transform(embeddings)
+    assert len(plane.titles) == coordinates.shape[1] == min(2, latents)
     if latents <= 2:
-        np.testing.assert_array_equal(placed, codes)
-        np.testing.assert_array_equal(plane.inverse_transform(placed), codes)
+        np.testing.assert_array_equal(coordinates, embeddings)
+        np.testing.assert_array_equal(plane.inverse_transform(coordinates), embeddings)
         return
     axes = plane.forward[0].weight
     np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-9)
-    centred = codes - codes.mean(axis=0, dtype=np.float64)
+    centred = embeddings - embeddings.mean(axis=0, dtype=np.float64)
     largest = np.linalg.svd(centred, compute_uv=False)[:2] ** 2
-    kept = (placed**2).sum(axis=0)[: len(largest)]
+    kept = (coordinates**2).sum(axis=0)[: len(largest)]
     np.testing.assert_allclose(kept, largest, atol=1e-6 * max(1.0, largest.max(initial=0)))
-    # A place leads to the code of that plane, at its place again.
-    back = plane.inverse_transform(placed)
-    np.testing.assert_allclose(back - codes.mean(axis=0, dtype=np.float64), placed @ axes,
-                               atol=1e-6 * max(1.0, np.abs(codes).max()))  # fmt: skip
+    # Coordinates lead to an embedding in that plane, which has them.
+    back = plane.inverse_transform(coordinates)
+    np.testing.assert_allclose(back - embeddings.mean(axis=0, dtype=np.float64), coordinates @ axes,
+                               atol=1e-6 * max(1.0, np.abs(embeddings).max()))  # fmt: skip
 
 
-def test_the_learned_plane_is_the_map_of_the_run(made: Made) -> None:
+def test_principal_components_show_their_share_of_the_variance() -> None:
+    embeddings = np.array([[0, 0, 0], [2, 0, 0], [0, 1, 0], [2, 1, 0]], dtype=np.float32)
+    (plane,) = projections(embeddings)
+    assert plane.titles == (
+        "first principal component (80 %)",
+        "second principal component (20 %)",
+    )
+    assert plane.transform(embeddings)[1].tolist() == [1.0, -0.5]  # largest entries are positive
+    assert plane.inverse_transform(np.array([[1.0, -0.5]])).tolist() == [[2.0, 0.0, 0.0]]
+
+
+def test_the_learned_projection_is_that_of_the_run(made: Made) -> None:
     run = made.run("four")
-    codes = gather_points(run).embeddings
+    embeddings = gather_points(run).embeddings
     assert run.projection is not None
-    learned, principal = projections(codes, run.projection)
+    learned, principal = projections(embeddings, run.projection)
     assert [learned.name, principal.name] == ["learned projection", "PCA"]
-    places = run.projection.transform(codes)
-    np.testing.assert_allclose(learned.transform(codes), places, atol=1e-4)
+    coordinates = run.projection.transform(embeddings)
+    np.testing.assert_allclose(learned.transform(embeddings), coordinates, atol=1e-4)
     np.testing.assert_allclose(
-        learned.inverse_transform(places), run.projection.inverse_transform(places), atol=1e-4
+        learned.inverse_transform(coordinates),
+        run.projection.inverse_transform(coordinates),
+        atol=1e-4,
     )
 
 
-@given(CODES)
-def test_codes_come_back_within_half_a_step(codes: np.ndarray) -> None:
+@given(EMBEDDINGS)
+def test_embeddings_come_back_within_half_a_step(embeddings: np.ndarray) -> None:
     packs = Packs()
-    record = packs.quantised(codes)
-    steps = unpacked(packs, record).reshape(codes.shape)
+    record = packs.quantised(embeddings)
+    steps = unpacked(packs, record).reshape(embeddings.shape)
     back = np.array(record["low"]) + steps * np.array(record["step"])
-    bound = 0.5 * np.array(record["step"]) + 1e-5 * np.abs(codes).max()
-    assert (np.abs(back - codes) <= bound).all()
+    bound = 0.5 * np.array(record["step"]) + 1e-5 * np.abs(embeddings).max()
+    assert (np.abs(back - embeddings) <= bound).all()
 
 
 def test_rows_are_kept_as_they_are_while_they_fit() -> None:
     images = np.random.default_rng(0).integers(0, 256, (30, 3, 8, 5), dtype=np.uint8)
     packs = Packs()
-    stored = store_rows(images, packs, bounds=(0.0, 255.0), max_bytes=10_000)
-    assert stored is not None
-    assert stored.notes == ()
-    np.testing.assert_array_equal(unpacked(packs, stored.record), images.reshape(-1))
-    assert stored.record["exact"]
-    assert stored.record["kept"] is None
+    record, notes = store_samples(images, packs, bounds=(0.0, 255.0), max_bytes=10_000)
+    assert record is not None
+    assert notes == []
+    np.testing.assert_array_equal(unpacked(packs, record), images.reshape(-1))
+    assert record["exact"]
+    assert record["kept"] is None
 
 
-def test_rows_beyond_the_budget_are_left_out_evenly_and_said() -> None:
+def test_rows_beyond_the_budget_are_left_out_evenly_and_noted() -> None:
     images = np.random.default_rng(0).integers(0, 256, (400, 16, 16), dtype=np.uint8)
     packs = Packs()
-    stored = store_rows(images, packs, bounds=(0.0, 255.0), max_bytes=50_000)
-    assert stored is not None
-    kept = unpacked(packs, stored.record["kept"])
+    record, notes = store_samples(images, packs, bounds=(0.0, 255.0), max_bytes=50_000)
+    assert record is not None
+    kept = unpacked(packs, record["kept"])
     assert 100 < len(kept) < 200
     assert set(np.diff(kept)) <= {2, 3}
-    np.testing.assert_array_equal(unpacked(packs, stored.record).reshape(-1, 16, 16), images[kept])
+    np.testing.assert_array_equal(unpacked(packs, record).reshape(-1, 16, 16), images[kept])
     assert sum(map(len, packs.texts.values())) < 55_000
-    assert f"{len(kept)} of 400 images" in stored.notes[0]
-    assert store_rows(images, Packs(), bounds=(0.0, 255.0), max_bytes=10) is None
+    assert f"{len(kept)} of 400 images" in notes[0]
+    assert store_samples(images, Packs(), bounds=(0.0, 255.0), max_bytes=10)[0] is None
 
 
 @pytest.mark.parametrize("shape", [(100, 70), (1, 100, 70), (3, 70, 100)])
-def test_large_images_are_made_smaller_and_said(shape: tuple[int, ...]) -> None:
+def test_large_images_are_made_smaller_and_noted(shape: tuple[int, ...]) -> None:
     images = np.full((2, *shape), 0.5, dtype=np.float32)
     packs = Packs()
-    stored = store_rows(images, packs, bounds=(0.0, 1.0), max_bytes=10_000)
-    assert stored is not None
-    assert max(stored.record["shape"][-2:]) == LONGEST
-    assert stored.record["shape"][-2] / stored.record["shape"][-1] == pytest.approx(
+    record, notes = store_samples(images, packs, bounds=(0.0, 1.0), max_bytes=10_000)
+    assert record is not None
+    assert max(record["shape"][-2:]) == LONGEST
+    assert record["shape"][-2] / record["shape"][-1] == pytest.approx(
         shape[-2] / shape[-1], abs=0.03
     )
-    assert (unpacked(packs, stored.record) == 128).all()
-    assert not stored.record["exact"]
-    assert "64" in stored.notes[0]
+    assert (unpacked(packs, record) == 128).all()
+    assert not record["exact"]
+    assert "64" in notes[0]
 
 
 def test_points_are_the_rows_of_the_run(made: Made) -> None:
@@ -176,13 +189,13 @@ def moved(made: Made, tmp_path: Path) -> Path:
     return copy
 
 
-def test_without_its_data_a_run_shows_the_test_rows_that_it_kept(moved: Path) -> None:
+def test_without_its_data_a_run_shows_the_test_samples_that_it_kept(moved: Path) -> None:
     run = open_run(moved)
     points = gather_points(run)
-    parts = pq.read_table(moved / "embeddings.parquet")["split"].to_pylist()
-    assert len(points.embeddings) == parts.count("test")
+    splits = pq.read_table(moved / "embeddings.parquet")["split"].to_pylist()
+    assert len(points.embeddings) == splits.count("test")
     assert "cannot be read again" in points.notes[0]
-    # Each image is that of its code.
+    # Each image is that of its embedding.
     assert points.values is not None
     np.testing.assert_allclose(
         run.autoencoder.transform(points.values), points.embeddings, atol=1e-4
@@ -206,8 +219,8 @@ def test_other_rows_in_the_place_of_the_data_are_not_taken(moved: Path, made: Ma
 def test_two_rows_and_an_anomaly_score(moved: Path) -> None:
     file = moved / "embeddings.parquet"
     table = pq.read_table(file).slice(0, 2)
-    place = table.column_names.index("anomaly_score")
-    pq.write_table(table.set_column(place, "anomaly_score", pa.array([0.5, 1.5])), file)
+    column = table.column_names.index("anomaly_score")
+    pq.write_table(table.set_column(column, "anomaly_score", pa.array([0.5, 1.5])), file)
     points = gather_points(open_run(moved))
     assert len(points.embeddings) == 2
     scores = next(one for one in points.colourings if one.name == "anomaly score")
@@ -229,7 +242,7 @@ def test_damaged_embeddings_are_refused(moved: Path, damage: str) -> None:
 
 
 def test_runs_on_other_shapes_are_not_compared(made: Made) -> None:
-    with pytest.raises(InputError, match="rows of shape"):
+    with pytest.raises(InputError, match="samples of shape"):
         page_html(made.run("plane"), made.run("table"))
 
 
@@ -250,8 +263,8 @@ def test_only_our_scripts_may_run_and_nothing_is_loaded(made: Made) -> None:
     scripts = policy.split("script-src")[1].split(";")[0]
     assert "unsafe-inline" not in scripts
     assert "http" not in scripts
-    own = [a for t, a in page.tags if t == "script" and "type" not in a]
-    assert len(own) == 1
+    ours = [a for t, a in page.tags if t == "script" and "type" not in a]
+    assert len(ours) == 1
     assert f"'sha256-{digest(page.scripts[''].encode())}'" in scripts
     for tag, attributes in page.tags:
         assert not any(name.startswith("on") for name in attributes)

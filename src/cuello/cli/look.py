@@ -136,10 +136,12 @@ def page(
     to = expanded(to)
     _check_page(to)
     paths = [expanded(path) for path in (run, other) if path is not None]
-    made = build_page(*(open_run(path, trust_remote_code=trust_remote_code) for path in paths))
-    html = made.html.encode()
+    text, notes = build_page(
+        *(open_run(path, trust_remote_code=trust_remote_code) for path in paths)
+    )
+    html = text.encode()
     atomic.write_bytes(to, html)
-    for note in made.notes:
+    for note in notes:
         say(f"note: {note}")
     say(f"{len(html) / 1e6:.1f} MB: {to}")
 

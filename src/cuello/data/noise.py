@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from cuello.errors import Argument, InputError, Use
-from cuello.options import Option, Range, describe, read_options
+from cuello.options import Option, Range, read_options
 from cuello.registry import Registry
 
 __all__ = ["NOISES", "Noise", "NoiseEntry", "register_noise"]

@@ -1,4 +1,4 @@
-"""A run over HTTP: the page, and as JSON what a browser cannot compute."""
+"""A run over HTTP: the page, and as JSON the computations that a browser cannot do."""
 
 from __future__ import annotations
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from cuello.server.problems import Refused
 
 __all__ = ["MAX_BODY_BYTES", "Guard"]
 
@@ -29,31 +28,19 @@ _HEADERS = {
 
 
 class Guard:
-    """Refuses requests before the application sees them.
+    """Refuses requests before the application, which listens on ``host``, sees them.
 
     - A ``Host`` that is not this machine (400): a foreign site whose name is made to point here
       (DNS rebinding) could otherwise read everything. Where others may connect, any address in
       numbers will do, as no name can be pointed elsewhere.
     - A page of another origin that asks (403), or sends what needs no permission to be sent (415).
-    - More than ``max_bytes`` (413), counted while they arrive.
-
-    Parameters
-    ----------
-    app : ASGI application
-        Gets the requests that pass.
-    host : str
-        Address that the server listens on.
-    max_bytes : int
-        Most bytes of a body.
+    - More than :data:`MAX_BODY_BYTES` (413), counted while they arrive.
     """
 
-    def __init__(
-        self, app: ASGIApp, host: str = "127.0.0.1", max_bytes: int = MAX_BODY_BYTES
-    ) -> None:
+    def __init__(self, app: ASGIApp, host: str = "127.0.0.1") -> None:
         self.app = app
         self.hosts = _HERE | {host.casefold()}
         self.open = host.casefold() not in _HERE
-        self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or pass on."""
@@ -66,26 +53,32 @@ class Guard:
 
         async def hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
-                known = {name.lower() for name, _ in message["headers"]}
-                more = [(k, v) for k, v in _HEADERS.items() if k not in known]
+                present = {name.lower() for name, _ in message["headers"]}
+                more = [(k, v) for k, v in _HEADERS.items() if k not in present]
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
         try:
             self._check(scope)
-            body = await self._body(receive)
-        except Refused as refused:
-            await _answer(refused, hardened)
+            body = await _read_body(receive)
+        except HTTPException as refused:
+            answer = JSONResponse({"detail": refused.detail}, refused.status_code)
+            await answer(scope, receive, hardened)
             return
         if body is None:  # the client has gone
             return
-        await self.app(scope, _again(body, receive), hardened)
+        unread: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive_again() -> Message:
+            return unread.pop() if unread else await receive()
+
+        await self.app(scope, receive_again, hardened)
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        host = _name(headers.get("host", ""))
+        host = _host_name(headers.get("host", ""))
         if host not in self.hosts and not (self.open and _is_address(host)):
-            raise Refused(
+            raise HTTPException(
                 400,
                 f"the Host header names {host!r}; open http://127.0.0.1 with the port that was "
                 "printed, or start with --host.",
@@ -93,35 +86,37 @@ class Guard:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "")
         foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
         if scope["path"].startswith("/api") and (foreign or site in ("cross-site", "same-site")):
-            raise Refused(403, "only the page that is served here may send requests.")
+            raise HTTPException(403, "only the page that is served here may send requests.")
         kind = headers.get("content-type", "").partition(";")[0].strip().casefold()
         if scope["method"] == "POST" and kind != "application/json":
-            raise Refused(415, f"Content-Type is {kind!r}; send application/json.")
+            raise HTTPException(415, f"Content-Type is {kind!r}; send application/json.")
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self.max_bytes:
-            raise self._too_large()
-
-    async def _body(self, receive: Receive) -> bytes | None:
-        parts, size, more = [], 0, True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return None
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self.max_bytes:
-                raise self._too_large()
-            more = message.get("more_body", False)
-        return b"".join(parts)
-
-    def _too_large(self) -> Refused:
-        return Refused(413, f"the body may have {self.max_bytes:,} bytes; send fewer samples.")
+        if length.isdecimal():
+            _check_size(int(length))
 
 
-def _name(host: str) -> str:
+async def _read_body(receive: Receive) -> bytes | None:
+    parts, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        _check_size(size)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BODY_BYTES:
+        raise HTTPException(413, f"the body may have {MAX_BODY_BYTES:,} bytes; send fewer samples.")
+
+
+def _host_name(host: str) -> str:
     """Return a Host header without its port, of IPv6 without its brackets; empty if it is none."""
-    found = _HOST.fullmatch(host)
-    return "" if found is None else (found["v6"] or found["name"]).casefold()
+    match = _HOST.fullmatch(host)
+    return "" if match is None else (match["v6"] or match["name"]).casefold()
 
 
 def _is_address(host: str) -> bool:
@@ -130,20 +125,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Return a ``receive`` that gives the body, and then whatever comes next."""
-    left = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def receive_again() -> Message:
-        return left.pop() if left else await receive()
-
-    return receive_again
-
-
-async def _answer(refused: Refused, send: Send) -> None:
-    body = json.dumps({"detail": refused.detail}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -1,4 +1,4 @@
-"""Labels given in the browser: a CSV in the run folder that ``cuello fit`` reads."""
+"""Labels set in the browser: a CSV in the run folder that ``cuello fit`` reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,6 @@ __all__ = ["LABELS_FILE", "LabelFile"]
 LABELS_FILE = "labels.csv"
 
 
-@dataclass(frozen=True, kw_only=True)
 class LabelFile:
     """The labels of a run's samples.
 
@@ -33,7 +32,7 @@ class LabelFile:
         The CSV; it need not exist until labels are saved.
     names : tuple of str or None
         Names of the samples, where they have some.
-    rows : int
+    samples : int
         Number of samples that can be labelled.
     classes : tuple of str
         Allowed labels; empty: any.
@@ -41,91 +40,77 @@ class LabelFile:
         Labels to start with: those of the training.
     """
 
-    path: Path
-    names: tuple[str, ...] | None
-    rows: int
-    classes: tuple[str, ...]
-    learned: Mapping[int, str]
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _kept: dict[str, tuple[tuple[int, int, int], dict[int, str]]] = field(
-        default_factory=dict, repr=False
-    )
+    def __init__(
+        self,
+        *,
+        path: Path,
+        names: tuple[str, ...] | None,
+        samples: int,
+        classes: tuple[str, ...],
+        learned: Mapping[int, str],
+    ) -> None:
+        self.path, self.names, self.samples = path, names, samples
+        self.classes, self.learned = classes, learned
+        self._lock = threading.Lock()
+        self._read = lru_cache(maxsize=1)(lambda *stamp: self._parse(path) if stamp[-1] else {})
 
     def read(self) -> dict[int, str]:
-        """Return the class of every labelled sample.
-
-        Raises
-        ------
-        DataError
-            If the file is damaged.
-        """
+        """Return the class of every labelled sample; a damaged file is a DataError."""
         try:
-            found = self.path.stat()
+            file = self.path.stat()
         except FileNotFoundError:
             return dict(self.learned)
-        now = (found.st_ino, found.st_mtime_ns, found.st_size)
-        kept = self._kept.get("last")
-        if kept is None or kept[0] != now:
-            kept = (now, self._read() if found.st_size else {})
-            self._kept["last"] = kept  # as one value: threads see the old one or the new one
-        return dict(kept[1])
+        return dict(self._read(file.st_ino, file.st_mtime_ns, file.st_size))
 
     def codes(self) -> tuple[Codes, tuple[str, ...]]:
         """Return the class of every sample by number, -1 for none, and the names of the classes."""
-        found = self.read()
-        classes = self.classes or tuple(sorted(set(found.values())))
-        codes = np.full(self.rows, -1, dtype=np.int64)
-        for row, label in found.items():
+        labels = self.read()
+        classes = self.classes or tuple(sorted(set(labels.values())))
+        codes = np.full(self.samples, -1, dtype=np.int64)
+        for row, label in labels.items():
             codes[row] = classes.index(label)
         return codes, classes
 
-    def change(self, labels: Sequence[tuple[int, str | None]]) -> dict[int, str]:
+    def change(self, changes: Sequence[tuple[int, str | None]]) -> dict[int, str]:
         """Set or (None) remove labels, save them all, and return them.
 
-        Raises
-        ------
-        DataError
-            If ``cuello fit`` would refuse the file; it is then left as it was.
-        RunError
-            If it cannot be written.
+        If ``cuello fit`` would refuse the file (a DataError), or it cannot be written (a RunError),
+        it is left as it was.
         """
         with self._lock:  # nobody else may write between reading and writing
-            found = self.read()
-            for row, label in labels:
+            labels = self.read()
+            for row, label in changes:
                 if label is None:
-                    found.pop(row, None)
+                    labels.pop(row, None)
                 else:
-                    found[row] = label.strip()
-            content = self._write(found)
-            if found:
+                    labels[row] = label.strip()
+            content = self._content(labels)
+            if labels:
                 with tempfile.TemporaryDirectory() as folder:
                     trial = Path(folder) / self.path.name
                     trial.write_bytes(content)
-                    codes, classes = self._parse(trial)
-                read = {int(row): classes[codes[row]] for row in np.flatnonzero(codes >= 0)}
-                if read != found:
-                    raise DataError("a label would be read as another one; spell it differently.")
+                    if self._parse(trial) != labels:
+                        raise DataError(
+                            "a label would be read as another one; spell it differently."
+                        )
             atomic.write_bytes(self.path, content)
-            return found
+            return labels
 
-    def _read(self) -> dict[int, str]:
-        codes, classes = self._parse(self.path)
-        return {int(row): classes[codes[row]] for row in np.flatnonzero(codes >= 0)}
-
-    def _parse(self, path: Path) -> tuple[Codes, tuple[str, ...]]:
-        nothing = np.empty((self.rows, 0), dtype=np.float32)
+    def _parse(self, path: Path) -> dict[int, str]:
+        nothing = np.empty((self.samples, 0), dtype=np.float32)
         data = Dataset(
             X=nothing, classes=self.classes, row_names=self.names, name="run", source="run"
         )
         try:
-            return read_label_file(path, data)
+            codes, classes = read_label_file(path, data)
         except DataError as error:
             raise DataError(str(error).replace(str(path), self.path.name)) from error
+        return {int(row): classes[codes[row]] for row in np.flatnonzero(codes >= 0)}
 
-    def _write(self, found: Mapping[int, str]) -> bytes:
+    def _content(self, labels: Mapping[int, str]) -> bytes:
         text = io.StringIO(newline="")
-        if found:
-            lines = [(self._name(row), found[row]) for row in sorted(found)]
+        if labels:
+            lines = [(self._name(row), labels[row]) for row in sorted(labels)]
             csv.writer(text).writerows([("row", "label"), *lines])
         return text.getvalue().encode()
 

@@ -1,7 +1,7 @@
 """Requests and responses of one run: shapes, ranges and names are part of the types.
 
 So a request that does not fit is refused before any work, with the place of the mistake, and the
-OpenAPI document describes what would fit.
+OpenAPI document describes a request that fits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from pydantic import (
 )
 
 from cuello.few_label import METHODS
-from cuello.networks import NETWORKS
 from cuello.run import Run
 
 __all__ = [
@@ -80,23 +79,23 @@ class RunInfo(BaseModel):
     network: str
     shape: list[int]
     """Of a sample; the first number of a sequence's is its greatest length."""
-    latent_dim: int | None
+    latent_dim: int | None = None
     task: str
     classes: list[str]
     properties: list[str]
-    columns: list[str]
-    samples: int
+    columns: list[str] = []
+    samples: int = 0
     """Number of embeddings; from ``labelable`` on: the official test split."""
-    labelable: int
-    classifier: str | None
+    labelable: int = 0
+    classifier: str | None = None
     """Its training method; null: there is none."""
-    refitted: bool
+    refitted: bool = False
     """Whether the classifier was refitted here."""
-    limits: Limits
+    limits: Limits = Limits()
 
 
 class Samples(BaseModel):
-    """Samples in the data's own units, nested by their shape; a sequence without padding."""
+    """Samples in the units of the data, nested by their shape; a sequence without padding."""
 
     samples: list[Any]
 
@@ -110,12 +109,12 @@ class Embeddings(BaseModel):
 class Predictions(BaseModel):
     """Predictions for each sample: ``labels`` and ``probabilities``, or ``numbers``."""
 
-    classes: list[str]
+    classes: list[str] = []
     """Classes, or properties, in the order of ``probabilities``."""
-    labels: list[str] | None
+    labels: list[str] | None = None
     """The most probable class of each sample, where labels are classes."""
-    probabilities: list[list[float]] | None
-    numbers: list[float] | None
+    probabilities: list[list[float]] | None = None
+    numbers: list[float] | None = None
 
 
 class AnomalyScores(BaseModel):
@@ -137,7 +136,7 @@ class Sample(BaseModel):
     name: str | None
     split: str
     label: str | None
-    """Given here, or else by the data."""
+    """Set here, or else that of the data."""
 
 
 class NearestSample(BaseModel):
@@ -200,7 +199,7 @@ def samples_in(run: Run) -> type[BaseModel]:
     )
     row: Any = _number(float(np.max(largest)))
     for axis, size in reversed(list(enumerate(shape))):
-        least = 1 if axis == 0 and NETWORKS[run.autoencoder.network].is_sequence else size
+        least = 1 if axis == 0 and run.is_of_sequences else size
         row = conlist(row, min_length=least, max_length=size)
     return _list_of("SamplesIn", "samples", row)
 
@@ -209,27 +208,17 @@ def embeddings_in(run: Run) -> type[BaseModel]:
     """Return the type of a request that holds embeddings of this run."""
     model = run.autoencoder
     number = _number(float((np.abs(model.embedding_mean_) + model.embedding_scale_).max()))
-    latents = model.latent_dim_
-    return _list_of(
-        "EmbeddingsIn", "embeddings", conlist(number, min_length=latents, max_length=latents)
-    )
+    row = conlist(number, min_length=model.latent_dim_, max_length=model.latent_dim_)
+    return _list_of("EmbeddingsIn", "embeddings", row)
 
 
-def labels_in(rows: int, classes: tuple[str, ...]) -> type[BaseModel]:
-    """Return the type of a request that labels samples.
-
-    Parameters
-    ----------
-    rows : int
-        Number of samples that can be labelled.
-    classes : tuple of str
-        Allowed labels; empty: any printable text.
-    """
+def labels_in(samples: int, classes: tuple[str, ...]) -> type[BaseModel]:
+    """Return the type of a request that labels so many samples; without classes with any text."""
     label: Any = Literal[classes] if classes else constr(pattern=_PRINTED, max_length=100)
     one: Any = create_model(
         "LabelIn",
         __base__=_Strict,
-        row=(Annotated[int, Field(ge=0, lt=rows), BeforeValidator(_integer)], ...),
+        row=(Annotated[int, Field(ge=0, lt=samples), BeforeValidator(_integer)], ...),
         label=(label | None, Field(description="null: remove the label")),
     )
     labels = conlist(one, min_length=1, max_length=MAX_LABELS)
@@ -238,8 +227,7 @@ def labels_in(rows: int, classes: tuple[str, ...]) -> type[BaseModel]:
 
 def _list_of(name: str, field: str, item: Any) -> type[BaseModel]:
     items = conlist(item, min_length=1, max_length=MAX_SAMPLES)
-    fields: dict[str, Any] = {field: (items, ...)}
-    return create_model(name, __base__=_Strict, **fields)
+    return create_model(name, __base__=_Strict, **{field: (items, ...)})
 
 
 def _integer(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Serve a run folder over HTTP."""
+"""Serve a run folder over HTTP: the losses of a training, and the run once it is finished."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
-from starlette.types import ASGIApp
+from fastapi import FastAPI, HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cuello.errors import Argument, InputError
-from cuello.run import Run, open_run
+from cuello.errors import Argument, CuelloError, InputError
+from cuello.report.templates import draw
+from cuello.run import open_run
 from cuello.run.folder import RunFolder
+from cuello.server import schemas as s
 from cuello.server.app import create_app
-from cuello.server.waiting import Waiting, status
+from cuello.server.guard import Guard
+from cuello.server.overview import overview_app
 
 __all__ = ["BackgroundServer", "app_for", "listen", "serve"]
 
@@ -26,29 +30,81 @@ _PATIENCE = 5.0  # seconds, for responses that are under way
 def app_for(path: Path, *, host: str = "127.0.0.1", trust_remote_code: bool = False) -> ASGIApp:
     """Return the application for a run folder, of a run that is finished or being trained.
 
-    Raises
-    ------
-    CuelloError
-        If the folder holds no run, or is damaged or not trusted.
+    A folder that holds no run, or is damaged or not trusted, is refused with a CuelloError.
     """
+
+    def create() -> ASGIApp:
+        return create_app(open_run(path, trust_remote_code=trust_remote_code), host=host)
+
     folder = RunFolder(path)
+    return create() if _status(folder) == "finished" else _Waiting(folder, create, host)
 
-    def open_finished() -> Run:
-        return open_run(path, trust_remote_code=trust_remote_code)
 
-    if status(folder) == "finished":
-        return create_app(open_finished(), host=host)
-    return Waiting(folder, open_finished, host)
+class _Waiting:
+    """Shows the losses of a training, and passes requests on once the run is finished."""
+
+    def __init__(self, folder: RunFolder, create: Callable[[], ASGIApp], host: str) -> None:
+        self.folder, self.create = folder, create
+        self.app: ASGIApp = Guard(_losses_app(folder, self.status), host)
+        self.opened, self.problem = False, ""
+        self._opening = threading.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the losses, or the finished run."""
+        if not self.opened and scope["type"] == "http" and _status(self.folder) == "finished":
+            self._open()
+        await self.app(scope, receive, send)
+
+    def status(self) -> str:
+        """Return ``running``, ``diverged``, ``finished``, or the error of a finished run."""
+        return self.problem or _status(self.folder)
+
+    def _open(self) -> None:
+        with self._opening:
+            if self.opened:
+                return
+            try:
+                self.app, self.problem, self.opened = self.create(), "", True
+            except CuelloError as error:
+                self.problem = f"finished, but: {error}"
+
+
+def _status(folder: RunFolder) -> str:
+    state = str(folder.config()["status"])
+    return state if state != "finished" or folder.is_complete else "running"
+
+
+def _losses_app(folder: RunFolder, status: Callable[[], str]) -> FastAPI:
+    config = folder.config()
+    data, model = config["data"], config["job"]["model"]
+
+    def page() -> str:
+        return draw("cuello.server/waiting.html")
+
+    def info() -> s.RunInfo:
+        """Return the description of the training."""
+        return s.RunInfo(
+            name=data["name"],
+            status=status(),
+            kind=str(model.get("kind", "")),
+            network=str(model.get("network", "")),
+            shape=data["shape"],
+            task=data["task"],
+            classes=data["classes"],
+            properties=data["properties"],
+        )
+
+    def not_yet(rest: str) -> None:
+        raise HTTPException(409, f"the run is not ready ({status()}); /api/history has its losses.")
+
+    app = overview_app(folder, page, info, status)
+    methods = ["GET", "POST"]
+    app.api_route("/api/{rest:path}", methods=methods, include_in_schema=False)(not_yet)
+    return app
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens.
-
-    Raises
-    ------
-    InputError
-        If the host is not known, or the port is taken.
-    """
+    """Return a socket that listens; an unknown host and a port in use are an InputError."""
     listening = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -59,13 +115,9 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, UnicodeError) as error:
         if listening is not None:
             listening.close()
+        where = (Argument("host", host), " with ", Argument("port", port))
         raise InputError(
-            (
-                Argument("host", host),
-                " with ",
-                Argument("port", port),
-                f" is not available ({error})",
-            ),
+            (*where, f" is not available ({error})"),
             remedy="choose another port, or 0 for a free one",
         ) from error
     return listening
@@ -111,7 +163,7 @@ def serve(
 
 
 class BackgroundServer:
-    """A server in a thread of its own, on this machine alone and a free port.
+    """A server in a background thread, on this machine alone and a free port.
 
     Parameters
     ----------
@@ -143,13 +195,7 @@ class BackgroundServer:
         return self._server is not None
 
     def start(self) -> None:
-        """Start to serve; the folder must hold a run now.
-
-        Raises
-        ------
-        CuelloError
-            If it holds none, or a damaged one.
-        """
+        """Start to serve; a folder that holds no run now, or a damaged one, is a CuelloError."""
         self._server = _server(app_for(self._path, trust_remote_code=self._trust))
         self._thread.start()
 

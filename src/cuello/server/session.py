@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import threading
 import warnings
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from fastapi import HTTPException
 from sklearn.frozen import FrozenEstimator
 
-from cuello.anomalies.fitted import COMBINED
 from cuello.arrays import Array
 from cuello.data import Dataset
 from cuello.data.sequences import sequence_lengths
-from cuello.errors import CuelloError, RunError
+from cuello.errors import CuelloError
 from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor
-from cuello.networks import NETWORKS
 from cuello.run import Run
 from cuello.server.labels import LABELS_FILE, LabelFile
-from cuello.server.problems import Refused
-from cuello.server.schemas import AnomalyScores, Refit
+from cuello.server.schemas import NearestSample, Predictions, Refit
+from cuello.web.records import probability_columns
 
-__all__ = ["Session"]
+__all__ = ["Session", "refuse_infinite"]
 
 _FOLDS = 3
 
@@ -34,21 +32,13 @@ class Predictor(NamedTuple):
     classes: tuple[str, ...]
     """Classes or properties, one a column; none for numbers."""
     refitted: bool = False
-    """Whether it was fitted here."""
 
 
 class Session:
-    """What the requests share.
+    """State that the requests share.
 
-    Parameters
-    ----------
-    run : Run
-        An opened run folder.
-
-    Raises
-    ------
-    RunError
-        If the embeddings that the folder keeps are missing, damaged or of another model.
+    Raises a RunError if the embeddings that the folder keeps are missing, damaged or of another
+    model.
     """
 
     def __init__(self, run: Run) -> None:
@@ -61,7 +51,7 @@ class Session:
         self.labelable = starts[1] if len(starts) > 1 else self.size
         self.names: list[str] | None = columns.get("name")
         self.splits: list[str] = columns.get("split", ["train"] * self.size)
-        self.given: list[str | None] = [
+        self.data_labels: list[str | None] = [
             None if value is None else str(value)
             for value in columns.get("label", [None] * self.size)
         ]
@@ -70,163 +60,92 @@ class Session:
         self.labels = LabelFile(
             path=run.folder.path / LABELS_FILE,
             names=names,
-            rows=self.labelable,
+            samples=self.labelable,
             classes=self._fixed_classes(),
             learned={
                 i: label
-                for i, label in enumerate(self.given[: self.labelable])
+                for i, label in enumerate(self.data_labels[: self.labelable])
                 if learned[i] and label is not None and run.task == "multiclass"
             },
         )
         self.labels.read()  # a damaged file is refused now
-        self.predictor = Predictor(run.classifier, self._classes_of_run())
+        self.predictor = Predictor(run.classifier, tuple(probability_columns(run)))
         self._refitting = threading.Lock()
         self._reading = threading.Lock()
+        self._data: Dataset | None = None
         self._scaled = self.embeddings / run.autoencoder.embedding_scale_
 
     def data(self) -> Dataset:
-        """Return the run's data, read at the first call.
-
-        Raises
-        ------
-        Refused
-            If it cannot be read, or is not what it was.
-        """
+        """Return the run's data, read at the first call; 409 if that fails, or it was changed."""
         with self._reading:
+            if self._data is None:
+                try:
+                    self._data = self.run.training_data()
+                except CuelloError as error:
+                    raise HTTPException(409, str(error)) from error
             return self._data
 
-    def encode(self, rows: Array) -> Array:
-        """Return embeddings."""
-        return _finite(self.run.autoencoder.transform(rows))
-
-    def decode(self, codes: Array) -> Array:
-        """Return samples; sequences at their full length."""
-        return _finite(self.run.autoencoder.inverse_transform(codes))
-
-    def reconstruct(self, rows: Array) -> Array:
-        """Return samples after encoding and decoding."""
-        back = self.run.autoencoder.reconstruct(rows)
-        return _finite(back, where=~np.isnan(rows) if self.sequences else None)
-
-    def predict(self, rows: Array) -> tuple[Array, tuple[str, ...]]:
-        """Return numbers (n,), or probabilities (n, classes) and the name of each column.
-
-        Raises
-        ------
-        Refused
-            If there is no classifier.
-        """
+    def predict(self, samples: Array) -> Predictions:
+        """Return numbers, or probabilities and (for classes) the most probable label."""
         model, classes, _ = self.predictor  # read once: a refit may replace it at any moment
         if model is None:
-            raise Refused(
+            raise HTTPException(
                 409,
                 "this run holds no classifier: it was trained without labels; label samples of "
                 "two classes or more (POST /api/labels), then POST /api/refit.",
             )
         if isinstance(model, FewLabelRegressor):
-            return _finite(model.predict(rows)), ()
-        return _finite(model.predict_proba(rows)), classes
-
-    def anomaly_scores(self, rows: Array) -> AnomalyScores:
-        """Return anomaly scores, combined and single.
-
-        Raises
-        ------
-        Refused
-            If the run holds no detector.
-        """
-        detector = self.run.detector
-        if detector is None:
-            raise Refused(409, "this run holds no anomaly detector: no sample was held out.")
-        single = {name: _finite(values) for name, values in detector.single_scores(rows).items()}
-        scores = single.pop(COMBINED)
-        return AnomalyScores(
-            scores=scores.tolist(),
-            anomalies=(scores > detector.threshold_).tolist(),
-            threshold=detector.threshold_,
-            single_scores={name: values.tolist() for name, values in single.items()},
+            return Predictions(numbers=refuse_infinite(model.predict(samples)).tolist())
+        values = refuse_infinite(model.predict_proba(samples))
+        single_label = self.run.task == "multiclass"
+        return Predictions(
+            classes=list(classes),
+            labels=[classes[k] for k in values.argmax(axis=1)] if single_label else None,
+            probabilities=values.tolist(),
         )
 
     def values(self, row: int) -> Array:
         """Return a sample of the run's data; a sequence without its padding."""
         data = self.data()
-        values = (
-            data.X[row] if row < self.labelable else self._test_rows(data)[row - self.labelable]
-        )
-        return self.trimmed(values[None])[0]
+        X = data.X
+        if row >= self.labelable:
+            assert data.X_test is not None  # training_data compared the numbers of samples
+            X, row = data.X_test, row - self.labelable
+        return self.trimmed(X[row][None])[0]
 
-    def neighbours(self, row: int, k: int) -> list[tuple[int, float]]:
-        """Return the k other samples with the nearest embeddings, and their distances."""
+    def trimmed(self, samples: Array) -> list[Array]:
+        """Return each sample by itself, a sequence without its padding."""
+        if not self.run.is_of_sequences:
+            return list(samples)
+        lengths = sequence_lengths(samples)
+        return [row[:length] for row, length in zip(samples, lengths, strict=True)]
+
+    def neighbours(self, row: int, k: int) -> list[NearestSample]:
+        """Return the k other samples with the nearest embeddings."""
         distance = np.linalg.norm(self._scaled - self._scaled[row], axis=1)
         distance[row] = np.inf
         nearest = np.argsort(distance, kind="stable")[: min(k, self.size - 1)]
-        return [(int(i), float(distance[i])) for i in nearest]
+        return [NearestSample(row=int(i), distance=float(distance[i])) for i in nearest]
 
     def refit(self, method: str) -> Refit:
-        """Fit a classifier to all labels, and use it from now on.
-
-        Raises
-        ------
-        Refused
-            If another one is being fitted, labels are too few, or the data cannot be read.
-        """
+        """Fit a classifier to all labels, and use it from now on; one at a time."""
         if self.run.task != "multiclass":
-            raise Refused(409, f"labels of task {self.run.task!r} cannot be refitted here.")
+            raise HTTPException(409, f"labels of task {self.run.task!r} cannot be refitted here.")
         if not self._refitting.acquire(blocking=False):
-            raise Refused(409, "a classifier is being fitted; try again when it is done.")
+            raise HTTPException(409, "a classifier is being fitted; try again when it is done.")
         try:
             return self._refit(method)
         finally:
             self._refitting.release()
-
-    def label(self, row: int) -> str | None:
-        """Return the label of a sample: given here, or else by the data."""
-        return self.labels.read().get(row, self.given[row])
-
-    @property
-    def sequences(self) -> bool:
-        """Whether samples are sequences."""
-        return NETWORKS[self.run.autoencoder.network].is_sequence
-
-    def trimmed(self, rows: Array) -> list[Array]:
-        """Return each sample by itself, a sequence without its padding."""
-        if not self.sequences:
-            return list(rows)
-        lengths = sequence_lengths(rows)
-        return [row[:length] for row, length in zip(rows, lengths, strict=True)]
-
-    @cached_property
-    def _data(self) -> Dataset:
-        try:
-            return self.run.training_data()
-        except CuelloError as error:
-            raise Refused(409, str(error)) from error
-
-    def _test_rows(self, data: Dataset) -> Array:
-        assert data.X_test is not None  # as many codes as rows: training_data has compared them
-        return data.X_test
-
-    def _fixed_classes(self) -> tuple[str, ...]:
-        """Return the allowed labels: the classes of the data, if it has some."""
-        job = self.run.config.get("job")
-        labels = job.get("labels") if isinstance(job, dict) else None
-        from_file = isinstance(labels, str) and labels != "all" and not labels.isdecimal()
-        return () if from_file or self.run.task != "multiclass" else self.run.classes
-
-    def _classes_of_run(self) -> tuple[str, ...]:
-        model = self.run.classifier
-        if self.run.task == "multilabel":
-            return self.run.properties
-        if not isinstance(model, FewLabelClassifier):
-            return ()
-        return tuple(self.run.classes[int(k)] for k in model.classes_)
 
     def _refit(self, method: str) -> Refit:
         data = self.data()
         try:
             y, classes = self.labels.codes()
             if len(np.unique(y[y >= 0])) < 2:
-                raise Refused(409, "label rows of two classes or more first (POST /api/labels).")
+                raise HTTPException(
+                    409, "label samples of two classes or more first (POST /api/labels)."
+                )
             rows = np.flatnonzero(y >= 0)
             if METHODS[method].uses_unlabelled:
                 train = np.array([split == "train" for split in self.splits[: self.labelable]])
@@ -241,7 +160,7 @@ class Session:
             if data.X_test is not None:
                 probabilities = np.concatenate([probabilities, model.predict_proba(data.X_test)])
         except (CuelloError, ValueError) as error:
-            raise Refused(409, f"the labels cannot be learned from: {error}") from error
+            raise HTTPException(409, f"the labels cannot be learned from: {error}") from error
         columns = tuple(classes[int(k)] for k in model.classes_)
         self.predictor = Predictor(model, columns, refitted=True)
         estimate = model.accuracy_estimate_
@@ -254,8 +173,15 @@ class Session:
             high=None if estimate is None else estimate.high,
             temperature=model.temperature_,
             summary=list(model.summary_),
-            probabilities=np.round(_finite(probabilities), 4).tolist(),
+            probabilities=np.round(refuse_infinite(probabilities), 4).tolist(),
         )
+
+    def _fixed_classes(self) -> tuple[str, ...]:
+        """Return the allowed labels: the classes of the data, if it has some."""
+        job = self.run.config.get("job")
+        labels = job.get("labels") if isinstance(job, dict) else None
+        from_file = isinstance(labels, str) and labels != "all" and not labels.isdecimal()
+        return () if from_file or self.run.task != "multiclass" else self.run.classes
 
 
 def _check_networks(run: Run) -> None:
@@ -263,10 +189,14 @@ def _check_networks(run: Run) -> None:
     model, predictor, projector = run.autoencoder, run.classifier, run.projection
     try:
         with np.errstate(all="ignore"):
-            rows = model.inverse_transform(model.embedding_mean_[None])
-            values = [rows, model.transform(rows), model.embedding_mean_ / model.embedding_scale_]
+            samples = model.inverse_transform(model.embedding_mean_[None])
+            values = [
+                samples,
+                model.transform(samples),
+                model.embedding_mean_ / model.embedding_scale_,
+            ]
             if predictor is not None:
-                values.append(predictor.predict(rows))
+                values.append(predictor.predict(samples))
             if projector is not None:
                 coordinates = projector.transform(model.embedding_mean_[None])
                 values += [coordinates, projector.inverse_transform(coordinates)]
@@ -275,17 +205,14 @@ def _check_networks(run: Run) -> None:
     except (ArithmeticError, IndexError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
     if reason:
-        raise RunError(
-            f"{run.folder.path}/config.json is damaged ({reason}); restore the folder or run the "
-            "fit again."
-        )
+        raise run.folder.damaged("config.json", reason)
 
 
-def _finite(values: Array, where: Array | None = None) -> Array:
-    """Refuse NaN and infinity, which JSON cannot hold."""
-    bad = ~np.isfinite(values) if where is None else where & ~np.isfinite(values)
+def refuse_infinite(values: Array) -> Array:
+    """Return values, of a sample each; refuse NaN and infinity (422), which JSON cannot hold."""
+    bad = ~np.isfinite(values)
     if bad.any():
-        raise Refused(
+        raise HTTPException(
             422, f"sample {int(np.argwhere(bad)[0][0])} leads to values that are not finite."
         )
     return values

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cuello.web.page import Page, build_page, page_html
+from cuello.web.page import build_page, page_html
 
-__all__ = ["Page", "build_page", "page_html"]
+__all__ = ["build_page", "page_html"]

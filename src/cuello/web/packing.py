@@ -12,7 +12,7 @@ from cuello.arrays import Array, Float32s, Record
 from cuello.report.assets import packed
 from cuello.run.sheets import contact_sheet, to_pixels
 
-__all__ = ["LONGEST", "Packs", "Stored", "store_rows"]
+__all__ = ["LONGEST", "Packs", "store_samples"]
 
 LONGEST = 64
 """Longest side, in pixels, of an image in the page."""
@@ -20,7 +20,7 @@ LONGEST = 64
 
 @dataclass(frozen=True)
 class Packs:
-    """What the page carries beside its JSON: base64 of gzip by element id."""
+    """Contents of the page beside its JSON: base64 of gzip by element id."""
 
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -33,8 +33,8 @@ class Packs:
     def array(self, values: Array) -> dict[str, str]:
         """Take an array of uint8, uint16, int16, int32 or float32 in."""
         plain = np.ascontiguousarray(values)
-        return {"pack": self.add(plain.astype(plain.dtype.newbyteorder("<")).tobytes()),
-                "type": plain.dtype.name}  # fmt: skip
+        content = plain.astype(plain.dtype.newbyteorder("<")).tobytes()
+        return {"pack": self.add(content), "type": plain.dtype.name}
 
     def json(self, value: object) -> dict[str, str]:
         """Take anything in that JSON can hold."""
@@ -48,62 +48,45 @@ class Packs:
         return {**stored, "low": low.tolist(), "step": step.tolist()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stored:
-    """Rows as the page holds them."""
-
-    record: Record
-    """What the browser needs to read them back."""
-    notes: tuple[str, ...]
-    """What was left out."""
-
-
-def store_rows(
+def store_samples(
     values: Array, packs: Packs, *, bounds: tuple[float, float], max_bytes: int
-) -> Stored | None:
-    """Put as many rows into the page as fit, evenly spaced among all.
+) -> tuple[Record | None, list[str]]:
+    """Put as many samples into the page as fit into so much text, evenly spaced among all.
 
-    Images become bytes, those larger than :data:`LONGEST` pixels smaller; tables stay float32.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n, features), (n, height, width) or (n, channels, height, width)
-    packs : Packs
-        Where they are put.
-    bounds : (float, float)
-        Values of black and of white.
-    max_bytes : int
-        Of compressed text, about.
+    Images become bytes from black (the lower bound) to white, those larger than :data:`LONGEST`
+    pixels smaller; tables stay float32.
 
     Returns
     -------
-    Stored or None
-        None where not one row fits.
+    record : dict or None
+        For the browser to read them back; None where not one sample fits.
+    notes : list of str
+        On samples that are left out, and images that are smaller.
     """
     notes: list[str] = []
     images = values.ndim > 2
-    rows: Array = _as_bytes(values, bounds) if images else values.astype(np.float32)
-    if images and max(rows.shape[-2:]) > LONGEST:
-        rows = _smaller(rows)
-        size = " x ".join(map(str, rows.shape[-2:]))
+    stored: Array = _as_bytes(values, bounds) if images else values.astype(np.float32)
+    if images and max(stored.shape[-2:]) > LONGEST:
+        stored = _smaller(stored)
+        size = " x ".join(map(str, stored.shape[-2:]))
         notes.append(f"Images are kept at {size} pixels, errors are those of the full size.")
-    kept = np.arange(len(rows))
-    some = rows[:: max(1, len(rows) // 500)]
+    kept = np.arange(len(stored))
+    some = stored[:: max(1, len(stored) // 500)]
     cost = len(packed(some.tobytes())) / len(some)
-    if cost * len(rows) > max_bytes:
-        kept = np.linspace(0, len(rows) - 1, int(max_bytes / cost)).astype(np.int64)
+    if cost * len(stored) > max_bytes:
+        kept = np.linspace(0, len(stored) - 1, int(max_bytes / cost)).astype(np.int64)
         unit = "images" if images else "rows"
-        notes.append(f"To keep this page small it holds {len(kept):,} of {len(rows):,} {unit}.")
+        notes.append(f"To keep this page small it holds {len(kept):,} of {len(stored):,} {unit}.")
     if not len(kept):
-        return None
+        return None, ["Not one row fits into this page."]
     record = {
-        **packs.array(rows[kept]),
-        "shape": list(rows.shape[1:]),
+        **packs.array(stored[kept]),
+        "shape": list(stored.shape[1:]),
         "bounds": list(bounds),
-        "exact": rows.shape[1:] == values.shape[1:],
-        "kept": None if len(kept) == len(rows) else packs.array(kept.astype(np.int32)),
+        "exact": stored.shape[1:] == values.shape[1:],
+        "kept": None if len(kept) == len(stored) else packs.array(kept.astype(np.int32)),
     }
-    return Stored(record=record, notes=tuple(notes))
+    return record, notes
 
 
 def _as_bytes(values: Array, bounds: tuple[float, float]) -> npt.NDArray[np.uint8]:

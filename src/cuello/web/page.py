@@ -1,4 +1,4 @@
-"""The page itself: what was gathered of one run or two, and the programs that show it."""
+"""The page itself: the records of one run or two, and the programs that show them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import base64
 import gzip
 import importlib.resources
 import re
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -29,21 +28,13 @@ from cuello.run import Run
 from cuello.web.packing import Packs
 from cuello.web.records import pack_runs
 
-__all__ = ["PROGRAMS", "Page", "build_page", "page_html"]
+__all__ = ["PROGRAMS", "build_page", "page_html"]
 
 PROGRAMS = (
     "dom.js", "run.js", "models.js", "show.js", "plot.js", "subject.js", "decode.js", "input.js",
     "anomaly.js", "logistic.js", "label.js", "served.js", "begin.js",
 )  # fmt: skip
 """In the order in which they are put together, after those of the report."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """A page, and what is not in it."""
-
-    html: str
-    notes: tuple[str, ...]
 
 
 def page_html(run: Run, other: Run | None = None) -> str:
@@ -57,7 +48,7 @@ def page_html(run: Run, other: Run | None = None) -> str:
     run : Run
         From :func:`cuello.open_run`.
     other : Run or None
-        A second run on rows of the same shape, to compare with.
+        A second run on samples of the same shape, to compare with.
 
     Returns
     -------
@@ -67,7 +58,7 @@ def page_html(run: Run, other: Run | None = None) -> str:
     Raises
     ------
     InputError
-        If the rows of the two runs have different shapes.
+        If the samples of the two runs have different shapes.
     RunError
         If a file of a run is missing or damaged.
 
@@ -78,22 +69,22 @@ def page_html(run: Run, other: Run | None = None) -> str:
     >>> page_html(cuello.open_run(folder.path)).splitlines()[0]
     '<!doctype html>'
     """
-    return build_page(run, other).html
+    return build_page(run, other)[0]
 
 
-def build_page(run: Run, other: Run | None = None) -> Page:
-    """Build the page of :func:`page_html`, and list what is not in it."""
+def build_page(run: Run, other: Run | None = None) -> tuple[str, list[str]]:
+    """Return the page of :func:`page_html`, and the notes on what it leaves out."""
     if other is not None and other.autoencoder.shape_ != run.autoencoder.shape_:
         raise InputError(
-            f"{other.folder.path} was trained on rows of shape {other.autoencoder.shape_}, "
-            f"{run.folder.path} on rows of shape {run.autoencoder.shape_}; two runs can be "
-            "compared where rows have the same shape."
+            f"{other.folder.path} was trained on samples of shape {other.autoencoder.shape_}, "
+            f"{run.folder.path} on samples of shape {run.autoencoder.shape_}; two runs can be "
+            "compared where samples have the same shape."
         )
     runs, packs = [run] if other is None else [run, other], Packs()
     contents = [gather(one.folder) for one in runs]
     records = pack_runs(runs, contents, packs)
     notes = dict.fromkeys(note for record in records for note in record["notes"])
-    return Page(_document(contents[0], records, packs), tuple(notes))
+    return _document(contents[0], records, packs), list(notes)
 
 
 def _document(content: ReportContent, records: list[Record], packs: Packs) -> str:
@@ -107,10 +98,11 @@ def _document(content: ReportContent, records: list[Record], packs: Packs) -> st
     data = {section.anchor: section.data for section in sections if section.data}
     library, library_hash = plotly()
     engine, script = _engine(), _script()
+    wasm = base64.b64encode(_vendored("ort-wasm-simd-threaded.wasm.gz")).decode("ascii")
     # 'unsafe-eval' is for the points, which Plotly draws with programs that it writes as it goes,
     # and for WebAssembly.
     policy = security_policy(script, library_hash, digest(engine.encode()), more=" 'unsafe-eval'")
-    parts = {"plotly": library, "engine": packed(engine.encode()), "wasm": _wasm()}
+    parts = {"plotly": library, "engine": packed(engine.encode()), "wasm": wasm}
     page = draw(
         "cuello.web/page.html",
         policy=policy + "; connect-src 'self'",  # the server that it came from, if any
@@ -132,13 +124,9 @@ def _script() -> str:
 def _engine() -> str:
     """Return onnxruntime-web as a script that an element can hold: with a name, not an export."""
     text = gzip.decompress(_vendored("ort.wasm.bundle.min.mjs.gz")).decode("utf-8")
-    found = re.search(r"export\{[^}]*?(\w+) as default[^}]*\};?", text)
-    assert found, "onnxruntime-web exports no default"
-    return text[: found.start()] + f'globalThis.ort={found[1]};dispatchEvent(new Event("ort"));\n'
-
-
-def _wasm() -> str:
-    return base64.b64encode(_vendored("ort-wasm-simd-threaded.wasm.gz")).decode("ascii")
+    export = re.search(r"export\{[^}]*?(\w+) as default[^}]*\};?", text)
+    assert export, "onnxruntime-web exports no default"
+    return text[: export.start()] + f'globalThis.ort={export[1]};dispatchEvent(new Event("ort"));\n'
 
 
 def _vendored(name: str) -> bytes:

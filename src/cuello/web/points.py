@@ -1,9 +1,9 @@
-"""The rows of a run as points: embeddings, labels and errors, and the rows themselves."""
+"""The samples of a run as points: embeddings, labels and errors, and the samples themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -24,30 +24,30 @@ class Colouring:
 
     name: str
     values: Array
-    """(n,), codes into ``classes`` (-1: not known), or numbers (NaN: not known)."""
+    """(n,), codes into ``classes`` (-1: unlabelled), or numbers (NaN: missing)."""
     classes: tuple[str, ...] | None = None
     """None: the values are numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Points:
-    """Rows of a run in the order of its embeddings, training rows before an official test split."""
+    """Samples of a run in the order of its embeddings, an official test split last."""
 
     embeddings: Float32s
     """(n, latents)."""
     row: Indices
-    """Number of each row within its own array, (n,)."""
+    """Number of each sample within its array, (n,)."""
     names: tuple[str, ...] | None
-    """None: rows have no names."""
+    """None: samples have no names."""
     learnable: Bools
-    """Rows that a labels file can name: all but an official test split, (n,)."""
+    """Whether a labels file can name the sample: all but an official test split, (n,)."""
     colourings: tuple[Colouring, ...]
-    error: Floats | None
-    """Mean squared error of each scaled row, (n,); None: not known."""
-    values: Array | None
-    """(n, ...), the rows in the data's own units; None: not at hand."""
-    notes: tuple[str, ...] = field(default=())
-    """What a reader should know of what is shown."""
+    error: Floats | None = None
+    """Mean squared error of each scaled sample, (n,); None: the data is not at hand."""
+    values: Array | None = None
+    """(n, ...), the samples in the units of the data; None: not at hand."""
+    notes: tuple[str, ...] = ()
+    """For the reader: what is left out."""
 
     def take(self, which: Array) -> Points:
         """Return some of the points."""
@@ -66,17 +66,14 @@ class Points:
 def gather_points(run: Run, most: int = MOST_POINTS) -> Points:
     """Read the embeddings of a run, and its data where that is still at hand.
 
-    Without the data, the test rows that the run folder keeps are shown (up to 2,000), and the
-    notes say so.
-
-    Raises
-    ------
-    RunError
-        If the embeddings are missing or damaged.
+    Without the data, the test samples that the run folder keeps are shown (up to 2,000), and the
+    notes say so. Missing or damaged embeddings are a RunError.
     """
     points, splits = _read_embeddings(run)
     try:
-        points = _with_rows(run, points)
+        data = run.training_data()
+        X = data.X if data.X_test is None else np.concatenate([data.X, data.X_test])
+        points = replace(points, values=X, error=-run.autoencoder.score_samples(X))
     except RunError as error:
         points = _kept_in_folder(run, points, splits)
         note = f"The rows are not in this page: {' '.join(str(error).split())}"
@@ -90,13 +87,13 @@ def gather_points(run: Run, most: int = MOST_POINTS) -> Points:
 
 
 def _read_embeddings(run: Run) -> tuple[Points, Array]:
-    """Return the points without their rows, and the split that each belongs to."""
+    """Return the points without their samples, and the split that each belongs to."""
     table, embeddings = run.stored_embeddings()
     columns = table.column_names
     try:
         row = table["row"].to_numpy()
         splits = np.asarray(table["split"].to_pylist() if "split" in columns else [])
-        names = tuple(map(_name_text, table["name"].to_pylist())) if "name" in columns else None
+        names = table["name"].to_pylist() if "name" in columns else None
         colourings = tuple(_colourings(run, table))
     except (pa.ArrowException, KeyError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -106,30 +103,24 @@ def _read_embeddings(run: Run) -> tuple[Points, Array]:
         ) from error
     if not len(embeddings):
         raise RunError(f"{run.folder.path}/embeddings.parquet holds no row; run the fit again.")
-    # Rows of an official test split are numbered from 0 again, after those of the other splits.
+    # Samples of an official test split are numbered from 0 again, after those of the other splits.
     again = np.flatnonzero(np.diff(row) <= 0)
     learnable = np.arange(len(row)) <= (again[0] if len(again) else len(row))
     points = Points(
-        embeddings=np.nan_to_num(embeddings.astype(np.float32)),
+        embeddings=np.nan_to_num(embeddings),
         row=np.asarray(row, dtype=np.int64),
-        names=names,
+        names=None if names is None else tuple(str(name or "") for name in names),
         learnable=learnable,
         colourings=colourings,
-        error=None,
-        values=None,
     )
     return points, splits
-
-
-def _name_text(name: object) -> str:
-    return "" if name is None else str(name)
 
 
 def _colourings(run: Run, table: pa.Table) -> Iterator[Colouring]:
     columns = table.column_names
     if "label" in columns and run.classes:
-        place = {name: code for code, name in enumerate(run.classes)}
-        codes = np.array([place.get(name, -1) for name in table["label"].to_pylist()])
+        code_of = {name: code for code, name in enumerate(run.classes)}
+        codes = np.array([code_of.get(name, -1) for name in table["label"].to_pylist()])
         yield Colouring(name="class", values=codes, classes=run.classes)
     elif "label" in columns:
         yield Colouring(name="label", values=_numbers(table["label"]))
@@ -152,21 +143,8 @@ def _numbers(column: pa.ChunkedArray) -> Floats:
     return np.array([np.nan if v is None else float(v) for v in column.to_pylist()])
 
 
-def _with_rows(run: Run, points: Points) -> Points:
-    """Add the rows themselves, and their errors.
-
-    Raises
-    ------
-    RunError
-        If the data cannot be read again, or is not the same.
-    """
-    data = run.training_data()
-    X = data.X if data.X_test is None else np.concatenate([data.X, data.X_test])
-    return replace(points, values=X, error=-run.autoencoder.score_samples(X))
-
-
 def _kept_in_folder(run: Run, points: Points, splits: Array) -> Points:
-    """Return the test rows that the run folder keeps for its report."""
+    """Return the test samples that the run folder keeps for its report."""
     arrays = run.folder.read_arrays("examples.npz")
     tested = np.flatnonzero(splits == "test")
     kept = arrays.get("projection_rows")

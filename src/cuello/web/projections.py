@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from torch import nn
 
-from cuello.arrays import Float32s, Floats
+from cuello.arrays import Array, Float32s, Floats
 from cuello.estimators import Autoencoder
 
 __all__ = ["AffineLayer", "Projection", "projections"]
@@ -28,11 +26,11 @@ class Projection:
     """A network from embeddings to coordinates, and one back."""
 
     name: str
-    """What it is called where there is a choice."""
+    """Where there is a choice."""
     titles: tuple[str, ...]
-    """What the axes are, one each."""
+    """Of the axes, one each."""
     meaning: str
-    """What is decoded at a point, as the end of a sentence; empty where a point is an embedding."""
+    """The end of "a point is decoded as ..."; empty where a point is an embedding."""
     forward: tuple[AffineLayer, ...]
     """From embeddings to coordinates; between two layers is a ReLU."""
     inverse: tuple[AffineLayer, ...]
@@ -48,27 +46,11 @@ class Projection:
 
 
 def projections(embeddings: Float32s, projector: Autoencoder | None = None) -> list[Projection]:
-    """Return the projections in which embeddings can be shown, the best one first.
+    """Return the projections in which embeddings (n, latents) can be shown, the best one first.
 
     One latent makes a strip and two are shown as they are. Of more there is the learned projection,
     if the run has one, and the plane of the largest variance: the first two principal components
     (Pearson, 1901), each turned so that its largest entry is positive.
-
-    Parameters
-    ----------
-    embeddings : ndarray of shape (n, latents)
-        One sample or more.
-    projector : Autoencoder or None
-        That of the run.
-
-    Examples
-    --------
-    >>> z = np.array([[0, 0, 0], [2, 0, 0], [0, 1, 0], [2, 1, 0]], dtype=np.float32)
-    >>> pca, = projections(z)
-    >>> pca.titles[0]
-    'first principal component (80 %)'
-    >>> pca.transform(z)[1].tolist(), pca.inverse_transform(np.array([[1.0, -0.5]])).tolist()
-    ([1.0, -0.5], [[2.0, 0.0, 0.0]])
     """
     latents = embeddings.shape[1]
     if latents > 2:
@@ -114,14 +96,15 @@ def _learned(projector: Autoencoder) -> Projection:
 
 
 def _layers(network: nn.Module) -> list[AffineLayer]:
-    linear = [m for m in network.modules() if isinstance(m, nn.Linear)]
     return [
         AffineLayer(*(t.detach().cpu().numpy().astype(np.float64) for t in (m.weight, m.bias)))
-        for m in linear
+        for m in network.modules()
+        if isinstance(m, nn.Linear)
     ]
 
 
-def _through(layers: tuple[AffineLayer, ...], rows: npt.NDArray[np.floating]) -> Floats:
+def _through(layers: tuple[AffineLayer, ...], x: Array) -> Floats:
     *hidden, last = layers
-    rows = reduce(lambda x, layer: np.maximum(x @ layer.weight.T + layer.bias, 0.0), hidden, rows)
-    return np.asarray(rows @ last.weight.T + last.bias)
+    for layer in hidden:
+        x = np.maximum(x @ layer.weight.T + layer.bias, 0.0)
+    return np.asarray(x @ last.weight.T + last.bias)

@@ -1,4 +1,4 @@
-"""What the browser needs of each run: points, models and rows, packed into the page."""
+"""Records of runs for the browser: points, models and samples, packed into the page."""
 
 from __future__ import annotations
 
@@ -6,32 +6,23 @@ import numpy as np
 
 from cuello.arrays import Record
 from cuello.errors import CuelloError
+from cuello.few_label import FewLabelClassifier
 from cuello.report.content import ReportContent
 from cuello.run import Run
-from cuello.web.packing import Packs, store_rows
+from cuello.web.packing import Packs, store_samples
 from cuello.web.points import Points, gather_points
 from cuello.web.projections import AffineLayer, projections
 
-__all__ = ["MAX_ROW_BYTES", "pack_runs"]
+__all__ = ["MAX_SAMPLE_BYTES", "pack_runs", "probability_columns"]
 
-MAX_ROW_BYTES = 20_000_000
-"""What the rows of all runs take of the page, about, compressed."""
+MAX_SAMPLE_BYTES = 20_000_000
+"""Most bytes in the page of the samples of all runs, about, compressed."""
 
 
 def pack_runs(runs: list[Run], contents: list[ReportContent], packs: Packs) -> list[Record]:
-    """Return a record of each run, of one or two, its arrays put into the page.
-
-    Parameters
-    ----------
-    runs : list of Run
-        Those to show.
-    contents : list of ReportContent
-        What the report of each shows.
-    packs : Packs
-        Where the arrays are put.
-    """
+    """Return a record of each run, of one or two, its arrays put into the page."""
     records: list[Record] = []
-    share = MAX_ROW_BYTES // (1 if _have_same_rows(runs[0], runs[-1]) else len(runs))
+    share = MAX_SAMPLE_BYTES // (1 if _have_same_rows(runs[0], runs[-1]) else len(runs))
     for run, content in zip(runs, contents, strict=True):
         points = gather_points(run)
         record = _pack_run(run, content, points, packs)
@@ -39,10 +30,10 @@ def pack_runs(runs: list[Run], contents: list[ReportContent], packs: Packs) -> l
         if same and records[0]["rows"] and points.values is not None:
             record["rows"] = records[0]["rows"]
         elif points.values is not None and not run.is_of_sequences:
-            low, high = record["bounds"]
-            stored = store_rows(points.values, packs, bounds=(low, high), max_bytes=share)
-            record["rows"] = stored.record if stored else None
-            record["notes"] += stored.notes if stored else ["Not one row fits into this page."]
+            record["rows"], notes = store_samples(
+                points.values, packs, bounds=record["bounds"], max_bytes=share
+            )
+            record["notes"] += notes
         records.append(record)
     if len(runs) == 2:
         for record, title in zip(records, _titles(*runs), strict=True):
@@ -52,7 +43,7 @@ def pack_runs(runs: list[Run], contents: list[ReportContent], packs: Packs) -> l
 
 
 def _titles(one: Run, two: Run) -> list[str]:
-    """Return what to call two runs: their folders, as both may be of one kind on one data set."""
+    """Return the folders of two runs, as both may be of one kind on one data set."""
     names = [run.folder.path.resolve().name for run in (one, two)]
     return [str(run.folder.path) for run in (one, two)] if names[0] == names[1] else names
 
@@ -62,7 +53,7 @@ def _have_same_rows(one: Run, two: Run) -> bool:
 
 
 def _pack_run(run: Run, content: ReportContent, points: Points, packs: Packs) -> Record:
-    """Return what the browser needs of a run, but its rows."""
+    """Return the record of a run without its samples."""
     shape = run.autoencoder.shape_
     bounds = _bounds(run, points)
     models, problem = _models(run, packs)
@@ -103,7 +94,7 @@ def _pack_run(run: Run, content: ReportContent, points: Points, packs: Packs) ->
         "bounds": bounds,
         "light": _is_light(points, bounds),
         "width": list(run.autoencoder.scaling_.width),
-        "outputs": _outputs(run),
+        "outputs": probability_columns(run),
         "models": models,
         "rows": None,
         "same_rows": False,
@@ -134,17 +125,17 @@ def _projections(run: Run, points: Points, packs: Packs) -> list[Record]:
     ]
 
 
-def _outputs(run: Run) -> list[str]:
-    """Return what the probabilities of the classifier are of, in order."""
-    if run.classifier is None or run.task == "regression":
-        return []
+def probability_columns(run: Run) -> list[str]:
+    """Return the classes or properties that the classifier's probabilities are of, in order."""
     if run.task == "multilabel":
         return list(run.properties)
+    if not isinstance(run.classifier, FewLabelClassifier):
+        return []
     return [run.classes[int(k)] for k in run.classifier.classes_]
 
 
 def _models(run: Run, packs: Packs) -> tuple[dict[str, str], str]:
-    """Return where the page holds each model, or why it holds none."""
+    """Return the element that holds each model, or the reason why there is none."""
     try:
         from cuello.export import onnx_models
 
@@ -153,17 +144,17 @@ def _models(run: Run, packs: Packs) -> tuple[dict[str, str], str]:
         return {}, f"The models do not run in this page: {' '.join(str(error).split())}"
 
 
-def _bounds(run: Run, points: Points) -> list[float]:
+def _bounds(run: Run, points: Points) -> tuple[float, float]:
     """Return the values of black and of white."""
     scaling = run.autoencoder.scaling_
     if points.values is not None and points.values.dtype == np.uint8:
-        return [0.0, 255.0]
+        return 0.0, 255.0
     ends = np.array([[scaling.low], [scaling.high]], dtype=np.float32)
     low, high = (float(v) for v in scaling.invert(ends)[:, 0])
-    return [0.0, 1.0] if low >= 0 and high <= 1 else [low, max(high, low + 1e-12)]
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, max(high, low + 1e-12))
 
 
-def _is_light(points: Points, bounds: list[float]) -> bool:
+def _is_light(points: Points, bounds: tuple[float, float]) -> bool:
     """Return whether images have a light background, so that a pen should be dark."""
     if points.values is None or points.values.ndim < 3:
         return False
