@@ -227,7 +227,8 @@ def labels_in(samples: int, classes: tuple[str, ...]) -> type[BaseModel]:
 
 def _list_of(name: str, field: str, item: Any) -> type[BaseModel]:
     items = conlist(item, min_length=1, max_length=MAX_SAMPLES)
-    return create_model(name, __base__=_Strict, **{field: (items, ...)})
+    fields: dict[str, Any] = {field: (items, ...)}
+    return create_model(name, __base__=_Strict, **fields)
 
 
 def _integer(value: Any) -> Any:
