@@ -113,7 +113,8 @@ def _add_models(app: FastAPI, session: Session) -> None:
         if not run.is_of_sequences:
             return np.asarray(body.samples, dtype=np.float32)
         rows = [np.asarray(row, dtype=np.float32) for row in body.samples]
-        return pad(rows, model.shape_[0])
+        padded: Array = pad(rows, model.shape_[0])
+        return padded
 
     def answer(samples: Array) -> s.Samples:
         return s.Samples(samples=[row.tolist() for row in session.trimmed(samples)])
