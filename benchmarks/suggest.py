@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cuello.data.drawing import draw_by_class
 from sklearn.linear_model import LogisticRegression
 
 import cuello
 from benchmarks.timing import Bar, Result, Settings
+from cuello.data.splits import draw_by_class
 from cuello.few_label.suggest import suggest_samples, uncertainty
 from cuello.metrics import mean_sd
 

@@ -41,7 +41,7 @@ LAYERS = [
     "cli",
     "__main__",
 ]
-MOST_LINES = 32_900  # to be lowered to 28,000, never raised
+MOST_LINES = 28_000
 MOST_FILE_LINES = 300
 MOST_FUNCTION_LINES = 80  # its docstring apart
 

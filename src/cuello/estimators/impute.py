@@ -12,7 +12,6 @@ from cuello.arrays import Array, Float32s
 from cuello.errors import Argument, InputError, Use
 from cuello.estimators.inputs import check_whole, mention_kinds
 from cuello.estimators.network import TrainedNetwork, in_batches
-from cuello.kinds.distributions import DecoderLikelihood, Posterior
 
 __all__ = ["fill_missing"]
 
