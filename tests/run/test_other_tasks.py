@@ -28,9 +28,10 @@ from cuello.few_label.targets import read_classes, read_numbers
 from cuello.report.content import gather
 from cuello.run import Job, resume
 from cuello.run.baselines import fit_knn, fit_pca_linear
-from cuello.run.few_labels import CV, compared_methods, score_names
+from cuello.run.few_labels import CV, compared_methods
 from cuello.run.predictions import typical_error
 from cuello.run.prepare import prepare
+from cuello.run.schema import score_names
 
 QUICK = {"kind": "plain", "hidden": (32,), "latent_dim": 6, "epochs": 40}
 PROPERTIES = ("even", "at least five", "has a loop")

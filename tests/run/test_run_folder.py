@@ -73,6 +73,7 @@ def test_a_configuration_that_was_edited_is_refused(copied, edit, fault):
     [
         (lambda m: m.pop("reconstruction"), "lacks 'reconstruction'"),
         (lambda m: m["few_labels"][0].pop("method"), r"few_labels\[0\] lacks 'method'"),
+        (lambda m: m["few_labels"][0].pop("accuracy_sd"), r"few_labels\[0\] lacks 'accuracy_sd'"),
         (lambda m: m["timing"].update(epochs="3"), "timing.epochs is str, not int"),
     ],
 )

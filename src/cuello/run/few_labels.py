@@ -24,6 +24,7 @@ from cuello.run.baselines import BASELINES, Labelled
 from cuello.run.folder import RunFolder
 from cuello.run.job import Job, Progress
 from cuello.run.prepare import Prepared
+from cuello.run.schema import score_names
 from cuello.train import Callbacks
 
 __all__ = [
@@ -34,7 +35,6 @@ __all__ = [
     "figure_data",
     "fit_method",
     "samples_for",
-    "score_names",
     "summarise_methods",
 ]
 
@@ -49,11 +49,6 @@ def compared_methods(task: str) -> tuple[str, ...]:
     """Return the methods that are compared by default: baselines, then few-label methods."""
     baselines = [name for name, entry in BASELINES.items() if task in entry.tasks]
     return (*baselines, *COMPARED_BY_DEFAULT)
-
-
-def score_names(task: str) -> tuple[str, str]:
-    """Return the keys of the score that methods are chosen by, and of a second one."""
-    return ("r2", "mae") if task == "regression" else ("accuracy", "macro_f1")
 
 
 def samples_for(

@@ -29,7 +29,7 @@ import numpy as np
 from cuello import atomic
 from cuello.arrays import Array, Record
 from cuello.errors import Argument, RunError, Text
-from cuello.run.schema import CONFIG, FINISHED_CONFIG, METRICS, find_fault
+from cuello.run.schema import CONFIG, FINISHED_CONFIG, METRICS, find_fault, method_scores
 
 __all__ = ["RunFolder"]
 
@@ -111,7 +111,11 @@ class RunFolder:
         RunError
             If it is missing, damaged, or lacks something.
         """
-        return self._checked("metrics.json", METRICS)
+        content = self._checked("metrics.json", METRICS)
+        scores = method_scores(content["data"]["task"])
+        if fault := find_fault(content["few_labels"], [scores], "few_labels"):
+            raise self.damaged("metrics.json", fault)
+        return content
 
     def set_config(self, **values: Any) -> None:
         """Change values of the configuration."""

@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
-__all__ = ["CONFIG", "FINISHED_CONFIG", "METRICS", "find_fault"]
+__all__ = [
+    "CONFIG",
+    "FINISHED_CONFIG",
+    "METRICS",
+    "find_fault",
+    "method_scores",
+    "score_names",
+]
 
 # A schema is a type, a tuple of types, a Literal of texts, a list of one schema (of every element),
 # or a mapping: of keys to schemas, or of the type str to one schema (of every value).
 NUMBER = (int, float)
+NUMBER_OR_NULL = (*NUMBER, type(None))
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,19 @@ METRICS = {
         "peak_memory_mb": Maybe(NUMBER),
     },
 }
-"""Of ``metrics.json``."""
+"""Of ``metrics.json``; what :func:`method_scores` returns is in each of ``few_labels``, too."""
+
+
+def score_names(task: str) -> tuple[str, str]:
+    """Return the keys of the score that methods are chosen by, and of a second one."""
+    return ("r2", "mae") if task == "regression" else ("accuracy", "macro_f1")
+
+
+def method_scores(task: str) -> dict[str, Any]:
+    """Return the schema of the scores of a method, for a task."""
+    main, second = score_names(task)
+    keys = (f"{main}_mean", f"{main}_sd", f"{second}_mean", f"{second}_sd", f"cv_{main}_mean")
+    return dict.fromkeys(keys, NUMBER_OR_NULL)
 
 
 def find_fault(value: Any, schema: Any, name: str = "") -> str:
