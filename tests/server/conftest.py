@@ -13,12 +13,16 @@ from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.server.serving import app_for
 
 
+def shorten_fine_tuning(patch: pytest.MonkeyPatch) -> None:
+    # Hundreds of steps for each rate, method and fold: seconds that teach nothing here.
+    for model in (FewLabelClassifier, FewLabelRegressor):
+        patch.setitem(model.__init__.__kwdefaults__, "epochs", 2)
+
+
 @pytest.fixture(autouse=True)
 def _short_fine_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Hundreds of steps for each rate, method and fold: seconds that teach nothing here. Undone
-    # after each test: tests of other packages may follow in the same process.
-    for model in (FewLabelClassifier, FewLabelRegressor):
-        monkeypatch.setitem(model.__init__.__kwdefaults__, "epochs", 2)
+    # Undone after each test: tests of other packages may follow in the same process.
+    shorten_fine_tuning(monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +32,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     def of(kind: str) -> Path:
         if kind not in known:
-            known[kind] = make(tmp_path_factory.mktemp("made"), kind)
+            with pytest.MonkeyPatch.context() as patch:  # the first to ask may be a whole module
+                shorten_fine_tuning(patch)
+                known[kind] = make(tmp_path_factory.mktemp("made"), kind)
         return known[kind]
 
     return of
