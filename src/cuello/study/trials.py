@@ -55,7 +55,7 @@ _MOST_SAMPLES = 10_000  # of the training samples, for an error or nearest neigh
 
 @dataclass(frozen=True)
 class Trial:
-    """Hold the options of a trial, and its seed.
+    """The options of a trial, and its seed; hashable.
 
     Parameters
     ----------
@@ -77,6 +77,9 @@ class Trial:
     def key(self) -> str:
         """Return a name of the trial: equal for equal options, whatever their order."""
         return f"{json.dumps(dict(self.options), sort_keys=True)} {self.seed}"
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
 def over(seeds: int, settings: Iterable[Mapping[str, Any]], **common: Any) -> list[Trial]:
