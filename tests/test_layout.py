@@ -135,7 +135,7 @@ def test_one_name_is_one_thing():
     homes = defaultdict(set)
     for path in files(SOURCE):
         for name in top_level_names(path):
-            if not name.startswith("_"):
+            if not name.startswith("__"):
                 homes[name].add(module_of(path))
     assert {name: sorted(where) for name, where in homes.items() if len(where) > 1} == {}
 

@@ -121,9 +121,9 @@ def _build(choice: Mapping[str, str]) -> Command:
         for what in _CHOOSING:
             chosen = {name: values.pop(name) for name in _options_of(what, choice[what])}
             values[f"{what}_options"] = {n: value for n, value in chosen.items() if n in given}
-        _fit(given, **values)
+        _run_fit(given, **values)
 
-    _, *fixed, _ = inspect.signature(_fit, eval_str=True).parameters.values()
+    _, *fixed, _ = inspect.signature(_run_fit, eval_str=True).parameters.values()
     parameters = [
         inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
     ]
@@ -146,7 +146,7 @@ def _run_option(*flags: str, help: str, **more: Any) -> Any:
     return typer.Option(*flags, help=help, rich_help_panel="Run", **more)
 
 
-def _fit(
+def _run_fit(
     given: list[str],
     data: Annotated[
         str | None,

@@ -52,7 +52,7 @@ def convert_column(name: str, column: Any, path: Path, *, wanted: str | None = N
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     column = _clean_text(column)
     if wanted != "category" and not pa.types.is_dictionary(column.type):
-        for kind, attempt in (("number", _as_numbers), ("date", _as_days)):
+        for kind, attempt in (("number", _parse_numbers), ("date", _as_days)):
             values = attempt(column) if wanted in (None, kind) else None
             if values is not None:
                 return Column(name, kind, values, not pa.types.is_floating(column.type))
@@ -122,7 +122,7 @@ def _clean_text(column: Any) -> Any:
     return pc.if_else(empty, pa.scalar(None, pa.large_string()), text).cast(pa.large_string())
 
 
-def _as_numbers(column: Any) -> Floats | None:
+def _parse_numbers(column: Any) -> Floats | None:
     kind = column.type
     if _is_text_type(kind):
         # Arrow reads no "+5"; true and false are numbers too.

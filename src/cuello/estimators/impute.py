@@ -17,7 +17,7 @@ __all__ = ["fill_missing"]
 
 _FIXED_POINT_STEPS = 20  # towards the fixed point
 _STEPS_RESTORED = 1  # where the first filling is good already, more steps only wander off
-_TOLERANCE = 1e-3  # largest change of a step, in units of the range of the scaled data
+_FIXED_POINT_TOLERANCE = 1e-3  # largest change of a step, in units of the range of the scaled data
 _BURN_IN = 20  # sweeps before the first draw
 _APART = 10  # sweeps between draws
 
@@ -76,7 +76,7 @@ def _fill_batch(network: TrainedNetwork, X: Array, draws: int, mean: Tensor) -> 
     span = max(network.scaling.high - network.scaling.low, 1e-12)
     for _ in range(steps):
         before, filled = filled, keep(module.reconstruct(filled))
-        if float((filled - before).abs().max()) < _TOLERANCE * span:
+        if float((filled - before).abs().max()) < _FIXED_POINT_TOLERANCE * span:
             break
     if draws == 1:
         return filled[:, None]

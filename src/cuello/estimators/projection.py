@@ -19,7 +19,7 @@ __all__ = ["FEWEST_SAMPLES", "FLAT", "fit_projector"]
 FLAT = 2  # latents, up to which embeddings need no projection
 FEWEST_SAMPLES = 50  # fewer tell too little about their neighbourhoods
 STEPS, EPOCHS = 600, 15  # of the training of a projector, the least of both
-_MOST_SAMPLES = 20_000  # finding neighbours takes the square of it
+_MOST_MEASURED = 20_000  # finding neighbours takes the square of it
 _BATCH_SIZE = 128
 
 
@@ -40,7 +40,7 @@ def fit_projector(
             remedy=[f"give at least {FEWEST_SAMPLES}, or ", Use("latent_dim", 2)],
         )
     batch = min(_BATCH_SIZE, len(embeddings))
-    some = np.random.default_rng(seed).permutation(len(embeddings))[:_MOST_SAMPLES]
+    some = np.random.default_rng(seed).permutation(len(embeddings))[:_MOST_MEASURED]
     model: Any = autoencoder(
         "neighbour",
         latent_dim=FLAT,

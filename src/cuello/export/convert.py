@@ -31,7 +31,7 @@ __all__ = [
     "samples_to_compare",
 ]
 
-_MOST_SAMPLES = 256  # that are compared
+_MOST_COMPARED = 256  # that are compared
 _TOLERANCE = 1e-4  # largest difference from PyTorch, as a share of the range of the values
 _OPSET = 18  # the oldest that PyTorch writes: what runs the files, browsers too, need not be new
 
@@ -124,7 +124,7 @@ def samples_to_compare(run: Run) -> tuple[Array, str]:
     except RunError as error:
         samples = _stored_samples(run)
         return samples, f"{len(samples)} rows and decoded embeddings that the run keeps, as {error}"
-    some = np.unique(np.linspace(0, len(data) - 1, _MOST_SAMPLES).astype(np.int64))
+    some = np.unique(np.linspace(0, len(data) - 1, _MOST_COMPARED).astype(np.int64))
     return data.X[some], f"{len(some)} rows of {data.name}"
 
 
@@ -137,11 +137,11 @@ def _stored_samples(run: Run) -> Float32s:
         for name in ("typical_original", "best_original", "worst_original")
         if name in kept and kept[name].shape[1:] == shape and len(kept[name])
     ]
-    embeddings = kept.get("projection_embeddings", np.empty(0))[:_MOST_SAMPLES]
+    embeddings = kept.get("projection_embeddings", np.empty(0))[:_MOST_COMPARED]
     if embeddings.shape[1:] != (run.autoencoder.latent_dim_,) or not len(embeddings):
         embeddings = run.autoencoder.embedding_mean_[None]
     decoded = run.autoencoder.inverse_transform(embeddings)
-    return np.concatenate([*originals, decoded], dtype=np.float32)[:_MOST_SAMPLES]
+    return np.concatenate([*originals, decoded], dtype=np.float32)[:_MOST_COMPARED]
 
 
 def parts_of(run: Run, X: Float32s) -> dict[str, Part]:

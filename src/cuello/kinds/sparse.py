@@ -20,7 +20,7 @@ from cuello.options import Range
 
 __all__ = ["PENALTIES", "Sparse"]
 
-_TINY = 1e-8  # keeps the logarithm of a mean of 0 or 1 finite
+_LOG_FLOOR = 1e-8  # keeps the logarithm of a mean of 0 or 1 finite
 _ACTIVE_SHARE = 0.05  # of the largest activation; below it a latent hardly moves the reconstruction
 
 
@@ -30,8 +30,8 @@ def _l1(z_BK: Tensor, rate: float) -> Tensor:
 
 def _kl(z_BK: Tensor, rate: float) -> Tensor:
     mean_K = z_BK.mean(dim=0)
-    on_K = rate * (math.log(rate) - mean_K.clamp_min(_TINY).log())
-    off_K = (1 - rate) * (math.log(1 - rate) - (1 - mean_K).clamp_min(_TINY).log())
+    on_K = rate * (math.log(rate) - mean_K.clamp_min(_LOG_FLOOR).log())
+    off_K = (1 - rate) * (math.log(1 - rate) - (1 - mean_K).clamp_min(_LOG_FLOOR).log())
     return (on_K + off_K).mean()
 
 

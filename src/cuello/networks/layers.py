@@ -74,7 +74,7 @@ class Initializer:
 INITIALIZERS: Registry[Initializer] = Registry("initializer")
 """Initializers by name."""
 _HE, _XAVIER = "Variance 2 / inputs, for ReLU.", "Variance 2 / (inputs + outputs)."
-_uniform = functools.partial(nn.init.uniform_, a=-1.0, b=1.0)
+_draw_uniform = functools.partial(nn.init.uniform_, a=-1.0, b=1.0)
 _he_normal = functools.partial(nn.init.kaiming_normal_, nonlinearity="relu")
 _he_uniform = functools.partial(nn.init.kaiming_uniform_, nonlinearity="relu")
 INITIALIZERS.add(
@@ -85,7 +85,9 @@ INITIALIZERS.add("he_uniform", Initializer("He, uniform", _HE, _he_uniform))
 INITIALIZERS.add(
     "orthogonal", Initializer("Orthogonal", "Orthonormal vectors.", nn.init.orthogonal_)
 )
-INITIALIZERS.add("uniform", Initializer("Uniform", "U(-1, 1), biases too.", _uniform, _uniform))
+INITIALIZERS.add(
+    "uniform", Initializer("Uniform", "U(-1, 1), biases too.", _draw_uniform, _draw_uniform)
+)
 INITIALIZERS.add("xavier_normal", Initializer("Xavier, normal", _XAVIER, nn.init.xavier_normal_))
 INITIALIZERS.add("xavier_uniform", Initializer("Xavier, uniform", _XAVIER, nn.init.xavier_uniform_))
 

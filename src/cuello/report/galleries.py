@@ -135,7 +135,7 @@ def _draw_images(gallery: Gallery) -> Markup:
         for name, images in versions.items()
     }
     captions = titles if lines > 1 else [gallery.title]
-    return _draw_lines(gallery, pictures, size, captions, crisp=scale > 1)
+    return _draw_versions(gallery, pictures, size, captions, crisp=scale > 1)
 
 
 def _draw_sequences(gallery: Gallery) -> Markup:
@@ -156,7 +156,7 @@ def _draw_sequences(gallery: Gallery) -> Markup:
         key += f" The {len(features)} features it misses most; {left_out} more are left out."
     pictures = {f"feature {feature}": _draw_courses(gallery, feature) for feature in features}
     captions = [gallery.title, *[""] * count]
-    return _draw_lines(gallery, pictures, SEQUENCES_A_LINE, captions, key=key)
+    return _draw_versions(gallery, pictures, SEQUENCES_A_LINE, captions, key=key)
 
 
 def _draw_courses(gallery: Gallery, feature: int) -> list[Markup]:
@@ -190,7 +190,7 @@ def _points(values: Array, low: float, high: float) -> str:
     )
 
 
-def _draw_lines(
+def _draw_versions(
     gallery: Gallery,
     pictures: Mapping[str, list[Markup]],
     size: int,

@@ -282,12 +282,12 @@ def open_run(path: str | Path, *, trust_remote_code: bool = False) -> Run:
     folder = RunFolder(Path(path))
     config = folder.config()
     models = load_models(folder, trust_remote_code=trust_remote_code)
-    if not _fits(config["data"], models.classifier):
+    if not _fits_run(config["data"], models.classifier):
         raise folder.damaged("config.json", "its data has other classes than the classifier")
     return Run(folder, config, *models)
 
 
-def _fits(data: Record, model: FewLabelModel | None) -> bool:
+def _fits_run(data: Record, model: FewLabelModel | None) -> bool:
     """Return whether the classes in the configuration are those of the model."""
     if not isinstance(model, FewLabelClassifier):
         return model is None or data["task"] == "regression"

@@ -52,7 +52,7 @@ def create_app(run: Run, *, host: str = "127.0.0.1") -> ASGIApp:
     return Guard(app, host)
 
 
-def _typed(endpoint: Callable[..., Any], body: type[BaseModel]) -> Callable[..., Any]:
+def _typed_route(endpoint: Callable[..., Any], body: type[BaseModel]) -> Callable[..., Any]:
     """Give an endpoint's body the type that this run asks for."""
     endpoint.__annotations__["body"] = body
     return endpoint
@@ -157,11 +157,11 @@ def _add_models(app: FastAPI, session: Session) -> None:
 
     samples_in, embeddings_in = s.samples_in(run), s.embeddings_in(run)
     errors, no_model = refusals(413, 415, 422), refusals(409, 413, 415, 422)
-    app.post("/api/encode", responses=errors)(_typed(encode, samples_in))
-    app.post("/api/decode", responses=errors)(_typed(decode, embeddings_in))
-    app.post("/api/reconstruct", responses=errors)(_typed(reconstruct, samples_in))
-    app.post("/api/classify", responses=no_model)(_typed(classify, samples_in))
-    app.post("/api/anomalies", responses=no_model)(_typed(anomalies, samples_in))
+    app.post("/api/encode", responses=errors)(_typed_route(encode, samples_in))
+    app.post("/api/decode", responses=errors)(_typed_route(decode, embeddings_in))
+    app.post("/api/reconstruct", responses=errors)(_typed_route(reconstruct, samples_in))
+    app.post("/api/classify", responses=no_model)(_typed_route(classify, samples_in))
+    app.post("/api/anomalies", responses=no_model)(_typed_route(anomalies, samples_in))
 
 
 def _add_samples(app: FastAPI, session: Session) -> None:
@@ -215,5 +215,5 @@ def _add_labels(app: FastAPI, session: Session) -> None:
     kind = s.labels_in(session.labelable, session.labels.classes)
     errors = refusals(409, 413, 415, 422)
     app.get("/api/labels", responses=refusals(409))(labels)
-    app.post("/api/labels", responses=errors)(_typed(label, kind))
+    app.post("/api/labels", responses=errors)(_typed_route(label, kind))
     app.post("/api/refit", responses=errors)(refit)

@@ -92,7 +92,7 @@ class Guard:
             raise HTTPException(415, f"Content-Type is {kind!r}; send application/json.")
         length = headers.get("content-length", "0")
         if length.isdecimal():
-            _check_size(int(length))
+            _check_length(int(length))
 
 
 async def _read_body(receive: Receive) -> bytes | None:
@@ -103,12 +103,12 @@ async def _read_body(receive: Receive) -> bytes | None:
             return None
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        _check_size(size)
+        _check_length(size)
         more = message.get("more_body", False)
     return b"".join(parts)
 
 
-def _check_size(size: int) -> None:
+def _check_length(size: int) -> None:
     if size > MAX_BODY_BYTES:
         raise HTTPException(413, f"the body may have {MAX_BODY_BYTES:,} bytes; send fewer samples.")
 

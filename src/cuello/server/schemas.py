@@ -197,7 +197,7 @@ def samples_in(run: Run) -> type[BaseModel]:
     largest = np.abs(scaling.offset) + np.asarray(scaling.width) * max(
         abs(scaling.low), abs(scaling.high), 1.0
     )
-    row: Any = _number(float(np.max(largest)))
+    row: Any = _numeric(float(np.max(largest)))
     for axis, size in reversed(list(enumerate(shape))):
         least = 1 if axis == 0 and run.is_of_sequences else size
         row = conlist(row, min_length=least, max_length=size)
@@ -207,7 +207,7 @@ def samples_in(run: Run) -> type[BaseModel]:
 def embeddings_in(run: Run) -> type[BaseModel]:
     """Return the type of a request that holds embeddings of this run."""
     model = run.autoencoder
-    number = _number(float((np.abs(model.embedding_mean_) + model.embedding_scale_).max()))
+    number = _numeric(float((np.abs(model.embedding_mean_) + model.embedding_scale_).max()))
     row = conlist(number, min_length=model.latent_dim_, max_length=model.latent_dim_)
     return _list_of("EmbeddingsIn", "embeddings", row)
 
@@ -236,7 +236,7 @@ def _integer(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _number(largest: float) -> Any:
+def _numeric(largest: float) -> Any:
     # A power of ten is easier to read than a bound like 254999999.99.
     bound = 10.0 ** math.ceil(math.log10(max(largest * _MARGIN, 1.0)))
     return confloat(strict=True, ge=-bound, le=bound, allow_inf_nan=False)
