@@ -47,9 +47,9 @@ def lab(
     if name is None:
         table = Table(caption="`cuello lab NAME` runs one, `cuello lab all` all of them")
         table.add_column("lab", no_wrap=True)
-        table.add_column("what it is about")
+        table.add_column("claim")
         for own in labs.names():
-            table.add_row(own, labs.get(own).title)
+            table.add_row(own, labs.get(own).claim)
         out.print(table)
         return
     folder = expanded(folder)

@@ -1,4 +1,4 @@
-"""More layers learn more complex codes; too powerful an autoencoder only copies."""
+"""More layers learn more complex embeddings; too powerful an autoencoder only copies."""
 
 from __future__ import annotations
 
@@ -266,8 +266,8 @@ def _draw(records: list[Record]) -> Any:
 LAB = Lab(
     name="depth",
     title="Depth and size of the code: learning against copying",
-    claim="More layers let an autoencoder learn more complex codes; one that is too powerful only "
-    "learns to copy its input.",
+    claim="More layers let an autoencoder learn more complex embeddings; one that is too powerful "
+    "only learns to copy its input.",
     source="autoencoder lectures",
     protocol={
         "data": "5,000 MNIST images without labels, 2,000 of the official test images",

@@ -267,8 +267,9 @@ def _plane_picture(record: Record) -> Picture:
 LAB = Lab(
     name="font-new-letter",
     title="A letter that was never seen",
-    claim="Points between and around the codes decode to mixtures; the digit 3, never seen, comes "
-    "out with an error of 0.66 and traces of S, 0 and A, for the latent space lacks information.",
+    claim="Points between and around the embeddings decode to mixtures; the digit 3, never seen, "
+    "comes out with an error of 0.66 and traces of S, 0 and A, for the latent space lacks "
+    "information.",
     source=DECK,
     protocol={
         **ONLINE_TOLD,

@@ -219,8 +219,8 @@ def _clip(X: Array, side: int) -> Array:
 LAB = Lab(
     name="generation",
     title="New samples",
-    claim="Decoding new codes gives new samples: images that look like those of the training, and "
-    "are none of them.",
+    claim="Decoding new embeddings gives new samples: images that look like those of the training, "
+    "and are none of them.",
     source="autoencoder lectures",
     protocol={
         "images": "20,000 training images of MNIST and of Fashion-MNIST, without labels",

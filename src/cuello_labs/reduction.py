@@ -230,9 +230,9 @@ def _planes(drawn: Mapping[str, Record]) -> Any:
 LAB = Lab(
     name="reduction",
     title="Fewer dimensions: codes in the plane",
-    claim="An autoencoder reduces dimensions. Of 2-D codes of MNIST, 5-NN accuracy was published "
-    "as 0.420 for PCA, 0.793 for an autoencoder, 0.765 for a variational one, 0.954 for UMAP and "
-    "0.961 for parametric UMAP.",
+    claim="An autoencoder reduces dimensions. Of 2-D embeddings of MNIST, 5-NN accuracy was "
+    "published as 0.420 for PCA, 0.793 for an autoencoder, 0.765 for a variational one, 0.954 for "
+    "UMAP and 0.961 for parametric UMAP.",
     source="autoencoder lectures; published 2-D MNIST figures",
     protocol={
         "data": "20,000 MNIST images without labels, the 10,000 official test images; "

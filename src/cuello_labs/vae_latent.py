@@ -270,7 +270,7 @@ def _some(rows: int, most: int = POINTS) -> Array:
 LAB = Lab(
     name="vae-latent",
     title="The latent plane of a variational autoencoder",
-    claim="Trained on all 70,000 MNIST images with a code of 2 numbers, the plane is shown after "
+    claim="Trained on all 70,000 MNIST images with 2 latents, the latent plane is shown after "
     "1, 15, 30, 50 and 100 epochs: points decoded on a 10x10 grid over [-1, 1]² turn from blots "
     "into digits, and the posterior means, coloured by digit, part into groups.",
     source="course deck 'TP5: Autoencoders'",

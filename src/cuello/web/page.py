@@ -91,7 +91,7 @@ def _document(content: ReportContent, records: list[Record], packs: Packs) -> st
     runs = [(record["title"], record["notes"]) for record in records]
     left_out = Section(
         anchor="left-out",
-        title="What is not in this page",
+        title="Left out of this page",
         body=draw("cuello.web/left_out.html", runs=runs),
     )
     sections = [few_labels_section(content), curves_section(content), left_out]
