@@ -393,6 +393,12 @@ def test_divergence_is_explained_by_what_was_seen(losses, largest, step, cause, 
     assert re.search(f"'mse' became nan at step {step}\\. .*{cause}.*try .*{remedy}[., ]", text)
 
 
+def test_finite_terms_whose_total_overflows_are_a_divergence():
+    terms = {"kl": 3e38, "mse": 3e38}
+    text = str(divergence_error(7, terms, [1.0], TrainingConfig(), Rows(torch.zeros(2, 3))))
+    assert "'total' became inf at step 7" in text
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_the_first_bad_step_is_named(value):
     class Later(Flat):

@@ -173,10 +173,12 @@ def divergence_error(
 ) -> DivergedError:
     """Build the error that names the step, the most likely cause and the remedy.
 
-    ``step`` counts from the start of the training. ``terms`` are those of its loss, one or more not
-    finite; ``losses`` are the total losses of the steps just before, oldest first.
+    ``step`` counts from the start of the training. ``terms`` are those of its loss, whose total is
+    not finite; ``losses`` are the total losses of the steps just before, oldest first.
     """
-    term, value = next(each for each in terms.items() if not math.isfinite(each[1]))
+    # Terms that are finite can still add up to more than a float32 holds.
+    overflow = ("total", math.inf)
+    term, value = next((t for t in terms.items() if not math.isfinite(t[1])), overflow)
     largest = float(rows.x.nan_to_num().abs().max())
     rate = Argument("learning_rate", config.learning_rate)
     smaller = Argument("learning_rate", float(f"{config.learning_rate / 10:g}"))
