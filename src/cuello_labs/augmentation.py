@@ -16,6 +16,7 @@ from cuello.errors import CuelloWarning
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
 from cuello.few_label import FewLabelClassifier
+from cuello.seeding import seeded
 from cuello.study.figures import COLOURS, MARKS, new
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
@@ -138,8 +139,7 @@ def _baseline(data: Images, trial: Trial) -> float:
 
 def augmented_copies(X: Array, spec: str, seed: int) -> Array:
     """Return one changed copy of each image (n, height, width); the seed draws the changes."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         copies: Array = Augment.parse(spec)(torch.from_numpy(X)).numpy()
     return copies
 

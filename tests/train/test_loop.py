@@ -100,29 +100,6 @@ def test_schedules_are_their_formulas(warm_up, progress):
         assert step(after) == pytest.approx(10.0 ** -math.floor(3 * progress))
 
 
-@pytest.mark.parametrize(
-    ("name", "reference", "options"),
-    [
-        ("sgd", torch.optim.SGD, {"momentum": 0.5}),
-        ("rmsprop", torch.optim.RMSprop, {"momentum": 0.5}),
-        ("adam", torch.optim.Adam, {}),
-        ("adamw", torch.optim.AdamW, {}),
-    ],
-)
-def test_optimizers_are_those_of_torch_with_every_option(name, reference, options):
-    config = TrainingConfig(optimizer=name, learning_rate=0.1, momentum=0.5, weight_decay=0.3)
-    ours, theirs = (torch.nn.Parameter(torch.tensor([1.0, -2.0])) for _ in range(2))
-    pairs = [
-        (ours, config.build_optimizer([{"params": [ours]}])),
-        (theirs, reference([theirs], lr=0.1, weight_decay=0.3, **options)),
-    ]
-    for step in range(4):
-        for weight, optimizer in pairs:
-            weight.grad = torch.tensor([0.5, -1.0 * step])
-            optimizer.step()
-    torch.testing.assert_close(ours, theirs)
-
-
 def test_defaults_are_those_of_the_autoencoder():
     faces = inspect.signature(Autoencoder).parameters
     settings = inspect.signature(TrainingConfig).parameters

@@ -21,6 +21,7 @@ from cuello.estimators.projection import FLAT, fit_projector
 from cuello.estimators.sample import ReferenceEmbeddings, draw_samples, linear, spherical
 from cuello.kinds import KINDS
 from cuello.options import Range
+from cuello.seeding import seeded
 from cuello.train import TrainingConfig
 
 __all__ = ["Applications"]
@@ -247,8 +248,7 @@ class Applications(ABC):
             )
         samples = check_whole("samples", samples)
         out = np.empty(len(X))
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(self.training_config_.seed)  # and no GPU's
+        with seeded(self.training_config_.seed):
             for start in range(0, len(X), _AT_ONCE):
                 x = network.scale(X[start : start + _AT_ONCE])
                 out[start : start + _AT_ONCE] = module.log_likelihood(x, samples).numpy()

@@ -15,6 +15,7 @@ from cuello.data.scaling import Scaling
 from cuello.errors import Argument, InputError, Use
 from cuello.estimators.sources import NetworkSource, first_line, make_network
 from cuello.options import Range
+from cuello.seeding import seeded
 
 __all__ = ["Architecture", "assemble", "resolve_network"]
 
@@ -107,8 +108,7 @@ def assemble(
         high=scaling.high if scaling.high > scaling.low else scaling.low + 1.0,
         missing=networks.NETWORKS[design.network].is_sequence,
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         if design.is_named:
             latent_dim = _check_latent_dim(design, shape)
             resolved = resolve_network(design)

@@ -12,6 +12,7 @@ from cuello.arrays import Array, Float32s
 from cuello.errors import Argument, InputError, Use
 from cuello.estimators.inputs import check_whole, mention_kinds
 from cuello.estimators.network import TrainedNetwork, in_batches
+from cuello.seeding import seeded
 
 __all__ = ["fill_missing"]
 
@@ -44,8 +45,7 @@ def fill_missing(
         )
     out = np.stack([np.asarray(X, dtype=np.float32)] * draws)
     missing = np.isnan(out[0])
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # and no GPU's generator
+    with seeded(seed):
         some = np.flatnonzero(missing.reshape(len(X), -1).any(axis=1))
         scaled = in_batches(
             len(some),

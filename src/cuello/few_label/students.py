@@ -17,6 +17,7 @@ from cuello.few_label.options import AUTO, MethodOptions
 from cuello.kinds import Batch, ParameterGroups
 from cuello.networks import conv, dense, note_uses
 from cuello.options import Range
+from cuello.seeding import seeded
 from cuello.train import TrainingConfig
 
 __all__ = [
@@ -195,8 +196,7 @@ def student_name(problem: LearningProblem) -> str:
 def build_student(problem: LearningProblem) -> Student:
     """Return a newly initialised network for the samples of a problem."""
     shape = tuple(problem.x.shape[1:])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(problem.seed)
+    with seeded(problem.seed):
         encoder, features = STUDENTS[student_name(problem)].build(shape)
         student = Student(problem.x, encoder, features, problem.task.outputs)
     note_uses(student, torch.zeros(1, *shape))

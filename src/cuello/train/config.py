@@ -14,13 +14,13 @@ from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
-from torch.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 
 from cuello.arrays import Floats
 from cuello.errors import Argument, InputError, Use
 from cuello.options import Option, Range, read_options
 from cuello.registry import Registry
 from cuello.train.muon import Muon
+from cuello.train.optimizers import SGD, Adam, AdamW, GroupedOptimizer, RMSprop
 
 __all__ = [
     "ADAPTIVE_EPOCHS",
@@ -37,14 +37,14 @@ SHUFFLES = ("always", "once", "never")
 
 PRECISIONS = ("auto", "bf16", "float32")
 
-OPTIMIZERS: Registry[Callable[..., Optimizer]] = Registry("optimizer")
+OPTIMIZERS: Registry[Callable[..., GroupedOptimizer]] = Registry("optimizer")
 """Functions of parameter groups, ``lr``, ``momentum`` and ``weight_decay``."""
 
-OPTIMIZERS.add("adam", lambda groups, momentum, **options: Adam(groups, fused=True, **options))
-OPTIMIZERS.add("adamw", lambda groups, momentum, **options: AdamW(groups, fused=True, **options))
+OPTIMIZERS.add("adam", Adam)
+OPTIMIZERS.add("adamw", AdamW)
 OPTIMIZERS.add("muon", Muon)
-OPTIMIZERS.add("rmsprop", functools.partial(RMSprop, foreach=True))  # has no fused form
-OPTIMIZERS.add("sgd", functools.partial(SGD, fused=True))
+OPTIMIZERS.add("rmsprop", RMSprop)
+OPTIMIZERS.add("sgd", SGD)
 
 SCHEDULES: Registry[Callable[[float], float]] = Registry("schedule")
 """Factors on the learning rate by progress in [0, 1): no state, so resuming needs none."""
@@ -149,7 +149,7 @@ class TrainingConfig:
             return progress / self.warm_up
         return SCHEDULES[self.schedule]((progress - self.warm_up) / (1.0 - self.warm_up))
 
-    def build_optimizer(self, groups: Any) -> Optimizer:
+    def build_optimizer(self, groups: Any) -> GroupedOptimizer:
         """Return a new optimizer of these parameters, or parameter groups."""
         build = OPTIMIZERS[self.optimizer]
         rate, decay = self.learning_rate, self.weight_decay

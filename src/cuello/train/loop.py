@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from cuello.arrays import Floats
 from cuello.errors import DivergedError
 from cuello.kinds.base import Batch, ParameterGroups
+from cuello.seeding import seed_generators
 from cuello.train.config import ADAPTIVE_EPOCHS, TrainingConfig, adapted_rate
 from cuello.train.placement import Placement, choose_placement
 from cuello.train.rows import Rows, batch_bounds
@@ -190,7 +191,7 @@ def _run_epoch(
 
 def row_order(config: TrainingConfig, epoch: int, rows: int) -> Tensor:
     """Seed the random numbers of an epoch and return the order of its samples, (rows,)."""
-    torch.manual_seed(_seed(config.seed, epoch))
+    seed_generators(_seed(config.seed, epoch))
     if config.shuffle == "always":
         return torch.randperm(rows)
     if config.shuffle == "never":
@@ -220,7 +221,7 @@ def train_step(
         optimizer = state.optimizers[name]
         for group in optimizer.param_groups:
             group["lr"] = rate * group.get("lr_scale", 1.0)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         with placement.autocast():
             terms = _trainable(state.model).losses(batch, name)
         functools.reduce(torch.add, terms.values()).backward()  # type: ignore[no-untyped-call]
@@ -240,7 +241,7 @@ def evaluate(
     state.model.eval()
     model = _trainable(state.model)
     model.progress = 1.0
-    torch.manual_seed(_seed(config.seed))
+    seed_generators(_seed(config.seed))
     sums: dict[str, float] = {}
     for start, stop in batch_bounds(len(rows), _VALIDATION_BATCH):
         batch = rows.take(slice(start, stop))

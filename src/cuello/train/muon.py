@@ -10,12 +10,12 @@ convolutions, biases and norms, which would then need a second optimizer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, final
 
 import torch
 from torch import Tensor
 
+from cuello.train.optimizers import BETAS, EPSILON, GroupedOptimizer
 from cuello.train.placement import native_bf16
 
 __all__ = ["Muon", "is_matrix", "orthogonal"]
@@ -27,35 +27,28 @@ OTHERS = 0.04
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the iteration's polynomial, which moves singular values to between about 0.7 and 1.2."""
 _NEWTON_SCHULZ_STEPS = 4
-_BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 
 @final
-class Muon(torch.optim.Optimizer):
+class Muon(GroupedOptimizer):
     """Move matrices by orthogonal steps with Nesterov momentum, and all other weights by Adam.
 
     Kernels of convolutions count as matrices, one row an output channel. A step moves the output of
     a layer by a share ``lr`` of its input. ``weight_decay`` is decoupled, and of matrices only.
     """
 
-    def __init__(
-        self, params: Any, lr: float, *, momentum: float = 0.9, weight_decay: float = 0.0
+    def move(self, weights: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
+        """Move matrices by orthogonal steps, and other weights by Adam."""
+        for weight, gradient in zip(weights, gradients, strict=True):
+            slots = self.state.setdefault(weight, {})
+            if is_matrix(weight):
+                self._step_matrix(weight, gradient, slots, group)
+            else:
+                self._step_by_adam(weight, gradient, slots, group["lr"])
+
+    def _step_matrix(
+        self, weight: Tensor, gradient: Tensor, slots: dict[str, Tensor], group: dict[str, Any]
     ) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
-        """Move all weights that have a gradient."""
-        assert closure is None, "the training loop calls backward itself"
-        for group in self.param_groups:
-            moved = [weight for weight in group["params"] if weight.grad is not None]
-            for weight in filter(is_matrix, moved):
-                self._step_matrix(weight, group)
-            self._step_by_adam([weight for weight in moved if not is_matrix(weight)], group)
-
-    def _step_matrix(self, weight: Tensor, group: dict[str, Any]) -> None:
-        slots, gradient = self.state[weight], weight.grad
-        assert gradient is not None
         if not slots:
             slots["velocity"] = torch.zeros_like(weight)
         velocity = slots["velocity"].mul_(group["momentum"]).add_(gradient)
@@ -66,19 +59,18 @@ class Muon(torch.optim.Optimizer):
         weight.mul_(1.0 - group["lr"] * group["weight_decay"])
         weight.add_(orthogonal(ahead).view_as(weight), alpha=-rate)
 
-    def _step_by_adam(self, weights: list[Tensor], group: dict[str, Any]) -> None:
-        for weight in weights:
-            slots, gradient = self.state[weight], weight.grad
-            assert gradient is not None
-            if not slots:
-                slots["steps"] = torch.zeros(())
-                slots["mean"], slots["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
-            slots["steps"] += 1
-            corrected = [1.0 - beta ** float(slots["steps"]) for beta in _BETAS]
-            slots["mean"].lerp_(gradient, 1.0 - _BETAS[0])
-            slots["square"].lerp_(gradient.square(), 1.0 - _BETAS[1])
-            size = (slots["square"] / corrected[1]).sqrt_().add_(_EPSILON)
-            weight.addcdiv_(slots["mean"], size, value=-OTHERS * group["lr"] / corrected[0])
+    def _step_by_adam(
+        self, weight: Tensor, gradient: Tensor, slots: dict[str, Tensor], rate: float
+    ) -> None:
+        if not slots:
+            slots["steps"] = torch.zeros(())
+            slots["mean"], slots["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
+        slots["steps"] += 1
+        corrected = [1.0 - beta ** float(slots["steps"]) for beta in BETAS]
+        slots["mean"].lerp_(gradient, 1.0 - BETAS[0])
+        slots["square"].lerp_(gradient.square(), 1.0 - BETAS[1])
+        size = (slots["square"] / corrected[1]).sqrt_().add_(EPSILON)
+        weight.addcdiv_(slots["mean"], size, value=-OTHERS * rate / corrected[0])
 
 
 def is_matrix(weight: Tensor) -> bool:

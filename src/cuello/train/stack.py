@@ -15,6 +15,7 @@ from torch.func import functional_call
 
 from cuello.arrays import Bools, Floats
 from cuello.kinds.base import Batch
+from cuello.seeding import seed_generators
 from cuello.train.config import ADAPTIVE_EPOCHS, TrainingConfig, adapted_rate
 from cuello.train.loop import Callbacks, Trainable, row_order
 from cuello.train.rows import Rows, batch_bounds
@@ -150,7 +151,7 @@ class Stack:
         config, count = self.configs[0], len(self.bounds)
         if count > 1:
             orders = torch.stack([row_order(each, epoch, len(self.rows)) for each in self.configs])
-        torch.manual_seed(sum(each.seed for each in self.configs) + epoch)
+        seed_generators(sum(each.seed for each in self.configs) + epoch)
         if config.schedule == "adaptive" and epoch:
             recent = [means[-ADAPTIVE_EPOCHS - 1 :] for means in self.train_means.values()]
             losses = np.sum(recent, axis=0)
@@ -216,7 +217,7 @@ class Stack:
         """Record the terms of held-out samples, and return their sum, (N,)."""
         self.losses.eval()
         cast("Trainable", self.losses.model).progress = 1.0
-        torch.manual_seed(sum(config.seed for config in self.configs))
+        seed_generators(sum(config.seed for config in self.configs))
         terms = self._terms(Batch(rows.x, rows.y), shared=True)
         means = {name: term.double().numpy() for name, term in terms.items()}
         for name, values in means.items():

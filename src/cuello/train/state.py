@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from cuello import atomic
 from cuello.errors import Argument, DivergedError, RunError, Use
 from cuello.train.config import TrainingConfig
+from cuello.train.optimizers import GroupedOptimizer
 from cuello.train.rows import Rows
 
 __all__ = ["Checkpointer", "Epoch", "State", "divergence_error"]
@@ -56,7 +56,7 @@ class State:
     """State of a training after ``epoch`` finished epochs."""
 
     model: nn.Module
-    optimizers: dict[str, torch.optim.Optimizer]
+    optimizers: dict[str, GroupedOptimizer]
     history: list[Epoch] = field(default_factory=list)
     best_loss: float = float("inf")
     best_epoch: int = -1
@@ -95,10 +95,7 @@ class State:
         tensors = {f"model/{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"best/{k}": v for k, v in self.best_weights.items()}
         for name, optimizer in self.optimizers.items():
-            for index, slots in optimizer.state_dict()["state"].items():
-                for slot, value in slots.items():
-                    if isinstance(value, Tensor):  # some optimizers keep empty slots as None
-                        tensors[f"optimizer/{name}/{index}/{slot}"] = value
+            tensors |= {f"optimizer/{name}/{k}": v for k, v in optimizer.tensors().items()}
         record = {
             "history": [epoch.to_json() for epoch in self.history],
             "best_loss": self.best_loss,
@@ -116,16 +113,17 @@ class State:
             self.model.load_state_dict(_below("model", tensors))
             self.best_weights = _below("best", tensors)
             for name, optimizer in self.optimizers.items():
-                slots: dict[int, dict[str, Any]] = {}
-                for key, value in _below(f"optimizer/{name}", tensors).items():
-                    index, slot = key.split("/")
-                    slots.setdefault(int(index), {})[slot] = value
-                groups = optimizer.state_dict()["param_groups"]
-                optimizer.load_state_dict({"state": slots, "param_groups": groups})
-                _like_weights(optimizer)
+                optimizer.load(_below(f"optimizer/{name}", tensors))
             self.history = [Epoch(**epoch) for epoch in record["history"]]
             self.best_loss, self.best_epoch = record["best_loss"], record["best_epoch"]
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (
+            OSError,
+            SafetensorError,
+            LookupError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+        ) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise RunError(
                 f"cannot be continued from ({reason})",
@@ -198,18 +196,6 @@ def divergence_error(
         remedy = ["try another initializer, or another loss"]
     start = f"the loss term {term!r} became {value} at step {step}. Likely cause: "
     return DivergedError([start, *cause, ". The last good weights were kept"], remedy=remedy)
-
-
-def _like_weights(optimizer: torch.optim.Optimizer) -> None:
-    """Lay out an optimizer's state in memory as its weights are, channels-last for instance.
-
-    Files are row-major. Fused optimizers walk through weights and slots side by side, whatever the
-    order of either in memory.
-    """
-    for weight, slots in optimizer.state.items():
-        for name, value in slots.items():
-            if isinstance(value, Tensor) and value.shape == weight.shape:
-                slots[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

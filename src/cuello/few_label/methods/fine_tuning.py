@@ -22,6 +22,7 @@ from cuello.few_label.options import FewLabelOptions
 from cuello.few_label.students import SingleOptimizer
 from cuello.few_label.tasks import Regression, Task
 from cuello.kinds import AutoencoderModule, Batch, ParameterGroups
+from cuello.seeding import seeded
 from cuello.train import Rows, train
 
 __all__ = ["FALLBACK", "EncoderWithHead", "FineTuning"]
@@ -172,8 +173,7 @@ class FineTuning(Method):
         if not self.pretrained:
             body = source.build_module(problem.seed)
             mean, scale = np.zeros_like(mean), np.ones_like(scale)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(problem.seed)
+        with seeded(problem.seed):
             rate = problem.options.encoder_lr_factor if factor is None else factor
             return EncoderWithHead(
                 body, problem.task, mean, scale, problem.options, encoder_lr_factor=rate

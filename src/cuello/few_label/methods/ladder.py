@@ -24,6 +24,7 @@ from cuello.kinds import Parts, ReconstructionLoss
 from cuello.kinds.ladder import Ladder
 from cuello.networks import dense
 from cuello.options import Range
+from cuello.seeding import seeded
 from cuello.train import Rows, TrainingConfig, train
 
 __all__ = ["LadderMethod"]
@@ -105,8 +106,7 @@ class LadderMethod(Method):
         """Return a ladder network, newly initialised."""
         task, options = problem.single_label, problem.method_options(_LadderOptions)
         shape, (*first, last) = tuple(problem.x.shape[1:]), list(options.hidden)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(problem.seed)
+        with seeded(problem.seed):
             encoder, decoder = dense.build_dense(
                 shape, last, last, hidden=first, latent_activation="relu"
             )

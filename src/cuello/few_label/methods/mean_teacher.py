@@ -35,6 +35,7 @@ from cuello.few_label.students import (
 from cuello.few_label.teacher import MeanTeacher, augmentations
 from cuello.kinds import Batch
 from cuello.networks import multiplications
+from cuello.seeding import seeded
 from cuello.train import Rows, train
 
 __all__ = ["MeanTeacherMethod"]
@@ -148,8 +149,7 @@ def pretrain(student: Student, problem: LearningProblem, steps: int, augment: Au
     config = training_config(
         problem, CONTRAST_BATCH, steps, CONTRAST_RATE, optimizer="adamw", warm_up=0.05
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(problem.seed)
+    with seeded(problem.seed):
         contrast = _Contrast(student.body, student.head.in_features, augment)
     train(contrast, Rows(problem.x), config, callbacks=problem.callbacks)
     student.to("cpu").eval()
