@@ -38,7 +38,8 @@ def test_steps_are_those_of_torch_to_the_bit(name, decay, momentum):
     ours, theirs = weights(), weights()
 
     def groups(these):
-        return [{"params": these[:2]}, {"params": these[2:], "lr": 0.05}]
+        betas = {"betas": (0.5, 0.99)} if name.startswith("adam") else {}
+        return [{"params": these[:2]}, {"params": these[2:], "lr": 0.05, **betas}]
 
     pairs = [
         (ours, config.build_optimizer(groups(ours))),

@@ -101,7 +101,7 @@ class GroupedOptimizer(ABC):
 
 
 class Adam(GroupedOptimizer):
-    """``torch.optim.Adam``."""
+    """``torch.optim.Adam``; a group may have its own ``betas``."""
 
     slots = ("mean", "square")
     update = staticmethod(torch._fused_adam_)
@@ -111,6 +111,7 @@ class Adam(GroupedOptimizer):
         means, squares = self.kept(weights)
         steps = [self.state[w].setdefault("step", w.new_zeros(())) for w in weights]
         torch._foreach_add_(steps, 1)
+        first, second = group.get("betas", BETAS)
         self.update(
             weights,
             gradients,
@@ -119,8 +120,8 @@ class Adam(GroupedOptimizer):
             [],
             steps,
             lr=group["lr"],
-            beta1=BETAS[0],
-            beta2=BETAS[1],
+            beta1=first,
+            beta2=second,
             weight_decay=group["weight_decay"],
             eps=EPSILON,
             amsgrad=False,
