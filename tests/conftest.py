@@ -43,12 +43,27 @@ def _short_maps() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_table_of_onnx_operators() -> Iterator[None]:
-    # PyTorch reads all its translations to ONNX anew for every export: half of the time of one.
+    # PyTorch reads all its translations to ONNX, and looks through all operators that it could
+    # take apart, anew for every export: more than half of the time of one.
+    from torch._export.utils import _collect_all_valid_cia_ops
+    from torch.onnx._internal.exporter import _decomp
     from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    whole = _decomp.create_onnx_friendly_decomposition_table
+    found: list[Any] = []
+
+    def of_the_same_registry(operators: Any) -> Any:
+        if not found:
+            found.append(whole(operators))
+        return found[0]
 
     with pytest.MonkeyPatch.context() as patch:
         table = functools.cache(ONNXRegistry.from_torchlib)
         patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(table))
+        patch.setattr(_decomp, whole.__name__, of_the_same_registry)
+        composite = functools.cache(_collect_all_valid_cia_ops)
+        for module in ("exported_program", "decomp_utils"):
+            patch.setattr(f"torch.export.{module}._collect_all_valid_cia_ops", composite)
         yield
 
 
