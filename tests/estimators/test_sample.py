@@ -24,8 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::cuello.CuelloWarning")
 def models():
     """Every kind, trained for a moment."""
     return {
-        kind: Autoencoder(kind, hidden=(16,), latent_dim=4, epochs=2, batch_size=128).fit(
-            X, y if kinds.KINDS[kind].needs_labels else None
+        kind: Autoencoder(kind, hidden=(16,), latent_dim=4, epochs=2, batch_size=64).fit(
+            X[:500], y[:500] if kinds.KINDS[kind].needs_labels else None
         )
         for kind in KINDS
     }
@@ -122,7 +122,9 @@ def test_a_mixture_of_a_few_rows_is_one_gaussian(rows):
 @pytest.mark.parametrize("kind", ["plain", "conditional"])
 def test_rows_of_a_class_are_of_that_class(kind):
     labels = y if kind == "conditional" else None
-    model = Autoencoder(kind, hidden=(64,), latent_dim=8, epochs=40).fit(X, labels)
+    model = Autoencoder(kind, hidden=(64,), latent_dim=8, epochs=25, learning_rate=0.005).fit(
+        X, labels
+    )
     given = {} if kind == "conditional" else {"sampler": "mixture", "X": X, "y": y}
     new = model.sample(60, classes=[3, 0, 6], random_state=0, **given)
     judge = KNeighborsClassifier(5).fit(X, y)

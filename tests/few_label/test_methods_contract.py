@@ -16,9 +16,9 @@ from cuello.few_label.estimator import classifier_of, record_classifier, tensors
 
 SMALL = Autoencoder(kind="plain", hidden=(12,), latent_dim=4, epochs=8, batch_size=32)
 QUICK = {
-    "auto": {"steps": 60},
-    "mean_teacher": {"steps": 60},
-    "ladder": {"epochs": 80, "hidden": [32, 16]},
+    "auto": {"steps": 30},
+    "mean_teacher": {"steps": 30},
+    "ladder": {"epochs": 50, "hidden": [32, 16]},
 }
 """Options that make a method fast; one that is not listed takes its defaults."""
 UNLABELLED = sorted(name for name, method in METHODS.items() if method.uses_unlabelled)
@@ -200,6 +200,7 @@ def test_numbers_are_refused_where_samples_have_one_class(method):
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_sequences_of_different_lengths_are_read_or_refused_at_once(method):
+    quick = {"auto": {"steps": 3}, "mean_teacher": {"steps": 3}, "ladder": {"epochs": 3}}
     rng = np.random.default_rng(0)
     y = np.arange(40) % 2
     X = np.sin(np.arange(7) * (0.3 + y[:, None]) + rng.random((40, 1)))[..., None]
@@ -207,7 +208,12 @@ def test_sequences_of_different_lengths_are_read_or_refused_at_once(method):
     ragged[1::3, 5:] = np.nan
     encoder = Autoencoder(network="sequence", hidden=(4,), latent_dim=2, epochs=1)
     model = FewLabelClassifier(
-        encoder, method=method, method_options=QUICK.get(method), learning_rates=(0.01,), epochs=2
+        encoder,
+        method=method,
+        method_options=quick.get(method),
+        learning_rates=(0.01,),
+        epochs=2,
+        cv=2,
     )
     known = np.where(np.arange(40) < 12, y, -1)
     if METHODS[method].fixed_length:
