@@ -29,9 +29,15 @@ def far_out(n, seed):
     return 6.0 * plane(n, seed)
 
 
+def small(**options):
+    return Autoencoder("plain", **{"hidden": (16,), "latent_dim": 2, "epochs": 40} | options)
+
+
 @pytest.fixture(scope="module")
 def detector():
-    return AnomalyDetector(false_positive_rate=0.05).fit(plane(1500, 0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(detector_module, "_STEPS", 500)
+        return AnomalyDetector(false_positive_rate=0.05).fit(plane(1500, 0))
 
 
 @pytest.mark.parametrize("anomalous", [off_plane, far_out])
@@ -58,8 +64,8 @@ def test_each_score_sees_something_and_the_combination_sees_both(detector):
 def test_false_positives_are_as_many_as_allowed():
     # Over many held-out splits of normal rows: the mean is what was asked for, and the interval
     # holds the true share nearly always.
-    rows, new = plane(400, 0), plane(20_000, 1)
-    model = Autoencoder("plain", hidden=(16,), latent_dim=2, epochs=20).fit(rows)
+    rows, new = plane(400, 0), plane(5_000, 1)
+    model = small(epochs=20).fit(rows)
     shares, held = [], 0
     for seed in range(40):
         own = AnomalyDetector(model, false_positive_rate=0.1).learn(rows, plane(200, 100 + seed))
@@ -72,7 +78,7 @@ def test_false_positives_are_as_many_as_allowed():
 
 def test_a_threshold_by_contamination_calls_so_many_rows_anomalies():
     rows = np.concatenate([plane(760, 0), off_plane(40, 1)])
-    detector = AnomalyDetector(contamination=0.05).fit(rows)
+    detector = AnomalyDetector(small(), contamination=0.05).fit(rows)
     found = np.flatnonzero(detector.predict(rows) == -1)
     assert len(found) == pytest.approx(40, abs=1)
     assert (found >= 760).sum() >= 20, "by chance two would be"
@@ -85,7 +91,8 @@ def test_anomalies_among_the_training_rows_do_little_harm():
     for share in (0.0, 0.1):
         many = round(800 * share)
         rows = np.concatenate([plane(800 - many, 0), off_plane(many, 1)])
-        scores = AnomalyDetector().fit(rows).anomaly_scores(np.concatenate([normal, anomalous]))
+        model = AnomalyDetector(small()).fit(rows)
+        scores = model.anomaly_scores(np.concatenate([normal, anomalous]))
         areas.append(roc_auc_score(truth, scores))
     assert areas[0] > 0.98
     assert areas[1] > areas[0] - 0.05
@@ -157,7 +164,7 @@ def test_of_many_rows_a_sample_is_compared_with(monkeypatch):
 
 
 def test_rows_held_out_by_the_user_set_the_threshold_alone():
-    detector = AnomalyDetector(false_positive_rate=0.1)
+    detector = AnomalyDetector(small(epochs=2), false_positive_rate=0.1)
     detector.fit(plane(300, 0), held_out=plane(77, 1))
     assert detector.scores_.n_held_out == 77
     assert len(detector.scores_.learned["neighbours"]["reference"]) == 300
@@ -181,7 +188,8 @@ def test_options_out_of_range_are_refused_before_training(options, message, monk
 
 
 @pytest.mark.parametrize(("n", "columns"), [(3, 5), (3, 1), (30, 1)])
-def test_three_rows_and_one_column_are_enough(n, columns):
+def test_three_rows_and_one_column_are_enough(n, columns, monkeypatch):
+    monkeypatch.setattr(detector_module, "_STEPS", 20)
     rows = np.random.default_rng(0).normal(size=(n, columns))
     scores = AnomalyDetector().fit(rows).anomaly_scores(rows)
     assert scores.shape == (n,)

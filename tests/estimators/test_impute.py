@@ -97,7 +97,8 @@ def test_kinds_with_one_answer_refuse_draws(kind):
 
 def test_tables_in_their_own_units():
     truth = load_breast_cancer().data.astype(np.float32)
-    model = Autoencoder("plain", hidden=(32,), latent_dim=8, epochs=200).fit(truth[:400])
+    options = {"latent_dim": 8, "epochs": 60, "learning_rate": 0.005}
+    model = Autoencoder("plain", hidden=(32,), **options).fit(truth[:400])
     X, missing = holed(truth[400:], 0.2)
     filled = model.impute(X)
     scale = truth[:400].std(axis=0)

@@ -25,7 +25,7 @@ def fitted(X, **options):
 
 @pytest.mark.usefixtures("_whole_trainings")
 def test_a_projection_keeps_more_than_the_principal_components():
-    X, y = load_digits(return_X_y=True)
+    X, y = (values[:900] for values in load_digits(return_X_y=True))
     model = fitted(X, latent_dim=16)
     embeddings = model.transform(X)
     ours = projection_quality(embeddings, model.project(X, random_state=0), y)
@@ -36,7 +36,7 @@ def test_a_projection_keeps_more_than_the_principal_components():
 
 @pytest.mark.usefixtures("_whole_trainings")
 def test_the_inverse_leads_near_the_embedding():
-    X = load_digits().data
+    X = load_digits().data[:900]
     embeddings = fitted(X, latent_dim=6).transform(X)
     projector = projection.fit_projector(Autoencoder, embeddings, seed=0)
     back = projector.inverse_transform(projector.transform(embeddings))

@@ -119,7 +119,7 @@ def test_critic_has_a_learning_rate_of_its_own():
 
 def test_codes_come_nearer_to_the_prior():
     X = rows(512)
-    options = {"hidden": (32,), "latent_dim": 3, "epochs": 80, "learning_rate": 0.005}
+    options = {"hidden": (32,), "latent_dim": 3, "epochs": 50, "learning_rate": 0.005}
     apart = {}
     for kind, chosen in (("plain", {}), ("adversarial", {"weight": 0.1})):
         fitted = Autoencoder(kind, kind_options=chosen, **options, batch_size=64).fit(X)

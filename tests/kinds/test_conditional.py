@@ -50,7 +50,7 @@ def fitted():
     X, y = clusters()
     y[::10] = -1
     return Autoencoder(
-        "conditional", hidden=(), latent_dim=2, epochs=150, learning_rate=0.02, scaling="none"
+        "conditional", hidden=(), latent_dim=2, epochs=75, learning_rate=0.04, scaling="none"
     ).fit(X, y)
 
 
@@ -151,7 +151,7 @@ def test_the_code_leaves_the_class_to_the_decoder(fitted):
     """Within a class rows differ by two numbers, which is what the two latents are for."""
     X, _ = clusters()
     plain = Autoencoder(
-        "variational", hidden=(), latent_dim=2, epochs=150, learning_rate=0.02, scaling="none"
+        "variational", hidden=(), latent_dim=2, epochs=75, learning_rate=0.04, scaling="none"
     ).fit(X)
     assert fitted.diagnosis_.statistics["active_latents"] == 2
     noise = [m.diagnosis_.statistics["noise_sd"] for m in (fitted, plain)]

@@ -22,7 +22,7 @@ X = X.astype(np.float32)
 
 
 def model(**options):
-    defaults = {"hidden": (128, 128), "latent_dim": 2, "epochs": 60}
+    defaults = {"hidden": (128, 128), "latent_dim": 2, "epochs": 25}
     return Autoencoder("neighbour", **(defaults | options))
 
 
@@ -48,7 +48,7 @@ def test_a_pull_and_a_push_are_the_cross_entropy_of_every_pair():
 
 
 def test_maps_keep_neighbours_better_than_plain_codes_and_of_new_rows():
-    plain = Autoencoder("plain", hidden=(128, 128), latent_dim=2, epochs=60).fit(X[:1200])
+    plain = Autoencoder("plain", hidden=(128, 128), latent_dim=2, epochs=25).fit(X[:1200])
     near = model().fit(X[:1200])
     scores, trusted = [], []
     for fitted in (plain, near):

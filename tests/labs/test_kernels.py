@@ -115,7 +115,7 @@ def check(arguments):
     return losses
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(
     sizes=st.sampled_from([(3, 3), (1, 1, 1), (5, 4, 2, 5), (7, 17, 1, 3, 7), (35, 20, 2, 20, 35)]),
     data=st.data(),
@@ -134,7 +134,7 @@ def test_a_hundred_steps_are_those_of_torch(sizes, data, seed):
 @pytest.mark.parametrize("bounds", [(0, 6), (0, 4, 6), (0, 1, 3, 6), tuple(range(7))])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_and_batch_size(name, bounds):
-    epochs = 40
+    epochs = 12
     steps = epochs * (len(bounds) - 1)
     factors = np.linspace(1.0, 0.1, steps, dtype=np.float32)
     rates = np.array([0.01, 0.003, 0.02], np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cuello.errors import InputError
@@ -25,6 +25,7 @@ cases = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(case=cases, wanted=wanteds, level=st.floats(0.6, 0.99))
 def test_threshold_does_what_it_says_on_the_held_out_samples(case, wanted, level):
     p, y = case
@@ -43,6 +44,7 @@ def test_threshold_does_what_it_says_on_the_held_out_samples(case, wanted, level
     assert found.low <= one_look + 1e-12
 
 
+@settings(max_examples=50)
 @given(case=cases, wanted=wanteds)
 def test_a_stricter_guarantee_answers_no_more(case, wanted):
     loose, strict = (find_threshold(*case, wanted, level=level) for level in (0.8, 0.99))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 
@@ -28,6 +28,7 @@ def loss(T, scores, y, prior=4.0):
     return -likelihood + prior * (1 / T - 1 - np.log(1 / T))
 
 
+@settings(max_examples=30)
 @given(
     rows=st.integers(1, 60),
     classes=st.integers(2, 5),
