@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from sklearn.frozen import FrozenEstimator
@@ -26,12 +28,17 @@ def strokes(n, seed, *, moved):
     return X + 0.05 * rng.random(X.shape, dtype=np.float32), y
 
 
+@functools.cache
+def autoencoder_of(content, shape):
+    X = np.frombuffer(content, np.float32).reshape(shape)
+    return Autoencoder(hidden=(32,), latent_dim=6, epochs=8, batch_size=16).fit(X)
+
+
 def fitted(X, y, **options):
     """Fit with one rate, and nothing to choose but the options that are ``auto``."""
     options = {"epochs": 60, "weight_decay": 0.01, "augment": None, **options}
-    autoencoder = Autoencoder(hidden=(32,), latent_dim=6, epochs=8, batch_size=16).fit(X)
     return FewLabelClassifier(
-        FrozenEstimator(autoencoder),
+        FrozenEstimator(autoencoder_of(X.tobytes(), X.shape)),
         **{"method": "from_scratch", "learning_rates": (0.01,), **options},
     ).fit(X, y)
 
@@ -71,11 +78,12 @@ def test_a_table_has_no_images_to_change():
         pytest.param("fine_tune", marks=pytest.mark.long),
     ],
 )
-def test_learning_three_times_as_long_is_tried_and_is_that(method):
+def test_learning_three_times_as_long_is_tried_and_is_that(method, monkeypatch):
+    auto = 50  # 24 rows are one step an epoch
+    monkeypatch.setattr("cuello.few_label.options._DEFAULT_STEPS", auto)
     X, y = strokes(24, 0, moved=True)
     rates = {"learning_rates": (0.001,), "method": method}
     model = fitted(X, y, epochs="auto", **rates)
-    auto = 150 // 1  # 24 rows are one step an epoch
     assert model.cv_scores_ == {
         0.001: fitted(X, y, epochs=auto, **rates).cv_score_,
         "0.001, 3 times the epochs": fitted(X, y, epochs=3 * auto, **rates).cv_score_,
@@ -91,7 +99,8 @@ def test_more_weight_decay_is_tried_and_is_that():
     }
 
 
-def test_each_turn_is_tried_once_upon_the_best_so_far():
+def test_each_turn_is_tried_once_upon_the_best_so_far(monkeypatch):
+    monkeypatch.setattr("cuello.few_label.options._DEFAULT_STEPS", 50)
     X, y = strokes(24, 0, moved=True)
     left = {"augment": "auto", "epochs": "auto", "weight_decay": "auto"}
     model = fitted(X, y, learning_rates=(0.001, 0.01), **left)

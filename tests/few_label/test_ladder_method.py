@@ -12,13 +12,13 @@ from cuello.few_label import FewLabelOptions, LearningProblem, Multiclass
 from cuello.few_label.methods.ladder import LADDER_RATE, LadderMethod
 
 
-def digits(labels=100, seed=1, shape=(64,), problem_seed=0, **options):
-    bunch = load_digits()
-    known = np.random.default_rng(seed).permutation(len(bunch.target))[:labels]
+def digits(labels=100, seed=1, shape=(64,), problem_seed=0, rows=600, **options):
+    data, target = (values[:rows] for values in load_digits(return_X_y=True))
+    known = np.random.default_rng(seed).permutation(len(target))[:labels]
     return LearningProblem(
-        x=torch.tensor(bunch.data / 16).float().view(-1, *shape),
-        y=bunch.target,
-        labelled=np.isin(np.arange(len(bunch.target)), known),
+        x=torch.tensor(data / 16).float().view(-1, *shape),
+        y=target,
+        labelled=np.isin(np.arange(len(target)), known),
         task=Multiclass(10),
         autoencoder=None,
         options=FewLabelOptions(method_options={"hidden": [20, 10], **options}),
@@ -32,11 +32,11 @@ def quick(problem, epochs=2):
 
 @pytest.mark.slow
 def test_unlabelled_samples_make_it_better_than_labels_alone():
-    problem = digits(hidden=[100, 50])
+    problem = digits(hidden=[100, 50], rows=1797)
     known = problem.labelled
     alone = MLPClassifier((100, 50), max_iter=2000, random_state=0)
     alone.fit(problem.x[known], problem.y[known])
-    network = quick(problem, epochs=150)
+    network = quick(problem, epochs=60)
     with torch.no_grad():
         predicted = network(problem.x[~known]).argmax(1).numpy()
     accuracy = (predicted == problem.y[~known]).mean()

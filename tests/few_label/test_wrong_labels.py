@@ -10,9 +10,9 @@ from cuello import Autoencoder, FewLabelClassifier, load
 from cuello.few_label import METHODS
 
 QUICK = {
-    "auto": {"steps": 200},
-    "mean_teacher": {"steps": 200},
-    "ladder": {"epochs": 60, "hidden": [100, 50]},
+    "auto": {"steps": 80},
+    "mean_teacher": {"steps": 80},
+    "ladder": {"epochs": 30, "hidden": [60, 30]},
 }
 CHOOSING = {"auto", "label_spreading"}
 """Methods that choose more by folds than a rate of learning; others only take longer for them."""

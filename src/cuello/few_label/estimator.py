@@ -136,8 +136,9 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     >>> digits = load_digits()
     >>> y = np.full(1797, -1)
     >>> y[::18] = digits.target[::18]
-    >>> autoencoder = Autoencoder(latent_dim=8, epochs=50, random_state=0)
-    >>> model = FewLabelClassifier(autoencoder, method="fine_tune_slow", random_state=0)
+    >>> autoencoder = Autoencoder(latent_dim=8, epochs=20, random_state=0)
+    >>> options = {"learning_rates": (0.01,), "epochs": 30, "random_state": 0}
+    >>> model = FewLabelClassifier(autoencoder, method="fine_tune", **options)
     >>> accuracy = model.fit(digits.images, y).score(digits.images, digits.target)
     >>> accuracy > 0.7
     True
