@@ -73,6 +73,29 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+class SharedVisits:
+    """Pages that stay open for several tests: to load one costs seconds."""
+
+    def __init__(self, browser: Any, reset: Callable[[Visit], None]) -> None:
+        self.browser, self.reset = browser, reset
+        self.open: dict[object, tuple[Any, Visit]] = {}
+
+    def visit(self, file: Path, *, fresh: bool = False, **options: Any) -> Visit:
+        """Return an open page put back into its first state, or one that no other test has."""
+        key = None if fresh else (file, *sorted(options.items()))
+        if key is not None and key in self.open:
+            self.reset(self.open[key][1])
+            return self.open[key][1]
+        self.close(None)
+        self.open[key] = open_file(self.browser, file, **options)
+        return self.open[key][1]
+
+    def close(self, *keys: object) -> None:
+        for key in keys or list(self.open):
+            if key in self.open:
+                self.open.pop(key)[0].close()
+
+
 def open_file(
     browser: Any,
     file: Path,

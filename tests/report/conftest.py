@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import report_samples as samples
 import visiting
 from cuello.report.content import ReportContent
 from cuello.report.page import render
-from visiting import Visit, Visits
+from visiting import SharedVisits, Visit, Visits
 
 
 @pytest.fixture(scope="session")
@@ -31,17 +31,35 @@ def chromium() -> Iterator[Any]:
         yield browser
 
 
-@pytest.fixture
-def visit(chromium: Any, tmp_path: Path) -> Iterator[Visits]:
-    contexts = []
+FIRST_STATE = """() => {
+    document.activeElement.blur();
+    for (const button of document.querySelectorAll("#latent-legend [aria-pressed=false]"))
+        button.click();
+    const log = document.getElementById("log");
+    if (log && log.getAttribute("aria-pressed") === "true") log.click();
+    scrollTo(0, 0);
+}"""
 
-    def open_page(content: ReportContent, width: int = 1280, scheme: str = "light") -> Visit:
-        file = tmp_path / "report.html"
-        file.write_text(render(content), encoding="utf-8")
-        context, made = visiting.open_file(chromium, file, width=width, scheme=scheme)
-        contexts.append(context)
-        return made
+
+@pytest.fixture(scope="module")
+def _visit(
+    chromium: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Visit]]:
+    shared = SharedVisits(chromium, lambda visit: visit.page.evaluate(FIRST_STATE))
+    files: dict[str, Path] = {}
+
+    def open_page(content: ReportContent, **options: Any) -> Visit:
+        html = render(content)
+        if html not in files:
+            files[html] = tmp_path_factory.mktemp("report") / "report.html"
+            files[html].write_text(html, encoding="utf-8")
+        return shared.visit(files[html], **options)
 
     yield open_page
-    for context in contexts:
-        context.close()
+    shared.close()
+
+
+@pytest.fixture
+def visit(_visit: Visits) -> Visits:
+    """Return a function that opens the page of a content, shared unless ``fresh``."""
+    return _visit

@@ -170,9 +170,13 @@ def luminance(colour: tuple[int, ...]) -> float:
     return 0.2126 * channels[0] + 0.7152 * channels[1] + 0.0722 * channels[2]
 
 
+DARK = {"width": 768, "scheme": "dark"}
+"""One visit for what is seen in the dark and on a tablet."""
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast(visit: Visits, digits: ReportContent, scheme: str) -> None:
-    made = visit(digits, scheme=scheme)
+    made = visit(digits, **{"light": {}, "dark": DARK}[scheme])
     look = """selector => [getComputedStyle(document.querySelector(selector)).color,
         getComputedStyle(document.body).backgroundColor].map(c => c.match(/\\d+/g).map(Number))"""
     for selector in ("main p", ".beside", "nav a", ".caption", "th", ".chosen", "button"):
@@ -186,10 +190,10 @@ def test_contrast(visit: Visits, digits: ReportContent, scheme: str) -> None:
     )
 
 
-def test_charts_follow_a_change_of_scheme_and_print_light(
+def test_charts_follow_a_change_of_scheme_and_of_the_window_and_print_light(
     visit: Visits, digits: ReportContent
 ) -> None:
-    made = visit(digits)
+    made = visit(digits, fresh=True)
     paper = "document.getElementById('latent-chart')._fullLayout.paper_bgcolor"
     assert made.page.evaluate(paper) == "#ffffff"
     made.page.emulate_media(color_scheme="dark")
@@ -198,6 +202,9 @@ def test_charts_follow_a_change_of_scheme_and_print_light(
     assert made.page.evaluate(paper) == "#fff"
     made.page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert made.page.evaluate(paper) == "#14171a"
+    made.page.set_viewport_size({"width": 400, "height": 800})
+    made.becomes("document.getElementById('latent-chart')._fullLayout.width <= 400", True)
+    assert made.page.evaluate("document.documentElement.scrollWidth") <= 400
     made.quiet()
 
 
@@ -206,20 +213,13 @@ def test_charts_follow_a_change_of_scheme_and_print_light(
 def test_nothing_is_wider_than_the_screen(
     visit: Visits, make: Callable[[], ReportContent], width: int
 ) -> None:
-    made = visit(make(), width=width)
+    made = visit(make(), **(DARK if (make, width) == (samples.digits, 768) else {"width": width}))
     assert made.page.evaluate("document.documentElement.scrollWidth") <= width
     made.quiet()
 
 
-def test_charts_follow_the_window(visit: Visits, digits: ReportContent) -> None:
-    made = visit(digits)
-    made.page.set_viewport_size({"width": 400, "height": 800})
-    made.becomes("document.getElementById('latent-chart')._fullLayout.width <= 400", True)
-    assert made.page.evaluate("document.documentElement.scrollWidth") <= 400
-
-
 def test_table_data(visit: Visits) -> None:
-    made = visit(samples.wine())
+    made = visit(samples.wine(), width=768)
     assert made.count("#latent-chart .scatterlayer .point") == 178
     assert made.count(".values mark") == 5 * 2
     made.page.locator("#latent-chart").focus()
@@ -231,7 +231,7 @@ def test_table_data(visit: Visits) -> None:
 
 
 def test_empty_page(visit: Visits) -> None:
-    made = visit(samples.empty())
+    made = visit(samples.empty(), width=768)
     assert made.count("section") == 7
     assert made.count(".js-plotly-plot") == 0
     made.quiet()
@@ -277,8 +277,8 @@ def test_odd_content(visit: Visits, digits: ReportContent) -> None:
     made.quiet()
 
 
-def test_injected_script_does_not_run(visit: Visits, digits: ReportContent) -> None:
-    made = visit(digits)
+def test_injected_script_does_not_run(visit: Visits) -> None:
+    made = visit(samples.empty(), fresh=True)
     made.page.evaluate(
         """() => {
             const script = document.createElement("script");
