@@ -14,7 +14,7 @@ from web_samples import EVIL, Made
 import visiting
 from cuello import fit
 from cuello.few_label import FewLabelClassifier
-from visiting import Visit
+from visiting import SharedVisits, Visit
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +35,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     small: dict[str, Any] = {"hidden": (32,), "epochs": 40, "repeats": 1}
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(FewLabelClassifier.__init__.__kwdefaults__, "epochs", 2)
+        patch.setitem(FewLabelClassifier.__init__.__kwdefaults__, "learning_rates", (0.01,))
         fit(folder / "digits", labels=12, latent_dim=2, out=folder / "plane", **small)
     fit(folder / "digits", kind="plain", latent_dim=4, out=folder / "four", **small)
     fit(folder / "digits", latent_dim=1, out=folder / "strip", **small)
@@ -50,17 +51,51 @@ def chromium() -> Iterator[Any]:
         yield browser
 
 
+FIRST_STATE = """async () => {
+    for (const button of document.querySelectorAll(".legend [aria-pressed=false]")) button.click();
+    const mode = document.querySelector("[data-mode]"), grid = document.getElementById("grid");
+    if (mode.getAttribute("aria-pressed") === "false") mode.click();
+    if (grid.checked) grid.click();
+    const colour = document.getElementById("colour");
+    const chosen = document.getElementById("projection");
+    if (colour.options.length) colourBy(colour.options[0].value);
+    if (chosen.selectedIndex > 0) {
+        chosen.selectedIndex = 0;
+        await showProjection(chosen.value);
+    }
+    for (const plot of app.plots) {
+        plot.mark({ path: null, snap: true });
+        await plot.resetView();
+    }
+    document.getElementById("snap").checked = true;
+    setMarked([]);
+    document.getElementById("tab-decode").click();
+    document.activeElement.blur();
+    scrollTo(0, 0);
+    await look({ row: 0, place: 0 });
+}"""
+
+
+def reset(opened: Visit) -> None:
+    opened.page.mouse.move(0, 0)
+    opened.page.evaluate(FIRST_STATE)
+    opened.becomes("app.subject.row", 0)
+
+
+@pytest.fixture(scope="module")
+def _shared(chromium: Any) -> Iterator[SharedVisits]:
+    shared = SharedVisits(chromium, reset)
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
-def visit(chromium: Any, made: Made) -> Iterator[Callable[..., Visit]]:
+def visit(_shared: SharedVisits, made: Made) -> Callable[..., Visit]:
     """Return a function that opens the page of a run, or of two, and waits for its models."""
-    contexts = []
 
     def open_page(names: str = "plane", **options: Any) -> Visit:
-        context, opened = visiting.open_file(chromium, made.page(names), **options)
-        contexts.append(context)
+        opened = _shared.visit(made.page(names), **options)
         opened.page.wait_for_selector("html[data-models]")
         return opened
 
-    yield open_page
-    for context in contexts:
-        context.close()
+    return open_page

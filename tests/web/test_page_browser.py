@@ -467,7 +467,7 @@ def test_two_runs_show_the_same_image_side_by_side(visit: Visiting, made: Made) 
 def test_labelling_saves_what_fit_reads_and_refits_in_place(visit: Visiting, made: Made) -> None:
     from cuello.data.labels import with_labels
 
-    opened = visit("four")
+    opened = visit("four", fresh=True)
     codes, data = embeddings_of(made, "four"), made.run("four").load(made.folder / "digits")
     assert data.y is None or data.classes
     truth = np.array(opened.page.evaluate("[...app.runs[0].classes.values]"))
@@ -506,7 +506,7 @@ def test_labelling_saves_what_fit_reads_and_refits_in_place(visit: Visiting, mad
 
 
 def test_a_new_class_for_a_suggested_row(visit: Visiting) -> None:
-    opened = visit()
+    opened = visit(fresh=True)
     opened.page.locator("#tab-label").click()
     opened.page.locator("#new-name").fill("<b>odd</b>")
     opened.page.locator("#new-name").press("Enter")
@@ -622,39 +622,44 @@ def test_a_finger_decodes_by_a_tap_and_scrolls_otherwise(visit: Visiting) -> Non
 
 
 @pytest.mark.parametrize("names", ["plane", "table", "plane four"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_a_phone(visit: Visiting, names: str, scheme: str) -> None:
-    opened = visit(names, width=390, height=844, scheme=scheme)
-    for tab in ("input", "anomalies", "label", "decode"):
-        opened.page.locator(f"#tab-{tab}").click()
-        assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390, tab
-    dark = opened.page.evaluate(
-        "document.querySelector('.latent-plot .chart')._fullLayout.paper_bgcolor"
-    )
-    assert dark == {"light": "#ffffff", "dark": "#14171a"}[scheme]
+def test_nothing_is_wider_than_a_phone(visit: Visiting, names: str) -> None:
+    opened = visit(names, width=390, height=844, scheme="dark", fresh=True)
+    paper = "document.querySelector('.latent-plot .chart')._fullLayout.paper_bgcolor"
+    for scheme, colour in (("dark", "#14171a"), ("light", "#ffffff")):
+        opened.page.emulate_media(color_scheme=scheme)
+        opened.becomes(paper, colour)
+        for tab in ("input", "anomalies", "label", "decode"):
+            opened.page.locator(f"#tab-{tab}").click()
+            assert opened.page.evaluate("document.documentElement.scrollWidth") <= 390, tab
     opened.quiet()
 
 
-@pytest.fixture
-def served(made: Made, tmp_path: Path) -> Iterator[str]:
-    """Serve a copy of a run as ``cuello app`` does; give its address."""
+@pytest.fixture(scope="module")
+def served(
+    chromium: Any, made: Made, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Visit, Path]]:
+    """Serve a copy of a run as ``cuello app`` does; give its page, open, and the copy."""
     from cuello.server import BackgroundServer
 
-    shutil.copytree(made.folder / "four", tmp_path / "run")
-    server = BackgroundServer(tmp_path / "run")
+    run = tmp_path_factory.mktemp("served") / "run"
+    shutil.copytree(made.folder / "four", run)
+    server = BackgroundServer(run)
     server.start()
-    yield f"{server.address}/"
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE)
+    opened = Visit(context.new_page(), f"{server.address}/")
+    opened.page.on("request", lambda request: opened.requests.append(request.url))
+    opened.page.goto(opened.address)
+    opened.page.wait_for_selector("html[data-models]")
+    yield opened, run
+    context.close()
     server.close()
 
 
 def test_served_what_is_drawn_is_scored_by_the_detector_of_the_run(
-    chromium: Any, served: str, made: Made
+    served: tuple[Visit, Path], made: Made
 ) -> None:
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE)
-    opened = Visit(context.new_page(), served)
-    opened.page.goto(opened.address)
-    opened.page.wait_for_selector("html[data-models]")
+    opened, _ = served
     draw_a_bar(opened)
     opened.becomes("app.subject.anomaly !== undefined", True)
     X = np.array(opened.page.evaluate("[...app.subject.values]"), np.float32).reshape(1, 8, 8)
@@ -667,20 +672,14 @@ def test_served_what_is_drawn_is_scored_by_the_detector_of_the_run(
     text = opened.page.locator(".facts").inner_text()
     said = "an anomaly" if detector.predict(X)[0] < 0 else "no anomaly"
     assert re.search(rf"anomaly score\s+[\d.]+, {said}: one normal row in", text), text
-    context.close()
 
 
 def test_served_labels_are_saved_and_refits_are_those_of_the_run(
-    chromium: Any, served: str, made: Made, tmp_path: Path
+    served: tuple[Visit, Path], made: Made
 ) -> None:
     from cuello.data.labels import with_labels
 
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE)
-    opened = Visit(context.new_page(), served)
-    opened.page.on("request", lambda request: opened.requests.append(request.url))
-    opened.page.goto(opened.address)
-    opened.page.wait_for_selector("html[data-models]")
+    opened, run = served
     truth = np.array(opened.page.evaluate("[...app.runs[0].classes.values]"))
     opened.page.locator("#tab-label").click()
     rows = {}
@@ -691,7 +690,7 @@ def test_served_labels_are_saved_and_refits_are_those_of_the_run(
     opened.page.locator("#refit").click()
     opened.page.locator("#refit-text", has_text="It is done").wait_for()
     data = made.run("four").load(made.folder / "digits")
-    read = with_labels(tmp_path / "run" / "labels.csv", data)
+    read = with_labels(run / "labels.csv", data)
     assert read.y is not None
     assert {int(i): read.classes[read.y[i]] for i in np.flatnonzero(read.y >= 0)} == rows
     assert opened.page.locator("#colour").input_value() == "served class"
@@ -704,24 +703,19 @@ def test_served_labels_are_saved_and_refits_are_those_of_the_run(
     # What was given is there again at the next visit, and can be taken back.
     opened.page.locator("#labels-undo").click()
     opened.becomes("labels.of.size", 12)
-    while len((tmp_path / "run" / "labels.csv").read_text().splitlines()) != 1 + 12:
+    while len((run / "labels.csv").read_text().splitlines()) != 1 + 12:
         opened.page.wait_for_timeout(50)  # until the server has kept it
     opened.page.reload()
     opened.page.wait_for_selector("html[data-models]")
     assert opened.page.evaluate("labels.of.size") == 12
-    assert all(url.startswith((served, "data:", "blob:")) for url in opened.requests)
-    context.close()
+    assert all(url.startswith((opened.address, "data:", "blob:")) for url in opened.requests)
 
 
-def test_curves_follow_a_training(chromium: Any, served: str, tmp_path: Path) -> None:
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE)
-    opened = Visit(context.new_page(), served)
-    opened.page.goto(opened.address)
-    opened.page.wait_for_selector("html[data-models]")
+def test_curves_follow_a_training(served: tuple[Visit, Path]) -> None:
+    opened, run = served
     chart = "document.getElementById('curve-0').data.map(t => t.y.length)"
     assert opened.page.evaluate(chart) == [40, 40]
-    history = tmp_path / "run" / "history.jsonl"
+    history = run / "history.jsonl"
     more = {"epoch": 41, "train": {"a": 1, "b": 0.5}, "validation": {"a": 3}}
     history.write_text(history.read_text(encoding="utf-8") + json.dumps(more) + "\n")
     opened.becomes(chart, [41, 41])
@@ -729,4 +723,3 @@ def test_curves_follow_a_training(chromium: Any, served: str, tmp_path: Path) ->
         1.5,
         3,
     ]
-    context.close()
