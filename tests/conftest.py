@@ -88,6 +88,8 @@ def session_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run
                 defaults: Any = FewLabelClassifier.__init__.__kwdefaults__
                 patch.setitem(defaults, "epochs", 5)
                 patch.setitem(defaults, "learning_rates", (0.01,))
+                patch.setitem(defaults, "weight_decay", 0.01)
+                patch.setitem(defaults, "augment", None)
                 made[name] = _fit_small(place, options)
         return made[name]
 

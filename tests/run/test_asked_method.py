@@ -21,7 +21,9 @@ QUICK = {"hidden": (16,), "latent_dim": 4, "epochs": 3}
 
 @pytest.fixture(autouse=True)
 def _short_fine_tuning(monkeypatch):
-    monkeypatch.setitem(FewLabelClassifier.__init__.__kwdefaults__, "epochs", 2)
+    quick = {"epochs": 2, "learning_rates": (0.01,), "weight_decay": 0.01, "augment": None}
+    for name, value in quick.items():
+        monkeypatch.setitem(FewLabelClassifier.__init__.__kwdefaults__, name, value)
 
 
 class Told:

@@ -30,7 +30,9 @@ def _short_fine_tuning():
     with pytest.MonkeyPatch.context() as patch:
         defaults = FewLabelClassifier.__init__.__kwdefaults__
         patch.setitem(defaults, "epochs", 20)
-        patch.setitem(defaults, "learning_rates", (0.01, 0.03))
+        patch.setitem(defaults, "learning_rates", (0.03,))
+        patch.setitem(defaults, "weight_decay", 0.01)
+        patch.setitem(defaults, "augment", None)
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 
 import numpy as np
 import pytest
@@ -45,19 +46,30 @@ def autoencoder(digits):
     )
 
 
-@pytest.fixture
-def stored(digits, autoencoder, tmp_path):
-    """Return a function that fits a classifier on the first labels, and stores it as a run."""
+@pytest.fixture(scope="module")
+def stored(digits, autoencoder, tmp_path_factory):
+    """Return a function that fits a classifier on the first labels, once, and opens it as a run."""
 
-    def run(count, method="fine_tune_slow"):
+    @functools.cache
+    def fit(count):
         rows = np.random.default_rng(0).permutation(len(digits))[:count]
         model = FewLabelClassifier(
-            FrozenEstimator(autoencoder), method=method, learning_rates=(0.03,), epochs=60, cv=2
+            FrozenEstimator(autoencoder),
+            method="fine_tune_slow",
+            learning_rates=(0.03,),
+            epochs=60,
+            weight_decay=0.01,
+            augment=None,
+            cv=2,
         ).fit(digits.X[rows], digits.y[rows])
-        folder = RunFolder(tmp_path / "run")
+        folder = RunFolder(tmp_path_factory.mktemp("stored") / "run")
         folder.start(small_config(digits), overwrite=True)
         save_models(folder, Models(autoencoder, model))
-        return model, open_run(folder.path)
+        return model, folder.path
+
+    def run(count):
+        model, path = fit(count)
+        return model, open_run(path)
 
     return run
 

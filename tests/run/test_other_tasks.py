@@ -44,6 +44,8 @@ def _short_fine_tuning():
         defaults = FewLabelClassifier.__init__.__kwdefaults__  # the regressor has the same
         patch.setitem(defaults, "epochs", 20)
         patch.setitem(defaults, "learning_rates", (0.01,))
+        patch.setitem(defaults, "weight_decay", 0.01)
+        patch.setitem(defaults, "augment", None)
         yield
 
 
