@@ -11,6 +11,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from cuello.cli import main
+from cuello.few_label import FewLabelClassifier
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -20,16 +23,36 @@ def shell_lines():
     return [line for block in blocks for line in block.splitlines() if line.startswith("cuello ")]
 
 
+def shorten(patch):
+    """Train for a twentieth of the default steps, and leave nothing to held-out labels."""
+    patch.setattr("cuello.estimators.options._AUTO_STEPS", 500)
+    quick = {"epochs": 20, "learning_rates": (0.01,), "weight_decay": 0.01, "augment": None}
+    for name, value in quick.items():
+        patch.setitem(FewLabelClassifier.__init__.__kwdefaults__, name, value)
+
+
 @pytest.mark.slow
-def test_shell_commands(tmp_path):
-    assert len(shell_lines()) == 12
-    said = ""
-    for line in shell_lines():
-        program, *arguments = shlex.split(line)
-        command = [str(Path(sys.executable).with_name(program)), *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
-        said += done.stdout
+@pytest.mark.parametrize("length", ["short", pytest.param("default", marks=pytest.mark.long)])
+def test_shell_commands(tmp_path, monkeypatch, capsys, length):
+    lines = shell_lines()
+    assert len(lines) == 12
+    if length == "short":
+        shorten(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    # A start takes seconds: a single line is typed to a program of its own.
+    (typed,) = [line for line in lines if line.startswith("cuello info ")]
+    lines.remove(typed)
+    for line in lines:
+        monkeypatch.setattr(sys, "argv", shlex.split(line))
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert not stop.value.code, f"{line}\n{capsys.readouterr().err}"
+    said = capsys.readouterr().out
+    program, *arguments = shlex.split(typed)
+    command = [str(Path(sys.executable).with_name(program)), *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "accuracy" in done.stdout
     assert pq.read_metadata(tmp_path / "embeddings.parquet").num_rows == 1797
     assert len((tmp_path / "labels.csv").read_text().splitlines()) == 1798
     assert (tmp_path / "clean.npz").exists()
