@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,3 +71,54 @@ def picture(side: int, seed: int) -> Image.Image:
     pixels = np.random.default_rng(seed).integers(0, 100, (8, 8), dtype=np.uint8)
     pixels[:, 4 * side : 4 * side + 4] += 100
     return Image.fromarray(pixels)
+
+
+_HALT = """
+import os, signal
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+
+def halt():
+    # Until a signal comes, or if one came before the wait began: its number is in the pipe.
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    os.write(int(os.environ["HALTED"]), b".")
+    os.read(reading, 1)
+"""
+
+
+@contextmanager
+def halting(folder: Path, program: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """Run a real process until it calls ``halt()``; kill it in the end.
+
+    It says so in a pipe: nobody has to look again and again whether it is there yet.
+    """
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _HALT + program, *map(str, arguments)],
+        cwd=folder,
+        env=os.environ | {"HALTED": str(writing)},
+        pass_fds=(writing,),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    try:
+        with open(reading, "rb") as halted:
+            # Nothing comes of a process that ended; pytest's time limit ends one that never halts.
+            assert halted.read(1) == b".", process.communicate()
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def interrupt(
+    process: subprocess.Popen[str], signum: signal.Signals = signal.SIGINT
+) -> tuple[int, str, str]:
+    """Send a signal; return the exit code and the output."""
+    process.send_signal(signum)
+    out, err = process.communicate()
+    return process.returncode, out, err

@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import typer
 from cli_samples import SMALL, Outcome, picture, rows_of_three_classes, run, tree
 
+from cuello.cli import fit
+from cuello.cli.program import build_app
 from cuello.few_label import FewLabelClassifier
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_program() -> Iterator[None]:
+    # A program reads the signatures of its commands once. Here it would for each of hundreds of
+    # calls: more than half of the time of one that is refused.
+    program = typer.main.get_command(build_app())
+    build_fit = fit._build
+
+    @functools.cache
+    def fit_of(*choice: tuple[str, str]) -> object:
+        return build_fit(dict(choice))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cuello.cli.program.build_app", lambda: program)
+        patch.setattr(fit, "_build", lambda choice: fit_of(*choice.items()))
+        yield
+
+
+@contextmanager
+def _quick_choices() -> Iterator[None]:
+    # Hundreds of steps for each method, fold, rate and whatever else is left to held-out labels:
+    # seconds that teach nothing here. The regressor has the same defaults.
+    defaults: Any = FewLabelClassifier.__init__.__kwdefaults__
+    quick = {"epochs": 2, "learning_rates": (0.01,), "weight_decay": 0.01, "augment": None}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in quick.items():
+            patch.setitem(defaults, name, value)
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _short_fine_tuning() -> Iterator[None]:
-    # Hundreds of steps for each rate, mode and fold: seconds that teach nothing here.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(FewLabelClassifier.__init__.__kwdefaults__, "epochs", 2)
+    with _quick_choices():
         yield
 
 
@@ -74,13 +107,14 @@ def pictures(tmp_path: Path) -> Path:
     return tmp_path / "pictures"
 
 
-@pytest.fixture(scope="module")
-def _finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def finished_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     X, y = rows_of_three_classes()
     np.savez(folder / "rows.npz", X=X, y=y)
     for name, labels in (("labelled", ("--labels", 3, "--repeats", 2)), ("bare", ())):
-        outcome = run(folder, "fit", "rows.npz", *SMALL, *labels, "--out", name)
+        with _quick_choices():
+            outcome = run(folder, "fit", "rows.npz", *SMALL, *labels, "--out", name)
         assert outcome.code == 0, outcome
     return folder
 
@@ -95,12 +129,12 @@ def _copy(run: Path, to: Path) -> Path:
 
 
 @pytest.fixture
-def finished(_finished: Path, tmp_path: Path) -> Path:
+def finished(finished_runs: Path, tmp_path: Path) -> Path:
     """Finished run on rows.npz with 3 labels, as the folder ``run``; its data beside it."""
-    return _copy(_finished / "labelled", tmp_path / "run")
+    return _copy(finished_runs / "labelled", tmp_path / "run")
 
 
 @pytest.fixture
-def unlabelled(_finished: Path, tmp_path: Path) -> Path:
+def unlabelled(finished_runs: Path, tmp_path: Path) -> Path:
     """Finished run without labels, as the folder ``bare``; its data beside it."""
-    return _copy(_finished / "bare", tmp_path / "bare")
+    return _copy(finished_runs / "bare", tmp_path / "bare")

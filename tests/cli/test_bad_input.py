@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cli_samples import SMALL, picture, rows_of_three_classes, tree
+from cli_samples import SMALL, picture, rows_of_three_classes, run, tree
 from safetensors.numpy import load_file, save_file
 
 from cuello import Autoencoder, InputError
@@ -308,14 +308,14 @@ FORMATS = ["a.npz", "a.npy", "a.parquet", "a.csv.gz", "a-idx2-float", "a-idx2-fl
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("keep", [0, 0.5, 0.98])
-def test_truncated_file(cuello, refused, tmp_path, name, keep):
+def test_truncated_file(cuello, refused, tmp_path, name):
     file = damaged(tmp_path, name)
     cuello("fit", name, *SMALL, "--out", "run")
     content = file.read_bytes()
-    file.write_bytes(content[: int(keep * len(content))])
-    refused("fit", name, *SMALL, "--out", "other", saying=(name,))
-    refused("embed", "run", name, "-o", "codes.parquet", saying=(name,))
+    for keep in (0, 0.5, 0.98):
+        file.write_bytes(content[: int(keep * len(content))])
+        refused("fit", name, *SMALL, "--out", "other", saying=(name,))
+        refused("embed", "run", name, "-o", "codes.parquet", saying=(name,))
 
 
 def test_object_arrays_and_pickles(refused, tmp_path):
@@ -401,6 +401,21 @@ def test_numbers_instead_of_classes(refused, tmp_path):
 # Other data for a run
 
 
+@pytest.fixture(scope="module")
+def _run_on_a_table(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    write_table(folder / "t.csv", y=["p", "q"] * 20)
+    outcome = run(folder, "fit", "t.csv", *SMALL, "--labels", 2, "--repeats", 1, "--out", "tables")
+    assert outcome.code == 0, outcome
+    return folder / "tables"
+
+
+@pytest.fixture
+def run_on_a_table(_run_on_a_table, tmp_path):
+    """Finished run on a table with two classes, as the folder ``tables``."""
+    shutil.copytree(_run_on_a_table, tmp_path / "tables")
+
+
 @pytest.mark.parametrize(
     ("command", "out"),
     [("embed", "o.parquet"), ("reconstruct", "o.npz"), ("classify", "o.csv"), ("suggest", "o.csv")],
@@ -417,17 +432,13 @@ class TestOtherData:
         refused(command, "run", "row.npz", "-o", out, saying=("did you mean rows.npz",))
         refused(command, "rum", "rows.npz", "-o", out, saying=("rum", "run folder"))
 
-    def test_missing_columns(self, cuello, refused, tmp_path, command, out):
-        write_table(tmp_path / "t.csv", y=["p", "q"] * 20)
-        cuello("fit", "t.csv", *SMALL, "--labels", 2, "--repeats", 1, "--out", "tables")
+    def test_missing_columns(self, refused, run_on_a_table, tmp_path, command, out):
         write_table(tmp_path / "u.csv")
         text = (tmp_path / "u.csv").read_text().replace("b,", "bee,", 1)
         (tmp_path / "u.csv").write_text(text)
         refused(command, "tables", "u.csv", "-o", out, saying=("u.csv", "'b'", "bee"))
 
-    def test_images_for_a_table(self, cuello, refused, pictures, tmp_path, command, out):
-        write_table(tmp_path / "t.csv", y=["p", "q"] * 20)
-        cuello("fit", "t.csv", *SMALL, "--labels", 2, "--repeats", 1, "--out", "tables")
+    def test_images_for_a_table(self, refused, run_on_a_table, pictures, command, out):
         refused(command, "tables", "pictures", "-o", out, saying=("pictures", "trained on table"))
 
     def test_output(self, refused, finished, tmp_path, command, out):
@@ -463,8 +474,8 @@ def test_pixels_of_another_range(cuello, refused, tmp_path):
     refused(
         "embed", "of_unit", "bytes.npz", "-o", "o", saying=("bytes.npz", "up to 255", "up to 1")
     )
-    for run, data in (("of_bytes", "bytes"), ("of_bytes", "floats"), ("of_unit", "unit")):
-        cuello("embed", run, f"{data}.npz", "-o", f"{run}-{data}.parquet")
+    for name, data in (("of_bytes", "bytes"), ("of_bytes", "floats"), ("of_unit", "unit")):
+        cuello("embed", name, f"{data}.npz", "-o", f"{name}-{data}.parquet")
     one, two = (tmp_path / f"of_bytes-{data}.parquet" for data in ("bytes", "floats"))
     assert pq.read_table(one).equals(pq.read_table(two))
 

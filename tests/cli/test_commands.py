@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import pytest
 from cli_samples import SMALL, SUBPROCESS, picture, rows_of_three_classes
 
 from cuello import Autoencoder, load, open_run
+from cuello.cli import fit
 from cuello.cli.command import COMMANDS
 from cuello.cli.program import build_app
 from cuello.data.scaling import SCALINGS
@@ -81,12 +83,27 @@ def test_every_choice_is_in_the_help_of_fit(cuello):
         assert set(names) <= words
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("kind", [*KINDS, "vae"])
+def flags_of(kind, network):
+    names = (*KINDS[kind].options(), *NETWORKS[network].options)
+    return {f"--{name.replace('_', '-')}" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("kind", "network"), [*zip([*KINDS, "vae"], itertools.cycle(NETWORKS), strict=False)]
+)
 def test_help_shows_the_options_of_kind_and_network(cuello, kind, network):
     shown = cuello("fit", "--kind", kind, f"--network={network}", "--help").out
-    for name in (*KINDS[kind].options(), *NETWORKS[network].options):
-        assert f"--{name.replace('_', '-')}" in shown
+    for flag in flags_of(kind, network):
+        assert flag in shown
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_kind_and_network_have_their_flags_together(network):
+    # What the help shows of a command: its text takes far longer.
+    for kind in (*KINDS, "vae"):
+        command = fit._build({"kind": kind, "network": network})
+        shown = {flag for one in command.params if not one.hidden for flag in one.opts}
+        assert flags_of(kind, network) <= shown
 
 
 def test_every_option_of_the_estimator_has_a_flag(cuello):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 
 import numpy as np
 import onnxruntime
 import pytest
 import yaml
-from cli_samples import rows_of_three_classes
+from cli_samples import rows_of_three_classes, run
 
 from cuello import open_run
 
@@ -25,50 +26,61 @@ def head(folder):
     return yaml.safe_load(text)
 
 
-def test_files_do_what_the_run_does(cuello, finished, tmp_path):
-    said = cuello("export", "run", "--onnx").out
-    folder = tmp_path / "run-export"
+@pytest.fixture(scope="module")
+def exported(finished_runs, tmp_path_factory):
+    """The folder of an exported run, beside that run, and what the command printed."""
+    folder = tmp_path_factory.mktemp("exported")
+    shutil.copytree(finished_runs / "labelled", folder / "run")
+    outcome = run(folder, "export", "run", "--onnx")
+    assert outcome.code == 0, outcome
+    return folder / "run-export", outcome.out
+
+
+def test_files_do_what_the_run_does(exported):
+    folder, said = exported
+    finished = folder.with_name("run")
     assert "compared with PyTorch on 60 rows of rows" in said
     assert said.count("largest difference") == 3
     assert f"export: {folder.name}" in said
     assert names(folder) == EVERYTHING
     kept = (finished / "embeddings.parquet").read_bytes()
     assert (folder / "embeddings.parquet").read_bytes() == kept
-    run, X = open_run(finished), rows_of_three_classes()[0].astype(np.float32)
-    codes = run.autoencoder.transform(X)
+    opened, X = open_run(finished), rows_of_three_classes()[0].astype(np.float32)
+    codes = opened.autoencoder.transform(X)
     for name, given, expected in (
         ("encoder", X, codes),
-        ("decoder", codes, run.autoencoder.inverse_transform(codes)),
-        ("classifier", X, run.classifier.predict_proba(X)),
+        ("decoder", codes, opened.autoencoder.inverse_transform(codes)),
+        ("classifier", X, opened.classifier.predict_proba(X)),
     ):
         session = onnxruntime.InferenceSession(folder / f"{name}.onnx")
         found = session.run(None, {session.get_inputs()[0].name: given})[0]
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.ptp(expected))
 
 
-def test_the_card_says_what_was_measured_and_its_example_runs(cuello, finished, tmp_path, capsys):
-    cuello("export", "run", "--onnx", "-o", "out")
-    metrics = json.loads((finished / "metrics.json").read_text())
+def test_the_card_says_what_was_measured_and_its_example_runs(exported):
+    folder, _ = exported
+    metrics = json.loads((folder.with_name("run") / "metrics.json").read_text())
     best = next(r for r in metrics["few_labels"] if r["method"] == metrics["best_method"])
-    (model,) = head(tmp_path / "out")["model-index"]
+    (model,) = head(folder)["model-index"]
     values = {m["type"]: m["value"] for m in model["results"][0]["metrics"]}
     assert values["accuracy"] == best["accuracy_mean"]
     assert values["mse"] == metrics["reconstruction"]["test_mse"]
-    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    card = (folder / "README.md").read_text(encoding="utf-8")
     assert "`encoder.onnx`: `samples` (batch, 6) to `embeddings` (batch, 2)" in card
     example = card.split("```python\n")[1].split("```")[0]
     for name in ("encoder", "classifier"):
-        example = example.replace(f'"{name}.onnx"', repr(str(tmp_path / "out" / f"{name}.onnx")))
+        example = example.replace(f'"{name}.onnx"', repr(str(folder / f"{name}.onnx")))
     found = {}
     exec(example, found)
     assert found["embeddings"].shape == (1, 2)
     assert found["probabilities"].sum() == pytest.approx(1.0)
 
 
-def test_nothing_tells_where_it_was_made(cuello, finished, tmp_path):
-    cuello("export", "run", "--onnx", "-o", "out")
-    for file in (tmp_path / "out").iterdir():
-        assert str(tmp_path).encode() not in file.read_bytes(), file.name
+def test_nothing_tells_where_it_was_made(exported, finished_runs):
+    folder, _ = exported
+    for file in folder.iterdir():
+        for place in (folder.parent, finished_runs):
+            assert str(place).encode() not in file.read_bytes(), file.name
 
 
 def test_without_onnx_it_says_how_to_get_it(cuello, finished, tmp_path):
@@ -85,7 +97,13 @@ def test_without_labels_there_is_no_classifier(cuello, unlabelled, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["gone", "other rows", "fewer rows", "other columns"])
-def test_without_the_data_it_compares_on_what_the_run_keeps(cuello, finished, tmp_path, change):
+def test_without_the_data_it_compares_on_what_the_run_keeps(
+    cuello, finished, exported, monkeypatch, tmp_path, change
+):
+    def read(run, name, part):
+        return (exported[0] / f"{name}.onnx").read_bytes()
+
+    monkeypatch.setattr("cuello.export.convert._to_onnx", read)  # it takes seconds
     X, y = rows_of_three_classes()
     data = tmp_path / "rows.npz"
     if change == "gone":

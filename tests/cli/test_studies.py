@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 import sys
 
 import pytest
+from cli_samples import halting, interrupt
 
 import cuello_labs as labs
 
@@ -113,29 +111,28 @@ def test_another_protocol_is_not_mixed_in(tmp_path, cuello):
     assert "another protocol" in cuello("lab", "font-epochs", "--quick", code=2).err
 
 
+HALTING = """
+import runpy
+from cuello.study import study
+real, calls = study.measure, []
+
+def halting(*arguments):
+    calls.append(1)
+    if len(calls) == 2:
+        halt()
+    return real(*arguments)
+
+study.measure = halting
+runpy.run_module("cuello", run_name="__main__")
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_keeps_finished_trials(tmp_path):
-    (tmp_path / "long.toml").write_text(
-        GRID.replace("epochs = 2", "epochs = 40\nbatch_size = 16").replace(
-            "[2, 3]", str(list(range(1, 31)))
-        )
-    )
-    path = tmp_path / "studies/long/trials.jsonl"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cuello", "study", "long.toml"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not (path.exists() and path.stat().st_size):
-        if process.poll() is not None:
-            break
-        os.sched_yield()
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate()
-    assert process.returncode == 130, err
+def test_ctrl_c_keeps_finished_trials(grid):
+    with halting(grid, HALTING, "study", "grid.toml") as process:
+        code, _, err = interrupt(process)
+    assert code == 130, err
     assert "finished trials are kept" in err
     assert "Traceback" not in err
-    kept = [json.loads(line) for line in path.read_text().splitlines()]
-    assert 0 < len(kept) < 60
+    kept = (grid / "studies/grid/trials.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seed"] for line in kept] == [0]  # of four trials
