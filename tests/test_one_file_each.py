@@ -16,6 +16,7 @@ from torch import nn
 import cuello
 from cuello.anomalies import SCORES, Score
 from cuello.cli.command import COMMANDS, command
+from cuello.cli.program import build_app  # before tests/cli keeps one program for all its calls
 from cuello.data import Dataset
 from cuello.data.readers import READERS, Reader
 from cuello.export import convert, export_run
@@ -272,8 +273,6 @@ def test_a_command_is_one_function(capsys, monkeypatch):
         print(f"hello {name}")
 
     try:
-        from cuello.cli.program import build_app
-
         monkeypatch.setattr(sys, "argv", ["cuello", "toy-greet", "--help"])
         with pytest.raises(SystemExit):
             build_app()()
