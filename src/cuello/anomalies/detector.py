@@ -28,6 +28,8 @@ _CONTAMINATIONS = Range(0.0, 0.5, open_low=True)
 _STEPS = 1500
 _DEFAULT_BATCH = 128
 _WIDEST_EMBEDDING = 32
+_SCORED_AT_ONCE = 2**22
+"""Of samples that are scored together: 16 MiB."""
 
 
 @final
@@ -172,8 +174,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
 
     def anomaly_scores(self, X: Array) -> Floats:
         """Return the anomaly score of each sample, (n,): of 2, one normal sample in 100 has it."""
-        samples = self._encode(X)  # first, as it refuses where nothing is fitted
-        return self.scores_.score(self.method, samples)
+        return self._score(X, self.method)[self.method]
 
     def score_samples(self, X: Array) -> Floats:
         """Return minus :meth:`anomaly_scores`: higher is more normal, as scikit-learn has it."""
@@ -194,13 +195,13 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         """
         X = self._check(X)
         model = self.autoencoder_
-        difference: Float32s = model.scaling_.apply(X) - model.scaling_.apply(model.reconstruct(X))
-        return difference**2
+        contributions: Float32s = model.scaling_.apply(model.reconstruct(X))
+        contributions -= model.scaling_.apply(X)
+        return np.square(contributions, out=contributions)
 
     def single_scores(self, X: Array) -> dict[str, Floats]:
         """Return ``combined`` and each single score of the samples, (n,) each."""
-        samples = self._encode(X)
-        return self.scores_.score_all(samples)
+        return self._score(X, None)
 
     def _learn(self, train: Array, held_out: Array, seed: int) -> None:
         if len(train) > REFERENCE_SAMPLES:
@@ -218,9 +219,16 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         self.offset_ = -self.threshold_
         self.false_positive_rate_ = self.scores_.count_positives(self.method, self.threshold_)
 
-    def _encode(self, X: Array) -> EncodedSamples:
-        X = self._check(X)
-        return EncodedSamples(self.autoencoder_, X)
+    def _score(self, X: Array, method: str | None) -> dict[str, Floats]:
+        """Return one score of samples, or all: a part at a time, each encoded once."""
+        X = self._check(X)  # first, as it refuses where nothing is fitted
+        size = max(_SCORED_AT_ONCE // max(X[0].size, 1), 1)
+        parts = []
+        for start in range(0, len(X), size):
+            some = EncodedSamples(self.autoencoder_, X[start : start + size])
+            one = method and {method: self.scores_.score(method, some)}
+            parts.append(one or self.scores_.score_all(some))
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _check(self, X: Array) -> Array:
         check_is_fitted(self, "scores_")

@@ -78,7 +78,7 @@ class Applications(ABC):
                 f"one of kind {able}.",
             ]
             warnings.warn(CuelloWarning(text), stacklevel=2)
-        return network.scaling.invert(network.reconstruct_scaled(X, factor=1.0 / (1.0 - masked)))
+        return network.reconstruct(X, factor=1.0 / (1.0 - masked))
 
     def sample(
         self,

@@ -26,7 +26,6 @@ from cuello.estimators.assemble import Architecture, assemble
 from cuello.estimators.inputs import check_rows, check_shape, class_codes, divide, parse_augment
 from cuello.estimators.network import TrainedNetwork, in_batches
 from cuello.estimators.options import RecordOptions, resolve_training_config
-from cuello.metrics import sample_errors
 from cuello.train import Callbacks, Epoch, Rows, TrainingConfig, choose_placement, train
 
 __all__ = ["Autoencoder"]
@@ -202,12 +201,11 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
         Sequences come as an array filled up with NaN, each as long as it was given.
         """
-        return self.scaling_.invert(self.trained_.reconstruct_scaled(self._check(X)))
+        return self.trained_.reconstruct(self._check(X))
 
     def score_samples(self, X: Array) -> Floats:
         """Return minus the mean squared error of each scaled sample: higher is more normal."""
-        X = self._check(X)
-        return -sample_errors(self.scaling_.apply(X), self.trained_.reconstruct_scaled(X))
+        return -self.trained_.errors(self._check(X))
 
     def score(self, X: Array, y: object = None) -> float:
         """Return the mean of :meth:`score_samples`."""
