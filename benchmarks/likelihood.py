@@ -38,6 +38,7 @@ def run(settings: Settings) -> Result:
         hidden=(_HIDDEN,),
         latent_dim=_LATENT,
         batch_norm=True,
+        scaling="none",
         learning_rate=_RATE,
         batch_size=_BATCH,
         epochs=epochs,

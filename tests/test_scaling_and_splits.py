@@ -53,8 +53,8 @@ def test_pixels_are_scaled_alike(X, name):
 @pytest.mark.parametrize(
     ("low", "high", "table", "images"),
     [
-        (0.0, 1.0, "none", "none"),
-        (0.2, 0.8, "none", "none"),
+        (0.0, 1.0, "standard", "none"),
+        (0.2, 0.8, "standard", "none"),
         (-0.5, 1.0, "standard", "minmax"),
         (0.0, 1.5, "standard", "minmax"),
     ],
@@ -99,8 +99,8 @@ def test_json_round_trip(X, name):
 
 
 def test_bytes_have_a_fixed_range():
-    X = np.array([[7, 9]], dtype=np.uint8)
-    assert Scaling.fit(X).apply(np.array([[0, 255]], np.uint8)).tolist() == [[0.0, 1.0]]
+    X = np.array([[[7, 9]]], dtype=np.uint8)
+    assert Scaling.fit(X).apply(np.array([[[0, 255]]], np.uint8)).tolist() == [[[0.0, 1.0]]]
     assert Scaling.fit(X, "symmetric").apply(np.array([[0, 255]], np.uint8)).tolist() == [[-1, 1]]
     ranges = {"auto": (0, 1), "minmax": (0, 1), "none": (7, 9), "symmetric": (-1, 1)}
     for name, expected in ranges.items():

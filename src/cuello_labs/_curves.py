@@ -76,7 +76,9 @@ def by_rows(trials: Iterable[Trial]) -> list[tuple[Array, Array, list[Trial]]]:
 def estimator(trial: Trial, base: Mapping[str, Any]) -> Autoencoder:
     """Return what a trial's options describe, over those that all trials share."""
     own = {name: value for name, value in trial.options.items() if name not in ROWS}
-    return Autoencoder(**{**base, **own}, random_state=trial.seed)
+    # Pixels of flattened images share one unit; columns of tables have their own.
+    scaling = "auto" if trial.options["set"] in _TABLES else "none"
+    return Autoencoder(**{"scaling": scaling, **base, **own}, random_state=trial.seed)
 
 
 def fit_curves(trials: list[Trial], base: Mapping[str, Any]) -> Ran:

@@ -15,8 +15,8 @@ __all__ = ["SCALINGS", "Scaling"]
 
 SCALINGS = ("auto", "minmax", "none", "standard", "symmetric")
 """``minmax`` takes smallest and largest value to 0 and 1, ``symmetric`` to -1 and 1; ``standard``
-gives mean 0 and standard deviation 1: in tables a column at a time. ``auto`` takes bytes to 0..1,
-leaves values in 0..1 alone, else takes images to 0..1 and standardises the columns of tables."""
+gives mean 0 and standard deviation 1: in tables a column at a time. ``auto`` standardises tables,
+so that units do not count, and takes images to 0..1, where they are not there already."""
 
 _ELEMENTS_AT_ONCE = 2**16
 _RANGES = {"minmax": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
@@ -56,7 +56,7 @@ class Scaling:
                 offset, width = offset + width / 2, width / 2
         offset, width = np.atleast_1d(offset), np.atleast_1d(width)
         # A constant column carries nothing: it becomes zero, not a division by (nearly) zero.
-        width = np.where(width > 1e-12 * np.maximum(1.0, np.abs(offset)), width, 1.0)
+        width = np.where(width > 1e-12 * np.abs(offset), width, 1.0)
         low, high = _RANGES.get(name) or (
             float(((X.min(axis=axis) - offset) / width).min()),
             float(((X.max(axis=axis) - offset) / width).max()),
@@ -65,7 +65,7 @@ class Scaling:
 
     def apply(self, X: Array) -> Float32s:
         """Return scaled samples as a new float32 array."""
-        if X.dtype == np.float64 and self.name != "none":
+        if self.name != "none" and (X.dtype == np.float64 or len(self.offset) > 1):
             # A large offset (a year, a timestamp) must go before the digits that float32 drops.
             out: Float32s = np.empty(X.shape, dtype=np.float32)
             for some in _chunks(X):
@@ -105,8 +105,8 @@ def _chunks(X: Array) -> Iterator[slice]:
 
 
 def _choose(X: Array) -> str:
-    if X.dtype == np.uint8:
-        return "minmax"
-    if X.min() >= 0.0 and X.max() <= 1.0:
+    if X.ndim == 2:
+        return "standard"
+    if X.dtype != np.uint8 and X.min() >= 0.0 and X.max() <= 1.0:
         return "none"
-    return "minmax" if X.ndim > 2 else "standard"
+    return "minmax"

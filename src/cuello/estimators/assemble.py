@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,6 +19,9 @@ from cuello.options import Range
 from cuello.seeding import seeded
 
 __all__ = ["Architecture", "assemble", "resolve_network"]
+
+_MOST_LATENTS = 32
+"""That an embedding has by default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +47,10 @@ class Architecture:
     hidden : sequence of int or None
         Widths from the input to the embedding; the decoder mirrors them. Units of dense layers,
         channels of convolutional ones, units of recurrent ones. None: the network's default.
-    latent_dim : int
-        Length of the embedding; below the number of features unless ``allow_overcomplete``. An
-        ``encoder`` of your own decides it itself.
+    latent_dim : int or "auto"
+        Length of the embedding; below the number of features unless ``allow_overcomplete``.
+        ``auto`` is half as many as a sample has features, up to 32. An ``encoder`` of your own
+        decides it itself.
     activation : str
         One of :data:`cuello.networks.ACTIVATIONS`.
     latent_activation : str
@@ -75,7 +80,7 @@ class Architecture:
     encoder: NetworkSource | None = None
     decoder: NetworkSource | None = None
     hidden: Sequence[int] | None = None
-    latent_dim: Annotated[int, Range(1)] = 32
+    latent_dim: Annotated[int | str, Range(1), ("auto",)] = "auto"
     activation: Annotated[str, networks.ACTIVATIONS] = "relu"
     latent_activation: str = "auto"
     initializer: Annotated[str, ("auto", *networks.INITIALIZERS)] = "auto"
@@ -164,15 +169,24 @@ def _check_latent_dim(design: Architecture, shape: tuple[int, ...]) -> int:
     features = math.prod(shape)
     if features == 1 and not design.allow_overcomplete:
         raise InputError("samples have 1 feature(s); a shorter embedding needs at least 2.")
-    too_long = design.latent_dim >= features and not design.allow_overcomplete
-    if design.latent_dim < 1 or too_long:
+    latents: Any = design.latent_dim
+    if latents == "auto":
+        return min(math.ceil(features / 2), _MOST_LATENTS)
+    if not isinstance(latents, int | np.integer) or latents < 1:
         raise InputError(
             argument="latent_dim",
-            value=design.latent_dim,
+            value=latents,
+            allowed="a whole number from 1 on, or 'auto'",
+            remedy=Use("latent_dim", "auto"),
+        )
+    if latents >= features and not design.allow_overcomplete:
+        raise InputError(
+            argument="latent_dim",
+            value=latents,
             allowed=f"at least 1 and below the number of features ({features})",
             remedy=[f"pick 1..{features - 1}, or ", Use("allow_overcomplete", True)],
         )
-    return int(design.latent_dim)
+    return int(latents)
 
 
 def _build_custom(

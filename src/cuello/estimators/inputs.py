@@ -29,7 +29,7 @@ __all__ = [
     "parse_augment",
 ]
 
-_DTYPES = [np.float32, np.float64, np.uint8]  # kept; others become float32
+_DTYPES = (np.float32, np.float64, np.uint8)  # kept; others become the smallest that is exact
 
 
 def check_rows(
@@ -54,7 +54,7 @@ def check_rows(
         X,
         reset=reset,
         allow_nd=True,
-        dtype=_DTYPES,
+        dtype=[_exact_type(X), *_DTYPES],
         ensure_min_samples=2 if reset else 1,
         ensure_all_finite="allow-nan" if sequences or missing else True,
     )
@@ -69,6 +69,13 @@ def check_rows(
             )
         sequence_lengths(rows)
     return rows
+
+
+def _exact_type(X: Any) -> type:
+    """Return what numbers of other types become: long integers need more digits than float32."""
+    dtype = getattr(X, "dtype", None)
+    short = isinstance(dtype, np.dtype) and dtype.kind in "biuf" and dtype.itemsize < 4
+    return np.float32 if short or dtype in _DTYPES else np.float64
 
 
 def mention_kinds(attribute: str) -> list[str | Argument]:

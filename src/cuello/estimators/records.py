@@ -35,6 +35,7 @@ def record_autoencoder(model: Autoencoder) -> Record:
         "scaling": model.scaling_.to_json(),
         "training": asdict(model.training_config_),
         "resolved": {
+            "latent_dim": model.latent_dim_,
             "loss": model.module_.reconstruction.loss,
             "output_activation": model.module_.reconstruction.output,
             "scaling": model.scaling_.name,
