@@ -156,12 +156,15 @@ def test_resumed_equals_uninterrupted(kind, optimizer, tmp_path):
         if epoch.epoch == 2:
             raise InterruptedError
 
-    from cuello.train import Callbacks
+    from cuello.train import Callback
 
     halted = small(kind, **options)
     with pytest.raises(InterruptedError):
         fit(
-            halted, toy(), checkpoint=tmp_path / "part", callbacks=Callbacks(epoch=stop_after_three)
+            halted,
+            toy(),
+            checkpoint=tmp_path / "part",
+            callbacks=Callback(on_epoch_end=stop_after_three),
         )
     torch.rand(17)  # whatever else draws random numbers in between does not matter
     resumed = fit(small(kind, **options), toy(), checkpoint=tmp_path / "part")

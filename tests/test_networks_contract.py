@@ -131,7 +131,7 @@ def test_same_seed_same_weights_another_seed_others(network):
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_resumed_equals_uninterrupted(network, tmp_path):
-    from cuello.train import Callbacks
+    from cuello.train import Callback
 
     def stop(epoch):
         if epoch.epoch == 1:
@@ -151,7 +151,7 @@ def test_resumed_equals_uninterrupted(network, tmp_path):
 
     whole = run("whole")
     with pytest.raises(InterruptedError):
-        run("part", callbacks=Callbacks(epoch=stop))
+        run("part", callbacks=Callback(on_epoch_end=stop))
     assert equal(whole.module_.state_dict(), run("part").module_.state_dict())
 
 

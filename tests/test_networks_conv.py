@@ -206,7 +206,7 @@ def test_it_learns(options):
 def test_resumed_training_equals_uninterrupted(tmp_path):
     """Also where the weights themselves are channels-last, whose files are not."""
     from cuello import kinds
-    from cuello.train import Callbacks, Rows, TrainingConfig, train
+    from cuello.train import Callback, Rows, TrainingConfig, train
 
     def model():
         torch.manual_seed(0)
@@ -229,7 +229,7 @@ def test_resumed_training_equals_uninterrupted(tmp_path):
     whole, resumed = model(), model()
     train(whole, rows, how)
     with pytest.raises(InterruptedError):
-        train(model(), rows, how, checkpoint=tmp_path / "c", callbacks=Callbacks(epoch=stop))
+        train(model(), rows, how, checkpoint=tmp_path / "c", callbacks=Callback(on_epoch_end=stop))
     train(resumed, rows, how, checkpoint=tmp_path / "c")
     for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(a, b)

@@ -17,7 +17,8 @@ def fit(
     data: str | Path,
     *,
     labels: int | str | Path | None = None,
-    repeats: int = 5,
+    repeats: int | str = "auto",
+    compare: bool = False,
     out: str | Path | None = None,
     overwrite: bool = False,
     seed: int = 0,
@@ -32,8 +33,10 @@ def fit(
     labels : int, str, Path or None
         How many labels to keep, ``"all"``, or a CSV of ``file-or-row,label``; see
         :class:`cuello.run.Job`.
-    repeats : int
-        Label draws.
+    repeats : int or "auto"
+        Label draws; ``auto`` is one, or five with ``compare``.
+    compare : bool
+        Compare training from scratch and fine-tuning at the full rate as well.
     out : str, Path or None
         The run folder; None is ``runs/NAME``.
     overwrite : bool
@@ -68,6 +71,7 @@ def fit(
         data=str(data),
         labels=None if labels is None else str(labels),
         repeats=repeats,
+        compare=compare,
         seed=seed,
         **model,
     )

@@ -14,7 +14,7 @@ from cuello.errors import DivergedError
 from cuello.estimators import Autoencoder
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
-from cuello.train import Callbacks, Epoch
+from cuello.train import Callback, Epoch
 from cuello_labs._activations import SILENT, activation_statistics, undo
 from cuello_labs._bands import Curve
 from cuello_labs._curves import by_rows, clearly_below, curve, decide, estimator, panels, rounded
@@ -94,7 +94,7 @@ def _watch(model: Autoencoder, rows: Array, held_out: Array) -> dict[str, Any]:
     model.initialize(rows)
     look()
     try:
-        model.fit(rows, callbacks=Callbacks(epoch=look))
+        model.fit(rows, callbacks=Callback(on_epoch_end=look))
     except DivergedError:
         return {"diverged": True, "sd": sds, "silent": silent}
     error = np.sum((model.reconstruct(held_out) - held_out) ** 2, axis=1).mean()

@@ -71,11 +71,12 @@ def lab(
 
 def _run(name: str, folder: Path, *, quick: bool) -> Ended:
     import cuello_labs as labs
+    from cuello.train.progress import quiet
     from cuello_labs.running import run_lab
 
     own = labs.get(name)
     try:
-        with Bars() as bars:
+        with Bars() as bars, quiet():
             ended = run_lab(
                 own,
                 folder,

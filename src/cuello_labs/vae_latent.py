@@ -19,7 +19,7 @@ from cuello.data import load
 from cuello.estimators import Autoencoder
 from cuello.study.summary import spread
 from cuello.study.trials import Ran, Record, Trial, over
-from cuello.train import Callbacks, Epoch
+from cuello.train import Callback, Epoch
 from cuello_labs import _vae_pictures as pictures
 from cuello_labs._fit import fit
 from cuello_labs._packed import pack
@@ -87,7 +87,7 @@ def train(X: Array, y: Array, looks: Sequence[int], seed: int) -> dict[str, Any]
             look = measure(still, X, judge, draw=seed == 0)
             result["looks"][str(epoch.epoch + 1)] = look
 
-    fit(model, X, callbacks=Callbacks(epoch=after_epoch))
+    fit(model, X, callbacks=Callback(on_epoch_end=after_epoch))
     if seed == 0:
         result |= {"side": side, "labels": y[_some(len(X))].tolist()}
     return result

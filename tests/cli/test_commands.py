@@ -70,7 +70,7 @@ def test_help_imports_nothing_heavy(tmp_path):
 
 def test_info_imports_no_torch(finished, tmp_path):
     shown, imported = imported_by(tmp_path, "info", "run")
-    assert "From scratch" in shown
+    assert "Label spreading" in shown
     assert "torch" not in imported.split()
 
 
@@ -109,7 +109,7 @@ def test_every_kind_and_network_have_their_flags_together(network):
 def test_every_option_of_the_estimator_has_a_flag(cuello):
     shown = cuello("fit", "--help").out
     elsewhere = {"kind_options", "network_options", "validation_fraction", "random_state"}
-    for name in set(Autoencoder().get_params()) - elsewhere:
+    for name in set(Autoencoder().get_params()) - elsewhere - {"verbose"}:
         flag = "--latent" if name == "latent_dim" else f"--{name.replace('_', '-')}"
         assert flag in shown
 
@@ -227,8 +227,10 @@ def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     assert config["data"]["rows"] == {"train": 42, "validation": 6, "test": 12}
     metrics = json.loads((folder / "metrics.json").read_text())
     assert {r["method"] for r in metrics["few_labels"]} >= {
+        "majority",
         "pca_logistic",
-        "from_scratch",
+        "random_forest",
+        "label_spreading",
         "linear_probe",
     }
     assert all(r["labels"] == 3 and r["repeats"] == 2 for r in metrics["few_labels"])
@@ -238,7 +240,7 @@ def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     assert table["row"].to_pylist() == list(range(60))
     assert table["label"].to_pylist() == [str(i % 3) for i in range(60)]
     report = (folder / "report.html").read_text()
-    for name in ("From scratch", "Linear probe", "5-NN on the columns"):
+    for name in ("Label spreading", "Linear probe", "5-NN on the columns"):
         assert name in outcome.out
         assert name in report
     assert outcome.out.rstrip().endswith("report: a/run/report.html")
@@ -357,7 +359,7 @@ def test_report_is_written_again(cuello, finished):
 
 def test_info(cuello, finished):
     out = cuello("info", "run").out
-    for piece in ("finished", "rows.npz", "42 train", "0, 1, 2", "latent_dim=2", "From scratch"):
+    for piece in ("finished", "rows.npz", "42 train", "0, 1, 2", "latent_dim=2", "Label spreading"):
         assert piece in out
 
 

@@ -14,7 +14,8 @@ from cuello.data import neighbours as module
 from cuello.data.edges import edge_histograms
 from cuello.data.neighbours import nearest_others, neighbours
 from cuello.few_label.base import LearningProblem
-from cuello.few_label.methods.label_spreading import FeatureSpace, neighbour_graph, spread_labels
+from cuello.few_label.graph import latest_graph, neighbour_graph, spread_labels
+from cuello.few_label.methods.label_spreading import FeatureSpace
 from cuello.few_label.tasks import Multiclass
 
 
@@ -136,3 +137,23 @@ def test_images_are_compared_by_components_of_their_edges_and_tables_by_their_ow
         np.testing.assert_allclose(cdist(found, found), cdist(expected, expected), atol=1e-3)
         assert by_codes(problem.x).shape == (60, 2)
         assert by_components.title == title
+
+
+def test_a_graph_is_built_once_for_the_same_features(monkeypatch):
+    built = []
+
+    def building(features, k):
+        built.append(k)
+        return neighbour_graph(features, k)
+
+    monkeypatch.setattr("cuello.few_label.graph.neighbour_graph", building)
+    first, second = rows_of(30, 2, 100), rows_of(30, 2, 101)
+    graphs = [latest_graph(rows.clone(), 3) for rows in (first, second, first, second)]
+    assert built == [3, 3]
+    assert graphs[0] is graphs[2]
+    assert (graphs[1] != neighbour_graph(second, 3)).nnz == 0
+    latest_graph(first, 4)
+    latest_graph(second, 3)
+    assert built == [3, 3, 4]
+    latest_graph(first, 3)  # the two latest are kept, so that memory does not grow
+    assert built == [3, 3, 4, 3]

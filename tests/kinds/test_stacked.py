@@ -13,7 +13,7 @@ from torch import nn
 
 from cuello import Autoencoder, InputError, kinds
 from cuello.kinds import Batch
-from cuello.train import Callbacks
+from cuello.train import Callback
 
 
 def stack(**options):
@@ -75,7 +75,7 @@ def test_only_the_blocks_of_a_stage_change_in_it(tied):
         states.append(copy.deepcopy(model.module_.state_dict()))
 
     states.append(model.initialize(table()).module_.state_dict())
-    model.fit(table(), callbacks=Callbacks(epoch=keep))
+    model.fit(table(), callbacks=Callback(on_epoch_end=keep))
     changed = [
         {block_of(name) for name in before if not torch.equal(before[name], after[name])}
         for before, after in pairwise(states)
@@ -159,7 +159,7 @@ def test_resuming_at_and_inside_a_stage_is_exact(halt, tmp_path):
     whole = stack(batch_norm=True, dropout=0.2).fit(table())
     with pytest.raises(InterruptedError):
         stack(batch_norm=True, dropout=0.2).fit(
-            table(), checkpoint=tmp_path / "part", callbacks=Callbacks(epoch=stop)
+            table(), checkpoint=tmp_path / "part", callbacks=Callback(on_epoch_end=stop)
         )
     resumed = stack(batch_norm=True, dropout=0.2).fit(table(), checkpoint=tmp_path / "part")
     assert [list(e.train) for e in resumed.history_] == [list(e.train) for e in whole.history_]

@@ -15,13 +15,13 @@ from cuello.report.content import LatentProjection, ReportContent
 from cuello.report.page import MAX_BYTES, SCRIPTS, render
 
 SECTIONS = [
-    "configuration",
     "few-labels",
     "reconstruction",
     "applications",
     "latent",
     "curves",
     "timing",
+    "configuration",
 ]
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from report_reading import Tree, chart_data, section
 
 from cuello.few_label import METHODS
+from cuello.metrics import accuracy_interval
 from cuello.report.content import Gallery, ReportContent
 from cuello.report.page import render
 from cuello.run.sheets import to_pixels
@@ -67,7 +68,29 @@ def test_headline(page: str, digits: ReportContent) -> None:
     row = digits.metrics["few_labels"][4]
     for figure in (f"{100 * row['accuracy_mean']:.1f} ± ", "0.0123", "PCA: 0.0201", "41 s"):
         assert figure in head
-    assert "from scratch" in head
+    best = max(digits.metrics["few_labels"][:2], key=lambda row: row["accuracy_mean"])
+    assert (
+        f'The best baseline</dt><dd><span class="figure">{100 * best["accuracy_mean"]:.1f}' in head
+    )
+    assert "<code>cuello classify RUN DATA</code>" in page
+
+
+def test_the_headline_has_an_interval_where_all_is_measured_once(digits: ReportContent) -> None:
+    rows = [row | {"repeats": 1, "accuracy_sd": 0.0} for row in samples.few_label_rows()]
+    confusion = digits.metrics["confusion"] | {"matrix": np.diag([90] + [0] * 9).tolist()}
+    confusion["matrix"][0][1] = 10
+    page = render(
+        replace(digits, metrics=digits.metrics | {"few_labels": rows, "confusion": confusion})
+    )
+    low, high = accuracy_interval(90, 100)[1:]
+    assert f"95 % interval {100 * low:.1f} to {100 * high:.1f} %" in page
+
+
+def test_findings_are_at_the_head(digits: ReportContent) -> None:
+    diagnosis = {"statistics": {}, "findings": ["every sample has <the> same embedding"]}
+    autoencoder = digits.config["autoencoder"] | {"diagnosis": diagnosis}
+    page = render(replace(digits, config=digits.config | {"autoencoder": autoencoder}))
+    assert page.index("every sample has &lt;the&gt; same embedding") < page.index("<main")
 
 
 def test_one_label_draw_has_no_spread(digits: ReportContent) -> None:

@@ -11,8 +11,8 @@ from cuello.data import UNLABELLED, load
 from cuello.errors import InputError
 from cuello.few_label import METHODS, FewLabelClassifier
 from cuello.few_label.methods import mean_teacher
-from cuello.run import Job, start
-from cuello.run.few_labels import CV, compared_methods, display_name, samples_for
+from cuello.run import Job, few_labels, start
+from cuello.run.few_labels import CV, compared_methods, display_name, fit_method, samples_for
 from cuello.run.prepare import prepare
 
 COMPARED = compared_methods("multiclass")
@@ -49,11 +49,8 @@ def test_it_is_measured_on_every_draw_and_kept(digits, tmp_path):
         "digits", labels=60, repeats=2, method="label_spreading", out=tmp_path / "r", **QUICK
     )
     metrics = folder.read_json("metrics.json")
-    assert [row["method"] for row in metrics["few_labels"]] == [
-        *COMPARED,
-        "label_spreading",
-    ]
-    row = metrics["few_labels"][-1]
+    assert [row["method"] for row in metrics["few_labels"]] == list(COMPARED)
+    row = next(row for row in metrics["few_labels"] if row["method"] == "label_spreading")
     assert row["repeats"] == 2
     assert (
         metrics["best_method"]
@@ -83,14 +80,38 @@ def test_it_is_measured_on_every_draw_and_kept(digits, tmp_path):
     assert "was chosen by cross-validation" not in page
 
 
-def test_one_of_the_compared_modes_is_kept_without_another_fit(tmp_path):
-    folder = cuello.fit(
-        "digits", labels=60, repeats=1, method="from_scratch", out=tmp_path / "r", **QUICK
-    )
+@pytest.mark.parametrize("method", [None, "from_scratch"])
+def test_what_was_measured_is_kept_and_not_fitted_again(method, tmp_path, monkeypatch):
+    fitted = []
+
+    def counting(method, *arguments, **options):
+        fitted.append(method)
+        return fit_method(method, *arguments, **options)
+
+    monkeypatch.setattr(few_labels, "fit_method", counting)
+    folder = cuello.fit("digits", labels=60, method=method, out=tmp_path / "r", **QUICK)
     metrics = folder.read_json("metrics.json")
-    assert [row["method"] for row in metrics["few_labels"]] == list(COMPARED)
-    assert metrics["best_method"] == "from_scratch"
-    assert cuello.open_run(folder.path).classifier.method_ == "from_scratch"
+    expected = [*COMPARED, *([method] if method else [])]
+    assert [row["method"] for row in metrics["few_labels"]] == expected
+    assert {row["repeats"] for row in metrics["few_labels"]} == {1}
+    assert fitted == [name for name in expected if name in METHODS]
+    assert method in (None, metrics["best_method"])
+    run = cuello.open_run(folder.path)
+    assert run.classifier.method_ == metrics["best_method"]
+    prepared = prepare(Job(data="digits", labels="60"))
+    X, y = prepared.test
+    row = next(row for row in metrics["few_labels"] if row["method"] == metrics["best_method"])
+    assert run.classifier.score(X, y) == row["accuracy"][0]
+
+
+def test_a_full_comparison_has_more_methods_and_draws():
+    more = set(compared_methods("multiclass", in_full=True)) - set(COMPARED)
+    assert more == {"from_scratch", "fine_tune"}
+    assert Job(data="digits").draws == 1
+    assert Job(data="digits", compare=True).draws == 5
+    assert Job(data="digits", compare=True, repeats=2).draws == 2
+    with pytest.raises(InputError, match="repeats='many' must be a whole number"):
+        Job(data="digits", repeats="many")
 
 
 @pytest.fixture
@@ -130,7 +151,8 @@ def test_progress_of_a_long_mode_is_told(partly, tmp_path, monkeypatch):
     start(job, tmp_path / "run", progress=told)
     done, total = told.stages["method mean_teacher"]
     assert done == total > 0
-    assert told.stages["few labels"] == (len(COMPARED) + 1, len(COMPARED) + 1)
+    count = len(compared_methods("multiclass", is_table=True)) + 1
+    assert told.stages["few labels"] == (count, count)
     assert not any(f"method {name}" in told.stages for name in COMPARED)
 
 

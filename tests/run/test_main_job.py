@@ -74,7 +74,7 @@ def test_metrics_hold_what_is_promised(metrics):
         assert row["repeats"] == 2
         assert row["accuracy_mean"] == pytest.approx(np.mean(row["accuracy"]))
         assert row["accuracy_sd"] == pytest.approx(np.std(row["accuracy"], ddof=1))
-        assert 0.5 < row["macro_f1_mean"] <= 1.0
+        assert row["method"] == "majority" or 0.5 < row["macro_f1_mean"] <= 1.0
     assert metrics["timing"].keys() >= {"train_seconds", "epochs", "rows_per_second"}
     confusion = np.array(metrics["confusion"]["matrix"])
     assert confusion.shape == (10, 10)
@@ -253,12 +253,12 @@ def test_finished_lines_are_not_computed_again(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         cuello.fit(path, repeats=1, out=out, **QUICK)
     lines = (out / "few_labels.jsonl").read_text().splitlines()
-    assert [json.loads(line)["method"] for line in lines] == list(COMPARED[:4])
+    assert [json.loads(line)["method"] for line in lines] == list(COMPARED[:5])
     fitted.clear()
     fitted.extend(["x"] * 10)
     resume(out)
-    assert fitted[10:][:2] == ["fine_tune_slow", "fine_tune"]
-    assert len(fitted[10:]) == 3  # and the best once more, on all labelled rows
+    assert fitted[10:][:1] == ["label_spreading"]
+    assert len(fitted[10:]) == 2  # and the best once more, on all labelled rows
 
 
 @pytest.fixture(scope="module")

@@ -80,11 +80,11 @@ def test_a_trial_that_lags_behind_is_stopped(searched):
 
     from cuello.estimators import Autoencoder
     from cuello.study.study import estimator_options
-    from cuello.train import Callbacks
+    from cuello.train import Callback
 
     prepared, trial = study.prepare(), Lagging()
     model = Autoencoder(**estimator_options(study.options))
-    callbacks = Callbacks(epoch=module._judge(trial, model, prepared, study))
+    callbacks = Callback(on_epoch_end=module._judge(trial, model, prepared, study))
     with pytest.raises(optuna.TrialPruned):
         model.fit(prepared.train, validation=prepared.validation, callbacks=callbacks)
     assert [epoch for epoch, _ in trial.reported] == [0, 1]
@@ -96,7 +96,7 @@ def test_judging_on_the_way_changes_nothing(searched):
 
     from cuello.estimators import Autoencoder
     from cuello.study.study import estimator_options
-    from cuello.train import Callbacks
+    from cuello.train import Callback
 
     study, _, _ = searched
     prepared = study.prepare()
@@ -111,7 +111,7 @@ def test_judging_on_the_way_changes_nothing(searched):
 
     plain, judged = Autoencoder(**options), Autoencoder(**options)
     plain.fit(prepared.train, validation=prepared.validation)
-    callbacks = Callbacks(epoch=module._judge(Patient(), judged, prepared, study))
+    callbacks = Callback(on_epoch_end=module._judge(Patient(), judged, prepared, study))
     judged.fit(prepared.train, validation=prepared.validation, callbacks=callbacks)
     for a, b in zip(
         plain.module_.state_dict().values(), judged.module_.state_dict().values(), strict=True

@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 
 from cuello import Autoencoder, DivergedError, InputError, RunError
 from cuello.kinds import Batch
-from cuello.train import SCHEDULES, Callbacks, Rows, TrainingConfig, train
+from cuello.train import SCHEDULES, Callback, Rows, TrainingConfig, train
 from cuello.train.placement import choose_placement
 from cuello.train.rows import batch_bounds
 from cuello.train.state import Checkpointer, State, divergence_error
@@ -157,7 +157,7 @@ def test_rates_follow_the_schedule_over_the_whole_training(schedule, warm_up, ro
         **STEADY | {"schedule": schedule}, warm_up=warm_up, epochs=3, batch_size=4
     )
     model, told = Descent(scales=(1.0, 0.25)), []
-    callbacks = Callbacks(step=lambda done, total: told.append((done, total)))
+    callbacks = Callback(on_step_end=lambda done, total: told.append((done, total)))
     history = train(model, Rows(torch.zeros(rows, 1)), config, callbacks=callbacks)
     steps = 3 * len(batch_bounds(rows, 4))
     factors = [config.rate_factor(i / steps) for i in range(steps)]
@@ -197,7 +197,7 @@ def test_a_resumed_training_remembers_its_best_epoch(tmp_path, patience, halt, m
         return model.weights[0].item(), [e.validation["distance"] for e in history]
 
     with pytest.raises(InterruptedError):
-        run(callbacks=Callbacks(**{moment: stop}))
+        run(callbacks=Callback(**{f"on_{moment}_end": stop}))
     distances = [2.0, 1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     assert run() == (-3.0, distances if patience is None else distances[:6])
 
@@ -487,7 +487,7 @@ def test_divergence_before_the_judged_ones_move_keeps_the_last_good_weights():
 
     config = TrainingConfig(epochs=10, batch_size=4, learning_rate=0.01)
     with pytest.raises(DivergedError):
-        train(model, Rows(torch.zeros(4, 2)), config, callbacks=Callbacks(epoch=sabotage))
+        train(model, Rows(torch.zeros(4, 2)), config, callbacks=Callback(on_epoch_end=sabotage))
     assert model.first.item() == kept[2] > kept[1]
 
 
@@ -540,7 +540,7 @@ def test_divergence_in_a_later_epoch_restores_the_best_epoch():
 
     model = Autoencoder(kind="plain", hidden=(8,), latent_dim=3, epochs=9)
     with pytest.raises(DivergedError, match="at step 9\\."):
-        model.fit(X, callbacks=Callbacks(epoch=sabotage))
+        model.fit(X, callbacks=Callback(on_epoch_end=sabotage))
     kept = model.module_.state_dict()
     assert all(torch.equal(kept[k], seen[2][k]) for k in kept)
 
@@ -585,7 +585,7 @@ torch.set_num_threads(1)
 from pathlib import Path
 from safetensors.torch import save_file
 from cuello import Autoencoder
-from cuello.train import Callbacks
+from cuello.train import Callback
 import cuello.train.loop as loop
 folder, slow = Path(sys.argv[1]), sys.argv[2] == "slow"
 X = np.random.default_rng(0).random((4000, 64), dtype=np.float32)
@@ -599,7 +599,7 @@ model = Autoencoder(hidden=(128, 64), latent_dim=8, epochs=12, batch_norm=True, 
 loop_train = loop.train
 import cuello.estimators.autoencoder as face
 face.train = lambda *a, **k: loop_train(*a, **k, checkpoint_seconds=0.0)
-model.fit(X, checkpoint=folder / "checkpoint", callbacks=Callbacks(step=step))
+model.fit(X, checkpoint=folder / "checkpoint", callbacks=Callback(on_step_end=step))
 save_file(model.module_.state_dict(), folder / "weights")
 (folder / "epochs").write_text(json.dumps([e.epoch for e in model.history_]))
 """

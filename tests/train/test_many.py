@@ -17,7 +17,7 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.many import fit_many, groups_of
 from cuello.kinds import KINDS, Parts, ReconstructionLoss, build_module
 from cuello.networks import dense
-from cuello.train import Callbacks, Rows, TrainingConfig, train
+from cuello.train import Callback, Rows, TrainingConfig, train
 from cuello.train import many as module
 from cuello.train.many import train_many, why_not_stackable
 from cuello.train.placement import Placement
@@ -204,7 +204,9 @@ def test_more_networks_than_fit_are_split(monkeypatch):
     monkeypatch.setattr(
         module.Stack, "__post_init__", lambda self: (sizes.append(len(self.models)), start(self))
     )
-    together("stacked", split, configs, callbacks=Callbacks(step=lambda a, b: steps.append((a, b))))
+    together(
+        "stacked", split, configs, callbacks=Callback(on_step_end=lambda a, b: steps.append((a, b)))
+    )
     assert sizes == [2, 2, 1]
     assert steps[-1] == (27, 27)
     assert_equal_weights(zip(whole, split, strict=True), 1e-6)

@@ -116,7 +116,7 @@ def table_of_methods(metrics: dict[str, Any]) -> Table:
             style="bold" if chosen else None,
         )
     repeats = metrics["few_labels"][0]["repeats"]
-    why = "of the four networks, the one that cross-validation inside the labelled rows chose"
+    why = "of cuello's methods, the one that cross-validation inside the labelled rows chose"
     if metrics.get("method"):
         why = "the method that was asked for"
     error = "error: mean absolute error; " if second.key == "mae" else ""

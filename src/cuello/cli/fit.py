@@ -93,7 +93,7 @@ def _panels(choice: Mapping[str, str]) -> dict[str, Mapping[str, Option]]:
 
     training = {*read_options(TrainingConfig)}
     # Other flags give these, or options of the job.
-    hidden = ("kind_options", "network_options", "validation_fraction", "random_state")
+    hidden = ("kind_options", "network_options", "validation_fraction", "random_state", "verbose")
     model = read_options(Autoencoder, skip=hidden)
     kind = Option(
         name="kind",

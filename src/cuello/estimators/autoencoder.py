@@ -23,15 +23,16 @@ from cuello.data.sequences import steps_of
 from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
 from cuello.estimators.applications import Applications
 from cuello.estimators.assemble import Architecture, assemble
+from cuello.estimators.diagnosis import at_most, examine_module
 from cuello.estimators.inputs import check_rows, check_shape, class_codes, divide, parse_augment
-from cuello.estimators.network import TrainedNetwork, in_batches
+from cuello.estimators.network import TrainedNetwork
 from cuello.estimators.options import RecordOptions, resolve_training_config
-from cuello.train import Callbacks, Epoch, Rows, TrainingConfig, choose_placement, train
+from cuello.train import Epoch, Rows, TrainingConfig, choose_placement, train
+from cuello.train.callbacks import combine
+from cuello.train.progress import EpochProgress, show_progress
 
 __all__ = ["Autoencoder"]
 
-_EXAMINED_SAMPLES = 10_000
-_DIAGNOSED_ELEMENTS = 2_000_000  # diagnose() takes samples at once, and needs many times as many
 _RECORD_OPTIONS = RecordOptions(Architecture, TrainingConfig)
 _Prepared = tuple[Array, Codes | None, Array | None, Augment | None]
 
@@ -52,6 +53,8 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         :class:`cuello.data.augment.Augment`.
     random_state : int, RandomState or None
         Seed of weights, order of the samples, noise and dropout.
+    verbose : bool or "auto"
+        Show epoch, losses and the time left; ``auto`` does in a terminal or notebook.
 
     Attributes
     ----------
@@ -96,12 +99,14 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         scaling: str = "auto",
         augment: str | None = None,
         random_state: int | np.random.RandomState | None = 0,
+        verbose: bool | str = "auto",
         **options: Any,
     ) -> None:
         self.validation_fraction = validation_fraction
         self.scaling = scaling
         self.augment = augment
         self.random_state = random_state
+        self.verbose = verbose
         self.__dict__.update(_RECORD_OPTIONS.complete({"kind": kind} | options))
 
     def fit(
@@ -111,7 +116,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         *,
         validation: Array | None = None,
         checkpoint: Path | None = None,
-        callbacks: Callbacks | None = None,
+        callbacks: object = None,
     ) -> Self:
         """Train on samples without labels.
 
@@ -127,8 +132,8 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             Samples of the same shape that choose the best epoch, instead of a share of ``X``.
         checkpoint : Path or None
             Where to keep the state of the training, and continue from if the file exists.
-        callbacks : Callbacks or None
-            Called while training.
+        callbacks : Callback, sequence of Callback, or None
+            Called while training; see :class:`cuello.train.Callback`.
 
         Raises
         ------
@@ -137,21 +142,24 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         DivergedError
             If a loss became NaN. The estimator is fitted with the last good weights.
         """
+        shown = show_progress(self.verbose)
         X, codes, validation, augment = self._prepare(X, y, validation)
         near = self.module_.neighbours, self.module_.neighbour_features
         rows = self._rows(X, codes).with_neighbours(*near)
         held_out = None if validation is None else self._rows(validation).with_neighbours(*near)
         self.history_: Sequence[Epoch] = []
+        config = self.training_config_
         try:
-            self.history_ = train(
-                self.module_,
-                rows,
-                self.training_config_,
-                validation=held_out,
-                augment=augment,
-                checkpoint=checkpoint,
-                callbacks=callbacks,
-            )
+            with EpochProgress(self.kind, config.epochs, visible=shown) as progress:
+                self.history_ = train(
+                    self.module_,
+                    rows,
+                    config,
+                    validation=held_out,
+                    augment=augment,
+                    checkpoint=checkpoint,
+                    callbacks=combine([combine(callbacks), progress]),
+                )
         except DivergedError:
             self._examine(rows.x)
             raise
@@ -277,14 +285,11 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
     def _examine(self, x: Tensor) -> None:
         """Describe embeddings of scaled training samples, and diagnose the module."""
-        module, x, latents = self.module_, x[:_EXAMINED_SAMPLES], self.latent_dim_
-        embeddings = in_batches(len(x), lambda a, b: module.encode(x[a:b]), (latents,))
-        self.embeddings_ = embeddings[: max(256, _DIAGNOSED_ELEMENTS // latents)]
+        rate = self.training_config_.learning_rate
+        embeddings, self.diagnosis_ = examine_module(self.module_, x, rate)
+        self.embeddings_ = at_most(embeddings, self.latent_dim_)
         self.embedding_mean_ = embeddings.mean(axis=0)
         self.embedding_scale_ = np.maximum(embeddings.std(axis=0), 1e-6)
-        with torch.no_grad():
-            some = x[: max(256, _DIAGNOSED_ELEMENTS // x[0].numel())]
-            self.diagnosis_ = module.diagnose(some)
         for finding in self.diagnosis_.findings:
             warnings.warn(finding, CuelloWarning, stacklevel=3)
 

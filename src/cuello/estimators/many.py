@@ -12,8 +12,9 @@ from cuello.arrays import Array
 from cuello.errors import DivergedError
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.kinds import KINDS
-from cuello.train import Callbacks
+from cuello.train import Callback
 from cuello.train.many import PER_NETWORK, train_many, why_not_stackable
+from cuello.train.progress import quiet
 
 __all__ = ["fit_many", "groups_of"]
 
@@ -87,7 +88,7 @@ def fit_many(
     >>> models[2].transform(X).shape
     (40, 2)
     """
-    callbacks = Callbacks() if step is None else Callbacks(step=step)
+    callbacks = Callback() if step is None else Callback(on_step_end=step)
     groups = groups_of(models)
     if len(groups) > 1:
         options = [_stacked_options(models[group[0]]) for group in groups]
@@ -111,7 +112,8 @@ def fit_many(
         for position, model in zip(group, alike, strict=True):
             error = None
             try:
-                model.fit(X, y, validation=validation, callbacks=callbacks)
+                with quiet():
+                    model.fit(X, y, validation=validation, callbacks=callbacks)
             except DivergedError as diverged:
                 error = diverged
             yield position, error
@@ -122,7 +124,7 @@ def _fit_stack(
     X: Array,
     y: npt.ArrayLike | None,
     validation: Array | None,
-    callbacks: Callbacks,
+    callbacks: Callback,
 ) -> tuple[str, list[DivergedError | None]]:
     """Train estimators as one stack; or return why that cannot be, and train none."""
     prepared = [model._prepare(X, y, validation) for model in models]

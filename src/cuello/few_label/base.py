@@ -22,7 +22,6 @@ from cuello.few_label.tasks import SingleLabel, Task
 from cuello.networks import NETWORKS
 from cuello.options import Option, read_options
 from cuello.registry import Registry
-from cuello.train import Callbacks
 
 __all__ = ["METHODS", "LearningProblem", "Method", "Solution"]
 
@@ -46,7 +45,7 @@ class LearningProblem:
     options: FewLabelOptions = field(default_factory=FewLabelOptions)
     seed: int = 0
     """New weights, folds, order of the samples and noise follow from it."""
-    callbacks: Callbacks | None = None
+    callbacks: object = None
 
     def labelled_samples(self) -> tuple[Tensor, Tensor]:
         """Return the samples that have a label, and their targets."""
@@ -148,6 +147,8 @@ class Method(ABC):
     """Whether its probabilities tend to be too high, so that they are given a temperature."""
     compared_by_default: bool = False
     """Whether a run compares it unasked: those that are quick."""
+    compared_on_request: bool = False
+    """Whether a run compares it when a full comparison is asked for."""
     refittable: bool = False
     """Whether it is quick enough to be fitted again while somebody waits, as the server does."""
 

@@ -151,7 +151,7 @@ def assess(task: Task, held_out: Array, y: Array, *, find_temperature: bool) -> 
     p = task.link(scores, t)
     estimate = accuracy_interval(int((p.argmax(axis=1) == y).sum()), len(y))
     error = expected_calibration_error(p, y, max(round(len(y) / _BIN_SAMPLES), 2))
-    _warn_of_width(estimate, len(y))
+    warn_of_width(estimate, len(y))
     summary = [
         f"Accuracy: about {_percent(estimate.estimate)}, and between {_percent(estimate.low)} and "
         f"{_percent(estimate.high)} with 95 % confidence, by {len(y)} labelled samples, each "
@@ -162,7 +162,8 @@ def assess(task: Task, held_out: Array, y: Array, *, find_temperature: bool) -> 
     return Confidence(t, estimate, summary)
 
 
-def _warn_of_width(estimate: Interval, n: int) -> None:
+def warn_of_width(estimate: Interval, n: int) -> None:
+    """Warn where an interval by n labels is wider than ``MAX_WIDTH``: it tells little."""
     share, low, high = estimate
     if high - low <= MAX_WIDTH:
         return

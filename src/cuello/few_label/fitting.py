@@ -26,7 +26,6 @@ from cuello.few_label.cross_validation import assess
 from cuello.few_label.options import FewLabelOptions
 from cuello.few_label.targets import Targets
 from cuello.few_label.tasks import SingleLabel, Task
-from cuello.train import Callbacks
 
 __all__ = ["FewLabelEstimator"]
 
@@ -77,7 +76,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         self.method_options = method_options
         self.random_state = random_state
 
-    def fit(self, X: Array, y: npt.ArrayLike, *, callbacks: Callbacks | None = None) -> Self:
+    def fit(self, X: Array, y: npt.ArrayLike, *, callbacks: object = None) -> Self:
         """Train the autoencoder on all samples, then the head on the labelled ones.
 
         Parameters
@@ -86,8 +85,8 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             All samples.
         y : array-like of shape (n,) or (n, outputs)
             Labels. A sample without one: -1 for classes, NaN for numbers and several columns.
-        callbacks : Callbacks or None
-            Called while training on labels.
+        callbacks : Callback, sequence of Callback, or None
+            Called while training on labels; see :class:`cuello.train.Callback`.
 
         Raises
         ------

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from cuello.arrays import Record
 from cuello.formats import duration, finite, number_text
+from cuello.metrics import accuracy_interval
 from cuello.report.content import ReportContent, Section
-from cuello.report.measures import labels_text, measures
+from cuello.report.measures import has_spread, labels_text, measures
 from cuello.report.templates import draw
+from cuello.run.baselines import BASELINES
 
 __all__ = ["configuration_section", "draw_headline", "timing_section"]
 
@@ -25,16 +28,21 @@ _OF_THE_MODEL = (
 
 
 def draw_headline(content: ReportContent) -> Markup:
-    """Draw the three or four figures that a hurried reader looks for."""
+    """Draw the three or four figures that a hurried reader looks for, and what to do next."""
     figures: list[tuple[str, str, str]] = []
     metrics, best = content.metrics, content.best_row
     if best is not None:
         main, labels = measures(metrics)[0], labels_text(best["labels"])
-        name = best["display_name"]
-        figures.append((f"{main.capitalised} with {labels}", main.with_unit(best), name))
-        scratch = content.row_of("from_scratch", best["labels"])
-        if scratch is not None and scratch is not best:
-            figures.append(("The same network from scratch", main.with_unit(scratch), labels))
+        beside = ", ".join(filter(None, (best["display_name"], _interval_text(metrics, best))))
+        figures.append((f"{main.capitalised} with {labels}", main.with_unit(best), beside))
+        baselines = [
+            row
+            for row in metrics["few_labels"]
+            if row["method"] in BASELINES and finite(row[f"{main.key}_mean"]) is not None
+        ]
+        if baselines:
+            top = max(baselines, key=lambda row: float(row[f"{main.key}_mean"]))
+            figures.append(("The best baseline", main.with_unit(top), top["display_name"]))
     error = finite(metrics["reconstruction"]["test_mse"])
     if error is not None:
         pca = number_text(metrics["reconstruction"]["pca_test_mse"])
@@ -42,7 +50,22 @@ def draw_headline(content: ReportContent) -> Markup:
     timing = metrics["timing"]
     epochs = f"{number_text(timing['epochs'])} epoch{'' if timing['epochs'] == 1 else 's'}"
     figures.append(("Training time", duration(timing["train_seconds"]), epochs))
-    return draw("cuello.report/headline.html", figures=figures)
+    return draw(
+        "cuello.report/headline.html",
+        figures=figures,
+        findings=content.config["autoencoder"]["diagnosis"].get("findings", []),
+        has_labels=best is not None,
+    )
+
+
+def _interval_text(metrics: Record, best: Record) -> str:
+    """Return the interval of an accuracy that was measured once; empty for other scores."""
+    confusion = metrics.get("confusion")
+    if has_spread(best) or not confusion:
+        return ""
+    matrix = np.array(confusion["matrix"])
+    interval = accuracy_interval(int(np.trace(matrix)), int(matrix.sum()))
+    return f"95 % interval {100 * interval.low:.1f} to {100 * interval.high:.1f} %"
 
 
 def configuration_section(content: ReportContent) -> Section:

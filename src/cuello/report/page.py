@@ -36,12 +36,11 @@ def render(content: ReportContent) -> str:
     ``DecompressionStream`` (all since 2023).
     """
     before = [
-        configuration_section(content),
         few_labels_section(content),
         reconstruction_section(content),
         applications_section(content),
     ]
-    after = [curves_section(content), timing_section(content)]
+    after = [curves_section(content), timing_section(content), configuration_section(content)]
     # What the latent space takes beside its pictures: coordinates, names, markup.
     names = () if content.latent is None else content.latent.names
     fixed = 5_000 + sum(40 + 6 * len(name) for name in names)

@@ -50,12 +50,91 @@ class Baseline:
     """One sentence."""
     tasks: tuple[str, ...]
     """Tasks that it can learn."""
+    tables_only: bool = False
+    """Whether it is for rows of tables alone."""
     fit: Callable[[Labelled], tuple[Predict, float]]
     """Return a function that predicts, and the cross-validated score, NaN without folds."""
 
 
 BASELINES: Registry[Baseline] = Registry("method")
 """Baselines that are compared with the few-label methods, in the order of the tables."""
+
+_CLASSES = ("multiclass", "multilabel")
+_ALL_TASKS = (*_CLASSES, "regression")
+
+
+def _fit_as_they_are(data: Labelled, make: Callable[[Labelled], Any]) -> tuple[Predict, float]:
+    """Fit an estimator of scikit-learn to the samples, flattened; nothing is cross-validated."""
+    several = data.task == "multilabel"
+    models = []
+    for y in data.y.T if several else [data.y]:
+        # A property that is the same in all labelled rows is no problem to be solved.
+        build = make if len(np.unique(y)) > 1 else _make_constant
+        models.append(build(data).fit(flat(data.X), y))
+
+    def predict(X: Array) -> Array:
+        columns = [np.asarray(model.predict(flat(X))) for model in models]
+        return np.stack(columns, axis=1).astype(np.int64) if several else columns[0]
+
+    return predict, float("nan")
+
+
+def _make_constant(data: Labelled) -> Any:
+    from sklearn import dummy
+
+    if data.task == "regression":
+        return dummy.DummyRegressor()
+    return dummy.DummyClassifier(strategy="most_frequent")
+
+
+def _make_linear(data: Labelled) -> Any:
+    from sklearn import linear_model
+
+    if data.task == "regression":
+        return linear_model.Ridge()
+    return linear_model.LogisticRegression(max_iter=2000)
+
+
+def _make_forest(data: Labelled) -> Any:
+    from sklearn import ensemble
+
+    regression = data.task == "regression"
+    kind = ensemble.RandomForestRegressor if regression else ensemble.RandomForestClassifier
+    return kind(200, random_state=data.seed)
+
+
+def _make_boosting(data: Labelled) -> Any:
+    from sklearn import ensemble
+
+    regression = data.task == "regression"
+    kind = (
+        ensemble.HistGradientBoostingRegressor
+        if regression
+        else ensemble.HistGradientBoostingClassifier
+    )
+    # By default a leaf has 20 samples or more: of 30 labels there would be no tree.
+    leaf = min(20, max(len(data.X) // 20, 1))
+    return kind(min_samples_leaf=leaf, early_stopping=False, random_state=data.seed)
+
+
+BASELINES.add(
+    "majority",
+    Baseline(
+        display_name="Most frequent class",
+        summary="Gives every row the most frequent class.",
+        tasks=_CLASSES,
+        fit=partial(_fit_as_they_are, make=_make_constant),
+    ),
+)
+BASELINES.add(
+    "mean",
+    Baseline(
+        display_name="Mean of the labels",
+        summary="Gives every row the mean of the labels.",
+        tasks=("regression",),
+        fit=BASELINES["majority"].fit,
+    ),
+)
 
 
 def _fit(
@@ -99,6 +178,36 @@ BASELINES.add(
         summary="Ridge regression on principal components; the penalty is cross-validated.",
         tasks=("regression",),
         fit=_fit_linear,
+    ),
+)
+BASELINES.add(
+    "linear_columns",
+    Baseline(
+        display_name="Linear model on the columns",
+        summary="Logistic regression on the columns as they are, or ridge regression for numbers.",
+        tasks=_ALL_TASKS,
+        tables_only=True,
+        fit=partial(_fit_as_they_are, make=_make_linear),
+    ),
+)
+BASELINES.add(
+    "random_forest",
+    Baseline(
+        display_name="Random forest on the columns",
+        summary="A random forest of 200 trees on the columns as they are.",
+        tasks=_ALL_TASKS,
+        tables_only=True,
+        fit=partial(_fit_as_they_are, make=_make_forest),
+    ),
+)
+BASELINES.add(
+    "gradient_boosting",
+    Baseline(
+        display_name="Gradient boosting on the columns",
+        summary="Gradient boosting of trees on the columns as they are.",
+        tasks=_ALL_TASKS,
+        tables_only=True,
+        fit=partial(_fit_as_they_are, make=_make_boosting),
     ),
 )
 BASELINES.add(

@@ -25,7 +25,7 @@ from cuello.run.folder import RunFolder
 from cuello.run.job import Job, Progress
 from cuello.run.prepare import Prepared
 from cuello.run.schema import score_names
-from cuello.train import Callbacks
+from cuello.train import Callback
 
 __all__ = [
     "best_method",
@@ -41,14 +41,24 @@ __all__ = [
 CV = 3
 SHOWN = 300
 """Samples of each draw whose predicted numbers are kept, to be drawn beside the true ones."""
-COMPARED_BY_DEFAULT = tuple(name for name, m in METHODS.items() if m.compared_by_default)
-"""Few-label methods that are compared unless others are asked for: all are quick."""
 
 
-def compared_methods(task: str) -> tuple[str, ...]:
-    """Return the methods that are compared by default: baselines, then few-label methods."""
-    baselines = [name for name, entry in BASELINES.items() if task in entry.tasks]
-    return (*baselines, *COMPARED_BY_DEFAULT)
+def compared_methods(
+    task: str, *, is_table: bool = False, in_full: bool = False
+) -> tuple[str, ...]:
+    """Return the methods that are compared unasked: baselines, then few-label methods."""
+    baselines = [
+        name
+        for name, entry in BASELINES.items()
+        if task in entry.tasks and (is_table or not entry.tables_only)
+    ]
+    methods = [
+        name
+        for name, method in METHODS.items()
+        if (method.compared_on_request if in_full else method.compared_by_default)
+        and (task == "multiclass" or not method.single_label_only)
+    ]
+    return (*baselines, *methods)
 
 
 def samples_for(
@@ -79,7 +89,9 @@ def fit_method(
     progress: Progress,
 ) -> FewLabelClassifier | FewLabelRegressor:
     """Fit a method to the samples that :func:`samples_for` returns for a draw."""
-    callbacks = Callbacks(step=lambda done, all: progress.update(f"method {method}", done, all))
+    callbacks = Callback(
+        on_step_end=lambda done, all: progress.update(f"method {method}", done, all)
+    )
     regression = prepared.data.task == "regression"
     model = (FewLabelRegressor if regression else FewLabelClassifier)(
         FrozenEstimator(autoencoder),
@@ -92,7 +104,9 @@ def fit_method(
         random_state=job.seed + draw,
     )
     with _ignore_warnings(CONSTANT_PROPERTY):  # the plan named such properties
-        return model.fit(*samples, callbacks=None if method in COMPARED_BY_DEFAULT else callbacks)
+        # Progress of a quick one would only flicker.
+        quick = METHODS[method].compared_by_default or METHODS[method].compared_on_request
+        return model.fit(*samples, callbacks=None if quick else callbacks)
 
 
 def compare_methods(
@@ -102,18 +116,23 @@ def compare_methods(
     pca: PCA,
     folder: RunFolder,
     progress: Progress,
-) -> list[Record]:
+) -> tuple[list[Record], dict[str, FewLabelClassifier | FewLabelRegressor]]:
     """Measure every method on every draw, and return one record for each.
 
     Records are kept in the folder one by one, so that an interrupted run goes on after the last.
+    Also return the models of the first draw, by method, where those labels are all that a run
+    learns from.
     """
     plan, data = prepared.plan, prepared.data
     assert plan is not None
     assert data.y is not None
     records = folder.read_lines("few_labels.jsonl")
     have = {(r["draw"], r["method"]) for r in records}
-    asked = () if job.method in (None, *COMPARED_BY_DEFAULT) else (job.method,)
-    methods = (*compared_methods(data.task), *asked)
+    is_table = len(data.shape) == 1
+    methods = compared_methods(data.task, is_table=is_table, in_full=job.compare)
+    if job.method is not None and job.method not in methods:
+        methods = (*methods, job.method)
+    models: dict[str, FewLabelClassifier | FewLabelRegressor] = {}
     total = len(plan.draws) * len(methods)
     scale = autoencoder.scaling_.apply
     progress.update("few labels", len(records), total)
@@ -130,6 +149,8 @@ def compare_methods(
                     samples = samples_for(method, prepared, labelled, held_out)
                     model = fit_method(method, job, prepared, autoencoder, samples, draw, progress)
                     predicted, cv_score = model.predict(test_X), model.cv_score_
+                    if draw == 0 and held_out is None:
+                        models[method] = model
                 else:
                     X, y = scale(data.X[labelled]), data.y[labelled]
                     labelled_data = Labelled(task=data.task, X=X, y=y, pca=pca, cv=CV, seed=draw)
@@ -147,7 +168,7 @@ def compare_methods(
             )
             folder.write_lines("few_labels.jsonl", records)
             progress.update("few labels", len(records), total)
-    return records
+    return records, models
 
 
 @contextmanager

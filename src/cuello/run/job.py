@@ -43,14 +43,18 @@ class Job:
         How many labels to keep (``"300"``), ``"all"``, or a CSV of ``file-or-row,label`` (see
         :func:`cuello.data.labels.with_labels`). None: all labels where only some samples have one,
         otherwise no classifier.
-    repeats : int
-        Label draws, at least 1.
+    repeats : int or "auto"
+        Label draws, at least 1; ``auto`` is one, or five with ``compare``.
+    compare : bool
+        Compare training from scratch and fine-tuning at the full rate as well, over several label
+        draws.
     task : str
         Task of the labels: ``multiclass`` or ``binary``, ``multilabel`` (properties of 0 and 1),
         ``regression``, or ``auto``, as the labels imply (see :func:`cuello.load`).
     method : str or None
         A method of :class:`cuello.FewLabelClassifier`, or :class:`cuello.FewLabelRegressor`, that
-        is fitted as well, and kept. None: of those that are quick the best is kept.
+        is fitted as well, and kept. None: of those that are quick, the one
+        that held-out labels show to be best is kept.
     encoder_lr_factor : float
         The encoder's learning rate as a share of the head's, for the ``fine_tune_slow`` method.
     validation, test : float
@@ -71,7 +75,8 @@ class Job:
 
     data: str
     labels: str | None = None
-    repeats: Annotated[int, Range(1)] = 5
+    repeats: Annotated[int | str, Range(1), ("auto",)] = "auto"
+    compare: bool = False
     task: Annotated[str, TASK_NAMES] = "auto"
     method: Annotated[str | None, METHODS] = None
     encoder_lr_factor: Annotated[float, Range(0.0, 1.0, open_low=True)] = 0.1
@@ -85,8 +90,9 @@ class Job:
     model: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.repeats < 1:
-            raise InputError(argument="repeats", value=self.repeats, allowed="at least 1")
+        if self.repeats != "auto" and (isinstance(self.repeats, str) or self.repeats < 1):
+            allowed = "a whole number, at least 1, or 'auto'"
+            raise InputError(argument="repeats", value=self.repeats, allowed=allowed)
         if not 0 <= self.seed <= _LARGEST_SEED:
             raise InputError(
                 argument="seed",
@@ -101,6 +107,11 @@ class Job:
                 value=self.encoder_lr_factor,
                 allowed="above 0 and at most 1; 0.1 is the usual share",
             )
+
+    @property
+    def draws(self) -> int:
+        """Number of label draws."""
+        return (5 if self.compare else 1) if isinstance(self.repeats, str) else self.repeats
 
     @classmethod
     def of(cls, **options: Any) -> Job:

@@ -71,7 +71,7 @@ def plan_labels(job: Job, data: Dataset, rows: Split, *, from_file: bool) -> Lab
         plan = _use_all(job, data)
     else:
         train = rows.train[labelled[rows.train]]
-        plan = _on_test_split(data, rows, (train,) * job.repeats)
+        plan = _on_test_split(data, rows, (train,) * job.draws)
     if data.task != "multiclass":
         _check_plan(data, rows, plan)
     return plan
@@ -151,7 +151,7 @@ def _draw(job: Job, data: Dataset, rows: Split) -> LabelPlan:
     assert data.y is not None
     y, count = data.y[rows.train], int(job.labels)
     draws = []
-    for i in range(job.repeats):
+    for i in range(job.draws):
         rng = np.random.default_rng([job.seed, i])
         if data.task != "multiclass":
             chosen = draw_any(y, count, rng, fewest=_FEWEST_LABELS)
@@ -189,7 +189,7 @@ def _use_all(job: Job, data: Dataset) -> LabelPlan:
         )
     if data.y_test is not None and labelled_rows(data.y_test).any():
         return LabelPlan(
-            draws=(labelled,) * job.repeats,
+            draws=(labelled,) * job.draws,
             held_out=None,
             evaluated_on=f"official test split ({len(data.y_test):,} rows)",
             final=labelled,
@@ -217,7 +217,7 @@ def _use_all(job: Job, data: Dataset) -> LabelPlan:
             stratify=y[spare] if is_classes else None,
             random_state=job.seed + i,
         )[1]
-        for i in range(job.repeats)
+        for i in range(job.draws)
     ]
     return LabelPlan(
         draws=tuple(np.setdiff1d(labelled, test) for test in held_out),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 from sklearn.decomposition import PCA
 
 from cuello.anomalies import AnomalyDetector
@@ -17,6 +18,7 @@ from cuello.errors import CuelloWarning, DivergedError
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
 from cuello.estimators.projection import FLAT
+from cuello.few_label.cross_validation import warn_of_width
 from cuello.run import few_labels
 from cuello.run.embeddings import learn_projection, measure_projection, write_embeddings
 from cuello.run.examples import example_arrays, measure_reconstruction
@@ -25,7 +27,8 @@ from cuello.run.job import Job, Progress
 from cuello.run.models import FewLabelModel, Models, save_models
 from cuello.run.predictions import typical_error
 from cuello.run.prepare import Prepared
-from cuello.train import Callbacks, Epoch
+from cuello.train import Callback, Epoch
+from cuello.train.progress import quiet
 
 __all__ = ["JobSteps", "collect_warnings"]
 
@@ -43,7 +46,7 @@ class JobSteps:
         """Do all steps that are missing, and return the finished folder."""
         began = time.perf_counter()
         before = sum(r["seconds"] for r in self.folder.read_lines("few_labels.jsonl"))
-        with collect_warnings() as notes:
+        with collect_warnings() as notes, quiet():
             autoencoder, seconds_before = self.pretrain()
             before += seconds_before
             pca = fit_pca(
@@ -106,9 +109,9 @@ class JobSteps:
         """
         autoencoder = self.job.autoencoder()
         now: list[Epoch] = []
-        callbacks = Callbacks(
-            step=lambda done, all: self.progress.update("autoencoder", done, all),
-            epoch=now.append,
+        callbacks = Callback(
+            on_step_end=lambda done, all: self.progress.update("autoencoder", done, all),
+            on_epoch_end=now.append,
         )
         try:
             autoencoder.fit(
@@ -172,10 +175,10 @@ class JobSteps:
         return projection, None if projection is None else xy
 
     def classify(self, autoencoder: Autoencoder, pca: PCA, metrics: Record) -> FewLabelModel:
-        """Compare the methods; fit the best, or that asked for, to be kept."""
+        """Compare the methods; keep the best, or that asked for, as it was measured."""
         plan = self.prepared.plan
         assert plan is not None
-        records = few_labels.compare_methods(
+        records, models = few_labels.compare_methods(
             self.job, self.prepared, autoencoder, pca, self.folder, self.progress
         )
         data = self.prepared.data
@@ -188,10 +191,16 @@ class JobSteps:
             "evaluated_on": plan.evaluated_on,
             **few_labels.figure_data(best, records, data),
         }
-        samples = few_labels.samples_for(best, self.prepared, plan.final)
-        model = few_labels.fit_method(
-            best, self.job, self.prepared, autoencoder, samples, draw=0, progress=self.progress
-        )
+        model = models.get(best)
+        if model is None:  # measured before an interruption, or without the labels held out
+            samples = few_labels.samples_for(best, self.prepared, plan.final)
+            model = few_labels.fit_method(
+                best, self.job, self.prepared, autoencoder, samples, draw=0, progress=self.progress
+            )
+        elif model.accuracy_estimate_ is not None:
+            warn_of_width(
+                model.accuracy_estimate_, int(np.isfinite(model.held_out_scores_[:, 0]).sum())
+            )
         error = typical_error(model)
         metrics |= {
             "summary": [*model.summary_, *([] if error is None else [f"Numbers are {error}."])],

@@ -26,7 +26,8 @@ from cuello.run.examples import unit_width
 from cuello.run.prepare import Prepared
 from cuello.study.study import Study, estimator_options
 from cuello.study.trials import measure
-from cuello.train import Callbacks, Epoch
+from cuello.train import Callback, Epoch
+from cuello.train.progress import quiet
 
 __all__ = ["run_search"]
 
@@ -114,9 +115,12 @@ def _run_trial(trial: Any, study: Study, prepared: Prepared) -> float:
     for seed in range(study.seeds):
         model = Autoencoder(**options, random_state=seed)
         # Only the first seed is compared on the way: later ones have no others at their epoch.
-        callbacks = Callbacks(epoch=_judge(trial, model, prepared, study)) if seed == 0 else None
+        callbacks = (
+            Callback(on_epoch_end=_judge(trial, model, prepared, study)) if seed == 0 else None
+        )
         try:
-            model.fit(X, y, validation=prepared.validation, callbacks=callbacks)
+            with quiet():
+                model.fit(X, y, validation=prepared.validation, callbacks=callbacks)
         except DivergedError as error:
             trial.set_user_attr("diverged", str(error))
             raise optuna.TrialPruned from error

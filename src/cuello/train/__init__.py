@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cuello.train.callbacks import Callback
 from cuello.train.config import (
     OPTIMIZERS,
     PRECISIONS,
@@ -10,7 +11,7 @@ from cuello.train.config import (
     TrainingConfig,
     training_options,
 )
-from cuello.train.loop import Callbacks, Trainable, train
+from cuello.train.loop import Trainable, train
 from cuello.train.placement import Placement, choose_placement
 from cuello.train.rows import Rows
 from cuello.train.state import Epoch
@@ -25,7 +26,7 @@ __all__ = [
     "Rows",
     "Trainable",
     "TrainingConfig",
-    "Callbacks",
+    "Callback",
     "choose_placement",
     "train",
     "training_options",

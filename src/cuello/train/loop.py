@@ -11,7 +11,6 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -23,12 +22,13 @@ from cuello.arrays import Floats
 from cuello.errors import DivergedError
 from cuello.kinds.base import Batch, ParameterGroups
 from cuello.seeding import seed_generators
+from cuello.train.callbacks import Callback, combine
 from cuello.train.config import ADAPTIVE_EPOCHS, TrainingConfig, adapted_rate
 from cuello.train.placement import Placement, choose_placement
 from cuello.train.rows import Rows, batch_bounds
 from cuello.train.state import Checkpointer, Epoch, State, divergence_error
 
-__all__ = ["Trainable", "Callbacks", "train"]
+__all__ = ["Trainable", "train"]
 
 _SYNC_EVERY = 100
 _VALIDATION_BATCH = 1024
@@ -52,17 +52,6 @@ class Trainable(Protocol):
         """Return the terms that decide which epoch was best."""
 
 
-@dataclass(frozen=True)
-class Callbacks:
-    """Hold functions to call while training.
-
-    ``step(done, total)`` is called after every few steps, ``epoch(record)`` after every epoch.
-    """
-
-    step: Callable[[int, int], None] = lambda done, total: None
-    epoch: Callable[[Epoch], None] = lambda record: None
-
-
 def train(
     model: nn.Module,
     rows: Rows,
@@ -72,7 +61,7 @@ def train(
     augment: Callable[[Tensor], Tensor] | None = None,
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 10.0,
-    callbacks: Callbacks | None = None,
+    callbacks: object = None,
 ) -> list[Epoch]:
     """Train a model in place and leave its best weights in it.
 
@@ -92,8 +81,8 @@ def train(
         Continue from this file if it exists; write it at the end, and when interrupted.
     checkpoint_seconds : float
         Least time between two writings of the checkpoint meanwhile.
-    callbacks : Callbacks or None
-        Called while training.
+    callbacks : Callback, sequence of Callback, or None
+        Called while training; see :class:`cuello.train.Callback`.
 
     Returns
     -------
@@ -110,7 +99,7 @@ def train(
     Training interrupted after any epoch and continued from its checkpoint gives, on the CPU with
     the same number of threads, the same weights to the bit.
     """
-    callbacks = callbacks or Callbacks()
+    told = combine(callbacks)
     placement = choose_placement(config.device, config.precision, config.batch_size, model)
     model.to(placement.device)
     rows = rows.to(placement.device)
@@ -126,9 +115,9 @@ def train(
             while state.epoch < config.epochs and not _is_stale(state, config):
                 last = list(_trainable(model).active_optimizers(1.0))
                 comparable = _active_optimizers(state, config) == last
-                epoch = _run_epoch(state, rows, held_out, config, placement, augment, callbacks)
+                epoch = _run_epoch(state, rows, held_out, config, placement, augment, told)
                 state.record(epoch, comparable=comparable)
-                callbacks.epoch(epoch)
+                told.on_epoch_end(epoch)
                 checkpointer.after_epoch()
     except DivergedError:
         state.restore_best()
@@ -150,7 +139,7 @@ def _run_epoch(
     config: TrainingConfig,
     placement: Placement,
     augment: Callable[[Tensor], Tensor] | None,
-    callbacks: Callbacks,
+    callbacks: Callback,
 ) -> Epoch:
     started = time.perf_counter()
     state.model.train()
@@ -179,7 +168,7 @@ def _run_epoch(
             for name, values in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(np.dot(values, weights))
             pending = []
-            callbacks.step(done, all_steps)
+            callbacks.on_step_end(done, all_steps)
     return Epoch(
         epoch=state.epoch,
         train={name: total / len(rows) for name, total in sums.items()},

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from cuello.errors import DivergedError
 from cuello.networks import multiplications
+from cuello.train.callbacks import Callback, combine
 from cuello.train.config import TrainingConfig, training_options
-from cuello.train.loop import Callbacks, Trainable
+from cuello.train.loop import Trainable
 from cuello.train.placement import choose_placement
 from cuello.train.rows import Rows, batch_bounds
 from cuello.train.stack import Histories, NetworkHistory, Stack
@@ -67,7 +68,7 @@ class CompiledBackend(Protocol):
         models: Sequence[nn.Module],
         rows: Rows,
         configs: Sequence[TrainingConfig],
-        callbacks: Callbacks,
+        callbacks: Callback,
     ) -> Histories | None:
         """Train networks in place; None, and nothing changed, if it cannot train such networks."""
 
@@ -130,19 +131,19 @@ def train_many(
     *,
     validation: Rows | None = None,
     augment: Callable[[Tensor], Tensor] | None = None,
-    callbacks: Callbacks | None = None,
+    callbacks: object = None,
 ) -> list[Outcome]:
     """Train networks in place that are stackable by :func:`why_not_stackable`.
 
     All see the same samples, each by its own configuration and in its own order. Of the callbacks,
     ``step(done, total)`` counts the steps of all stacks, and ``epoch`` is not called.
     """
-    callbacks = callbacks or Callbacks()
+    told = combine(callbacks)
     first = configs[0]
     strategy = fastest_strategy(models[0], first)
     backend = compiled_backend() if strategy == "compiled" else None
     if backend and validation is None and augment is None and first.gradient_clip is None:
-        histories = backend.train(models, rows, configs, callbacks)
+        histories = backend.train(models, rows, configs, told)
         if histories is not None:
             return _outcomes(histories, configs, rows)
     size = max(1, _BYTES // _bytes_each(models[0], rows, first))
@@ -151,7 +152,7 @@ def train_many(
     alone = choose_placement(first.device, first.precision, first.batch_size, models[0])
     outcomes: list[Outcome] = []
     for i, part in enumerate(parts):
-        counting = _shift(callbacks, i * steps, len(parts) * steps)
+        counting = _shift(told, i * steps, len(parts) * steps)
         stack = Stack(models[part], configs[part], rows, validation, augment, counting)
         # One thread: two were no faster on small matrices, and wait for one another on a machine
         # that has other work (`python -m benchmarks many`).
@@ -160,8 +161,8 @@ def train_many(
     return outcomes
 
 
-def _shift(callbacks: Callbacks, before: int, total: int) -> Callbacks:
-    return Callbacks(step=lambda done, _: callbacks.step(before + done, total))
+def _shift(callbacks: Callback, before: int, total: int) -> Callback:
+    return Callback(on_step_end=lambda done, _: callbacks.on_step_end(before + done, total))
 
 
 def _outcomes(histories: Histories, configs: Sequence[TrainingConfig], rows: Rows) -> list[Outcome]:

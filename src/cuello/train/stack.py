@@ -16,8 +16,9 @@ from torch.func import functional_call
 from cuello.arrays import Bools, Floats
 from cuello.kinds.base import Batch
 from cuello.seeding import seed_generators
+from cuello.train.callbacks import Callback
 from cuello.train.config import ADAPTIVE_EPOCHS, TrainingConfig, adapted_rate
-from cuello.train.loop import Callbacks, Trainable, row_order
+from cuello.train.loop import Trainable, row_order
 from cuello.train.rows import Rows, batch_bounds
 from cuello.train.state import Epoch
 from cuello.train.stepper import Stepper
@@ -100,7 +101,7 @@ class Stack:
     rows: Rows
     validation: Rows | None
     augment: Callable[[Tensor], Tensor] | None
-    callbacks: Callbacks
+    callbacks: Callback
     train_means: dict[str, list[Floats]] = field(default_factory=dict)
     validation_means: dict[str, list[Floats]] = field(default_factory=dict)
     epoch_rates: list[Floats] = field(default_factory=list)
@@ -130,7 +131,7 @@ class Stack:
             steps = (epoch + 1) * steps_each
             looked_at = steps % _LOOK_EVERY < steps_each or epoch + 1 == epochs
             if looked_at:
-                self.callbacks.step(steps, epochs * steps_each)
+                self.callbacks.on_step_end(steps, epochs * steps_each)
             if self.validation is not None:
                 total = self._evaluate(self.validation)
                 self._keep(kept, total < best)

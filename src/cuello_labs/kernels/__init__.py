@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from cuello.train import Callbacks, Rows, TrainingConfig
+from cuello.train import Callback, Rows, TrainingConfig
 from cuello.train.stack import Histories, fill_weights, flatten_weights
 from cuello_labs.kernels.plain_dense import layers_of, train_plain_dense
 from cuello_labs.kernels.steps import available
@@ -22,7 +22,7 @@ def train(
     models: Sequence[nn.Module],
     rows: Rows,
     configs: Sequence[TrainingConfig],
-    callbacks: Callbacks,
+    callbacks: Callback,
 ) -> Histories | None:
     """Train networks of one shape in place, each by its own configuration.
 

@@ -17,8 +17,9 @@ import torch
 from torch import nn
 
 from cuello.kinds.plain import Plain
+from cuello.train.callbacks import Callback
 from cuello.train.config import ADAPTIVE_EPOCHS, TrainingConfig, adapted_rate
-from cuello.train.loop import Callbacks, row_order
+from cuello.train.loop import row_order
 from cuello.train.rows import Rows, batch_bounds
 from cuello.train.stack import Histories
 from cuello_labs.kernels.steps import train_compiled
@@ -93,7 +94,7 @@ def train_plain_dense(
     weights: npt.NDArray[np.float32],
     rows: Rows,
     configs: Sequence[TrainingConfig],
-    callbacks: Callbacks,
+    callbacks: Callback,
 ) -> Histories:
     """Train N networks in place of their flat weights (N, P).
 
@@ -144,7 +145,7 @@ def train_plain_dense(
         used_rates[:, start:stop] = rates[:, None] * np.array(factors)[steps - 1 :: steps]
         finite = np.isfinite(weights).all(axis=1)
         good[finite] = weights[finite]
-        callbacks.step(stop * steps, config.epochs * steps)
+        callbacks.on_step_end(stop * steps, config.epochs * steps)
     weights[:] = good
     seconds = (time.perf_counter() - started) / config.epochs / len(configs)
     # A loss beyond float32 overflows here as it does there.

@@ -112,7 +112,7 @@ class EncoderWithHead(SingleOptimizer):
 class FineTuning(Method):
     """An encoder with a head; ``encoder_lr_factor`` None is the estimator's option."""
 
-    compared_by_default = True
+    compared_on_request = True
 
     def __init__(
         self,
@@ -122,9 +122,11 @@ class FineTuning(Method):
         *,
         encoder_lr_factor: float | None,
         pretrained: bool = True,
+        compared_by_default: bool = False,
     ) -> None:
         self.name, self.display_name, self.summary = name, display_name, summary
         self.encoder_lr_factor = encoder_lr_factor
+        self.compared_by_default = compared_by_default
         self.pretrained = self.refittable = pretrained
         self.overconfident = encoder_lr_factor != 0.0
 
@@ -221,12 +223,14 @@ for _method in (
         "Linear probe",
         "Keeps the encoder as it is; an exact solver fits a linear head on its embeddings.",
         encoder_lr_factor=0.0,
+        compared_by_default=True,
     ),
     FineTuning(
         "fine_tune_slow",
         "Fine-tuned, slow encoder",
         "Trains encoder and head; the encoder learns at a share of the head's rate.",
         encoder_lr_factor=None,
+        compared_by_default=True,
     ),
     FineTuning(
         "fine_tune",

@@ -11,16 +11,15 @@ from typing import Annotated, Any, final
 
 import numpy as np
 import torch
-from scipy import sparse
 from torch import Tensor, nn
 
-from cuello.arrays import Array, Float32s, Floats, Indices
+from cuello.arrays import Array, Float32s, Indices
 from cuello.data.edges import edge_histograms_of
-from cuello.data.neighbours import nearest_others
 from cuello.estimators.baselines import fit_pca
 from cuello.estimators.network import in_batches
 from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
 from cuello.few_label.cross_validation import scores_of, select
+from cuello.few_label.graph import latest_graph, spread_labels
 from cuello.few_label.options import MethodOptions
 from cuello.kinds import AutoencoderModule
 from cuello.options import Range
@@ -37,8 +36,6 @@ MAX_GRAPH_SAMPLES = 60_000
 """Every sample is compared with every other, so of more than these a draw stands for all."""
 _PCA_SAMPLES = 10_000
 _TIE = 1e-4  # share of a squared distance: rounding in float32 is well below it
-_MAX_STEPS = 50
-_TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +62,7 @@ class LabelSpreading(Method):
     uses_unlabelled = True
     single_label_only = True
     overconfident = False
+    compared_by_default = compared_on_request = True
     refittable = True
 
     def fit(self, problem: LearningProblem) -> Solution:
@@ -111,7 +109,7 @@ class _SpreadLabels:
         self.space = space
         self.features = torch.from_numpy(_compute(space, problem.x))
         k = problem.method_options(_SpreadingOptions).neighbours
-        self.weights = neighbour_graph(self.features, k)
+        self.weights = latest_graph(self.features, k)
         self.solution = select(problem, ALPHAS, self.vote, title="Spreading by alpha")
 
     def shares(self, problem: LearningProblem, alpha: float) -> Array:
@@ -244,55 +242,3 @@ def _draw_samples(problem: LearningProblem) -> Indices:
     room = max(MAX_GRAPH_SAMPLES - len(labelled), 0)
     drawn = np.random.default_rng(problem.seed).choice(others, room, replace=False)
     return np.sort(np.concatenate([labelled, drawn]))
-
-
-def neighbour_graph(features: Tensor, k: int) -> sparse.csr_array:
-    """Return symmetric weights (n, n) between each sample (n, K) and its k nearest others.
-
-    A weight falls with the squared distance, in units of the distance to the k-th neighbour, which
-    adapts to dense and sparse regions (after Zelnik-Manor and Perona, "Self-tuning spectral
-    clustering", NeurIPS 2004). The larger unit of both samples counts, so that none is cut off.
-    Weights are divided by the square roots of the degrees, so that no eigenvalue is above 1.
-    """
-    n, k = len(features), min(k, len(features) - 1)
-    index, squares = nearest_others(features, k)
-    squares = squares.astype(np.float64)
-    radius = squares.max(axis=1, initial=0.0)
-    larger = np.maximum(radius[:, None], radius[index])
-    weights = np.exp(-squares / np.where(larger > 0.0, larger, 1.0))
-    starts = k * np.arange(n + 1)
-    directed = sparse.csr_array((weights.ravel(), index.ravel(), starts), shape=(n, n))
-    both = directed.maximum(directed.T)
-    degree = np.asarray(both.sum(axis=0)).ravel()
-    root = sparse.diags_array(1.0 / np.sqrt(np.maximum(degree, _TINY)))
-    return sparse.csr_array(root @ both @ root)
-
-
-def spread_labels(weights: sparse.csr_array, labels: Floats, alpha: float) -> Floats:
-    """Return the class shares (n, C) of every sample, from labels that spread along a graph.
-
-    ``labels`` (n, C) is 1 at the class of a labelled sample, otherwise 0; ``alpha`` in (0, 1) is
-    the share that a sample takes from its neighbours, not from its label. Every class counts as if
-    it had as many labels as the others; shares are equal where nothing arrives.
-    Source: Zhou et al., "Learning with local and global consistency", NeurIPS 2003.
-    """
-    labels = labels / np.maximum(labels.sum(axis=0), 1.0)
-    # Conjugate gradients on (I - alpha W) F = Y, all classes side by side: the matrix is symmetric
-    # and its condition number is at most 2 / (1 - alpha).
-    flow = labels.copy()
-    residual = labels - (flow - alpha * (weights @ flow))
-    direction = residual.copy()
-    power = (residual * residual).sum(axis=0)
-    for _ in range(_MAX_STEPS):
-        moved = direction - alpha * (weights @ direction)
-        step = power / np.maximum((direction * moved).sum(axis=0), _TINY)
-        flow += step * direction
-        residual -= step * moved
-        previous, power = power, (residual * residual).sum(axis=0)
-        if np.all(power <= 1e-16 * np.maximum((labels * labels).sum(axis=0), 1e-300)):
-            break
-        direction = residual + (power / np.maximum(previous, _TINY)) * direction
-    flow = np.maximum(flow, 0.0)
-    flow[flow.sum(axis=1) == 0.0] = 1.0
-    shares: Floats = flow / flow.sum(axis=1, keepdims=True)
-    return shares
