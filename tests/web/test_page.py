@@ -255,6 +255,14 @@ def test_two_runs_on_the_same_rows_hold_them_once(made: Made) -> None:
     assert two > one
 
 
+def test_the_page_of_sequences_holds_what_it_uses_and_no_models(made: Made) -> None:
+    page = Elements(made.page("waves").read_text(encoding="utf-8"))
+    (run,) = json.loads(page.scripts["data"])["runs"]
+    assert run["models"] == {}
+    held = {str(a["id"]) for tag, a in page.tags if str(a.get("id")).startswith("pack-")}
+    assert held == set(re.findall(r'"(pack-\d+)"', page.scripts["data"]))
+
+
 def test_only_our_scripts_may_run_and_nothing_is_loaded(made: Made) -> None:
     text = made.page("plane").read_text(encoding="utf-8")
     page = Elements(text)

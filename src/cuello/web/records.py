@@ -56,13 +56,16 @@ def _pack_run(run: Run, content: ReportContent, points: Points, packs: Packs) ->
     """Return the record of a run without its samples."""
     shape = run.autoencoder.shape_
     bounds = _bounds(run, points)
-    models, problem = _models(run, packs)
-    notes = [*points.notes, *([problem] if problem else [])]
+    notes = list(points.notes)
+    models: dict[str, str] = {}
     if run.is_of_sequences:
+        # Without models: they would take seconds to export, and megabytes of the page.
         notes.append("Rows are sequences: they are shown as points, but not drawn or decoded here.")
-        models = {}
-    elif run.classifier is None:
-        notes.append("This run has no classifier.")
+    else:
+        models, problem = _models(run, packs)
+        notes += [problem] if problem else []
+        if run.classifier is None:
+            notes.append("This run has no classifier.")
     columns = list(content.columns) or [f"column {k}" for k in range(shape[0])]
     tails = None if run.detector is None else run.detector.scores_.tails["reconstruction"].scores
     return {
