@@ -14,9 +14,12 @@ from cuello.server.serving import app_for
 
 
 def shorten_fine_tuning(patch: pytest.MonkeyPatch) -> None:
-    # Hundreds of steps for each rate, method and fold: seconds that teach nothing here.
+    # Hundreds of steps for each method, fold, rate and whatever else is left to held-out labels:
+    # seconds that teach nothing here.
+    quick = {"epochs": 2, "learning_rates": (0.01,), "weight_decay": 0.01, "augment": None}
     for model in (FewLabelClassifier, FewLabelRegressor):
-        patch.setitem(model.__init__.__kwdefaults__, "epochs", 2)
+        for name, value in quick.items():
+            patch.setitem(model.__init__.__kwdefaults__, name, value)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import threading
@@ -21,9 +22,15 @@ from cuello.run import Job
 from cuello.server.serving import app_for
 
 
+@pytest.fixture(scope="module")
+def served(made):
+    """Return a function that gives a client of a run that no test changes."""
+    return functools.cache(lambda kind: Client(app_for(made(kind))))
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_samples_and_embeddings_go_through_the_networks_of_the_run(made, kind):
-    client, run = Client(app_for(made(kind))), open_run(made(kind))
+def test_samples_and_embeddings_go_through_the_networks_of_the_run(made, served, kind):
+    client, run = served(kind), open_run(made(kind))
     X, model = run.load(run.config["job"]["data"]).X, run.autoencoder
     samples = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
     for i, row in enumerate(samples):
@@ -41,8 +48,8 @@ def test_samples_and_embeddings_go_through_the_networks_of_the_run(made, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_predictions_are_those_of_the_classifier(made, kind):
-    client, run = Client(app_for(made(kind))), open_run(made(kind))
+def test_predictions_are_those_of_the_classifier(made, served, kind):
+    client, run = served(kind), open_run(made(kind))
     X = run.load(run.config["job"]["data"]).X[:9]
     samples = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
     info = client.get("/api/info")
@@ -64,8 +71,8 @@ def test_predictions_are_those_of_the_classifier(made, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_anomaly_scores_are_those_of_the_detector(made, kind):
-    client, run = Client(app_for(made(kind))), open_run(made(kind))
+def test_anomaly_scores_are_those_of_the_detector(made, served, kind):
+    client, run = served(kind), open_run(made(kind))
     X = run.load(run.config["job"]["data"]).X[:9]
     samples = [client.get(f"/api/samples/{i}")["values"] for i in range(9)]
     answer = client.post("/api/anomalies", {"samples": samples})
@@ -87,8 +94,8 @@ def test_a_run_without_a_detector_has_no_anomaly_scores(made, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_info(made, kind):
-    info, run = Client(app_for(made(kind))).get("/api/info"), open_run(made(kind))
+def test_info(made, served, kind):
+    info, run = served(kind).get("/api/info"), open_run(made(kind))
     assert info["status"] == "finished"
     assert tuple(info["shape"]) == run.autoencoder.shape_
     assert info["latent_dim"] == run.autoencoder.latent_dim_
@@ -96,8 +103,8 @@ def test_info(made, kind):
     assert info["task"] == run.task
 
 
-def test_neighbours_have_the_nearest_embeddings(made):
-    client, run = Client(app_for(made("table"))), open_run(made("table"))
+def test_neighbours_have_the_nearest_embeddings(made, served):
+    client, run = served("table"), open_run(made("table"))
     embeddings = run.autoencoder.transform(rows()[0]) / run.autoencoder.embedding_scale_
     distance, index = NearestNeighbors(n_neighbors=6).fit(embeddings).kneighbors(embeddings)
     for i in (0, 17, 59):
@@ -125,8 +132,8 @@ def test_an_official_test_split_comes_after_the_rows(tmp_path):
 @pytest.mark.parametrize(
     "url", ["/api/samples/60", "/api/neighbours/60", "/api/samples/9999999999999"]
 )
-def test_samples_that_are_not_there(made, url):
-    detail = Client(app_for(made("table"))).get(url, code=404)["detail"]
+def test_samples_that_are_not_there(served, url):
+    detail = served("table").get(url, code=404)["detail"]
     assert detail.endswith("does not exist; there are 0 to 59.")
 
 
@@ -144,25 +151,25 @@ BAD_ROWS = {
 
 
 @pytest.mark.parametrize("name", BAD_ROWS)
-def test_samples_that_do_not_fit(made, name):
+def test_samples_that_do_not_fit(served, name):
     samples, saying = BAD_ROWS[name]
-    client = Client(app_for(made("table")))
+    client = served("table")
     for url in ("/api/encode", "/api/reconstruct", "/api/classify"):
         assert saying in client.post(url, {"samples": samples}, code=422)["detail"]
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_numbers_that_are_not_finite(made, text):
+def test_numbers_that_are_not_finite(served, text):
     body = f'{{"embeddings": [[0.0, {text}]]}}'
     json = {"content-type": "application/json"}
-    client = Client(app_for(made("table")))
+    client = served("table")
     detail = client.post("/api/decode", code=422, content=body, headers=json)["detail"]
     assert detail.startswith("embeddings[0][1]: Input should be")
 
 
 @pytest.mark.parametrize("body", ["", "{", "[" * 100_000, "null", "[]", '"rows"', b"\xff\xfe\x00"])
-def test_bodies_that_are_no_request(made, body):
-    client = Client(app_for(made("table")))
+def test_bodies_that_are_no_request(served, body):
+    client = served("table")
     json = {"content-type": "application/json"}
     for url in ("/api/encode", "/api/labels", "/api/refit"):
         response = client.ask("POST", url, content=body, headers=json)
@@ -326,16 +333,16 @@ def test_data_that_is_not_what_it_was(tmp_path):
     assert "is not the data that" in detail
 
 
-def test_history_is_that_of_the_run(made):
-    asked = Client(app_for(made("table")))
+def test_history_is_that_of_the_run(made, served):
+    asked = served("table")
     kept = open_run(made("table")).folder.read_lines("history.jsonl")
     assert asked.get("/api/history")["epochs"] == kept
     assert asked.get("/api/history?since=1")["epochs"] == kept[1:]
     assert asked.get("/api/history?since=99")["epochs"] == []
 
 
-def test_the_page_is_served(made):
-    page = Client(app_for(made("table"))).get("/")
+def test_the_page_is_served(served):
+    page = served("table").get("/")
     assert page.startswith("<!doctype html>")
 
 
@@ -343,6 +350,6 @@ def test_the_page_is_served(made):
     "path",
     ["/config.json", "/model.safetensors", "/../config.json", "/api/samples/..%2Fconfig.json"],
 )
-def test_no_file_of_the_run_is_served(made, path):
-    response = Client(app_for(made("table"))).ask("GET", path)
+def test_no_file_of_the_run_is_served(served, path):
+    response = served("table").ask("GET", path)
     assert response.status_code in (404, 422)
