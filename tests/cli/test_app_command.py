@@ -8,19 +8,34 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 
 import httpx
 import pytest
 from cli_samples import SUBPROCESS
 
+from cuello.cli import main
+
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 
 
+def ask(line, host):
+    """Ask a server on the finished run, by the line that it printed."""
+    assert line.startswith(f"run: http://{host}:"), line
+    with httpx.Client(base_url=line.split()[1], trust_env=False, timeout=None) as client:
+        assert client.get("/api/info").json()["samples"] == 60
+        assert client.get("/").text.startswith("<!doctype html>")
+        refused = client.get("/api/info", headers={"host": "evil.example"})
+        assert refused.status_code == 400
+        long = client.post("/api/encode", content=b" " * 10**7, headers={"x": "y"})
+        assert long.status_code == 415
+
+
 @posix
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_it_answers_at_the_address_it_prints_and_ends_with_ctrl_c(finished, tmp_path, host):
+def test_it_answers_at_the_address_it_prints_and_ends_with_ctrl_c(finished, tmp_path):
     server = subprocess.Popen(
-        [*SUBPROCESS, "app", "run", "--host", host],
+        [*SUBPROCESS, "app", "run", "--host", "127.0.0.1"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
@@ -28,20 +43,35 @@ def test_it_answers_at_the_address_it_prints_and_ends_with_ctrl_c(finished, tmp_
         text=True,
     )
     try:
-        line = server.stdout.readline()
-        assert line.startswith(f"run: http://{host}:"), (line, server.poll())
-        address = line.split()[1]
-        with httpx.Client(base_url=address, trust_env=False, timeout=None) as client:
-            assert client.get("/api/info").json()["samples"] == 60
-            assert client.get("/").text.startswith("<!doctype html>")
-            refused = client.get("/api/info", headers={"host": "evil.example"})
-            assert refused.status_code == 400
-            long = client.post("/api/encode", content=b" " * 10**7, headers={"x": "y"})
-            assert long.status_code == 415
+        ask(server.stdout.readline(), "127.0.0.1")
     finally:
         server.send_signal(signal.SIGINT)
         out, err = server.communicate()
     assert (server.returncode, out, err) == (0, "", "")
+
+
+@posix
+def test_it_answers_by_name_too(finished, monkeypatch):
+    # Here the server has the main thread, as it has in a program of its own.
+    reading, writing = os.pipe()
+    monkeypatch.chdir(finished.parent)
+    monkeypatch.setattr(sys, "argv", ["cuello", "app", "run", "--host", "localhost"])
+    with open(reading) as lines, ThreadPoolExecutor(1) as pool:
+        with open(writing, "w", buffering=1) as out, redirect_stdout(out):
+            asked = pool.submit(ask_and_interrupt, lines, "localhost")
+            with pytest.raises(SystemExit) as stop:
+                main()
+        asked.result()
+        assert (stop.value.code or 0, lines.read()) == (0, "")
+
+
+def ask_and_interrupt(lines, host):
+    line = lines.readline()
+    try:
+        ask(line, host)
+    finally:
+        if line:  # it serves
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_port_that_is_taken(refused, finished):
