@@ -22,6 +22,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # The list below the address bar is a page of its own, in every window: a second each.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
 ]
 
 
@@ -80,15 +82,17 @@ class SharedVisits:
         self.browser, self.reset = browser, reset
         self.open: dict[object, tuple[Any, Visit]] = {}
 
-    def visit(self, file: Path, *, fresh: bool = False, **options: Any) -> Visit:
-        """Return an open page put back into its first state, or one that no other test has."""
-        key = None if fresh else (file, *sorted(options.items()))
-        if key is not None and key in self.open:
+    def visit(self, file: Path, *, last: bool = False, **options: Any) -> Visit:
+        """Return an open page in its first state; ``last``: no later test gets it."""
+        key = (file, *sorted(options.items()))
+        if key in self.open:
             self.reset(self.open[key][1])
-            return self.open[key][1]
+        else:
+            self.open[key] = open_file(self.browser, file, **options)
         self.close(None)
-        self.open[key] = open_file(self.browser, file, **options)
-        return self.open[key][1]
+        if last:
+            self.open[None] = self.open.pop(key)
+        return self.open[None if last else key][1]
 
     def close(self, *keys: object) -> None:
         for key in keys or list(self.open):

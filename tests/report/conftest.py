@@ -61,5 +61,5 @@ def _visit(
 
 @pytest.fixture
 def visit(_visit: Visits) -> Visits:
-    """Return a function that opens the page of a content, shared unless ``fresh``."""
+    """Return a function that opens the page of a content, again for later tests unless ``last``."""
     return _visit

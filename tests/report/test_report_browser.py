@@ -190,24 +190,6 @@ def test_contrast(visit: Visits, digits: ReportContent, scheme: str) -> None:
     )
 
 
-def test_charts_follow_a_change_of_scheme_and_of_the_window_and_print_light(
-    visit: Visits, digits: ReportContent
-) -> None:
-    made = visit(digits, fresh=True)
-    paper = "document.getElementById('latent-chart')._fullLayout.paper_bgcolor"
-    assert made.page.evaluate(paper) == "#ffffff"
-    made.page.emulate_media(color_scheme="dark")
-    made.becomes(paper, "#14171a")
-    made.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert made.page.evaluate(paper) == "#fff"
-    made.page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert made.page.evaluate(paper) == "#14171a"
-    made.page.set_viewport_size({"width": 400, "height": 800})
-    made.becomes("document.getElementById('latent-chart')._fullLayout.width <= 400", True)
-    assert made.page.evaluate("document.documentElement.scrollWidth") <= 400
-    made.quiet()
-
-
 @pytest.mark.parametrize("make", [samples.digits, samples.wine, samples.empty])
 @pytest.mark.parametrize("width", [400, 768])
 def test_nothing_is_wider_than_the_screen(
@@ -278,7 +260,7 @@ def test_odd_content(visit: Visits, digits: ReportContent) -> None:
 
 
 def test_injected_script_does_not_run(visit: Visits) -> None:
-    made = visit(samples.empty(), fresh=True)
+    made = visit(samples.empty(), width=768, last=True)
     made.page.evaluate(
         """() => {
             const script = document.createElement("script");
@@ -295,3 +277,21 @@ def test_plotly_is_the_installed_one(visit: Visits, digits: ReportContent) -> No
     packed = base64.b64decode(made.page.locator("#plotly").text_content())
     assert packed[:2] == b"\x1f\x8b"
     assert made.page.evaluate("typeof Plotly.react") == "function"
+
+
+def test_charts_follow_a_change_of_scheme_and_of_the_window_and_print_light(
+    visit: Visits, digits: ReportContent
+) -> None:
+    made = visit(digits, last=True)
+    paper = "document.getElementById('latent-chart')._fullLayout.paper_bgcolor"
+    assert made.page.evaluate(paper) == "#ffffff"
+    made.page.emulate_media(color_scheme="dark")
+    made.becomes(paper, "#14171a")
+    made.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert made.page.evaluate(paper) == "#fff"
+    made.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert made.page.evaluate(paper) == "#14171a"
+    made.page.set_viewport_size({"width": 400, "height": 800})
+    made.becomes("document.getElementById('latent-chart')._fullLayout.width <= 400", True)
+    assert made.page.evaluate("document.documentElement.scrollWidth") <= 400
+    made.quiet()

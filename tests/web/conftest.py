@@ -13,7 +13,9 @@ from web_samples import EVIL, Made
 
 import visiting
 from cuello import fit
+from cuello.export import onnx_models
 from cuello.few_label import FewLabelClassifier
+from cuello.run import Run
 from visiting import SharedVisits, Visit
 
 
@@ -34,8 +36,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     np.save(folder / "waves.npy", waves.astype(np.float32))
     small: dict[str, Any] = {"hidden": (32,), "epochs": 40, "repeats": 1}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(FewLabelClassifier.__init__.__kwdefaults__, "epochs", 2)
-        patch.setitem(FewLabelClassifier.__init__.__kwdefaults__, "learning_rates", (0.01,))
+        quick = {"epochs": 2, "learning_rates": (0.01,), "weight_decay": 0.01, "augment": None}
+        for name, value in quick.items():
+            patch.setitem(FewLabelClassifier.__init__.__kwdefaults__, name, value)
         fit(folder / "digits", labels=12, latent_dim=2, out=folder / "plane", **small)
     fit(folder / "digits", kind="plain", latent_dim=4, out=folder / "four", **small)
     fit(folder / "digits", latent_dim=1, out=folder / "strip", **small)
@@ -43,6 +46,23 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     sequence = {**small, "hidden": (8,), "epochs": 2}
     fit(folder / "waves.npy", network="sequence", latent_dim=2, out=folder / "waves", **sequence)
     return Made(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _exported_once() -> Iterator[None]:
+    # The same runs are on several pages, and to export one costs seconds.
+    exported: dict[bytes, dict[str, bytes]] = {}
+
+    def export_once(run: Run) -> dict[str, bytes]:
+        files = sorted(run.folder.path.glob("*.safetensors"))
+        key = b"".join(file.read_bytes() for file in files)
+        if key not in exported:
+            exported[key] = onnx_models(run)
+        return exported[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cuello.export.onnx_models", export_once)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,9 @@ pytestmark = pytest.mark.browser
 
 Visiting = Callable[..., Visit]
 
+PHONE = {"width": 390, "height": 844, "scheme": "dark"}
+"""One visit of a page for what is seen on a phone and for what looks the same everywhere."""
+
 
 def embeddings_of(made: Made, name: str) -> npt.NDArray[np.float32]:
     table = pq.read_table(made.folder / name / "embeddings.parquet")
@@ -444,7 +447,7 @@ def test_few_labels_and_curves_of_the_run_are_there(visit: Visiting) -> None:
 
 
 def test_two_runs_show_the_same_image_side_by_side(visit: Visiting, made: Made) -> None:
-    opened = visit("plane four")
+    opened = visit("plane four", **PHONE)
     assert opened.count(".latent-plot") == 2
     find(opened, 31)
     X = made.run("plane").load(made.folder / "digits").X[31:32]
@@ -464,10 +467,29 @@ def test_two_runs_show_the_same_image_side_by_side(visit: Visiting, made: Made) 
     opened.quiet()
 
 
+def test_everything_by_keyboard(visit: Visiting) -> None:
+    opened = visit()
+    opened.page.locator("#snap").uncheck()
+    chart = opened.page.locator(".latent-plot .chart")
+    chart.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Enter"):
+        opened.page.keyboard.press(key)
+    comparable(opened, "point")
+    x, y = opened.page.evaluate("app.subject.spot")
+    assert opened.page.evaluate("app.plots[0].here") == pytest.approx([x, y])
+    tab = opened.page.locator("#tab-decode")
+    tab.focus()
+    opened.page.keyboard.press("ArrowRight")
+    assert opened.page.locator("#input").is_visible()
+    assert not opened.page.locator("#decode").is_visible()
+    assert opened.page.evaluate("document.activeElement.id") == "tab-input"
+    opened.quiet()
+
+
 def test_labelling_saves_what_fit_reads_and_refits_in_place(visit: Visiting, made: Made) -> None:
     from cuello.data.labels import with_labels
 
-    opened = visit("four", fresh=True)
+    opened = visit("four", last=True)
     codes, data = embeddings_of(made, "four"), made.run("four").load(made.folder / "digits")
     assert data.y is None or data.classes
     truth = np.array(opened.page.evaluate("[...app.runs[0].classes.values]"))
@@ -506,7 +528,7 @@ def test_labelling_saves_what_fit_reads_and_refits_in_place(visit: Visiting, mad
 
 
 def test_a_new_class_for_a_suggested_row(visit: Visiting) -> None:
-    opened = visit(fresh=True)
+    opened = visit(last=True)
     opened.page.locator("#tab-label").click()
     opened.page.locator("#new-name").fill("<b>odd</b>")
     opened.page.locator("#new-name").press("Enter")
@@ -522,7 +544,7 @@ def test_a_new_class_for_a_suggested_row(visit: Visiting) -> None:
 
 
 def test_a_table_is_decoded_typed_in_and_explained_by_column(visit: Visiting, made: Made) -> None:
-    opened = visit("table")
+    opened = visit("table", **PHONE)
     run = made.run("table")
     X = run.load(made.folder / "wine.csv").X
     find(opened, 8)
@@ -583,27 +605,8 @@ def test_sequences_say_what_is_not_there(visit: Visiting) -> None:
     opened.quiet()
 
 
-def test_everything_by_keyboard(visit: Visiting) -> None:
-    opened = visit()
-    opened.page.locator("#snap").uncheck()
-    chart = opened.page.locator(".latent-plot .chart")
-    chart.focus()
-    for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Enter"):
-        opened.page.keyboard.press(key)
-    comparable(opened, "point")
-    x, y = opened.page.evaluate("app.subject.spot")
-    assert opened.page.evaluate("app.plots[0].here") == pytest.approx([x, y])
-    tab = opened.page.locator("#tab-decode")
-    tab.focus()
-    opened.page.keyboard.press("ArrowRight")
-    assert opened.page.locator("#input").is_visible()
-    assert not opened.page.locator("#decode").is_visible()
-    assert opened.page.evaluate("document.activeElement.id") == "tab-input"
-    opened.quiet()
-
-
 def test_a_finger_decodes_by_a_tap_and_scrolls_otherwise(visit: Visiting) -> None:
-    opened = visit(width=390, height=844, touch=True)
+    opened = visit(**PHONE, touch=True)
     assert opened.count("[data-mode][aria-pressed='true']") == 0
     opened.page.locator("#snap").uncheck()
     view = opened.page.evaluate("app.plots[0].view()")
@@ -623,7 +626,7 @@ def test_a_finger_decodes_by_a_tap_and_scrolls_otherwise(visit: Visiting) -> Non
 
 @pytest.mark.parametrize("names", ["plane", "table", "plane four"])
 def test_nothing_is_wider_than_a_phone(visit: Visiting, names: str) -> None:
-    opened = visit(names, width=390, height=844, scheme="dark", fresh=True)
+    opened = visit(names, last=True, **PHONE, **({"touch": True} if names == "plane" else {}))
     paper = "document.querySelector('.latent-plot .chart')._fullLayout.paper_bgcolor"
     for scheme, colour in (("dark", "#14171a"), ("light", "#ffffff")):
         opened.page.emulate_media(color_scheme=scheme)
