@@ -54,6 +54,7 @@ def test_it_answers_at_the_address_it_prints_and_ends_with_ctrl_c(finished, tmp_
 def test_it_answers_by_name_too(finished, monkeypatch):
     # Here the server has the main thread, as it has in a program of its own.
     reading, writing = os.pipe()
+    monkeypatch.setattr("cuello.export.onnx_models", lambda run: {})  # seconds, for the same page
     monkeypatch.chdir(finished.parent)
     monkeypatch.setattr(sys, "argv", ["cuello", "app", "run", "--host", "localhost"])
     with open(reading) as lines, ThreadPoolExecutor(1) as pool:
