@@ -178,6 +178,7 @@ def test_a_study_survives_json():
     assert Study.of(json.loads(json.dumps(study.to_json()))) == study
 
 
+@pytest.mark.filterwarnings("ignore:every sample has the same embedding")
 def test_labels_reach_kinds_that_need_them(tmp_path):
     options = {"hidden": [8], "epochs": 1, "latent_dim": 2, "kind": "conditional"}
     with pytest.raises(InputError, match="labels='all'"):
