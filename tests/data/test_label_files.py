@@ -16,7 +16,8 @@ def data(n=4, classes=(), names=None):
 def read(tmp_path, text, dataset):
     path = tmp_path / "labels.csv"
     path.write_text(text, encoding="utf-8")
-    return labels.read_label_file(path, dataset)
+    labelled = labels.with_labels(path, dataset, "multiclass")
+    return labelled.y, labelled.classes
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -120,7 +121,7 @@ def test_a_rare_label_that_is_nearly_a_common_one(tmp_path, rare, common, refuse
 
 def test_no_such_file(tmp_path):
     with pytest.raises(DataError, match=r"no\.csv: does not exist"):
-        labels.read_label_file(tmp_path / "no.csv", data())
+        labels.with_labels(tmp_path / "no.csv", data(), "multiclass")
 
 
 @settings(deadline=None)

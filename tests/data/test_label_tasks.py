@@ -82,9 +82,9 @@ def test_whole_numbers_stay_classes(tmp_path, values):
         return
     found = labelled(tmp_path, text, rows(len(values)))
     assert found.task == "multiclass"
-    codes, classes = labels.read_label_file(tmp_path / "labels.csv", rows(len(values)))
-    assert np.array_equal(found.y, codes)
-    assert found.classes == classes
+    asked = labels.with_labels(tmp_path / "labels.csv", rows(len(values)), "multiclass")
+    assert np.array_equal(found.y, asked.y)
+    assert found.classes == asked.classes
 
 
 def test_auto_takes_amounts_alone_for_numbers(tmp_path):

@@ -15,7 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from cuello import load, open_run
 from cuello.api import start_with_report
-from cuello.data.labels import read_label_file
+from cuello.data.labels import with_labels
 from cuello.errors import InputError, Use
 from cuello.few_label import FewLabelClassifier
 from cuello.run import Job
@@ -187,8 +187,8 @@ def test_labels_are_saved_as_fit_reads_them(client, tmp_path):
     assert len(after["labels"]) == 12
     run = open_run(tmp_path / "run")
     data = load(run.config["job"]["data"])
-    codes, classes = read_label_file(tmp_path / "run" / after["file"], data)
-    read = {str(i): classes[codes[i]] for i in np.flatnonzero(codes >= 0)}
+    data = with_labels(tmp_path / "run" / after["file"], data, "multiclass")
+    read = {str(i): data.classes[data.y[i]] for i in np.flatnonzero(data.labelled)}
     assert read == after["labels"] == asked.get("/api/labels")["labels"]
     assert Client(app_for(tmp_path / "run")).get("/api/labels")["labels"] == read
     assert asked.get("/api/samples/59")["label"] == "2"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuello.data import Dataset
-from cuello.data.labels import read_label_file
+from cuello.data.labels import with_labels
 from cuello.errors import CuelloError, DataError, RunError
 from cuello.server.labels import LabelFile
 
@@ -56,8 +56,8 @@ def test_the_file_has_the_changed_labels_or_stays(names, batches):
             if expected:
                 X = np.zeros((6, 1))
                 data = Dataset(X=X, row_names=names, name="again", source="again")
-                codes, classes = read_label_file(file.path, data)
-                read = {int(i): classes[codes[i]] for i in np.flatnonzero(codes >= 0)}
+                data = with_labels(file.path, data, "multiclass")
+                read = {int(i): data.classes[data.y[i]] for i in np.flatnonzero(data.labelled)}
                 assert read == expected
 
 

@@ -22,7 +22,7 @@ from cuello.data.readers.base import join_names
 from cuello.data.spelling import fold_label, is_typo, whole_number
 from cuello.errors import DataError, Use
 
-__all__ = ["read_label_file", "with_labels"]
+__all__ = ["with_labels"]
 
 _RARE, _FREQUENT = 2, 10
 """A label of at most _RARE rows that is nearly one _FREQUENT times as common is a typing error."""
@@ -34,11 +34,15 @@ _TRUTH = {"true": 1, "false": 0}
 def with_labels(path: str | Path, dataset: Dataset, task: str = "auto") -> Dataset:
     """Return data with the labels of a CSV, which replace those it has.
 
+    A line names a sample by its number in ``dataset.X`` (from 0), by its row name (for images the
+    path in the folder, with ``/`` or ``\\``), or by the last part of that if only one has it. A
+    first line that names none is a header. If the dataset has classes, labels have to be among
+    them; otherwise the labels are the classes. Errors have the number of the line.
+
     For ``multilabel`` each line has a cell for each property, 0 or 1, and the first line names
-    them; see :func:`read_label_file` for the rest. ``auto``: multilabel where the first line names
-    two properties or more; regression where the data has no classes and the labels can be none (see
-    :func:`cuello.data.load`); multiclass otherwise. Labels of a test split stay, where they are for
-    the same task.
+    them. ``auto``: multilabel where the first line names two properties or more; regression where
+    the data has no classes and the labels can be none (see :func:`cuello.data.load`); multiclass
+    otherwise. Labels of a test split stay, where they are for the same task.
     """
     path = Path(path)
     header, lines = read_lines(path, dataset, task)
@@ -70,20 +74,6 @@ def with_labels(path: str | Path, dataset: Dataset, task: str = "auto") -> Datas
         properties=properties,
         notes=(*dataset.notes, note) if task == "auto" else dataset.notes,
     )
-
-
-def read_label_file(path: str | Path, dataset: Dataset) -> tuple[Codes, tuple[str, ...]]:
-    """Return codes, -1 for all samples that a CSV of ``row,label`` does not name, and the classes.
-
-    A line names a sample by its number in ``dataset.X`` (from 0), by its row name (for images the
-    path in the folder, with ``/`` or ``\\``), or by the last part of that if only one has it. A
-    first line that names none is a header. White space around a cell does not count. If the dataset
-    has classes, labels have to be among them; otherwise the labels are the classes. Errors have the
-    number of the line: for a row that does not exist or has two labels, an empty label, a label
-    that is no class or looks like a typing error of one.
-    """
-    path = Path(path)
-    return _to_codes(read_lines(path, dataset, "multiclass")[1], dataset)
 
 
 def _to_codes(lines: list[Line], dataset: Dataset) -> tuple[Codes, tuple[str, ...]]:

@@ -15,7 +15,7 @@ import numpy as np
 from cuello import atomic
 from cuello.arrays import Codes
 from cuello.data import Dataset
-from cuello.data.labels import read_label_file
+from cuello.data.labels import with_labels
 from cuello.errors import DataError
 
 __all__ = ["LABELS_FILE", "LabelFile"]
@@ -24,20 +24,10 @@ LABELS_FILE = "labels.csv"
 
 
 class LabelFile:
-    """The labels of a run's samples.
+    """The labels of a run's samples, kept in a CSV that need not exist until labels are saved.
 
-    Parameters
-    ----------
-    path : Path
-        The CSV; it need not exist until labels are saved.
-    names : tuple of str or None
-        Names of the samples, where they have some.
-    samples : int
-        Number of samples that can be labelled.
-    classes : tuple of str
-        Allowed labels; empty: any.
-    learned : mapping of int to str
-        Labels to start with: those of the training.
+    ``samples`` can be labelled, by ``names`` where they have some, with one of ``classes`` (empty:
+    with anything); ``learned`` holds the labels to start with, those of the training.
     """
 
     def __init__(
@@ -102,10 +92,11 @@ class LabelFile:
             X=nothing, classes=self.classes, row_names=self.names, name="run", source="run"
         )
         try:
-            codes, classes = read_label_file(path, data)
+            data = with_labels(path, data, "multiclass")
         except DataError as error:
             raise DataError(str(error).replace(str(path), self.path.name)) from error
-        return {int(row): classes[codes[row]] for row in np.flatnonzero(codes >= 0)}
+        assert data.y is not None
+        return {int(row): data.classes[data.y[row]] for row in np.flatnonzero(data.labelled)}
 
     def _content(self, labels: Mapping[int, str]) -> bytes:
         text = io.StringIO(newline="")
