@@ -128,20 +128,11 @@ COMMANDS: Registry[CommandEntry] = Registry("command")
 def command(
     panel: str, *, examples: tuple[str, str], cls: type[TyperCommand] = Command, name: str = ""
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator that registers a function as a command.
+    """Return a decorator that registers a function as a command, in one of :data:`PANELS`.
 
-    The first line of its docstring is the summary, its signature the arguments and options.
-
-    Parameters
-    ----------
-    panel : str
-        One of :data:`PANELS`.
-    examples : tuple of str
-        Two command lines that end its help.
-    cls : type of TyperCommand
-        What parses it.
-    name : str
-        Its name; empty is that of the function.
+    The first line of its docstring is the summary, its signature the arguments and options, and two
+    example command lines end its help. ``cls`` parses it; its name is that of the function by
+    default.
     """
 
     def register(run: Callable[..., None]) -> Callable[..., None]:

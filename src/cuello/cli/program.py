@@ -66,7 +66,10 @@ def run() -> int:
     """Run a command; return 0: done, 1: a bug of ours, 2: something to put right, 130: Ctrl-C."""
     from cuello.errors import CuelloError
 
-    _print_anything()
+    # A terminal that knows no "±", or a file name that is no text, must not end hours of work.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         # typer itself would frame its complaints in five lines, and take Ctrl-C for an exit code.
         code = build_app()(standalone_mode=False)
@@ -91,10 +94,3 @@ def run() -> int:
             "(set CUELLO_DEBUG=1 for the traceback, and please report it).",
             1,
         )
-
-
-def _print_anything() -> None:
-    # A terminal that knows no "±", or a file name that is no text, must not end hours of work.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")

@@ -10,7 +10,6 @@ Sources: see :mod:`cuello.data.image_changes`. Shapes: B images, C channels, H r
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from numbers import Real
 from typing import Any
@@ -68,11 +67,6 @@ class Augment:
         What comes in from outside: the nearest pixel of the image's edge, or 0. The edge is the
         background whatever its brightness; 0 would put black corners on white paper.
 
-    Raises
-    ------
-    InputError
-        If an amount is not a number in its range, or the padding is not known.
-
     Examples
     --------
     >>> images = torch.rand(16, 28, 20)
@@ -97,8 +91,16 @@ class Augment:
 
     def __post_init__(self) -> None:
         for change in fields(self):
-            if "range" in change.metadata:
-                _check_amount(change.name, getattr(self, change.name), change.metadata)
+            value, about = getattr(self, change.name), change.metadata
+            real = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+            if "range" not in about or (real and value in about["range"]):
+                continue
+            raise InputError(
+                argument=change.name,
+                value=value,
+                allowed=f"a number, {about['range']} ({about['unit']})",
+                remedy=(Use(change.name, about["mild"]), ", or 0 to leave it out"),
+            )
         if not isinstance(self.flip, bool):
             raise InputError(argument="flip", value=self.flip, allowed="True or False")
         if self.padding not in PADDINGS:
@@ -111,25 +113,10 @@ class Augment:
 
     @classmethod
     def parse(cls, text: str) -> Augment:
-        """Read ``name=value`` or bare names, separated by commas.
+        """Read ``name=value`` or bare names, separated by commas, as ``str`` writes them.
 
         A bare name takes its mild amount; ``mild`` stands for those of :meth:`mild`, and ``none``
-        for nothing. ``parse(str(augment)) == augment``.
-
-        Raises
-        ------
-        InputError
-            If a name is not known or given twice, or a value cannot be read or is not allowed.
-
-        Examples
-        --------
-        >>> Augment.parse("shift=0.1,rotate") == Augment(shift=0.1, rotate=8)
-        True
-        >>> Augment.parse("mild,elastic=1.5,padding=zeros").elastic
-        1.5
-        >>> Augment.parse("rotat=10")
-        Traceback (most recent call last):
-        cuello.errors.UnknownNameError: augmentation='rotat' is ...; did you mean 'rotate'? ...
+        for nothing. An unknown or repeated name, or a value that is not allowed, is an InputError.
         """
         chosen: dict[str, Any] = {}
         for part in text.split(","):
@@ -152,25 +139,12 @@ class Augment:
         return ",".join(f"{name}={v}" for name, v, default in values if v != default) or "none"
 
     def __call__(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Draw a changed version of every image.
+        """Draw a changed version of every image of a batch, of its shape and dtype, never in place.
 
-        Parameters
-        ----------
-        x : Tensor of shape (n, height, width) or (n, channels, height, width), floating point
-            A batch; never changed. bfloat16 and float16 are computed in float32.
-        generator : torch.Generator, optional
-            On the device of ``x``. None: torch's global generator.
-
-        Returns
-        -------
-        Tensor
-            Of the shape and dtype of ``x``. But for ``brightness``, no channel leaves its own
-            smallest..largest value (0 included if ``padding="zeros"`` moved it in).
-
-        Raises
-        ------
-        InputError
-            If ``x`` is a table or not floating point.
+        ``x`` is (n, height, width) or (n, channels, height, width), floating point; bfloat16 and
+        float16 are computed in float32. The generator is on its device; None is torch's global one.
+        But for ``brightness``, no channel leaves its own smallest..largest value (0 included if
+        ``padding="zeros"`` moved it in).
         """
         if x.ndim not in (3, 4):
             raise InputError(
@@ -221,17 +195,6 @@ class Augment:
             image_changes.elastic_field(x_BCHW, self.elastic, generator) if self.elastic else None
         )
         return image_changes.sample_images(x_BCHW, inverse_B23, moved_B2HW, padding=self.padding)
-
-
-def _check_amount(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
-    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not (number and value in metadata["range"]):
-        raise InputError(
-            argument=name,
-            value=value,
-            allowed=f"a number, {metadata['range']} ({metadata['unit']})",
-            remedy=(Use(name, metadata["mild"]), ", or 0 to leave it out"),
-        )
 
 
 def _read_value(name: str, value: str, has_value: bool) -> Any:

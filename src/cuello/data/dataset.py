@@ -148,7 +148,10 @@ class Dataset:
         needed = (empty if self.X_test is None else empty + _count_nan(self.X_test)) > 0
         if not needed.any() and not self.columns:
             return self
-        fill = _medians(self.X if rows is None else self.X[np.asarray(rows)])
+        train = self.X if rows is None else self.X[np.asarray(rows)]
+        present = (column[~np.isnan(column)] for column in train.T)
+        medians = [np.median(v) if len(v) else np.nan for v in present]
+        fill: Float32s = np.array(medians, dtype=np.float32)
         without = np.flatnonzero(np.isnan(fill) & needed)
         if len(without):
             named = [repr(self.columns[i]) if self.columns else str(i) for i in without[:5]]
@@ -216,15 +219,8 @@ def check_finite(X: Array, source: str, *, allow_nan: bool = False) -> None:
 def constant_columns(data: Dataset | Array) -> list[str] | list[int]:
     """Return the features that have the same value in every sample, so carry nothing.
 
-    Parameters
-    ----------
-    data : Dataset or ndarray of shape (n, ...)
-        Images are looked at pixel by pixel, in C order.
-
-    Returns
-    -------
-    list of str or list of int
-        Column names for a table that has them, else positions among the features.
+    By name for a table whose columns have names, else by position; images (n, ...) are looked at
+    pixel by pixel, in C order.
 
     Examples
     --------
@@ -252,11 +248,6 @@ def _blocks(X: Array) -> Iterator[Array]:
 
 def _count_nan(X: Array) -> Array:
     return np.asarray(sum(np.isnan(block).sum(axis=0) for block in _blocks(X)))
-
-
-def _medians(X: Array) -> Float32s:
-    filled = (column[~np.isnan(column)] for column in X.T)
-    return np.array([np.median(v) if len(v) else np.nan for v in filled], dtype=np.float32)
 
 
 def _filled(X: Array, fill: Float32s) -> Array:

@@ -149,36 +149,11 @@ def mixed(x: Tensor, level: Level, low: float, high: float, generator: Source) -
 class Noise:
     """One noise with its level, checked once and then called on every batch.
 
-    Parameters
-    ----------
-    name : str
-        A name in :data:`NOISES`.
-    level : float
-        ``gaussian``: standard deviation in the data's units, 0 or more. ``masking``,
-        ``salt_and_pepper``, ``flip``: probability for each element, 0..1 (``masking``: below 1).
-        ``mixed``: the largest of either, 0..1.
-    share : float
-        Probability in (0, 1] that a sample is touched at all.
-    low, high : float
-        Range of the data, for the noises that need one.
-    missing : bool
-        Whether samples may hold NaN, which then stays: the end of a short sequence.
-    options : mapping of str to value
-        Further options of that noise.
-
-    Raises
-    ------
-    InputError
-        If the name, the level, the range or an option is not allowed.
-
-    Examples
-    --------
-    >>> noise = Noise("flip", 1.0, low=-1.0, high=1.0)
-    >>> noise(torch.tensor([[-1.0, 1.0]]))
-    tensor([[ 1., -1.]])
-    >>> Noise("masking", 1.5)
-    Traceback (most recent call last):
-    cuello.errors.InputError: level=1.5 must be 0 or more and below 1 for noise 'masking' ...
+    ``level`` of ``gaussian`` is a standard deviation in the data's units; of ``masking``,
+    ``salt_and_pepper`` and ``flip`` a probability for each element (``masking``: below 1); of
+    ``mixed`` the largest of either. ``share`` is the probability that a sample is touched at all,
+    ``low`` and ``high`` the range of the data. With ``missing``, samples may hold NaN, which then
+    stays: the end of a short sequence. ``options`` are further options of that noise.
     """
 
     name: str
@@ -230,16 +205,10 @@ class Noise:
     def __call__(
         self, x: Tensor, generator: Source = None, *, level: Tensor | None = None
     ) -> Tensor:
-        """Draw a noisy version of ``x``; level 0 returns ``x`` itself and draws nothing.
+        """Draw a noisy version of ``x`` (n, ...), floating point; level 0 returns ``x`` itself.
 
-        Parameters
-        ----------
-        x : Tensor of shape (n, ...), floating point
-            A batch; never changed.
-        generator : torch.Generator, optional
-            On the device of ``x``. None: torch's global generator.
-        level : Tensor of shape (), optional
-            Instead of ``self.level``, where that is not 0: one for each network of a stack.
+        ``level`` is a scalar tensor instead of ``self.level``, where that is not 0: one for each
+        network of a stack. The generator is on the device of ``x``; None is torch's global one.
         """
         if not x.is_floating_point():
             raise InputError(

@@ -36,16 +36,6 @@ class Conditional(EvidenceModule):
 
     Source: Sohn, Lee and Yan, "Learning structured output representation using deep conditional
     generative models", NeurIPS 2015.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> import cuello
-    >>> X, y = load_digits(return_X_y=True)
-    >>> model = cuello.Autoencoder("conditional", hidden=(64,), latent_dim=4, epochs=5)
-    >>> model = model.fit(X.reshape(-1, 8, 8), y)
-    >>> model.module_.sample(10, torch.arange(10)).shape  # one new sample of each class
-    torch.Size([10, 8, 8])
     """
 
     display_name = "Conditional variational (CVAE)"

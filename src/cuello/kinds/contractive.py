@@ -53,15 +53,6 @@ class Contractive(AutoencoderModule):
     Source: Rifai, Vincent, Muller, Glorot and Bengio, "Contractive auto-encoders: explicit
     invariance during feature extraction", ICML (2011); Hutchinson, "A stochastic estimator of the
     trace of the influence matrix", Communications in Statistics 18 (1989).
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from cuello import Autoencoder
-    >>> X = load_digits().images
-    >>> model = Autoencoder("contractive", hidden=(), latent_dim=16, epochs=2).fit(X)
-    >>> sorted(model.history_[-1].train)
-    ['contraction', 'reconstruction']
     """
 
     display_name = "Contractive"

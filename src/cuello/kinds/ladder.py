@@ -61,14 +61,6 @@ class Ladder(AutoencoderModule):
 
     Source: Rasmus, Valpola, Honkala, Berglund and Raiko, "Semi-supervised learning with ladder
     networks", NIPS (2015), arXiv:1507.02672.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from cuello import Autoencoder
-    >>> model = Autoencoder("ladder", hidden=(32,), latent_dim=8, epochs=2)
-    >>> list(model.fit(load_digits().images).history_[-1].train)
-    ['layer 2', 'layer 1', 'input']
     """
 
     display_name = "Ladder"

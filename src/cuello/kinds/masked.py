@@ -47,14 +47,6 @@ class Masked(AutoencoderModule):
 
     Source: He, Chen, Xie, Li, Dollar and Girshick, "Masked autoencoders are scalable vision
     learners", CVPR (2022).
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from cuello import Autoencoder
-    >>> model = Autoencoder("masked", kind_options={"patch": 2}, epochs=2)
-    >>> model.fit(load_digits().images).module_.hide(torch.ones(1, 8, 8)).unique()
-    tensor([0., 2.])
     """
 
     display_name = "Masked"

@@ -63,15 +63,6 @@ class NeighbourPreserving(AutoencoderModule):
     are all that a batch holds, up to 256. Similar samples gather before others stand between them,
     as by the early exaggeration of t-SNE: repulsion is whole only after 70 % of the training, and
     in its first half a sample comes with a neighbour of a neighbour of a neighbour.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> import cuello
-    >>> X = load_digits().images[:500]
-    >>> model = cuello.Autoencoder("neighbour", latent_dim=2, hidden=(64,), epochs=5).fit(X)
-    >>> model.transform(X).shape, sorted(model.history_[-1].train)
-    ((500, 2), ['neighbours', 'reconstruction'])
     """
 
     display_name = "Neighbour-preserving"

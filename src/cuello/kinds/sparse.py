@@ -24,10 +24,6 @@ _LOG_FLOOR = 1e-8  # keeps the logarithm of a mean of 0 or 1 finite
 _ACTIVE_SHARE = 0.05  # of the largest activation; below it a latent hardly moves the reconstruction
 
 
-def _l1(z_BK: Tensor, rate: float) -> Tensor:
-    return z_BK.abs().mean()
-
-
 def _kl(z_BK: Tensor, rate: float) -> Tensor:
     mean_K = z_BK.mean(dim=0)
     on_K = rate * (math.log(rate) - mean_K.clamp_min(_LOG_FLOOR).log())
@@ -35,7 +31,10 @@ def _kl(z_BK: Tensor, rate: float) -> Tensor:
     return (on_K + off_K).mean()
 
 
-PENALTIES: dict[str, Callable[[Tensor, float], Tensor]] = {"l1": _l1, "kl": _kl}
+PENALTIES: dict[str, Callable[[Tensor, float], Tensor]] = {
+    "l1": lambda z_BK, rate: z_BK.abs().mean(),
+    "kl": _kl,
+}
 """Name -> ``penalty(embeddings, rate)``, a mean over latent dimensions."""
 
 
@@ -65,18 +64,6 @@ class Sparse(AutoencoderModule):
     Source: Ng, "Sparse autoencoder", CS294A lecture notes (2011), for ``kl``; Olshausen and Field,
     "Emergence of simple-cell receptive field properties by learning a sparse code for natural
     images", Nature 381 (1996), for ``l1``.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from cuello import Autoencoder
-    >>> X = load_digits().images[:900]
-    >>> def mean_activation(weight):
-    ...     model = Autoencoder("sparse", kind_options={"weight": weight}, hidden=(64,),
-    ...                         latent_dim=16, learning_rate=0.003, epochs=40).fit(X)
-    ...     return model.diagnosis_.statistics["mean_activation"]
-    >>> mean_activation(0.02) < 0.8 * mean_activation(0.0)
-    True
     """
 
     display_name = "Sparse"

@@ -49,14 +49,6 @@ class Stacked(AutoencoderModule):
     Source: Bengio, Lamblin, Popovici and Larochelle, "Greedy layer-wise training of deep networks",
     NIPS (2007); Hinton and Salakhutdinov, "Reducing the dimensionality of data with neural
     networks", Science 313 (2006), who train the stages as restricted Boltzmann machines.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from cuello import Autoencoder
-    >>> model = Autoencoder("stacked", hidden=(32,), latent_dim=8, epochs=4)
-    >>> [list(epoch.train) for epoch in model.fit(load_digits().images).history_]
-    [['layer 1'], ['layer 2'], ['reconstruction'], ['reconstruction']]
     """
 
     display_name = "Stacked"

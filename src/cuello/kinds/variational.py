@@ -47,17 +47,6 @@ class Variational(EvidenceModule):
     "beta-VAE", ICLR 2017; Bowman et al., "Generating sentences from a continuous space", CoNLL
     2016 (warm-up); Kingma et al., "Improved variational inference with inverse autoregressive
     flow", NeurIPS 2016 (free bits); Burda et al., "Importance weighted autoencoders", ICLR 2016.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> import cuello
-    >>> X = load_digits().images
-    >>> model = cuello.Autoencoder("variational", hidden=(64,), latent_dim=2, epochs=20).fit(X)
-    >>> sorted(model.history_[-1].train)
-    ['kl', 'reconstruction']
-    >>> model.diagnosis_.statistics["active_latents"], model.log_likelihood(X[:5]).shape
-    (2, (5,))
     """
 
     display_name = "Variational (VAE)"

@@ -111,18 +111,9 @@ def find_threshold(
 def decide(probabilities: Array, threshold: float) -> Codes:
     """Return the column of the most probable class (n,), or ``ABSTAINED`` below the threshold.
 
-    Parameters
-    ----------
-    probabilities : ndarray of shape (n, C)
-        In [0, 1], each sample's summing to 1.
-    threshold : float
-        Least probability that is answered: that of :func:`find_threshold`, or without held-out
-        samples the wanted precision, which is right as far as the probabilities are.
-
-    Raises
-    ------
-    InputError
-        If an argument is outside its range.
+    Probabilities are (n, C) in [0, 1], each sample's summing to 1. The threshold is that of
+    :func:`find_threshold`, or without held-out samples the wanted precision, which is right as far
+    as the probabilities are.
     """
     p = check_class_probabilities(probabilities)
     if not threshold >= 0.0:

@@ -66,22 +66,11 @@ def accuracy_interval(
 
 
 def lower_bound(right: int, n: int, *, level: float = 0.95) -> float:
-    """Return the exact lower confidence bound of an accuracy, measured on ``n`` samples.
+    """Return the exact lower confidence bound of an accuracy: of n samples, 1 or more, some right.
 
     The one-sided bound of Clopper and Pearson, "The use of confidence or fiducial limits
-    illustrated in the case of the binomial", Biometrika 26 (1934).
-
-    Parameters
-    ----------
-    right, n : int
-        How many samples were classified rightly, of how many (1 or more).
-    level : float
-        Confidence that the accuracy is not below the bound, in (0, 1).
-
-    Raises
-    ------
-    InputError
-        If an argument is outside its range.
+    illustrated in the case of the binomial", Biometrika 26 (1934). ``level`` is the confidence that
+    the accuracy is not below it, in (0, 1); an argument outside its range is an InputError.
 
     Examples
     --------
@@ -109,12 +98,6 @@ def _check_counts(right: int, n: int, level: float) -> None:
 
 
 def mean_sd(values: npt.ArrayLike) -> tuple[float, float]:
-    """Return the mean and the sample standard deviation (0 for a single value).
-
-    Examples
-    --------
-    >>> mean_sd([1.0, 3.0])
-    (2.0, 1.4142135623730951)
-    """
+    """Return the mean and the sample standard deviation (0 for a single value)."""
     v = np.asarray(values, dtype=np.float64)
     return float(v.mean()), float(v.std(ddof=1)) if len(v) > 1 else 0.0

@@ -76,12 +76,9 @@ def projection_quality(
 
 
 def sample_errors(X: Array, Y: Array) -> Floats:
-    """Return the mean squared difference of each sample, shape (n,).
+    """Return the mean squared difference (n,) of each sample of two arrays of one shape (n, ...).
 
-    Parameters
-    ----------
-    X, Y : ndarray of shape (n, ...)
-        Same shape. Elements of X that are NaN do not count: the end of a short sequence.
+    Elements of X that are NaN do not count: the end of a short sequence.
 
     Examples
     --------

@@ -82,12 +82,8 @@ def build_network(
     """Build encoder and decoder of a network by its name or alias in :data:`NETWORKS`.
 
     Samples have this shape; the decoder has so many inputs and the encoder so many outputs.
-    ``options`` are those of this network, ``common`` those in :data:`COMMON_OPTIONS`.
-
-    Raises
-    ------
-    InputError
-        If the name or an option is not known, or does not fit the shape.
+    ``options`` are those of this network, ``common`` those in :data:`COMMON_OPTIONS`. A name or
+    option that is unknown, or does not fit the shape, is an InputError.
     """
     network = NETWORKS[name]
     chosen = NETWORKS.implied(name) | (options or {})

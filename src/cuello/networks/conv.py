@@ -100,13 +100,6 @@ def build_conv(
         sees three of four.
     inputs, outputs, activation, latent_activation, initializer
         As for :func:`cuello.networks.dense.build_dense`.
-
-    Examples
-    --------
-    >>> import torch
-    >>> encoder, decoder = build_conv((3, 7, 5), 2, 2, hidden=(4, 8))
-    >>> decoder(encoder(torch.zeros(1, 3, 7, 5))).shape
-    torch.Size([1, 3, 7, 5])
     """
     _check_conv(shape, kernel_size)
     check_common(hidden, dropout)

@@ -77,12 +77,6 @@ def build_dense(
     encoder, decoder : nn.Sequential
         As many blocks each; block i of the encoder is undone by block -1 - i of the decoder. The
         decoder's last block has no activation: the loss decides (:mod:`cuello.kinds.losses`).
-
-    Examples
-    --------
-    >>> encoder, decoder = build_dense((7, 5), 2, 2, hidden=(20,))
-    >>> [tuple(p.shape) for p in encoder.parameters()]
-    [(20, 35), (20,), (2, 20), (2,)]
     """
     check_common(hidden, dropout)
     if tied and inputs != outputs:

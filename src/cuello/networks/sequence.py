@@ -157,14 +157,6 @@ def build_sequence(
     -------
     encoder, decoder : nn.Sequential
         One block each: stages in between would not undo one another.
-
-    Examples
-    --------
-    >>> encoder, decoder = build_sequence((9, 2), 3, 3, hidden=(8, 4))
-    >>> x = torch.zeros(5, 9, 2)
-    >>> x[0, 4:] = torch.nan  # a sample of 4 steps
-    >>> decoder(encoder(x)).shape
-    torch.Size([5, 9, 2])
     """
     _check_recurrent(shape, hidden, batch_norm=batch_norm)
     check_common(hidden, dropout)

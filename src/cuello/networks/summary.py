@@ -34,13 +34,6 @@ def note_uses(network: nn.Module, x: Tensor) -> Tensor:
 
     A dense layer uses its weights once a sample, a convolution once a pixel, a recurrent layer once
     a time step. The output is returned; the network is unchanged but for the notes.
-
-    Examples
-    --------
-    >>> layer = nn.Conv2d(1, 2, 3)
-    >>> _ = note_uses(layer, torch.zeros(5, 1, 4, 4))
-    >>> layer.weight_uses  # 2 x 2 pixels
-    4
     """
     uses: dict[nn.Module, int] = {}
 
@@ -101,27 +94,9 @@ def summarize(
 ) -> list[LayerSummary]:
     """Describe every layer of an encoder and a decoder, in the order in which a sample meets them.
 
-    One sample of zeros goes through both, in evaluation mode, without gradient and without touching
-    random numbers or batch statistics.
-
-    Parameters
-    ----------
-    encoder, decoder : nn.Module
-        Any networks. Modules that hold others are left out unless they compute something
-        themselves.
-    shape : tuple of int
-        Shape of one sample.
-    width : int
-        Inputs of the decoder.
-
-    Examples
-    --------
-    >>> coder = nn.Sequential(nn.Linear(6, 4), nn.ReLU())
-    >>> for layer in summarize(coder, nn.Linear(4, 6), (6,), 4):
-    ...     print(layer.name, layer.type, layer.output_shape, layer.parameters, layer.multiply_adds)
-    encoder.0 Linear (4,) 28 24
-    encoder.1 ReLU (4,) 0 0
-    decoder Linear (6,) 30 24
+    One sample of zeros, of this shape, goes through the encoder, and one of this width through the
+    decoder: in evaluation mode, without gradient, and without touching random numbers or batch
+    statistics. Modules that hold others are left out unless they compute something themselves.
     """
     seen: set[Tensor] = set()
     return [

@@ -43,11 +43,6 @@ class Measure:
 
         Instead, write the score on folds of the labelled rows (``cross_validated``), which has no
         deviation.
-
-        Examples
-        --------
-        >>> R2.text({"r2_mean": 0.4127, "r2_sd": 0.02, "repeats": 5})
-        '0.413 ± 0.020'
         """
         if cross_validated:
             return self.value_text(row[f"cv_{self.key}_mean"])

@@ -76,7 +76,8 @@ class Guard:
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        host = _host_name(headers.get("host", ""))
+        match = _HOST.fullmatch(headers.get("host", ""))  # without port; of IPv6 without brackets
+        host = "" if match is None else (match["v6"] or match["name"]).casefold()
         if host not in self.hosts and not (self.open and _is_address(host)):
             raise HTTPException(
                 400,
@@ -111,12 +112,6 @@ async def _read_body(receive: Receive) -> bytes | None:
 def _check_length(size: int) -> None:
     if size > MAX_BODY_BYTES:
         raise HTTPException(413, f"the body may have {MAX_BODY_BYTES:,} bytes; send fewer samples.")
-
-
-def _host_name(host: str) -> str:
-    """Return a Host header without its port, of IPv6 without its brackets; empty if it is none."""
-    match = _HOST.fullmatch(host)
-    return "" if match is None else (match["v6"] or match["name"]).casefold()
 
 
 def _is_address(host: str) -> bool:

@@ -33,18 +33,11 @@ _ROUNDING_SHARE = 1e-12
 
 @dataclass(frozen=True)
 class Spread:
-    """Several measurements of one quantity.
+    """Several measurements of one quantity: mean, sample standard deviation, confidence interval.
 
-    Parameters
-    ----------
-    mean, sd : float
-        Mean, and sample standard deviation (0 for one value); NaN where nothing was measured.
-    low, high : float
-        95 % confidence interval of the mean, by Student's t; NaN for fewer than two values.
-    count : int
-        How many values, those that are not finite left out.
-    left_out : int
-        How many were not finite.
+    The deviation of one value is 0, and NaN where nothing was measured. ``low`` and ``high`` are
+    the 95 % confidence interval of the mean, by Student's t, NaN for fewer than two values.
+    ``left_out`` counts values that were not finite, ``count`` the others.
     """
 
     mean: float
@@ -72,16 +65,7 @@ class Spread:
 
 
 def spread(measured: Iterable[float | None]) -> Spread:
-    """Return mean, standard deviation and confidence interval of some values.
-
-    Examples
-    --------
-    >>> print(spread([1.0, 2.0, 3.0]))
-    2.0 ± 1.0
-    >>> s = spread([1.0, 2.0, 3.0, float("nan")])
-    >>> round(s.low, 3), round(s.high, 3), s.count, s.left_out
-    (-0.484, 4.484, 3, 1)
-    """
+    """Return mean, standard deviation and confidence interval of some values."""
     every = np.array([math.nan if v is None else v for v in measured], dtype=np.float64)
     finite = every[np.isfinite(every)]
     n = len(finite)
@@ -93,14 +77,7 @@ def spread(measured: Iterable[float | None]) -> Spread:
 
 
 def group(records: Sequence[Record], *names: str) -> dict[tuple[Any, ...], list[Record]]:
-    """Return records by the values of these options, in order of appearance; lists become tuples.
-
-    Examples
-    --------
-    >>> records = [{"options": {"a": n % 2, "b": n}, "seed": 0} for n in range(4)]
-    >>> [(key, len(members)) for key, members in group(records, "a").items()]
-    [((0,), 2), ((1,), 2)]
-    """
+    """Return records by the values of these options, in their order; lists become tuples."""
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for record in records:
         key = tuple(_frozen(record["options"].get(name)) for name in names)

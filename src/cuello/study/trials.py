@@ -55,20 +55,7 @@ _MOST_SAMPLES = 10_000  # of the training samples, for an error or nearest neigh
 
 @dataclass(frozen=True)
 class Trial:
-    """The options of a trial, and its seed; hashable.
-
-    Parameters
-    ----------
-    options : mapping
-        Plain values (numbers, texts, lists of them), by name.
-    seed : int
-        Seed of everything that is random in the trial.
-
-    Examples
-    --------
-    >>> Trial({"hidden": (20, 10)}, 3).key
-    '{"hidden": [20, 10]} 3'
-    """
+    """The options of a trial (plain values, by name), and the seed of all that is random in it."""
 
     options: Mapping[str, Any]
     seed: int = 0
@@ -83,13 +70,7 @@ class Trial:
 
 
 def over(seeds: int, settings: Iterable[Mapping[str, Any]], **common: Any) -> list[Trial]:
-    """Return a trial for every setting and seed.
-
-    Examples
-    --------
-    >>> [trial.key for trial in over(2, [{"a": 1}], b=2)]
-    ['{"a": 1, "b": 2} 0', '{"a": 1, "b": 2} 1']
-    """
+    """Return a trial for every setting and seed."""
     return [Trial({**common, **each}, seed) for each in settings for seed in range(seeds)]
 
 
@@ -99,25 +80,12 @@ def run_trials(
     run: Callable[[list[Trial]], Ran],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Record]:
-    """Run the trials that a file does not hold yet, and return the records of all of them.
+    """Run the trials that a file does not hold yet, and return the records of all, in this order.
 
-    Each record is written when its trial ends, so an interruption loses only what was under way.
-
-    Parameters
-    ----------
-    path : Path
-        The file, one JSON record a line; made if it is not there.
-    trials : sequence of Trial
-        In the order in which records are wanted.
-    run : callable
-        Takes the trials that are missing and yields each with its measures.
-    progress : callable
-        Called with trials done, and all trials.
-
-    Raises
-    ------
-    RunError
-        If the file cannot be written, or holds something else.
+    The file has one JSON record a line, written when its trial ends, so an interruption loses only
+    what was under way. ``run`` takes the trials that are missing and yields each with its measures;
+    ``progress`` is called with trials done, and all trials. A file that cannot be written, or holds
+    something else, is a RunError.
     """
     wanted = {trial.key: trial for trial in trials}
     finished = {_trial_key(record): record for record in read_records(path)}

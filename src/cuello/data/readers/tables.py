@@ -39,7 +39,11 @@ def read_table(
     notes: list[str] = []
     with reading(path):
         if path.suffix.lower() == ".parquet":
-            table = _read_parquet(path)
+            import pyarrow.parquet as pq
+
+            refuse_empty_file(path)
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                table = file.read()
         else:
             table, notes = _parse_csv(read_content(path), path, skip_bad=skip_bad)
         return table_dataset(
@@ -51,14 +55,6 @@ def read_table(
             skip_bad=skip_bad,
             encoding=encoding,
         )
-
-
-def _read_parquet(path: Path) -> Any:
-    import pyarrow.parquet as pq
-
-    refuse_empty_file(path)
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
-        return file.read()
 
 
 def find_separator(text: str) -> str:

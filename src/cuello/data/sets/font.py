@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from cuello.arrays import Array
 from cuello.data.dataset import Dataset
 from cuello.data.readers.arrays import image_encoding
 from cuello.data.sets.base import NAMED_SETS, NamedSet
@@ -74,7 +73,8 @@ def read_font(subset: str, offline: bool) -> Dataset:
         raise unknown("subset of font", subset, SUBSETS)
     chosen = BITMAPS.values() if subset == "all" else (BITMAPS[subset],)
     characters = {name: rows for bitmaps in chosen for name, rows in bitmaps.items()}
-    X = _to_pixels(list(characters.values()))
+    bits = np.array(list(characters.values()), dtype=np.uint8)[:, :, None]
+    X = (bits >> np.arange(4, -1, -1, dtype=np.uint8) & 1).astype(np.uint8) * np.uint8(255)
     return Dataset(
         X=X,
         y=np.arange(len(X), dtype=np.int64),
@@ -84,11 +84,6 @@ def read_font(subset: str, offline: bool) -> Dataset:
         row_names=tuple(characters),
         encoding=image_encoding(X),
     )
-
-
-def _to_pixels(rows: list[tuple[int, ...]]) -> Array:
-    bits = np.array(rows, dtype=np.uint8)[:, :, None] >> np.arange(4, -1, -1, dtype=np.uint8)
-    return (bits & 1).astype(np.uint8) * np.uint8(255)
 
 
 NAMED_SETS.add(
