@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cuello.study.page import Picture, Table
+from cuello.study.figures import Picture, Table
 from cuello.study.trials import Ran, Record, Trial
 
 __all__ = ["Findings", "Lab", "Picture", "Table"]

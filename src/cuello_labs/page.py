@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cuello.study.page import draw_document, picture_uri
+from cuello.study.figures import draw_document, picture_uri
 from cuello_labs.base import Findings, Lab
 
 __all__ = ["index_page", "lab_page"]

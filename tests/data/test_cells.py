@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cuello import DataError, load
-from cuello.data.cells import as_cells, format_number, mark_missing, without_fill
+from cuello.data.columns import as_cells, format_number, mark_missing, without_fill
 
 LINES = [
     ["size", "hue", "born"],

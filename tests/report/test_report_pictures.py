@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from cuello.formats import rounded
-from cuello.report.pictures import data_uri, sprite
+from cuello.report.assets import data_uri, sprite
 
 
 def test_rounding() -> None:

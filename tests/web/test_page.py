@@ -24,10 +24,9 @@ from cuello import open_run
 from cuello.errors import InputError, RunError
 from cuello.report.assets import digest, text_of
 from cuello.web import page_html
-from cuello.web.packing import LONGEST, Packs, store_samples
 from cuello.web.page import PROGRAMS
-from cuello.web.points import gather_points
-from cuello.web.projections import projections
+from cuello.web.points import gather_points, projections
+from cuello.web.records import LONGEST, Packs, store_samples
 
 
 def unpacked(packs: Packs, record: dict[str, Any]) -> np.ndarray:

@@ -8,9 +8,9 @@ from markupsafe import Markup
 from cuello.arrays import Record
 from cuello.few_label import METHODS
 from cuello.formats import MISSING, finite, number_text, rounded, shorten
+from cuello.report.assets import draw
 from cuello.report.content import ReportContent, Section
 from cuello.report.measures import has_spread, labels_text, measures, method_name
-from cuello.report.templates import draw
 from cuello.run.baselines import BASELINES
 
 __all__ = ["few_labels_section"]

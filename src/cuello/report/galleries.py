@@ -9,9 +9,8 @@ from markupsafe import Markup
 
 from cuello.arrays import Array
 from cuello.formats import finite, number_text
+from cuello.report.assets import data_uri, draw
 from cuello.report.content import Gallery, ReportContent, Section
-from cuello.report.pictures import data_uri
-from cuello.report.templates import draw
 from cuello.run.sheets import enlargement, to_pixels
 
 __all__ = ["applications_section", "reconstruction_section"]

@@ -1,18 +1,27 @@
-"""One HTML file that shows a run: it opens by double click, offline, and loads nothing."""
+"""One HTML file that shows a run: it opens by double click, offline, and loads nothing.
+
+Its head, and the sections on configuration and on timing, are drawn here.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 from markupsafe import Markup
 
 from cuello import atomic
-from cuello.report.assets import plotly, script_json, security_policy, text_of, utf8
+from cuello.arrays import Record
+from cuello.formats import duration, finite, number_text
+from cuello.metrics import accuracy_interval
+from cuello.report.assets import draw, plotly, script_json, security_policy, text_of, utf8
+from cuello.report.charts import curves_section, latent_section
 from cuello.report.content import ReportContent, Section, gather
-from cuello.report.curves import curves_section
 from cuello.report.few_labels import few_labels_section
 from cuello.report.galleries import applications_section, reconstruction_section
-from cuello.report.latent import latent_section
-from cuello.report.overview import configuration_section, draw_headline, timing_section
-from cuello.report.templates import draw
+from cuello.report.measures import has_spread, labels_text, measures
+from cuello.run.baselines import BASELINES
 from cuello.run.folder import RunFolder
 
 __all__ = ["MAX_BYTES", "SCRIPTS", "render", "write_report"]
@@ -22,6 +31,14 @@ MAX_BYTES = 5_000_000
 
 SCRIPTS = ("page.js", "unpack.js", "legend.js", "projection.js", "start.js")
 """In the order in which they are put together."""
+
+_SHOWN_LATENTS = 8
+
+_OF_THE_MODEL = (
+    "kind", "kind_options", "network", "network_options", "encoder", "decoder", "hidden",
+    "latent_dim", "activation", "latent_activation", "initializer", "batch_norm", "dropout",
+    "loss", "reduction", "output_activation", "scaling",
+)  # fmt: skip
 
 
 def write_report(folder: RunFolder) -> None:
@@ -40,7 +57,7 @@ def render(content: ReportContent) -> str:
         reconstruction_section(content),
         applications_section(content),
     ]
-    after = [curves_section(content), timing_section(content), configuration_section(content)]
+    after = [curves_section(content), _timing_section(content), _configuration_section(content)]
     # What the latent space takes beside its pictures: coordinates, names, markup.
     names = () if content.latent is None else content.latent.names
     fixed = 5_000 + sum(40 + 6 * len(name) for name in names)
@@ -57,10 +74,138 @@ def _draw_page(content: ReportContent, sections: list[Section], *, charts: bool)
         policy=security_policy(script, *([library_hash] if charts else [])),
         title=content.title,
         style=Markup(text_of("page.css")),
-        headline=draw_headline(content),
+        headline=_draw_headline(content),
         sections=sections,
         data=Markup(script_json({s.anchor: s.data for s in sections if s.data})),
         plotly=Markup(library),
         script=Markup(script),
     )
     return utf8(page)
+
+
+def _draw_headline(content: ReportContent) -> Markup:
+    """Draw the three or four figures that a hurried reader looks for, and what to do next."""
+    figures: list[tuple[str, str, str]] = []
+    metrics, best = content.metrics, content.best_row
+    if best is not None:
+        main, labels = measures(metrics)[0], labels_text(best["labels"])
+        beside = ", ".join(filter(None, (best["display_name"], _interval_text(metrics, best))))
+        figures.append((f"{main.capitalised} with {labels}", main.with_unit(best), beside))
+        baselines = [
+            row
+            for row in metrics["few_labels"]
+            if row["method"] in BASELINES and finite(row[f"{main.key}_mean"]) is not None
+        ]
+        if baselines:
+            top = max(baselines, key=lambda row: float(row[f"{main.key}_mean"]))
+            figures.append(("The best baseline", main.with_unit(top), top["display_name"]))
+    error = finite(metrics["reconstruction"]["test_mse"])
+    if error is not None:
+        pca = number_text(metrics["reconstruction"]["pca_test_mse"])
+        figures.append(("Reconstruction error (test MSE)", number_text(error), f"PCA: {pca}"))
+    timing = metrics["timing"]
+    epochs = f"{number_text(timing['epochs'])} epoch{'' if timing['epochs'] == 1 else 's'}"
+    figures.append(("Training time", duration(timing["train_seconds"]), epochs))
+    return draw(
+        "cuello.report/headline.html",
+        figures=figures,
+        findings=content.config["autoencoder"]["diagnosis"].get("findings", []),
+        has_labels=best is not None,
+    )
+
+
+def _interval_text(metrics: Record, best: Record) -> str:
+    """Return the interval of an accuracy that was measured once; empty for other scores."""
+    confusion = metrics.get("confusion")
+    if has_spread(best) or not confusion:
+        return ""
+    matrix = np.array(confusion["matrix"])
+    interval = accuracy_interval(int(np.trace(matrix)), int(matrix.sum()))
+    return f"95 % interval {100 * interval.low:.1f} to {100 * interval.high:.1f} %"
+
+
+def _configuration_section(content: ReportContent) -> Section:
+    """Draw the notes and the tables of options."""
+    body = draw(
+        "cuello.report/configuration.html",
+        notes=content.config["notes"],
+        tables=_option_tables(content.config),
+    )
+    return Section(anchor="configuration", title="Configuration", body=body)
+
+
+def _option_tables(config: Record) -> dict[str, dict[str, str]]:
+    """Return the options of a run by title and name."""
+    data, record = config["data"], config["autoencoder"]
+    params, resolved = record["params"], record["resolved"]
+    # User-defined networks replace a named one.
+    absent = ("network", "network_options") if params["encoder"] else ("encoder", "decoder")
+    values = {
+        name: f"auto: {_value_text(resolved[name])}"
+        if params[name] == "auto" and name in resolved
+        else _value_text(resolved.get(name, params[name]))
+        for name in params
+    }
+    targets = {
+        "multiclass": {"classes": ", ".join(data["classes"]) or "none"},
+        "multilabel": {"properties": ", ".join(data["properties"])},
+        "regression": {"classes": "none; labels are numbers"},
+    }
+    tables = {
+        "Data": {
+            "name": data["name"],
+            "source": data["source"],
+            "rows": ", ".join(f"{n:,} {split}" for split, n in data["rows"].items()),
+            "shape of a row": " x ".join(map(str, data["shape"])),
+            **targets[data["task"]],
+            "labels": config["job"]["labels"] or "none kept",
+            "fingerprint": data["fingerprint"][:16],
+        },
+        "Model": {name: values[name] for name in _OF_THE_MODEL if name not in absent},
+        "Training": {name: text for name, text in values.items() if name not in _OF_THE_MODEL},
+    }
+    diagnosis: Mapping[str, Any] = record["diagnosis"]["statistics"]
+    if diagnosis:
+        tables["Diagnosis"] = {
+            name.replace("_", " "): _statistic(value) for name, value in diagnosis.items()
+        }
+    return tables
+
+
+def _statistic(value: float | list[float]) -> str:
+    if isinstance(value, list):
+        shown = ", ".join(f"{v:.2g}" for v in value[:_SHOWN_LATENTS])
+        more = len(value) - _SHOWN_LATENTS
+        return shown + (f" and {more} more" if more > 0 else "")
+    return f"{value:.4g}"
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {option}" for name, option in value.items()) or "none"
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    return str(value)
+
+
+def _timing_section(content: ReportContent) -> Section:
+    """Draw the timing, the versions and the command that repeats the run."""
+    timing = content.metrics["timing"]
+    rows = {
+        "Training": duration(timing["train_seconds"]),
+        "Epochs": number_text(timing["epochs"]),
+        "Rows per second while training": number_text(timing["rows_per_second"]),
+        "Few-label comparison": duration(timing["few_label_seconds"]),
+        "Everything": duration(timing["total_seconds"]),
+    }
+    if timing["peak_memory_mb"] is not None:
+        rows["Peak memory"] = f"{number_text(timing['peak_memory_mb'])} MB"
+    body = draw(
+        "cuello.report/timing.html",
+        timing=rows,
+        versions=content.config["versions"],
+        command=content.config.get("command"),
+    )
+    return Section(anchor="timing", title="Timing and reproduction", body=body)

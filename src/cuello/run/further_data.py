@@ -14,7 +14,7 @@ import numpy as np
 from cuello import atomic
 from cuello.arrays import Array, Record
 from cuello.data import Dataset, load
-from cuello.data.cells import mark_missing, without_fill
+from cuello.data.columns import mark_missing, without_fill
 from cuello.data.sequences import pad
 from cuello.errors import CuelloError, DataError, RunError
 from cuello.estimators import Autoencoder

@@ -11,7 +11,7 @@ import numpy as np
 
 from cuello.arrays import Array, Codes
 from cuello.data import Dataset
-from cuello.data.cells import as_cells, format_number
+from cuello.data.columns import as_cells, format_number
 from cuello.errors import Argument, InputError, RunError, Use
 from cuello.estimators import Autoencoder
 from cuello.estimators.projection import FLAT, fit_projector

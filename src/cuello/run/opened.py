@@ -10,7 +10,7 @@ import pyarrow as pa
 from cuello.anomalies import AnomalyDetector
 from cuello.arrays import Float32s, Record
 from cuello.data import Dataset
-from cuello.data.cells import format_number
+from cuello.data.columns import format_number
 from cuello.errors import Argument, InputError, RunError, Use
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier

@@ -19,8 +19,7 @@ from cuello.run import Run
 from cuello.server import schemas as s
 from cuello.server.guard import Guard
 from cuello.server.labels import LABELS_FILE
-from cuello.server.overview import overview_app
-from cuello.server.problems import refusals
+from cuello.server.overview import overview_app, refusals
 from cuello.server.session import Session, refuse_infinite
 from cuello.web import page_html
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI, HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cuello.errors import Argument, CuelloError, InputError
-from cuello.report.templates import draw
+from cuello.report.assets import draw
 from cuello.run import open_run
 from cuello.run.folder import RunFolder
 from cuello.server import schemas as s
@@ -131,25 +131,11 @@ def serve(
     trust_remote_code: bool = False,
     report_address: Callable[[str], object] = print,
 ) -> None:
-    """Serve a run until Ctrl-C.
+    """Serve a run folder on a host and a port (0: a free one) until Ctrl-C.
 
-    Parameters
-    ----------
-    path : Path
-        The run folder.
-    host : str
-        Address to listen on; 127.0.0.1 is this machine alone.
-    port : int
-        0: a free one.
-    trust_remote_code : bool
-        Whether user-defined networks, which the folder only names, may be imported and run.
-    report_address : callable
-        Called with the address.
-
-    Raises
-    ------
-    CuelloError
-        If the run cannot be opened, or host and port are not available.
+    ``trust_remote_code`` lets user-defined networks, which the folder only names, be imported and
+    run. ``report_address`` is called with the address. A run that cannot be opened, or a host and
+    port that are not available, are a CuelloError.
     """
     app = app_for(path, host=host, trust_remote_code=trust_remote_code)
     listening = listen(host, port)
@@ -165,17 +151,7 @@ def serve(
 class BackgroundServer:
     """A server in a background thread, on this machine alone and a free port.
 
-    Parameters
-    ----------
-    path : Path
-        The run folder; it need not hold a run before :meth:`start`.
-    trust_remote_code : bool
-        As for :func:`serve`.
-
-    Raises
-    ------
-    InputError
-        If no port is free.
+    The folder need not hold a run before :meth:`start`. No free port is an InputError.
     """
 
     def __init__(self, path: Path, *, trust_remote_code: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Figures: one style for all, colours that everybody can tell apart, and the figure of a study.
+"""Figures in one style, and the pages of studies and labs, one file each that opens offline.
 
 Colours are those of Okabe and Ito; series differ in marks or dashes too, so that a figure survives
 a black-and-white printer.
@@ -6,12 +6,18 @@ a black-and-white printer.
 
 from __future__ import annotations
 
+import base64
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
+from cuello.formats import MISSING, number_text
+from cuello.report.assets import draw, text_of
 from cuello.study.study import Study
 from cuello.study.summary import Combination, Spread, option_text
 from cuello.study.trials import MEASURES
@@ -19,7 +25,19 @@ from cuello.study.trials import MEASURES
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "DASHES", "MARKS", "draw_study", "new", "save", "spread_axes"]
+__all__ = [
+    "COLOURS",
+    "DASHES",
+    "MARKS",
+    "Picture",
+    "Table",
+    "draw_document",
+    "draw_study",
+    "new",
+    "picture_uri",
+    "save",
+    "spread_axes",
+]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c8c8c")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -158,3 +176,56 @@ def _label(row: Combination, names: Sequence[str]) -> str:
 
 def _is_numeric(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Hold a table on the page: title, heads with units, cells, and a sentence below.
+
+    Of the cells, :class:`~cuello.study.summary.Spread` is shown as mean ± sd, and None as –.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    note: str = ""
+
+    def texts(self) -> list[tuple[str, list[str]]]:
+        """Return the first cell of each row, and the others, as texts."""
+        return [(_cell_text(name), list(map(_cell_text, values))) for name, *values in self.rows]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """Hold a figure on the page, kept as PNG and SVG under its name.
+
+    ``caption`` describes the figure, for those who do not see it too.
+    """
+
+    name: str
+    caption: str
+    figure: Figure
+
+
+def picture_uri(picture: Picture, figures: Path) -> str:
+    """Return a figure that was saved in a folder as a data URI, to be put inside a page."""
+    content = (figures / f"{picture.name}.png").read_bytes()
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
+
+
+def draw_document(template: str, title: str, **values: object) -> str:
+    """Draw a whole page by a template that extends ``cuello.study/document.html``."""
+    style = Markup(
+        "".join(text_of("page.css", package) for package in ("cuello.report", "cuello.study"))
+    )
+    return draw(template, title=title, style=style, **values) + "\n"
+
+
+def _cell_text(value: object) -> str:
+    if value is None:
+        return MISSING
+    if isinstance(value, Spread):
+        return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number_text(value) if isinstance(value, float) else str(value)

@@ -12,8 +12,14 @@ from cuello import atomic
 from cuello.api import start_with_report
 from cuello.run.folder import RunFolder
 from cuello.run.job import Job
-from cuello.study.figures import draw_study, save
-from cuello.study.page import Picture, Table, draw_document, picture_uri
+from cuello.study.figures import (
+    Picture,
+    Table,
+    draw_document,
+    draw_study,
+    picture_uri,
+    save,
+)
 from cuello.study.search import run_search
 from cuello.study.study import Study, estimator_options
 from cuello.study.summary import Combination, option_text, summarise_trials
@@ -100,7 +106,10 @@ def _write_results(study: Study, rows: list[Combination], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     atomic.write_bytes(folder / "study.json", json.dumps(study.to_json(), indent=2).encode())
     atomic.write(folder / "table.csv", lambda path: _write_table(study, rows, path))
-    picture = Picture(name="study", caption=_caption(study), figure=draw_study(study, rows))
+    measure = MEASURES[study.measure]
+    over = f"{study.seeds} seeds" if study.seeds > 1 else "one seed"
+    caption = f"{measure[0].upper()}{measure[1:]}; {over} each."
+    picture = Picture(name="study", caption=caption, figure=draw_study(study, rows))
     save(picture.figure, folder / "figures", picture.name)
     names = list(study.grid or study.search)
     shown = [m for m in MEASURES if any(row.measured[m].count for row in rows)]
@@ -112,7 +121,7 @@ def _write_results(study: Study, rows: list[Combination], folder: Path) -> None:
             for row in rows
         ],
         note="Mean ± standard deviation over seeds; table.csv has the confidence intervals. "
-        f"The order is by {MEASURES[study.measure]}.",
+        f"The order is by {measure}.",
     )
     protocol = {
         "data": study.data,
@@ -155,8 +164,3 @@ def _write_table(study: Study, rows: Sequence[Combination], path: Path) -> None:
             texts = ["" if math.isnan(number) else repr(number) for number in numbers]
             count = row.measured[study.measure].count
             writer.writerow([*_varied_texts(row), count, row.diverged, *texts])
-
-
-def _caption(study: Study) -> str:
-    over = f"{study.seeds} seeds" if study.seeds > 1 else "one seed"
-    return f"{MEASURES[study.measure][0].upper()}{MEASURES[study.measure][1:]}; {over} each."

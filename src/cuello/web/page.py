@@ -13,6 +13,7 @@ from cuello.arrays import Record
 from cuello.errors import InputError
 from cuello.report.assets import (
     digest,
+    draw,
     packed,
     plotly,
     script_json,
@@ -20,13 +21,11 @@ from cuello.report.assets import (
     text_of,
     utf8,
 )
+from cuello.report.charts import curves_section
 from cuello.report.content import ReportContent, Section, gather
-from cuello.report.curves import curves_section
 from cuello.report.few_labels import few_labels_section
-from cuello.report.templates import draw
 from cuello.run import Run
-from cuello.web.packing import Packs
-from cuello.web.records import pack_runs
+from cuello.web.records import Packs, pack_runs
 
 __all__ = ["PROGRAMS", "build_page", "page_html"]
 
@@ -97,7 +96,8 @@ def _document(content: ReportContent, records: list[Record], packs: Packs) -> st
     sections = [few_labels_section(content), curves_section(content), left_out]
     data = {section.anchor: section.data for section in sections if section.data}
     library, library_hash = plotly()
-    engine, script = _engine(), _script()
+    engine, programs = _engine(), [text_of(f"js/{name}", "cuello.web") for name in PROGRAMS]
+    script = "".join([*map(text_of, ("page.js", "unpack.js", "legend.js")), *programs])
     wasm = base64.b64encode(_vendored("ort-wasm-simd-threaded.wasm.gz")).decode("ascii")
     # 'unsafe-eval' is for the points, which Plotly draws with programs that it writes as it goes,
     # and for WebAssembly.
@@ -114,11 +114,6 @@ def _document(content: ReportContent, records: list[Record], packs: Packs) -> st
         script=Markup(script),
     )
     return utf8(page)
-
-
-def _script() -> str:
-    shared = map(text_of, ("page.js", "unpack.js", "legend.js"))
-    return "".join([*shared, *(text_of(f"js/{name}", "cuello.web") for name in PROGRAMS)])
 
 
 def _engine() -> str:
