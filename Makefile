@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 .PHONY: demo test test-all lint types unit bench docs clean
 
 demo: .venv/.installed
-	$(BIN)/cuello fit digits --labels 100 --repeats 1 --latent 8 --out runs/demo --overwrite
+	$(BIN)/cuello fit digits --labels 100 --out runs/demo --overwrite
 
 test: lint types unit
 

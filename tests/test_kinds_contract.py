@@ -388,7 +388,7 @@ def test_an_alias_gives_way_to_options():
 
 @pytest.mark.parametrize("loss", ["mse", "bce"])
 def test_plain_minimizes_the_distance_to_its_own_reconstruction(loss):
-    X = np.random.default_rng(0).random((40, 12), dtype=np.float32)
+    X = np.random.default_rng(0).random((40, 3, 4), dtype=np.float32)
     module = small("plain", loss=loss).initialize(X).module_.eval()
     x = torch.from_numpy(X)
     terms, back = module.losses(Batch(x), "autoencoder"), module.decode(module.encode(x))
