@@ -41,7 +41,8 @@ def examine_module(module: AutoencoderModule, x: Tensor, rate: float) -> tuple[F
     lower = f"learning_rate={float(f'{rate / 10:g}')}, more epochs, or batch_norm=True"
     size = np.abs(embeddings).max(initial=0.0)
     if variance > 0.0 and embeddings.std(axis=0).max() <= _CONSTANT * size:
-        findings = [f"every sample has the same embedding: nothing was learned; try {lower}"]
+        text = f"every sample has the same embedding: nothing was learned; try {lower}"
+        findings = findings or [text]  # a kind knows more of its latents
     elif variance > 0.0 and explained <= 0.0:
         text = (
             "reconstructions are no better than the mean of each feature (explained variance "

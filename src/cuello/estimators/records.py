@@ -71,6 +71,8 @@ def autoencoder_of(record: Record, weights: Weights) -> Autoencoder:
         _check_shapes(model.build_module(seed=0), weights)
     module = model.build_module(seed=0)
     model.latent_dim_ = model._n_features_out = module.latent_dim
+    if {len(model.embedding_mean_), len(model.embedding_scale_)} != {module.latent_dim}:
+        raise ValueError("mean and deviation of the embeddings are of other latents")
     module.load_state_dict(dict(weights))
     model.module_ = module.eval()
     return model
