@@ -40,7 +40,7 @@ def toy(n=96, features=12, seed=0):
 
 
 def small(kind, **options):
-    defaults = {"hidden": (16,), "latent_dim": 3, "epochs": 4, "batch_size": 32}
+    defaults = {"hidden": (16,), "latent_dim": 3, "epochs": 2, "batch_size": 32}
     return Autoencoder(kind=kind, **(defaults | options))
 
 
@@ -149,11 +149,11 @@ def test_loss_falls(kind):
     ],
 )
 def test_resumed_equals_uninterrupted(kind, optimizer, tmp_path):
-    options = {"optimizer": optimizer, "batch_norm": True, "dropout": 0.2, "epochs": 6}
+    options = {"optimizer": optimizer, "batch_norm": True, "dropout": 0.2, "epochs": 4}
     whole = fit(small(kind, **options), toy(), checkpoint=tmp_path / "whole")
 
-    def stop_after_three(epoch):
-        if epoch.epoch == 2:
+    def stop_after_two(epoch):
+        if epoch.epoch == 1:
             raise InterruptedError
 
     from cuello.train import Callback
@@ -161,19 +161,16 @@ def test_resumed_equals_uninterrupted(kind, optimizer, tmp_path):
     halted = small(kind, **options)
     with pytest.raises(InterruptedError):
         fit(
-            halted,
-            toy(),
-            checkpoint=tmp_path / "part",
-            callbacks=Callback(on_epoch_end=stop_after_three),
+            halted, toy(), checkpoint=tmp_path / "part", callbacks=Callback(on_epoch_end=stop_after_two)
         )
     torch.rand(17)  # whatever else draws random numbers in between does not matter
     resumed = fit(small(kind, **options), toy(), checkpoint=tmp_path / "part")
-    assert len(resumed.history_) == 6
+    assert len(resumed.history_) == 4
     assert equal(weights(whole), weights(resumed))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("rows", [2, 3, 33])
+@pytest.mark.parametrize("rows", [2, 3, 9])
 def test_last_batch_of_one_row(kind, rows):
     model = small(kind, batch_norm=True, batch_size=2, validation_fraction=0.0)
     assert np.isfinite(fit(model, toy(rows)).transform(toy(rows))).all()
