@@ -27,7 +27,7 @@ PAIRS = [
 ]
 SHAPES = {"dense": (12,), "conv": (2, 7, 5), "sequence": (8, 2)}
 # What is carried beside the code has to be learned from above before the code says much.
-LATE = {"ladder": 400}
+LATE = {"ladder": {"epochs": 90, "learning_rate": 0.03}}
 USUAL = {"plain", "denoising", "variational"}
 HIDDEN = {"dense": (16,), "conv": (4, 8), "sequence": (12,)}
 
@@ -100,8 +100,8 @@ def test_it_trains_saves_and_loads(network, kind, tmp_path):
 )
 def test_training_improves_reconstruction(network, kind):
     """Terms against one another need not fall in total; what they are for must."""
-    epochs = LATE.get(kind, 25)
-    model, X = fit(network, kind, epochs=epochs, learning_rate=0.01), rows(network)
+    how = {"epochs": 25, "learning_rate": 0.01} | LATE.get(kind, {})
+    model, X = fit(network, kind, **how), rows(network)
     untrained = clone(model).initialize(X, labels(kind, len(X)))
     assert model.score(X) > untrained.score(X)
 

@@ -28,7 +28,7 @@ def test_normal_samples_are_counted_as_conformal_prediction_does(scores):
     np.testing.assert_allclose(ScoreTail.of(scores).anomaly_scores(part), expected[: len(part)])
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.floats(0.2, 5.0), st.integers(0, 1000))
 def test_what_lies_beyond_all_held_out_samples_follows_an_exponential(scale, seed):
     scores = np.random.default_rng(seed).exponential(scale, 20_000)

@@ -14,18 +14,18 @@ from cuello.metrics import projection_quality
 
 
 @pytest.fixture
-def _whole_trainings(monkeypatch):
-    monkeypatch.setattr(projection, "STEPS", 600)
-    monkeypatch.setattr(projection, "EPOCHS", 15)
+def _longer_trainings(monkeypatch):
+    monkeypatch.setattr(projection, "STEPS", 250)
+    monkeypatch.setattr(projection, "EPOCHS", 8)
 
 
 def fitted(X, **options):
-    return Autoencoder("plain", hidden=(32,), epochs=30, random_state=0, **options).fit(X)
+    return Autoencoder("plain", hidden=(32,), epochs=20, random_state=0, **options).fit(X)
 
 
-@pytest.mark.usefixtures("_whole_trainings")
+@pytest.mark.usefixtures("_longer_trainings")
 def test_a_projection_keeps_more_than_the_principal_components():
-    X, y = (values[:900] for values in load_digits(return_X_y=True))
+    X, y = (values[:500] for values in load_digits(return_X_y=True))
     model = fitted(X, latent_dim=16)
     embeddings = model.transform(X)
     ours = projection_quality(embeddings, model.project(X, random_state=0), y)
@@ -34,9 +34,9 @@ def test_a_projection_keeps_more_than_the_principal_components():
     assert ours.trustworthiness > theirs.trustworthiness + 0.03
 
 
-@pytest.mark.usefixtures("_whole_trainings")
+@pytest.mark.usefixtures("_longer_trainings")
 def test_the_inverse_leads_near_the_embedding():
-    X = load_digits().data[:900]
+    X = load_digits().data[:500]
     embeddings = fitted(X, latent_dim=6).transform(X)
     projector = projection.fit_projector(Autoencoder, embeddings, seed=0)
     back = projector.inverse_transform(projector.transform(embeddings))

@@ -18,10 +18,17 @@ EXCEPTIONS = {
 }
 
 SMALL = Autoencoder(
-    kind="plain", hidden=(16,), latent_dim=4, allow_overcomplete=True, epochs=20, batch_size="auto"
+    kind="plain",
+    hidden=(16,),
+    latent_dim=4,
+    allow_overcomplete=True,
+    epochs=8,
+    batch_size="auto",
 )
 
-WIDE = Autoencoder(**SMALL.get_params() | {"latent_dim": 16})
+# Where few epochs leave so little that rounding is seen in it.
+LONGER = Autoencoder(**SMALL.get_params() | {"epochs": 20})
+WIDE = Autoencoder(**LONGER.get_params() | {"latent_dim": 16})
 
 
 ONE_RATE = {"epochs": 60, "learning_rates": (0.01,)}
@@ -29,7 +36,7 @@ ONE_RATE = {"epochs": 60, "learning_rates": (0.01,)}
 ESTIMATORS = [
     SMALL,
     Autoencoder(kind="denoising", hidden=(8,), latent_dim=1, epochs=3),
-    FewLabelClassifier(SMALL, method="linear_probe", **ONE_RATE),
+    FewLabelClassifier(LONGER, method="linear_probe", **ONE_RATE),
     FewLabelClassifier(SMALL, method="label_spreading"),
     FewLabelRegressor(WIDE, method="linear_probe"),
     AnomalyDetector(SMALL),
@@ -38,8 +45,8 @@ ESTIMATORS = [
 
 # The same estimators once more, by methods that train a whole network at each of the fits.
 TRAINED_FOR_LONGER = [
-    FewLabelClassifier(SMALL, method="fine_tune", weight_decay=0.01, **ONE_RATE),
-    FewLabelClassifier(SMALL, epochs=20, learning_rates=(0.01,), method_options={"steps": 30}),
+    FewLabelClassifier(LONGER, method="fine_tune", weight_decay=0.01, **ONE_RATE),
+    FewLabelClassifier(LONGER, epochs=20, learning_rates=(0.01,), method_options={"steps": 30}),
     FewLabelRegressor(WIDE, method="fine_tune", weight_decay=0.01, **ONE_RATE),
 ]
 

@@ -167,7 +167,7 @@ def wrong_labels(y, share, rng):
 
 @pytest.mark.parametrize(
     ("method", "options"),
-    [("label_spreading", None), ("mean_teacher", {"steps": 80, "network": "dense"})],
+    [("label_spreading", None), ("mean_teacher", {"steps": 60, "network": "dense"})],
 )
 def test_one_wrong_label_in_ten_does_not_break_it(digits, encoder, method, options):
     rng = np.random.default_rng(0)

@@ -16,8 +16,8 @@ from cuello.few_label.estimator import classifier_of, record_classifier, tensors
 
 SMALL = Autoencoder(kind="plain", hidden=(12,), latent_dim=4, epochs=8, batch_size=32)
 QUICK = {
-    "auto": {"steps": 30},
-    "mean_teacher": {"steps": 30},
+    "auto": {"steps": 15},
+    "mean_teacher": {"steps": 15},
     "ladder": {"epochs": 50, "hidden": [32, 16]},
 }
 """Options that make a method fast; one that is not listed takes its defaults."""

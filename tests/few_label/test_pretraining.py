@@ -52,7 +52,7 @@ def test_the_loss_is_the_cross_entropy_of_finding_the_other_half(rows, seed):
 def test_features_tell_digits_apart_before_any_label():
     problem = digits()
     start, trained = build_student(problem), build_student(problem)
-    pretrain(trained, problem, 150, contrast_views((8, 8)))
+    pretrain(trained, problem, 100, contrast_views((8, 8)))
     head = (start.head.weight, trained.head.weight)
     assert torch.equal(*head), "the head was not trained"
     assert not trained.training

@@ -54,6 +54,8 @@ def test_a_tenth_of_wrong_labels_costs_less_than_a_tenth_of_the_accuracy(digits,
             method=method,
             method_options=QUICK.get(method),
             learning_rates=(0.01,),
+            epochs=30,
+            weight_decay=0.01,
             cv=2 if method in CHOOSING else 0,
             random_state=0,
         ).fit(X, with_wrong(known, share))

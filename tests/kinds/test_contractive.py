@@ -82,7 +82,9 @@ def test_the_estimate_is_right_on_average(place):
     model.eval()
     torch.manual_seed(0)
     with torch.no_grad():
-        draws = torch.stack([model.encode_with_norm(x)[1] for _ in range(1500)])
+        # Each of the 50 is itself of 30 copies of the rows.
+        copies = x.repeat(30, 1, 1)
+        draws = torch.stack([model.encode_with_norm(copies)[1] for _ in range(50)])
     assert draws.std() > 0
     error = draws.std() / math.sqrt(len(draws))
     assert abs(draws.mean() - squared_norm(model, x)) < 3 * error

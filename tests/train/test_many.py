@@ -104,7 +104,7 @@ def test_weights_after_100_steps_are_those_of_one_by_one(optimizer, batch_size, 
             assert a.learning_rate == pytest.approx(b.learning_rate)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     strategy=st.sampled_from(STRATEGIES),
     reduction=st.sampled_from(["mean", "sum"]),
@@ -129,7 +129,7 @@ def test_any_network_and_training(
             schedule=schedule,
             shuffle=shuffle,
             gradient_clip=clip,
-            epochs=8,
+            epochs=5,
             batch_size=batch_size,
             seed=i,
         )
