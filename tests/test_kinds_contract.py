@@ -161,7 +161,10 @@ def test_resumed_equals_uninterrupted(kind, optimizer, tmp_path):
     halted = small(kind, **options)
     with pytest.raises(InterruptedError):
         fit(
-            halted, toy(), checkpoint=tmp_path / "part", callbacks=Callback(on_epoch_end=stop_after_two)
+            halted,
+            toy(),
+            checkpoint=tmp_path / "part",
+            callbacks=Callback(on_epoch_end=stop_after_two),
         )
     torch.rand(17)  # whatever else draws random numbers in between does not matter
     resumed = fit(small(kind, **options), toy(), checkpoint=tmp_path / "part")
