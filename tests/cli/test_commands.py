@@ -208,6 +208,23 @@ def test_own_networks_are_named_and_trusted(cuello, arrays, tmp_path):
     )
 
 
+def test_a_log_gets_a_line_an_epoch_and_a_method(cuello, arrays):
+    options = ("fit", "rows.npz", *SMALL, "--labels", 6, "--method", "linear_probe")
+    outcome = cuello(*options, "--out", "told")
+    lines = outcome.err.splitlines()
+    epochs = [line for line in lines if line.startswith("autoencoder: epoch ")]
+    assert [line.split(", ")[0] for line in epochs] == [
+        "autoencoder: epoch 1 of 2",
+        "autoencoder: epoch 2 of 2",
+    ]
+    assert all(", loss " in line and ", validation " in line for line in epochs)
+    assert "few labels: Linear probe" in lines
+    assert "accuracy on the test split" in outcome.out
+    outcome = cuello(*options, "--out", "untold", "--quiet")
+    assert outcome.err == ""
+    assert "accuracy on the test split" in outcome.out
+
+
 def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     outcome = cuello("fit", "rows.npz", *SMALL, "--labels", 3, "--repeats", 2, "--out", "a/run")
     folder = tmp_path / "a" / "run"

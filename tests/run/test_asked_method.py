@@ -32,7 +32,7 @@ class Told:
     def __init__(self):
         self.stages = {}
 
-    def update(self, stage, done, total):
+    def update(self, stage, done, total, detail=""):
         self.stages[stage] = (done, total)
 
     def say(self, text):

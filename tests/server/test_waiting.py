@@ -19,7 +19,7 @@ from cuello.server.serving import app_for, listen
 class HalfWay(Silent):
     """A progress that interrupts a training."""
 
-    def update(self, stage, done, total):
+    def update(self, stage, done, total, detail=""):
         if 2 * done >= total:
             raise KeyboardInterrupt
 

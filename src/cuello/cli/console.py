@@ -42,11 +42,14 @@ def complain(text: str, code: int) -> int:
 class Bars:
     """A progress bar with an estimate of the time left, one for each stage.
 
-    Before the first appears, ``announce`` is called, and the line that it returns is printed.
+    Where nobody looks, in a log, there is a line for each epoch or method instead; ``quiet`` shows
+    neither. Before the first appears, ``announce`` is called, and the line that it returns is
+    printed.
     """
 
-    def __init__(self, announce: Callable[[], str] | None = None) -> None:
-        self._announce = announce
+    def __init__(self, announce: Callable[[], str] | None = None, *, quiet: bool = False) -> None:
+        self._announce, self._quiet = announce, quiet
+        self._details: dict[str, str] = {}
         self._progress = Progress(
             TextColumn("{task.description:<12}"),
             BarColumn(),
@@ -65,14 +68,23 @@ class Bars:
         if self._tasks:
             self._progress.stop()
 
-    def update(self, stage: str, done: int, total: int) -> None:
-        """Move the bar of a stage, which appears when it is first named."""
-        if self._announce is not None and not self._tasks:
+    def update(self, stage: str, done: int, total: int, detail: str = "") -> None:
+        """Move the bar of a stage, which appears when it is first named, and show what it is at."""
+        if self._announce is not None and not self._details:
             self.say(self._announce())
+        before = self._details.setdefault(stage, "")
+        self._details[stage] = detail or before
+        if self._quiet:
+            return
+        if not _err.is_terminal:
+            if detail not in ("", before):
+                _err.print(f"{stage}: {detail}", soft_wrap=True)
+            return
         if stage not in self._tasks:
             self._progress.start()  # not earlier: a refusal is one line, without an empty one
             self._tasks[stage] = self._progress.add_task(stage, total=total)
-        self._progress.update(self._tasks[stage], completed=done, total=total)
+        text = f"{stage}: {self._details[stage]}" if self._details[stage] else stage
+        self._progress.update(self._tasks[stage], completed=done, total=total, description=text)
 
     def say(self, text: str) -> None:
         """Print a line above the bars."""

@@ -171,6 +171,9 @@ def _run_fit(
     watch: Annotated[
         bool, _run_option("--watch", help="Show the training in a browser, until Ctrl-C.")
     ] = False,
+    quiet: Annotated[
+        bool, _run_option("--quiet", help="Show results alone, and no progress.")
+    ] = False,
     trust_remote_code: Annotated[
         bool,
         _run_option(
@@ -184,7 +187,7 @@ def _run_fit(
     with importing():
         from cuello import api
     if resume is not None:
-        others = [n for n in given if n not in ("resume", "trust_remote_code", "watch")]
+        others = [n for n in given if n not in ("resume", "trust_remote_code", "watch", "quiet")]
         if others:
             _refuse_beside_resume(resume, str(data) if others[0] == "data" else Argument(others[0]))
         folder = expanded(resume)
@@ -194,6 +197,7 @@ def _run_fit(
                 folder, trust_remote_code=trust_remote_code, progress=p
             ),
             watch=watch,
+            quiet=quiet,
             trust_remote_code=trust_remote_code,
         )
         return
@@ -220,6 +224,7 @@ def _run_fit(
         where,
         lambda p: api.start_with_report(job, where, overwrite=overwrite, progress=p),
         watch=watch,
+        quiet=quiet,
     )
 
 

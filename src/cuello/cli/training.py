@@ -62,6 +62,7 @@ def finish_training(
     work: Callable[[Progress], RunFolder],
     *,
     watch: bool = False,
+    quiet: bool = False,
     trust_remote_code: bool = False,
 ) -> None:
     """Train a run with progress bars, and print its results, or how to continue.
@@ -69,7 +70,7 @@ def finish_training(
     To be watched, the run is served to a browser from the first epoch on, until Ctrl-C.
     """
     if not watch:
-        _train(path, work, Bars())
+        _train(path, work, Bars(quiet=quiet))
         return
     server = import_server("cuello fit --watch").BackgroundServer(
         path, trust_remote_code=trust_remote_code
@@ -80,7 +81,7 @@ def finish_training(
         return f"watch it at {server.address}"
 
     try:
-        _train(path, work, Bars(announce))
+        _train(path, work, Bars(announce, quiet=quiet))
         if not server.started:  # nothing was left to train
             server.start()
         say(f"{path}: {server.address} (Ctrl-C ends it)")

@@ -143,6 +143,9 @@ def compare_methods(
             if (draw, method) in have:
                 continue
             started = time.perf_counter()
+            which = f", draw {draw + 1} of {len(plan.draws)}" if len(plan.draws) > 1 else ""
+            detail = display_name(method, is_table=is_table) + which
+            progress.update("few labels", len(records), total, detail)
             # The width of an interval is for the classifier that is kept to warn of.
             with _ignore_warnings(TOO_WIDE, CONSTANT_PROPERTY):
                 if method in METHODS:

@@ -173,8 +173,8 @@ def check_labels(kind: str, labels: object | None, task: str = "multiclass") -> 
 class Progress(Protocol):
     """Receiver of the progress of a job."""
 
-    def update(self, stage: str, done: int, total: int) -> None:
-        """Show how many steps of a stage are done."""
+    def update(self, stage: str, done: int, total: int, detail: str = "") -> None:
+        """Show how many steps of a stage are done, and what it is at: the losses of an epoch."""
 
     def say(self, text: str) -> None:
         """Show a message."""
@@ -183,7 +183,7 @@ class Progress(Protocol):
 class Silent:
     """Progress that is not shown."""
 
-    def update(self, stage: str, done: int, total: int) -> None:
+    def update(self, stage: str, done: int, total: int, detail: str = "") -> None:
         """Do nothing."""
 
     def say(self, text: str) -> None:

@@ -28,7 +28,7 @@ from cuello.run.models import FewLabelModel, Models, save_models
 from cuello.run.predictions import typical_error
 from cuello.run.prepare import Prepared
 from cuello.train import Callback, Epoch
-from cuello.train.progress import quiet
+from cuello.train.progress import epoch_text, quiet
 
 __all__ = ["JobSteps", "collect_warnings"]
 
@@ -109,10 +109,19 @@ class JobSteps:
         """
         autoencoder = self.job.autoencoder()
         now: list[Epoch] = []
-        callbacks = Callback(
-            on_step_end=lambda done, all: self.progress.update("autoencoder", done, all),
-            on_epoch_end=now.append,
-        )
+        steps = (0, 1)
+
+        def on_step_end(done: int, total: int) -> None:
+            nonlocal steps
+            steps = done, total
+            self.progress.update("autoencoder", done, total)
+
+        def on_epoch_end(record: Epoch) -> None:
+            now.append(record)
+            text = epoch_text(record, autoencoder.training_config_.epochs)
+            self.progress.update("autoencoder", *steps, text)
+
+        callbacks = Callback(on_step_end=on_step_end, on_epoch_end=on_epoch_end)
         try:
             autoencoder.fit(
                 self.prepared.train,
