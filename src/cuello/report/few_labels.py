@@ -38,7 +38,7 @@ def few_labels_section(content: ReportContent) -> Section:
             second=second,
             setting=_setting(content),
             rows=rows,
-            ours={row["method"] for row in rows if _uses_autoencoder(row["method"])},
+            ours={row["method"] for row in rows} - BASELINES.keys(),
             best=metrics["best_method"],
             explanation=_explanation(rows, content),
         )
@@ -63,7 +63,7 @@ def few_labels_section(content: ReportContent) -> Section:
 
 def _sorted_rows(content: ReportContent) -> list[Record]:
     """Return the rows by number of labels, then baselines, then methods as they are registered."""
-    order = [*BASELINES, *sorted(METHODS, key=_uses_autoencoder)]
+    order = [*BASELINES, *METHODS]
 
     def position(row: Record) -> tuple[int, int]:
         method = row["method"]
@@ -82,17 +82,13 @@ def _chart_row(row: Record, content: ReportContent) -> Record:
 
     return {
         "name": row["display_name"],
-        "ours": _uses_autoencoder(row["method"]),
+        "ours": row["method"] not in BASELINES,
         "best": row["method"] == content.metrics["best_method"],
         "labels": "" if one_count else labels_text(row["labels"]),
         "mean": shown(row[f"{main.key}_mean"]),
         "sd": shown(row[f"{main.key}_sd"]) if has_spread(row) else None,
         "draws": [shown(value) for value in row[main.key]],
     }
-
-
-def _uses_autoencoder(method: str) -> bool:
-    return method not in BASELINES and (method not in METHODS or METHODS[method].pretrained)
 
 
 def _setting(content: ReportContent) -> list[str]:
@@ -114,10 +110,9 @@ def _setting(content: ReportContent) -> list[str]:
     if metrics["method"]:
         sentences.append(f"“{name}” is kept, as it was asked for.")
     elif best[f"cv_{main.key}_mean"] is not None:
-        among = "Of the methods with the autoencoder, " * _uses_autoencoder(best["method"])
         sentences.append(
-            f"{among}“{name}” was chosen by cross-validation inside the labelled examples; the "
-            "rows it is measured on played no part in the choice."
+            f"Of cuello's methods “{name}” was chosen by cross-validation inside the labelled "
+            "examples; the rows it is measured on played no part in the choice."
         )
     else:
         sentences.append(

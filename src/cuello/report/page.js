@@ -79,7 +79,7 @@ function methods(rows, title, unit) {
       draws.y.push(last - place - 0.25);
       draws.marker.color.push(look(row));
     }));
-    const means = [["without the autoencoder", false], ["with the autoencoder", true]].map(([name, ours]) => {
+    const means = [["baselines", false], ["methods of cuello", true]].map(([name, ours]) => {
       const places = rows.map((_, place) => place).filter((place) => rows[place].ours === ours);
       const tint = ours ? colour.ours : colour.baseline;
       return {
