@@ -56,7 +56,7 @@ def plotly() -> tuple[str, str]:
 
 def packed(content: bytes) -> str:
     """Return bytes as base64 of gzip; the same bytes give the same text."""
-    return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode("ascii")
 
 
 def digest(text: bytes) -> str:
