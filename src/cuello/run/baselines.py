@@ -167,7 +167,7 @@ BASELINES.add(
     Baseline(
         display_name="PCA + logistic regression",
         summary="Logistic regression on principal components; the penalty is cross-validated.",
-        tasks=("multiclass", "multilabel"),
+        tasks=_CLASSES,
         fit=_fit_linear,
     ),
 )
@@ -180,43 +180,43 @@ BASELINES.add(
         fit=_fit_linear,
     ),
 )
-BASELINES.add(
-    "linear_columns",
-    Baseline(
-        display_name="Linear model on the columns",
-        summary="Logistic regression on the columns as they are, or ridge regression for numbers.",
-        tasks=_ALL_TASKS,
-        tables_only=True,
-        fit=partial(_fit_as_they_are, make=_make_linear),
+for _name, _model, _summary, _make in (
+    (
+        "linear_columns",
+        "Linear model",
+        "Logistic regression on the columns as they are, or ridge regression for numbers.",
+        _make_linear,
     ),
-)
-BASELINES.add(
-    "random_forest",
-    Baseline(
-        display_name="Random forest on the columns",
-        summary="A random forest of 200 trees on the columns as they are.",
-        tasks=_ALL_TASKS,
-        tables_only=True,
-        fit=partial(_fit_as_they_are, make=_make_forest),
+    (
+        "random_forest",
+        "Random forest",
+        "A random forest of 200 trees on the columns as they are.",
+        _make_forest,
     ),
-)
-BASELINES.add(
-    "gradient_boosting",
-    Baseline(
-        display_name="Gradient boosting on the columns",
-        summary="Gradient boosting of trees on the columns as they are.",
-        tasks=_ALL_TASKS,
-        tables_only=True,
-        fit=partial(_fit_as_they_are, make=_make_boosting),
+    (
+        "gradient_boosting",
+        "Gradient boosting",
+        "Gradient boosting of trees on the columns as they are.",
+        _make_boosting,
     ),
-)
+):
+    BASELINES.add(
+        _name,
+        Baseline(
+            display_name=f"{_model} on the columns",
+            summary=_summary,
+            tasks=_ALL_TASKS,
+            tables_only=True,
+            fit=partial(_fit_as_they_are, make=_make),
+        ),
+    )
 BASELINES.add(
     "knn_pixels",
     Baseline(
         display_name="5-NN on pixels",
         display_name_of_tables="5-NN on the columns",
         summary="The 5 nearest neighbours among the rows as they are.",
-        tasks=("multiclass", "multilabel", "regression"),
+        tasks=_ALL_TASKS,
         fit=lambda data: _fit(data, fit_knn_pixels, fit_knn),
     ),
 )
