@@ -58,6 +58,7 @@ def write_table(path, rows=40, **columns):
         ("--network dens", ("dens", "'dense'")),
         ("--epochs -1", ("--epochs -1 must be a whole number, 1 or more",)),
         ("--epochs 0", ("--epochs 0 must",)),
+        ("--compare=yes", ("--compare takes no value",)),
         ("--repeats 0", ("--repeats 0 must be a whole number, at least 1, or 'auto'",)),
         ("--validation 1.5", ("--validation 1.5", "between 0 and 1")),
         ("--validation nan", ("--validation nan must be a share",)),

@@ -243,8 +243,10 @@ def _refuse_beside_resume(resume: Path, other: str | Argument) -> None:
 
 def _wrong_flag(flag: str, choice: Mapping[str, str], built: Command) -> CuelloError:
     """Build the error for a flag without a value, of another kind or network, or of no option."""
-    if any(flag in parameter.opts for parameter in built.params):
-        return InputError(f"{flag} needs a value.")
+    for parameter in built.params:
+        if flag in parameter.opts:
+            needs = "takes no value" if getattr(parameter, "is_flag", False) else "needs a value"
+            return InputError(f"{flag} {needs}.")
     name = flag.removeprefix("--").replace("-", "_")
     for what, registry in _registries().items():
         owners = [entry for entry in registry if name in _options_of(what, entry)]
