@@ -1,4 +1,4 @@
-"""What goes into the activations of a network, and what comes out."""
+"""Statistics of the inputs and outputs of a network's activations."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ __all__ = ["SILENT", "activation_statistics", "undo"]
 Array = npt.NDArray[Any]
 
 SILENT = 0.01
-"""A unit whose activation has a smaller standard deviation over rows tells them apart no more."""
+"""Standard deviation over samples below which the activation of a unit counts as silent."""
 
 
 @torch.no_grad()
 def activation_statistics(
-    module: AutoencoderModule, activation: str, rows: Array
+    module: AutoencoderModule, activation: str, X: Array
 ) -> tuple[Array, Array]:
-    """Return what goes into, and comes out of, the activation of every layer.
+    """Return statistics of the input and the output of the activation of every layer.
 
-    As in training: batch normalisation takes mean and variance from these rows, as one batch.
+    As in training: batch normalisation takes mean and variance from these samples, as one batch.
 
     Returns
     -------
     sd : ndarray of shape (L,)
-        Standard deviation over rows of what goes in, averaged over the units of a layer.
+        Standard deviation over samples of the input, averaged over the units of a layer.
     silent : ndarray of shape (L,)
-        Share of its units whose activation has a standard deviation over rows below ``SILENT``.
+        Share of its units whose activation has a standard deviation over samples below ``SILENT``.
     """
     module = copy.deepcopy(module).train()  # a forward pass moves batch norm's running means
     sds: list[float] = []
@@ -48,7 +48,7 @@ def activation_statistics(
     for layer in module.modules():
         if isinstance(layer, wanted):
             layer.register_forward_hook(note)
-    module.reconstruct(torch.from_numpy(rows))
+    module.reconstruct(torch.from_numpy(X))
     return np.array(sds), np.array(silent)
 
 
@@ -57,15 +57,13 @@ def undo(scale: str, seed: int) -> float:
     """Return the largest difference, in sds of a column, after scaling a batch back.
 
     gamma is a column's standard deviation, with or without the epsilon that the layer adds to the
-    variance; beta is its mean. Rows are Gaussian in float64, with sds from 0.01 to 100.
+    variance; beta is its mean. Samples are Gaussian in float64, with sds from 0.01 to 100.
     """
     rng = np.random.default_rng(seed)
-    rows = torch.from_numpy(
-        rng.normal(size=(256, 32)) * np.logspace(-2, 2, 32) + rng.normal(size=32)
-    )
+    X = torch.from_numpy(rng.normal(size=(256, 32)) * np.logspace(-2, 2, 32) + rng.normal(size=32))
     layer = nn.BatchNorm1d(32).double().train()
-    variance = rows.var(0, correction=0)
+    variance = X.var(0, correction=0)
     added = layer.eps if scale == "sd with epsilon" else 0.0
     layer.weight.copy_((variance + added).sqrt())
-    layer.bias.copy_(rows.mean(0))
-    return float(((layer(rows) - rows).abs() / variance.sqrt()).max())
+    layer.bias.copy_(X.mean(0))
+    return float(((layer(X) - X).abs() / variance.sqrt()).max())

@@ -51,7 +51,7 @@ def bands(
 
 
 def draw_bands(axes: Axes, curves: Mapping[str, Curve]) -> None:
-    """Draw into axes that are there, as :func:`bands` does."""
+    """Draw into existing axes, as :func:`bands` does."""
     positions = np.concatenate(
         [np.asarray(c.x, dtype=np.float64) for c in curves.values()] or [np.empty(0)]
     )

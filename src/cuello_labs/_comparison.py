@@ -20,7 +20,7 @@ __all__ = ["Published", "compare", "sign_of_difference"]
 
 @dataclass(frozen=True)
 class Published:
-    """A figure that somebody printed: drawn as an open diamond beside ours.
+    """A published figure, drawn as an open diamond beside ours.
 
     ``sd`` is their standard deviation, where they give one.
     """
@@ -42,7 +42,7 @@ def compare(
     Parameters
     ----------
     rows : mapping of str to Spread
-        What was measured, by label; drawn from top to bottom.
+        Measurements by label, drawn from top to bottom.
     unit : str
         Label of the axis, with its unit.
     published : mapping of str to Published

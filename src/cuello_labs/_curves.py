@@ -1,4 +1,4 @@
-"""Networks trained alike but for one thing: their rows, their losses by epoch, and the figures."""
+"""Networks that differ in one option: their data, their losses by epoch, and the figures."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "ROWS",
+    "DATA_OPTIONS",
     "best_rates",
-    "by_rows",
+    "by_data",
     "clearly_below",
     "curve",
     "decide",
@@ -31,22 +31,22 @@ __all__ = [
     "fit_curves",
     "panels",
     "rounded",
-    "split_rows",
+    "split_samples",
 ]
 
 Array = npt.NDArray[Any]
 
-ROWS = ("set", "rows", "held_out")
-"""Options of a trial that name its rows; all others are those of the estimator."""
+DATA_OPTIONS = ("set", "train_size", "held_out")
+"""Options of a trial that name its data; all others are those of the estimator."""
 
 _TABLES = ("wine", "breast_cancer", "diabetes")
 
 
-def split_rows(name: str, rows: int, held_out: int) -> tuple[Array, Array]:
-    """Return training rows (rows, features) and held-out ones (held_out, features), float32.
+def split_samples(name: str, train_size: int, held_out: int) -> tuple[Array, Array]:
+    """Return samples to train (train_size, features) and held out (held_out, features), float32.
 
-    Images are flattened, their pixels in 0..1. MNIST's held-out rows are the first of the official
-    test set; the other sets are divided in an order that is always the same. Fewer rows come where
+    Images are flattened, their pixels in 0..1. MNIST's held-out samples are the first of the
+    official test set; the other sets are split in a fixed random order. Fewer samples come where
     the set has fewer.
     """
     if name in _TABLES:
@@ -59,45 +59,45 @@ def split_rows(name: str, rows: int, held_out: int) -> tuple[Array, Array]:
         table = data.X.reshape(len(data.X), -1) / 255.0
         if data.X_test is not None:
             test = data.X_test[:held_out].reshape(-1, table.shape[1]) / 255.0
-            return table[:rows].astype(np.float32), test.astype(np.float32)
+            return table[:train_size].astype(np.float32), test.astype(np.float32)
     order = np.random.default_rng(0).permutation(len(table))
-    parts = order[held_out : held_out + rows], order[:held_out]
-    return table[parts[0]].astype(np.float32), table[parts[1]].astype(np.float32)
+    indices = order[held_out : held_out + train_size], order[:held_out]
+    return table[indices[0]].astype(np.float32), table[indices[1]].astype(np.float32)
 
 
-def by_rows(trials: Iterable[Trial]) -> list[tuple[Array, Array, list[Trial]]]:
-    """Return training rows, held-out rows, and the trials that are run on them."""
+def by_data(trials: Iterable[Trial]) -> list[tuple[Array, Array, list[Trial]]]:
+    """Return training samples, held-out samples, and the trials that are run on them."""
     groups: dict[tuple[Any, ...], list[Trial]] = {}
     for trial in trials:
-        groups.setdefault(tuple(trial.options[name] for name in ROWS), []).append(trial)
-    return [(*split_rows(*where), own) for where, own in groups.items()]
+        groups.setdefault(tuple(trial.options[name] for name in DATA_OPTIONS), []).append(trial)
+    return [(*split_samples(*where), subset) for where, subset in groups.items()]
 
 
 def estimator(trial: Trial, base: Mapping[str, Any]) -> Autoencoder:
-    """Return what a trial's options describe, over those that all trials share."""
-    own = {name: value for name, value in trial.options.items() if name not in ROWS}
-    # Pixels of flattened images share one unit; columns of tables have their own.
+    """Return the estimator of a trial's options, over those that all trials share."""
+    options = {name: value for name, value in trial.options.items() if name not in DATA_OPTIONS}
+    # Pixels of flattened images share one unit; columns of tables have different ones.
     scaling = "auto" if trial.options["set"] in _TABLES else "none"
-    return Autoencoder(**{"scaling": scaling, **base, **own}, random_state=trial.seed)
+    return Autoencoder(**{"scaling": scaling, **base, **options}, random_state=trial.seed)
 
 
 def fit_curves(trials: list[Trial], base: Mapping[str, Any]) -> Ran:
-    """Train what each trial describes, and give its losses by epoch.
+    """Train the network of each trial, and yield its losses by epoch.
 
     The result holds ``train`` and ``held_out`` (lists, one number an epoch; short where the
     training diverged), ``train_end`` and ``held_out_end`` (their last ones; None where it
-    diverged), and ``diverged``. The last epoch is reported, not the best: held-out rows are watched
-    and choose nothing.
+    diverged), and ``diverged``. The last epoch is reported, not the best: held-out
+    samples are watched and choose nothing.
     """
-    for rows, held_out, own in by_rows(trials):
-        models = [estimator(trial, base) for trial in own]
-        for place, error in fit_many(models, rows, validation=held_out):
-            history = models[place].history_
+    for X, held_out, subset in by_data(trials):
+        models = [estimator(trial, base) for trial in subset]
+        for index, error in fit_many(models, X, validation=held_out):
+            history = models[index].history_
             train = rounded(sum(epoch.train.values()) for epoch in history)
             test = rounded(sum((epoch.validation or {}).values()) for epoch in history)
             finished = error is None and all(v is not None for v in (train[-1], test[-1]))
             yield (
-                own[place],
+                subset[index],
                 {
                     "diverged": not finished,
                     "train": train,
@@ -120,12 +120,12 @@ def rounded(numbers: Iterable[float], digits: int = 5) -> list[float | None]:
 
 
 def curve(records: Sequence[Record], name: str, *, first: float = 1) -> Curve:
-    """Return a list that was measured by epoch, (seeds, epochs); NaN where one is short."""
+    """Return a measure by epoch, (seeds, epochs); NaN where a list is short."""
     length = max(len(record[name]) for record in records)
     runs = np.full((len(records), length), np.nan)
     for line, record in zip(runs, records, strict=True):
-        own = record[name]
-        line[: len(own)] = [math.nan if value is None else value for value in own]
+        numbers = record[name]
+        line[: len(numbers)] = [math.nan if value is None else value for value in numbers]
     return Curve([first + i for i in range(length)], runs)
 
 
@@ -134,7 +134,7 @@ def best_rates(
 ) -> dict[tuple[Any, ...], tuple[float, list[Record]]]:
     """Return, by the values of these options, the learning rate that trains best, and its records.
 
-    The lowest mean over seeds of what was measured on training rows; a rate at which any seed
+    The lowest mean over seeds of the score on training samples; a rate at which any seed
     diverged is only taken where all rates have one.
 
     Examples
@@ -147,13 +147,13 @@ def best_rates(
     {(1,): 0.5}
     """
 
-    def mean(own: list[Record]) -> tuple[int, float]:
-        measured = spread(values(own, score))
+    def mean(subset: list[Record]) -> tuple[int, float]:
+        measured = spread(values(subset, score))
         return measured.left_out, measured.mean if measured.count else math.inf
 
     best = {}
-    for key, own in group(records, *names).items():
-        rates = group(own, "learning_rate")
+    for key, subset in group(records, *names).items():
+        rates = group(subset, "learning_rate")
         chosen = min(rates, key=lambda rate: mean(rates[rate]))
         best[key] = (float(chosen[0]), rates[chosen])
     return best
@@ -178,7 +178,7 @@ def clearly_below(low: Spread, high: Spread) -> bool | None:
 
 
 def decide(judged: Iterable[bool | None]) -> bool | None:
-    """Return whether a statement holds that was judged in several settings.
+    """Return whether a statement holds that was judged in more than one setting.
 
     It does if more than half of them say so and none says the opposite; it does not if more say
     the opposite than say so; otherwise nothing is decided.
@@ -206,17 +206,17 @@ def panels(
     same_y: bool = True,
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Draw several :func:`~cuello_labs._bands.bands` side by side, by title, with one legend.
+    """Draw :func:`~cuello_labs._bands.bands` side by side, by title, with one legend.
 
-    All panels are to hold the same labels, so that colours mean the same. ``limits`` cuts off
-    what lies outside in y.
+    All panels are to hold the same labels, so that colours mean the same. ``limits``
+    are those of the y axis.
     """
     columns = min(columns, len(drawn))
     lines = -(-len(drawn) // columns)
     size = {"width": 1.2 + 4.0 * columns, "height": 0.9 + 3.1 * lines}
     with new(columns, lines, **size, squeeze=False, sharey=same_y) as (figure, grid):
-        for place, axes in enumerate(grid.flat):
-            axes.set_visible(place < len(drawn))
+        for index, axes in enumerate(grid.flat):
+            axes.set_visible(index < len(drawn))
         for axes, (title, curves) in zip(grid.flat, drawn.items(), strict=False):
             draw_bands(axes, curves)
             axes.set_title(title, loc="left")

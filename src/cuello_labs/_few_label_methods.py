@@ -71,20 +71,20 @@ METHODS: Mapping[str, Method] = {
 
 
 def draw_labelled(data: Images, labels: int, seed: int) -> Labels:
-    """Return the places of so many training rows, as evenly over the classes as there are rows."""
-    classes = [str(code) for code in np.unique(data.y)]
+    """Return indices of so many training samples, as evenly over the classes as possible."""
+    classes = [str(label) for label in np.unique(data.y)]
     return draw_by_class(data.y, labels, np.random.default_rng(seed), classes)
 
 
 def measure(trial: Trial, data: Images, encoder: Autoencoder, pca: PCA) -> dict[str, Any]:
-    """Fit one method to the labels of one draw; return its accuracy on test rows, and more.
+    """Fit one method to the labels of one draw; return its accuracy on test samples, and more.
 
     Returns
     -------
     dict
-        ``accuracy`` on the test rows; ``estimate``, its estimate from the labelled rows (None
-        without folds); ``right`` of ``held_out`` labelled rows by models that were not trained on
-        them; ``seconds`` to fit; and ``predicted``, ``confidence``: each test row's class and
+        ``accuracy`` on test samples; ``estimate``, its estimate from labelled samples (None
+        without folds); ``right`` of ``held_out`` labelled samples by models not trained on
+        them; ``seconds`` to fit; and ``predicted``, ``confidence``: each test sample's class and
         the probability of it, for :func:`mistakes`.
     """
     method = METHODS[trial.options["method"]]
@@ -111,7 +111,7 @@ def measure(trial: Trial, data: Images, encoder: Autoencoder, pca: PCA) -> dict[
         seconds = time.perf_counter() - started
         probabilities = baseline.predict_proba(flat(data.X_test))
         count = 0 if np.isnan(estimate) else len(y)
-        # Folds are equally large, up to a row: their mean accuracy is the share of all rows.
+        # Folds are equally large, up to a row: their mean accuracy is the share of all samples.
         measured = {"estimate": estimate, "held_out": count}
         measured["right"] = round(estimate * count) if count else 0
     if np.isnan(measured["estimate"]):
@@ -146,31 +146,31 @@ def _fit_method(
 
 
 def mistakes(data: Images, predicted: Labels, confidence: Array) -> list[dict[str, Any]]:
-    """Return the test rows with a wrong class, the most confident predictions first."""
+    """Return the test samples with a wrong class, the most confident predictions first."""
     wrong = np.flatnonzero(predicted != data.y_test)
     first = wrong[np.argsort(-confidence[wrong], kind="stable")[:KEPT_MISTAKES]]
     name = dict(enumerate(data.classes))
     return [
         {
-            "image": np.round(255 * data.X_test[row]).astype(int).tolist(),
-            "true": name.get(int(data.y_test[row]), str(data.y_test[row])),
-            "predicted": name.get(int(predicted[row]), str(predicted[row])),
-            "confidence": float(confidence[row]),
+            "image": np.round(255 * data.X_test[index]).astype(int).tolist(),
+            "true": name.get(int(data.y_test[index]), str(data.y_test[index])),
+            "predicted": name.get(int(predicted[index]), str(predicted[index])),
+            "confidence": float(confidence[index]),
         }
-        for row in first
+        for index in first
     ]
 
 
 def buy_labels(trial: Trial, data: Images, encoder: Autoencoder) -> dict[str, float]:
     """Return the accuracy of a regression on embeddings with a draw's labels, and with some more.
 
-    Those are as many random rows (``random``), or suggested ones (``suggested``).
+    Those are as many random samples (``random``), or suggested ones (``suggested``).
     """
     labelled = draw_labelled(data, trial.options["labels"], trial.seed)
     count = trial.options["more"]
 
-    def fit(rows: Labels) -> FewLabelClassifier:
-        return _fit_method(METHODS["linear_probe"], trial, data, rows, encoder)
+    def fit(indices: Labels) -> FewLabelClassifier:
+        return _fit_method(METHODS["linear_probe"], trial, data, indices, encoder)
 
     model = fit(labelled)
     has_label = np.isin(np.arange(len(data.y)), labelled)
@@ -181,7 +181,7 @@ def buy_labels(trial: Trial, data: Images, encoder: Autoencoder) -> dict[str, fl
         "suggested": suggest_samples(probabilities, z, count, labelled=has_label, seed=trial.seed),
     }
     measured = {"start": float(model.score(data.X_test, data.y_test))}
-    for name, rows in chosen.items():
-        more = fit(np.concatenate([labelled, rows]))
+    for name, indices in chosen.items():
+        more = fit(np.concatenate([labelled, indices]))
         measured[name] = float(more.score(data.X_test, data.y_test))
     return measured

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_bought", "draw_errors", "draw_estimates", "draw_mistakes", "interval_of"]
 
 PANELS = {
-    "labelled rows alone, or an encoder": (
+    "labelled samples alone, or an encoder": (
         "knn",
         "pca_logistic",
         "from_scratch",
@@ -31,7 +31,7 @@ PANELS = {
         "fine_tune_slow",
         "fine_tune",
     ),
-    "all rows at once": (
+    "labelled and unlabelled samples": (
         "label_spreading",
         "mean_teacher",
         "auto",
@@ -40,13 +40,13 @@ PANELS = {
         "ladder",
     ),
 }
-"""By panel; a method that is in both has the same place, and so the same colour."""
+"""By panel; a method that is in both has the same index, and so the same colour."""
 ERRORS = (0.5, 1, 2, 5, 10, 20, 50)
 PER_LINE, MOST_PANELS = 6, 4
 
 
 def interval_of(record: Record) -> Interval | None:
-    """Return the 95 % interval that the labelled rows give for the accuracy; None without folds."""
+    """Return the 95 % interval of the accuracy from labelled samples; None without folds."""
     if not record["held_out"]:
         return None
     return accuracy_interval(record["right"], record["held_out"])
@@ -69,7 +69,7 @@ def draw_errors(
     labels = sorted({r["options"]["labels"] for r in records})
     by_method = group(records, "method")
     with new(2, width=11, height=5.8, sharey=True) as (figure, axes):
-        for place, (title, methods) in zip(axes, PANELS.items(), strict=True):
+        for panel, (title, methods) in zip(axes, PANELS.items(), strict=True):
             curves = {}
             for method in methods:
                 subset = group(by_method.get((method,), []), "labels")
@@ -78,12 +78,12 @@ def draw_errors(
                 padded = [run + [np.nan] * (most - len(run)) for run in runs]
                 if most:
                     curves[METHODS[method].label] = Curve(labels, np.array(padded).T)
-            draw_bands(place, curves)
-            _draw_published(place, published, students)
-            log_axis(place, "x", labels)
-            log_axis(place, "y")
-            place.set(xlabel="labels", title=title)
-            place.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2)
+            draw_bands(panel, curves)
+            _draw_published(panel, published, students)
+            log_axis(panel, "x", labels)
+            log_axis(panel, "y")
+            panel.set(xlabel="labels", title=title)
+            panel.legend(fontsize=8.5, loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2)
         shown = [100 * (1 - r["accuracy"]) for r in records]
         shown += [f.value - (f.sd or 0.0) for subset in published.values() for f in subset.values()]
         low, high = max(0.8 * min(shown), 0.3), min(1.3 * max(shown), 100)
@@ -120,7 +120,7 @@ def _draw_published(
 
 
 def draw_estimates(records: Sequence[Record]) -> Figure:
-    """Draw each draw's interval from the labelled rows, and the test accuracy it should hold."""
+    """Draw each draw's interval from labelled samples, and the test accuracy it should hold."""
     by_labels = group([r for r in records if r["held_out"]], "labels")
     counts = sorted(count for (count,) in by_labels)[:MOST_PANELS]
     methods = [m for m in METHODS if any(r["options"]["method"] == m for r in records)]
@@ -128,10 +128,10 @@ def draw_estimates(records: Sequence[Record]) -> Figure:
     options: dict[str, Any] = {"width": 11, "height": height, "sharey": True, "squeeze": False}
     with new(len(counts), **options) as (figure, grid):
         for axes, count in zip(grid[0], counts, strict=True):
-            for place, method in enumerate(methods):
+            for position, method in enumerate(methods):
                 subset = group(by_labels[count,], "method").get((method,), [])
                 for i, record in enumerate(subset):
-                    _draw_interval(axes, record, place + 0.13 * (i - (len(subset) - 1) / 2))
+                    _draw_interval(axes, record, position + 0.13 * (i - (len(subset) - 1) / 2))
             axes.set(title=f"{count} labels", xlabel="accuracy")
         grid[0, 0].set_yticks(range(len(methods)), [METHODS[m].label for m in methods])
         grid[0, 0].set_ylim(len(methods) - 0.5, -0.5)
@@ -176,7 +176,7 @@ def draw_bought(records: Sequence[Record]) -> Figure:
                 100 * (np.array(values(subset, name)) - values(subset, "start"))
                 for subset in by_labels.values()
             ]
-            curves[f"{more} {name} labels more"] = Curve(counts, np.array(gains).T)
+            curves[f"{more} more labels, {name}"] = Curve(counts, np.array(gains).T)
         draw_bands(axes, curves)
         axes.axhline(0.0, color=COLOURS[7], linewidth=1)
         log_axis(axes, "x", counts)

@@ -16,7 +16,7 @@ __all__ = ["coverage", "tabulate_accuracies", "tabulate_bought", "tabulate_estim
 
 
 def coverage(records: Sequence[Record]) -> tuple[int, int]:
-    """Return how many intervals from labelled rows hold the test accuracy, and how many there are.
+    """Return the number of intervals that hold the test accuracy, and the number of all.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def tabulate_accuracies(
             f"seconds to fit, {timed} labels",
         ),
         rows=rows,
-        note="Mean ± sd over draws of labels, each with an autoencoder and weights of its own; a "
+        note="Mean ± sd over draws of labels, each with another autoencoder and other weights; a "
         "single draw has no sd. All networks are dense but that of 'auto, convolutional'. Seconds "
         "are without the training of the autoencoder, which all methods of a draw share. Of its "
         f"auto kept {' and '.join(f'{name} in {n} fits' for name, n in kept.most_common())}.",
@@ -78,7 +78,7 @@ def _accuracy(figure: Published | None) -> str | None:
 
 
 def tabulate_estimates(records: Sequence[Record]) -> Table:
-    """Return by how much estimates from labelled rows are off, and how often intervals hold."""
+    """Return the error of estimates from labelled samples, and how often intervals hold."""
     cells = group([r for r in records if r["held_out"]], "method", "labels")
     counts = sorted({count for _, count in cells})
     rows = []
@@ -91,18 +91,18 @@ def tabulate_estimates(records: Sequence[Record]) -> Table:
         held, every = coverage([record for part in subset for record in part])
         rows.append((method.label, *apart, f"{held} of {every}"))
     return Table(
-        title="Accuracy estimated from the labelled rows alone",
+        title="Accuracy estimated from the labelled samples alone",
         columns=(
             "method",
             *(f"estimate less accuracy, {count:,} labels (points)" for count in counts),
             "95 % interval holds the accuracy",
         ),
         rows=rows,
-        note="The estimate is the accuracy on folds of the labelled rows (cv_score_), of the best "
-        "candidate where there are several; the interval (accuracy_interval) counts the same rows "
-        "(held_out_scores_). Models of the folds have seen fewer labels, and those of consistency, "
-        "auto and ladder are trained for a shorter time: below 0 is caution, above 0 is not. With "
-        "one label a class there are no folds.",
+        note="The estimate is the accuracy on folds of the labelled samples (cv_score_), of the "
+        "best candidate where there are more; the interval (accuracy_interval) counts the same "
+        "samples (held_out_scores_). Models of the folds have seen fewer labels, and those of "
+        "mean_teacher, auto and ladder are trained for a shorter time: below 0 is caution, above 0 "
+        "is not. With one label a class there are no folds.",
     )
 
 
@@ -122,8 +122,8 @@ def tabulate_bought(records: Sequence[Record]) -> Table:
         columns=(
             "labels before",
             "accuracy before, %",
-            f"{more} random labels more",
-            f"{more} suggested labels more",
+            f"{more} more labels, random",
+            f"{more} more labels, suggested",
             "suggested less random (points)",
         ),
         rows=rows,

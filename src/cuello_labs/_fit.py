@@ -24,9 +24,9 @@ def fit(model: Autoencoder, X: npt.NDArray[Any], **options: Any) -> Autoencoder:
 
 
 def fit_quietly(models: Sequence[Autoencoder], X: npt.NDArray[Any]) -> Iterator[tuple[int, bool]]:
-    """Fit estimators as :func:`fit_many` does; yield the place of each, and whether it diverged.
+    """Fit estimators as :func:`fit_many` does; yield the index of each, and whether it diverged.
 
-    What a lab provokes on purpose (dead latents, a code that copies) is no news: no warnings.
+    No warnings: labs provoke dead latents and encoders that copy on purpose.
     """
     fits = fit_many(models, X)
     while True:

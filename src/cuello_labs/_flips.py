@@ -27,11 +27,11 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 DRAWS = 20
-"""Times that each character is damaged in a test."""
+"""Noisy copies of each character in a test."""
 
 TEST_RATES = (0.05, 0.1, 0.2, 0.3, 0.4)
 COPIES = 8
-"""Of each character in a step: each is damaged anew."""
+"""Noisy copies of each character in a step."""
 SHOWN = "AFKSIJQ@"
 
 _FLIPS = {
@@ -48,18 +48,18 @@ NETWORKS: dict[str, dict[str, Any]] = {
 }
 
 
-def flip(rows: Array, rate: float, rng: np.random.Generator) -> Array:
-    """Return rows with the sign of each pixel turned with this probability."""
-    return np.where(rng.random(rows.shape) < rate, -rows, rows).astype(np.float32)
+def flip(X: Array, rate: float, rng: np.random.Generator) -> Array:
+    """Return samples with the sign of each pixel flipped with this probability."""
+    return np.where(rng.random(X.shape) < rate, -X, X).astype(np.float32)
 
 
 def restored(restore: Callable[[Array, float], Array], seed: int) -> dict[str, Any]:
     """Return wrong pixels a character, and the share restored without one, by rate."""
-    rows, _ = characters()
+    X, _ = characters()
     rng = np.random.default_rng(seed)
     wrong, right = [], []
     for rate in TEST_RATES:
-        clean = np.repeat(rows, DRAWS, axis=0)
+        clean = np.repeat(X, DRAWS, axis=0)
         pixels = pixel_errors(clean, restore(flip(clean, rate, rng), rate))
         wrong.append(round(float(pixels.mean()), 4))
         right.append(round(float((pixels == 0).mean()), 4))
@@ -71,24 +71,24 @@ def restored(restore: Callable[[Array, float], Array], seed: int) -> dict[str, A
 
 
 def nearest_character(x: Array, rate: float) -> Array:
-    """Return the character that differs from each row in the fewest pixels."""
-    rows, _ = characters()
-    return rows[nearest(rows, x)[0]]
+    """Return the character that differs from each sample in the fewest pixels."""
+    X, _ = characters()
+    return X[nearest(X, x)[0]]
 
 
 def expected(x: Array, rate: float) -> Array:
-    """Return the mean of the characters by their probability given a row and the rate.
+    """Return the mean of the characters by their probability given a sample and the flip rate.
 
     Its sign is right more often, pixel by pixel, than that of anything else can be.
     """
-    rows, _ = characters()
-    different = np.sum((x[:, None] > 0) != (rows[None] > 0), axis=2)
+    X, _ = characters()
+    different = np.sum((x[:, None] > 0) != (X[None] > 0), axis=2)
     weight = (rate / (1 - rate)) ** (different - different.min(axis=1, keepdims=True))
-    return np.asarray((weight / weight.sum(axis=1, keepdims=True)) @ rows)
+    return np.asarray((weight / weight.sum(axis=1, keepdims=True)) @ X)
 
 
 def pca(components: int) -> Callable[[Array, float], Array]:
-    """Return what projects rows onto the first principal components of the characters."""
+    """Return the projection of samples onto the first principal components of the characters."""
 
     def project(x: Array, rate: float) -> Array:
         from sklearn.decomposition import PCA
@@ -100,9 +100,9 @@ def pca(components: int) -> Callable[[Array, float], Array]:
 
 
 BASELINES: dict[str, Callable[[Array, float], Array]] = {
-    "as it is": lambda x, rate: x,
+    "noisy input": lambda x, rate: x,
     "PCA, 2 components": pca(2),
     "PCA, 10 components": pca(10),
     "nearest character": nearest_character,
-    "best possible, rate known": expected,
+    "Bayes-optimal, true flip rate": expected,
 }

@@ -1,4 +1,4 @@
-"""The 7x5 characters: the rows, the ways of training, errors in pixels, and their pictures."""
+"""The 7x5 characters: the data, the training protocols, and errors in pixels."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ADAM",
-    "ADAM_TOLD",
+    "ADAM_TEXT",
     "DECK",
     "ONLINE",
-    "ONLINE_TOLD",
+    "ONLINE_TEXT",
     "Trained",
     "characters",
     "decode_errors",
@@ -78,16 +78,16 @@ ONLINE: Mapping[str, Any] = {
 }
 """The authors' protocol as options of an autoencoder."""
 
-ONLINE_TOLD = {
-    "characters": "32 of 7x5 pixels, coded -1/+1; training set and test set are the same",
+ONLINE_TEXT = {
+    "characters": "32 of 7x5 pixels, values -1/+1; training set and test set are the same",
     "network": "dense, tanh after every layer, the output too; weights and biases from U(-1, 1)",
     "training": "online: one update a character, in an order shuffled once; momentum 0.8 of the "
     "last gradient alone; eta "
     "0.0005 on half the squared error",
     "error": "mean over characters of the mean over 35 pixels of the squared difference, "
-    "-1/+1 coding",
+    "values -1/+1",
 }
-"""The same in words."""
+"""The protocol in words."""
 
 ADAM: Mapping[str, Any] = {
     "kind": "plain",
@@ -104,50 +104,50 @@ ADAM: Mapping[str, Any] = {
 }
 """A better protocol, for trials with ``protocol="adam"``: it takes the pixels as 0/1."""
 
-ADAM_TOLD = (
-    "pixels coded 0/1, binary cross-entropy, sigmoid output; Adam from 0.01 down to 0 along a "
-    "cosine, all rows a step; tanh inside, none after the code"
+ADAM_TEXT = (
+    "pixel values 0/1, binary cross-entropy, sigmoid output; Adam from 0.01 down to 0 along a "
+    "cosine, all samples a step; tanh inside, none after the latents"
 )
-"""The same in words."""
+"""The protocol in words."""
 
 _PROTOCOLS = {"online": ONLINE, "adam": ADAM}
 
-# How many networks are trained side by side: what is done is written down after so many, and their
-# histories stay small in memory.
+# Networks trained at once: finished trials are written after so many, and their histories stay
+# small in memory.
 _AT_ONCE = 64
 
 
 class Trained:
-    """A trained network that takes and gives -1/+1 coding, whatever coding it was trained on.
+    """A trained network with inputs and outputs in -1/+1, also if it was trained on 0/1.
 
     Parameters
     ----------
     model : Autoencoder
         Fitted.
     unit : bool
-        Whether its own rows are coded 0/1.
+        Whether it was trained on pixels in 0/1.
     """
 
     def __init__(self, model: Autoencoder, *, unit: bool) -> None:
         self.model, self.unit = model, unit
 
-    def codes(self, rows: Array) -> Array:
-        """Return the code (n, latents) of each row (n, 35)."""
-        return self.model.transform(_to_unit(rows) if self.unit else rows)
+    def embeddings(self, X: Array) -> Array:
+        """Return the embedding (n, latents) of each character (n, 35)."""
+        return self.model.transform(_to_unit(X) if self.unit else X)
 
-    def decode(self, codes: Array) -> Array:
-        """Return the row (n, 35) of each code (n, latents)."""
-        rows = self.model.inverse_transform(codes)
-        return 2 * rows - 1 if self.unit else rows
+    def decode(self, embeddings: Array) -> Array:
+        """Return the character (n, 35) of each embedding (n, latents)."""
+        X = self.model.inverse_transform(embeddings)
+        return 2 * X - 1 if self.unit else X
 
-    def reconstruct(self, rows: Array) -> Array:
-        """Return each row (n, 35) after encoding and decoding."""
-        return self.decode(self.codes(rows))
+    def reconstruct(self, X: Array) -> Array:
+        """Return each character (n, 35) after encoding and decoding."""
+        return self.decode(self.embeddings(X))
 
     def error_curve(self, every: int) -> dict[str, list[float]]:
         """Return the error of epoch 1 and of every so many: mean over an epoch, before each step.
 
-        Only for rows coded -1/+1 and losses summed over pixels.
+        Only for pixels in -1/+1 and losses summed over pixels.
         """
         history = self.model.history_
         epochs = sorted({1, *range(every, len(history) + 1, every)})
@@ -155,101 +155,103 @@ class Trained:
         return {"epochs": [float(n) for n in epochs], "errors": errors}
 
 
-def characters(names: str | None = None, *, part: str = "upper") -> tuple[Array, tuple[str, ...]]:
-    """Return rows (n, 35) in -1/+1 and the name of each: all of a part, or those asked for."""
-    font = load(f"font:{part}")
-    rows = np.where(font.X.reshape(len(font.X), -1) > 0, 1.0, -1.0).astype(np.float32)
+def characters(
+    names: str | None = None, *, charset: str = "upper"
+) -> tuple[Array, tuple[str, ...]]:
+    """Return characters (n, 35) in -1/+1 and the name of each: all of a set, or those named."""
+    font = load(f"font:{charset}")
+    X = np.where(font.X.reshape(len(font.X), -1) > 0, 1.0, -1.0).astype(np.float32)
     assert font.y is not None
-    own = [font.classes[code] for code in font.y]
+    labels = [font.classes[label] for label in font.y]
     if names is not None:
-        places = [own.index(name) for name in names]
-        rows, own = rows[places], [own[place] for place in places]
-    return rows, tuple(own)
+        indices = [labels.index(name) for name in names]
+        X, labels = X[indices], [labels[index] for index in indices]
+    return X, tuple(labels)
 
 
-def mean_error(rows: Array, output: Array) -> float:
-    """Return the mean squared difference, over rows and pixels."""
-    return float(np.mean((rows - output) ** 2))
+def mean_error(X: Array, output: Array) -> float:
+    """Return the mean squared difference, over characters and pixels."""
+    return float(np.mean((X - output) ** 2))
 
 
-def pixel_errors(rows: Array, output: Array) -> npt.NDArray[np.int64]:
-    """Return how many pixels of each row are wrong after thresholding at 0."""
-    wrong: npt.NDArray[np.int64] = np.sum((rows > 0) != (output > 0), axis=1)
+def pixel_errors(X: Array, output: Array) -> npt.NDArray[np.int64]:
+    """Return the number of wrong pixels of each character after thresholding at 0."""
+    wrong: npt.NDArray[np.int64] = np.sum((X > 0) != (output > 0), axis=1)
     return wrong
 
 
-def decode_errors(rows: Array, output: Array) -> dict[str, float]:
+def decode_errors(X: Array, output: Array) -> dict[str, float]:
     """Return the error and the wrong pixels (mean and largest) of reconstructions."""
-    wrong = pixel_errors(rows, output)
+    wrong = pixel_errors(X, output)
     return {
-        "error": mean_error(rows, output),
+        "error": mean_error(X, output),
         "wrong_mean": float(wrong.mean()),
         "wrong_max": int(wrong.max()),
     }
 
 
-def nearest(rows: Array, output: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the character that each output is most like, and how many pixels differ.
+def nearest(X: Array, output: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the nearest character of each output, and the number of pixels that differ.
 
     Parameters
     ----------
-    rows : ndarray of shape (characters, 35)
+    X : ndarray of shape (characters, 35)
         -1/+1.
     output : ndarray of shape (n, 35)
         Thresholded at 0.
 
     Returns
     -------
-    place, pixels : ndarray of shape (n,)
-        The first of the characters that are equally near.
+    indices, pixels : ndarray of shape (n,)
+        Of equally near characters, the first.
     """
-    different = np.sum((output[:, None] > 0) != (rows[None] > 0), axis=2)
+    different = np.sum((output[:, None] > 0) != (X[None] > 0), axis=2)
     return different.argmin(axis=1), different.min(axis=1)
 
 
-def fit_trials(trials: Sequence[Trial], rows: Array, measure: Measure | None = None) -> Ran:
-    """Train what the trials' options describe, over those of their protocol, and measure it.
+def fit_trials(trials: Sequence[Trial], X: Array, measure: Measure | None = None) -> Ran:
+    """Train the network of each trial's options, over those of its protocol, and measure it.
 
     Parameters
     ----------
     trials : sequence of Trial
-        Options of an autoencoder over those of ``protocol``: ``online``, if it is not given, or
+        Options of an autoencoder over those of ``protocol``: ``online`` by default, or
         ``adam``.
-    rows : ndarray of shape (n, 35)
+    X : ndarray of shape (n, 35)
         -1/+1.
     measure : callable or None
-        (trained, trial) -> what is to be kept; None: the errors on ``rows``. Nothing is measured
+        (trained, trial) -> its measures; None: the errors on ``X``. Nothing is measured
         of a network that diverged.
     """
 
     def errors(trained: Trained, trial: Trial) -> dict[str, Any]:
-        return decode_errors(rows, trained.reconstruct(rows))
+        return decode_errors(X, trained.reconstruct(X))
 
     for group in groups_of([_model(trial) for trial in trials]):
         for start in range(0, len(group), _AT_ONCE):
-            own = [trials[place] for place in group[start : start + _AT_ONCE]]
-            unit = _protocol(own[0]) == "adam"
-            models = [_model(trial) for trial in own]
-            for place, error in fit_many(models, _to_unit(rows) if unit else rows):
+            batch = [trials[index] for index in group[start : start + _AT_ONCE]]
+            unit = _protocol(batch[0]) == "adam"
+            models = [_model(trial) for trial in batch]
+            for index, error in fit_many(models, _to_unit(X) if unit else X):
                 result: dict[str, Any] = {"diverged": error is not None}
                 if error is None:
-                    trained = Trained(models[place], unit=unit)
-                    result |= (measure or errors)(trained, own[place])
-                yield own[place], result
+                    trained = Trained(models[index], unit=unit)
+                    result |= (measure or errors)(trained, batch[index])
+                yield batch[index], result
 
 
-def errors_and_curve(rows: Array, looks: int) -> Measure:
-    """Return what measures the errors on ``rows``, and that of so many epochs of the training."""
+def errors_and_curve(X: Array, looks: int) -> Measure:
+    """Return a measure of the errors on ``X``, with those of so many epochs of the training."""
 
     def measure(trained: Trained, trial: Trial) -> dict[str, Any]:
         every = max(1, trial.options["epochs"] // looks)
-        return {**decode_errors(rows, trained.reconstruct(rows)), **trained.error_curve(every)}
+        return {**decode_errors(X, trained.reconstruct(X)), **trained.error_curve(every)}
 
     return measure
 
 
 def of_protocol(records: Sequence[Record], name: str) -> list[Record]:
-    """Return the records of trials with this protocol; ``online`` where none is given."""
+    """Return the records of trials with this protocol; ``online`` where none is named."""
     return [record for record in records if record["options"].get("protocol", "online") == name]
 
 
@@ -273,5 +275,5 @@ def _protocol(trial: Trial) -> str:
     return str(trial.options.get("protocol", "online"))
 
 
-def _to_unit(rows: Array) -> Array:
-    return ((rows + 1) / 2).astype(np.float32)
+def _to_unit(X: Array) -> Array:
+    return ((X + 1) / 2).astype(np.float32)

@@ -30,12 +30,12 @@ def picture_table(
     columns, rows : sequence of str
         Written below each column, and left of each row.
     x, y : str
-        What columns and rows are.
+        Labels of the axes: the meaning of columns and rows.
     """
     height, width = 8, 6  # a pixel of gap
     sheet = np.full((len(rows) * height - 1, len(columns) * width - 1), np.nan)
-    for place, image in enumerate(images):
-        top, left = place // len(columns) * height, place % len(columns) * width
+    for index, image in enumerate(images):
+        top, left = index // len(columns) * height, index % len(columns) * width
         sheet[top : top + 7, left : left + 5] = image.reshape(7, 5)
     axes.imshow(sheet, cmap="gray_r", vmin=-1, vmax=1, interpolation="nearest")
     axes.set_xticks(np.arange(len(columns)) * width + 2, columns, parse_math=False)

@@ -13,7 +13,7 @@ from cuello.study.figures import COLOURS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["image_grid", "latent_scatter", "plane"]
+__all__ = ["draw_latent_grid", "image_grid", "latent_scatter"]
 
 
 def latent_scatter(
@@ -64,7 +64,7 @@ def image_grid(
     axes.set_axis_off()
 
 
-def plane(
+def draw_latent_grid(
     axes: Axes,
     images: Array,
     x: Sequence[float],

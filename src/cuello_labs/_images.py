@@ -1,4 +1,4 @@
-"""Small images for the labs: rows, a few labels, and what codes say of classes."""
+"""Small images for the labs: data, few labels, and accuracies of embeddings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
     "checkerboard",
     "draw_labelled",
     "few_label_accuracy",
-    "image_rows",
+    "image_strips",
     "images",
     "knn_accuracy",
     "rounded",
@@ -41,7 +41,7 @@ Labels = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """Training and test rows, (n, height, width) in 0..1, with their classes (n,)."""
+    """Training and test samples, (n, height, width) in 0..1, with their classes (n,)."""
 
     X: Array
     y: Labels
@@ -56,20 +56,20 @@ class Images:
 
 
 @functools.lru_cache(maxsize=1)  # trials come set by set
-def images(name: str, rows: int | None = None, test_rows: int | None = None) -> Images:
-    """Return so many rows of a named set, always the same ones; None: all there are.
+def images(name: str, train_size: int | None = None, test_size: int | None = None) -> Images:
+    """Return so many samples of a named set, always the same ones; None: all of them.
 
-    Sets without an official test part give a third of their rows to it. All who ask for the same
-    get the same arrays: do not change them.
+    Sets without an official test set give a third of their samples to it. Equal calls return the
+    same arrays: do not change them.
     """
     data = load(name)
-    own = make_split(data, validation=0.01, test=1 / 3, random_state=0)
-    train = np.concatenate([own.train, own.validation])
-    (X, y), (X_test, y_test) = split_arrays(data, train), split_arrays(data, own.test)
+    split = make_split(data, validation=0.01, test=1 / 3, random_state=0)
+    train = np.concatenate([split.train, split.validation])
+    (X, y), (X_test, y_test) = split_arrays(data, train), split_arrays(data, split.test)
     assert y is not None
     assert y_test is not None
-    X, y = _some(X, y, rows)
-    X_test, y_test = _some(X_test, y_test, test_rows)
+    X, y = _some(X, y, train_size)
+    X_test, y_test = _some(X_test, y_test, test_size)
     return Images(X=X, y=y, X_test=X_test, y_test=y_test, classes=data.classes)
 
 
@@ -79,7 +79,7 @@ def _some(X: Array, y: Labels, count: int | None) -> tuple[Array, Labels]:
 
 
 def draw_labelled(y: Labels, per_class: int, seed: int) -> Labels:
-    """Return the places of ``per_class`` random rows of every class.
+    """Return the indices of ``per_class`` random samples of every class.
 
     Examples
     --------
@@ -87,27 +87,27 @@ def draw_labelled(y: Labels, per_class: int, seed: int) -> Labels:
     >>> y[draw_labelled(y, 2, seed=0)]
     array([0, 0, 1, 1])
     """
-    classes = [str(code) for code in np.unique(y)]
+    classes = [str(label) for label in np.unique(y)]
     return draw_by_class(y, per_class * len(classes), np.random.default_rng(seed), classes)
 
 
-def knn_accuracy(codes: Array, y: Labels, test: Array, y_test: Labels) -> float:
-    """Return the share of test codes (m, k) whose class 5 nearest codes (n, k) vote for."""
-    model = KNeighborsClassifier(min(5, len(codes))).fit(_flat(codes), y)
+def knn_accuracy(embeddings: Array, y: Labels, test: Array, y_test: Labels) -> float:
+    """Return the 5-NN accuracy of test embeddings (m, k) among training embeddings (n, k)."""
+    model = KNeighborsClassifier(min(5, len(embeddings))).fit(_flat(embeddings), y)
     return float(model.score(_flat(test), y_test))
 
 
 def few_label_accuracy(
-    codes: Array, y: Labels, test: Array, y_test: Labels, *, per_class: int, seed: int
+    embeddings: Array, y: Labels, test: Array, y_test: Labels, *, per_class: int, seed: int
 ) -> float:
-    """Return the accuracy of a logistic regression that is told a few labels a class.
+    """Return the accuracy of a logistic regression with few labels a class.
 
     Its penalty is chosen by cross-validation among those labels. The seed draws them.
     """
-    told = draw_labelled(y, per_class, seed)
-    parts = stratified_folds(y[told], 3, seed)
+    labelled = draw_labelled(y, per_class, seed)
+    parts = stratified_folds(y[labelled], 3, seed)
     search = GridSearchCV(LogisticRegression(max_iter=2000), {"C": INVERSE_PENALTIES}, cv=parts)
-    model = make_pipeline(StandardScaler(), search).fit(_flat(codes[told]), y[told])
+    model = make_pipeline(StandardScaler(), search).fit(_flat(embeddings[labelled]), y[labelled])
     return float(model.score(_flat(test), y_test))
 
 
@@ -117,12 +117,12 @@ def rounded(values: Array, decimals: int = 3) -> list[Any]:
     return lists
 
 
-def _flat(rows: Array) -> Array:
-    return rows.reshape(len(rows), -1)
+def _flat(X: Array) -> Array:
+    return X.reshape(len(X), -1)
 
 
 def checkerboard(residual: Array) -> float:
-    """Return how much of an error's variance alternates from pixel to pixel, per such component.
+    """Return the share of an error's variance that alternates from pixel to pixel, per component.
 
     The mean power of the three patterns of period two (columns, rows, both) over the mean power of
     all patterns but the constant: 1 for white noise, far more for a checkerboard.
@@ -130,7 +130,7 @@ def checkerboard(residual: Array) -> float:
     Parameters
     ----------
     residual : ndarray of shape (n, height, width)
-        An odd last row or column is left out.
+        An unpaired last row or column is left out.
     """
     _, height, width = residual.shape
     power = np.abs(np.fft.fft2(residual[:, : height // 2 * 2, : width // 2 * 2])) ** 2
@@ -140,10 +140,10 @@ def checkerboard(residual: Array) -> float:
     return float((mean[a, 0] + mean[0, b] + mean[a, b]) / 3 / everything)
 
 
-def image_rows(lines: Mapping[str, Array], *, low: float = 0.0, high: float = 1.0) -> Figure:
+def image_strips(lines: Mapping[str, Array], *, low: float = 0.0, high: float = 1.0) -> Figure:
     """Draw one line of images (n, height, width) below the other, each under its name."""
     with new(1, len(lines), width=8.2, height=0.8 * len(lines) + 0.2) as (figure, axes):
-        for place, (label, rows) in zip(np.atleast_1d(axes), lines.items(), strict=True):
-            image_grid(place, rows, columns=len(rows), low=low, high=high)
-            place.set_title(label, loc="left", fontsize=10)
+        for panel, (label, strip) in zip(np.atleast_1d(axes), lines.items(), strict=True):
+            image_grid(panel, strip, columns=len(strip), low=low, high=high)
+            panel.set_title(label, loc="left", fontsize=10)
     return figure

@@ -1,6 +1,6 @@
-"""What linear autoencoders come to in theory, from the eigenvalues of the covariance.
+"""Closed forms of linear autoencoders, from the eigenvalues of the covariance.
 
-Shapes: n rows, D features, K latents. Covariances divide by n, as losses do.
+Shapes: n samples, D features, K latents. Covariances divide by n, as losses do.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Principal:
-    """Principal axes of centred rows, and the best that linear models with K latents can do.
+    """Principal axes of centred samples, and the optima of linear models with K latents.
 
     Parameters
     ----------
@@ -49,15 +49,15 @@ class Principal:
     axes: Array
 
     @classmethod
-    def of(cls, rows: Array, latent_dim: int) -> Principal:
-        """Compute from centred rows (n, D)."""
-        exact = rows.astype(np.float64)
+    def of(cls, X: Array, latent_dim: int) -> Principal:
+        """Compute from centred samples (n, D)."""
+        exact = X.astype(np.float64)
         values, vectors = np.linalg.eigh(exact.T @ exact / len(exact))
         return cls(np.clip(values[::-1], 0.0, None), vectors[:, ::-1][:, :latent_dim])
 
     @property
     def discarded(self) -> float:
-        """Sum of the other eigenvalues: the least squared error a row of K linear latents."""
+        """Sum of the other eigenvalues: the least squared error a sample of K linear latents."""
         return float(self.eigenvalues[self.axes.shape[1] :].sum())
 
     def shrunk(self, penalty: float) -> Array:
@@ -66,7 +66,7 @@ class Principal:
         return np.sqrt(np.clip(1.0 - penalty / kept, 0.0, None))
 
     def penalised(self, penalty: float) -> float:
-        """Return the least squared error a row plus penalty * |weights of both layers|²."""
+        """Return the least squared error a sample plus penalty * |weights of both layers|²."""
         kept = self.eigenvalues[: self.axes.shape[1]]
         alive = np.where(kept > penalty, 2.0 * penalty - penalty**2 / kept, kept)
         return self.discarded + float(alive.sum())
@@ -78,23 +78,23 @@ class Principal:
 
     @property
     def log_likelihood(self) -> float:
-        """The greatest mean log-likelihood of a row under probabilistic PCA, in nats."""
+        """The greatest mean log-likelihood of a sample under probabilistic PCA, in nats."""
         features, kept = len(self.eigenvalues), self.axes.shape[1]
         logs = np.log(self.eigenvalues[:kept]).sum() + (features - kept) * math.log(self.noise)
         return -0.5 * float(features * (math.log(2 * math.pi) + 1.0) + logs)
 
 
-def gaussian_log_likelihood(rows: Array, weight: Array, bias: Array, noise: float) -> float:
-    """Return the mean log-likelihood of rows (n, D), in nats, under N(bias, W W' + noise I).
+def gaussian_log_likelihood(X: Array, weight: Array, bias: Array, noise: float) -> float:
+    """Return the mean log-likelihood of samples (n, D), in nats, under N(bias, W W' + noise I).
 
     Parameters
     ----------
     weight : ndarray of shape (D, K)
         Of a linear decoder whose latents are N(0, I).
     """
-    features = rows.shape[1]
+    features = X.shape[1]
     covariance = weight.astype(np.float64) @ weight.T + noise * np.eye(features)
-    away = rows.astype(np.float64) - bias
+    away = X.astype(np.float64) - bias
     _, log_determinant = np.linalg.slogdet(covariance)
     squares = np.einsum("nd,dn->n", away, np.linalg.solve(covariance, away.T))
     return -0.5 * float(features * math.log(2 * math.pi) + log_determinant + squares.mean())

@@ -7,22 +7,22 @@ import numpy as np
 from cuello.arrays import Array
 from cuello_labs._images import images
 
-__all__ = ["OUTLIERS", "best_constant", "clean_rows", "contaminate"]
+__all__ = ["OUTLIERS", "best_constant", "clean_samples", "contaminate"]
 
-OUTLIERS = {"values": "single values times 10", "rows": "rows of values times 1 to 10"}
+OUTLIERS = {"values": "single values times 10", "samples": "whole samples, values times 1 to 10"}
 
 
-def clean_rows(name: str, rows: int) -> tuple[Array, Array]:
-    """Return training and test rows, every value in 1..2 (MAPE needs values far from 0)."""
+def clean_samples(name: str, train_size: int) -> tuple[Array, Array]:
+    """Return training and test samples, every value in 1..2 (MAPE needs values far from 0)."""
     if name != "breast-cancer":
-        data = images(name, rows, 500)
+        data = images(name, train_size, 500)
         return data.X + 1, data.X_test + 1
     from sklearn.datasets import load_breast_cancer
 
     X = load_breast_cancer().data[np.random.default_rng(0).permutation(569)]
-    low, high = X[:rows].min(axis=0), X[:rows].max(axis=0)
+    low, high = X[:train_size].min(axis=0), X[:train_size].max(axis=0)
     X = (1 + (X - low) / (high - low)).astype(np.float32)
-    return X[:rows], X[rows:]
+    return X[:train_size], X[train_size:]
 
 
 def best_constant(X: Array, loss: str) -> Array:
@@ -41,10 +41,10 @@ def best_constant(X: Array, loss: str) -> Array:
 
 
 def contaminate(X: Array, outliers: str, share: float, rng: np.random.Generator) -> Array:
-    """Return the rows with outliers, see :data:`OUTLIERS`, in that share of values or rows."""
+    """Return samples with outliers, see :data:`OUTLIERS`, in that share of values or samples."""
     if outliers == "values":
         return np.where(rng.random(X.shape) < share, X * 10, X)
-    if outliers == "rows":
+    if outliers == "samples":
         hit = rng.permutation(len(X))[: round(share * len(X))]
         X = X.copy()
         X[hit] *= rng.uniform(1, 10, X[hit].shape).astype(X.dtype)

@@ -1,4 +1,4 @@
-"""The figures of the latent plane: grids, codes, loss terms, and the aggregate posterior."""
+"""The figures of the latent plane: grids, embeddings, loss terms, and the aggregate posterior."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.stats import norm
 from cuello.study.figures import COLOURS, new
 from cuello.study.trials import Record
 from cuello_labs._bands import Curve, draw_bands
-from cuello_labs._image_grids import latent_scatter, plane
+from cuello_labs._image_grids import draw_latent_grid, latent_scatter
 from cuello_labs._packed import unpack
 from cuello_labs.base import Picture
 
@@ -28,7 +28,7 @@ _INSIDE = (0.5, 0.95)  # shares of N(0, I) inside the circles
 
 
 def draw(records: list[Record], looks: Sequence[int], axes: Mapping[str, Array]) -> list[Picture]:
-    """Draw everything; planes are those of seed 0, curves those of all seeds."""
+    """Draw all pictures; grids and scatter plots are of seed 0, curves of all seeds."""
     drawn = next(r for r in records if "labels" in r)
     return [
         Picture(
@@ -39,16 +39,16 @@ def draw(records: list[Record], looks: Sequence[int], axes: Mapping[str, Array])
         ),
         Picture(
             name="grid-quantiles",
-            caption="The same with places at the normal quantiles 5 %, 15 %, ..., 95 %: each point "
+            caption="The same with points at the normal quantiles 5 %, 15 %, ..., 95 %: each point "
             "stands for as much of the prior as any other.",
             figure=_grids(drawn, looks, "quantile", axes["quantile"]),
         ),
         Picture(
-            name="codes",
+            name="embeddings",
             caption="Posterior means of 2,000 images at most, coloured by digit, seed 0; each "
             "number is at the median of its digit. Half of the prior N(0, I) lies inside the inner "
             "circle, 95 % inside the outer one.",
-            figure=_codes(drawn, looks),
+            figure=_embeddings(drawn, looks),
         ),
         Picture(
             name="losses",
@@ -76,55 +76,57 @@ def _panels(count: int, *, share: bool) -> Any:
 def _grids(record: Record, looks: Sequence[int], name: str, axis: Array) -> Figure:
     shape = (record["side"], record["side"])
     with _panels(len(looks), share=False) as (figure, axes):
-        for own, epoch in _pairs(axes, looks):
+        for panel, epoch in _pairs(axes, looks):
             images = unpack(record["looks"][str(epoch)][f"{name}_images"], shape)
-            plane(own, images, axis.tolist(), axis.tolist(), low=0.0, high=1.0, ticks=4)
-            own.set_title(_after(epoch), loc="left")
+            draw_latent_grid(
+                panel, images, axis.tolist(), axis.tolist(), low=0.0, high=1.0, ticks=4
+            )
+            panel.set_title(_after(epoch), loc="left")
     made: Figure = figure
     return made
 
 
-def _codes(record: Record, looks: Sequence[int]) -> Figure:
+def _embeddings(record: Record, looks: Sequence[int]) -> Figure:
     labels = np.array(record["labels"])
     with _panels(len(looks), share=True) as (figure, axes):
-        for own, epoch in _pairs(axes, looks):
-            codes = np.array(record["looks"][str(epoch)]["codes"])
-            latent_scatter(own, codes, labels=labels)
+        for panel, epoch in _pairs(axes, looks):
+            embeddings = np.array(record["looks"][str(epoch)]["embeddings"])
+            latent_scatter(panel, embeddings, labels=labels)
             turn = np.linspace(0.0, 2.0 * np.pi, 200)
             for share in _INSIDE:
                 radius = math.sqrt(-2.0 * math.log(1.0 - share))
-                own.plot(radius * np.cos(turn), radius * np.sin(turn), "k--", linewidth=0.8)
-            own.set_aspect("equal", "box")
-            own.set(xlim=(-4.2, 4.2), ylim=(-4.2, 4.2))
-            own.tick_params(labelbottom=True, labelleft=True)
-            own.set_title(_after(epoch), loc="left")
+                panel.plot(radius * np.cos(turn), radius * np.sin(turn), "k--", linewidth=0.8)
+            panel.set_aspect("equal", "box")
+            panel.set(xlim=(-4.2, 4.2), ylim=(-4.2, 4.2))
+            panel.tick_params(labelbottom=True, labelleft=True)
+            panel.set_title(_after(epoch), loc="left")
     made: Figure = figure
     return made
 
 
 def _losses(records: list[Record]) -> Figure:
     with new(2, width=8.6, height=3.6) as (figure, axes):
-        for own, term, unit in zip(
+        for panel, term, unit in zip(
             axes,
             ("reconstruction", "kl"),
             ("binary cross-entropy, nats an image", "KL to N(0, I), nats an image"),
             strict=True,
         ):
             runs = np.array([record[term] for record in records])
-            draw_bands(own, {"": Curve(range(1, runs.shape[1] + 1), runs)})
-            own.set(xlabel="epoch", ylabel=unit)
+            draw_bands(panel, {"": Curve(range(1, runs.shape[1] + 1), runs)})
+            panel.set(xlabel="epoch", ylabel=unit)
     made: Figure = figure
     return made
 
 
 def _aggregate(records: list[Record], drawn: Record, looks: Sequence[int]) -> Figure:
-    codes = np.array(drawn["looks"][str(looks[-1])]["codes"])
+    embeddings = np.array(drawn["looks"][str(looks[-1])]["embeddings"])
     with new(2, width=8.6, height=3.6) as (figure, axes):
         x = np.linspace(-4.0, 4.0, 200)
         for i, dash in enumerate(("-", "--")):
             look: dict[str, Any] = {"histtype": "step", "color": COLOURS[i], "linestyle": dash}
             axes[0].hist(
-                codes[:, i], 40, range=(-4, 4), density=True, label=f"latent {i + 1}", **look
+                embeddings[:, i], 40, range=(-4, 4), density=True, label=f"latent {i + 1}", **look
             )
         axes[0].plot(x, norm.pdf(x), "k:", label="N(0, 1)")
         axes[0].set(xlabel="posterior mean", ylabel="density")
@@ -144,10 +146,10 @@ def _aggregate(records: list[Record], drawn: Record, looks: Sequence[int]) -> Fi
 
 
 def _pairs(axes: Any, looks: Sequence[int]) -> list[tuple[Axes, int]]:
-    places = list(axes.ravel())
-    for unused in places[len(looks) :]:
+    panels = list(axes.ravel())
+    for unused in panels[len(looks) :]:
         unused.set_axis_off()
-    return list(zip(places, looks, strict=False))
+    return list(zip(panels, looks, strict=False))
 
 
 def _over(record: Record, looks: Sequence[int], name: str) -> list[float]:

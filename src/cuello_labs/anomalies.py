@@ -21,14 +21,14 @@ from cuello.metrics import sample_errors
 from cuello.study.figures import COLOURS, MARKS, new
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
-from cuello_labs._anomaly_rows import TABLES, read_images_of, read_table
+from cuello_labs._anomaly_data import TABLES, read_images_of, read_table
 from cuello_labs._fit import fit
 from cuello_labs.base import Findings, Lab, Picture, Table
 
 __all__ = ["LAB"]
 
 OURS = ("autoencoder", "denoising")
-# Mean area under the curve of 10 repeats with 60 % of the rows for training, as printed by PyOD:
+# Mean area under the curve of 10 repeats with 60 % of the samples for training, as printed by PyOD:
 # PCA (all axes, weighted), k nearest neighbours, isolation forest.
 PUBLISHED: Mapping[str, tuple[float, float, float]] = {
     "cardio": (0.953, 0.737, 0.924),
@@ -65,7 +65,7 @@ def trials(quick: bool) -> list[Trial]:
 
 
 def run(missing: list[Trial]) -> Ran:
-    """Score the test rows of each split by every method."""
+    """Score the test samples of each split by every method."""
     for trial in missing:
         chosen = trial.options
         if "table" in chosen:
@@ -84,7 +84,7 @@ def run(missing: list[Trial]) -> Ran:
         options |= {"batch_size": batch, "epochs": epochs, "random_state": trial.seed}
         scores = score_all(train, test, options, trial.seed)
         result = {name: float(roc_auc_score(truth, score)) for name, score in scores.items()}
-        yield trial, {**result, "share": float(np.mean(truth)), "rows": len(train)}
+        yield trial, {**result, "share": float(np.mean(truth)), "train_size": len(train)}
 
 
 def score_all(train: Array, test: Array, options: Mapping[str, Any], seed: int) -> dict[str, Array]:
@@ -134,7 +134,7 @@ METHODS = (*OURS, "PCA", "Mahalanobis", "isolation forest", "k-NN")
 
 
 def show(records: list[Record]) -> Findings:
-    """Compare the areas under the curves, and count where the autoencoder finds anomalies."""
+    """Compare the areas under the curves, and count where the autoencoder detects anomalies."""
     tables = {k[0]: runs for k, runs in group(records, "table").items() if k[0] is not None}
     by_class = group(records, "images", "normal").items()
     pictured = {k: runs for k, runs in by_class if k[0] is not None}
@@ -165,11 +165,11 @@ def show(records: list[Record]) -> Findings:
         pictures=[
             Picture(
                 name=name,
-                caption=f"Area under the ROC curve on test rows, {what}, mean and one standard "
+                caption=f"Area under the ROC curve on test samples, {data}, mean and one standard "
                 "deviation over seeds; 0.5 is chance. Higher is better.",
                 figure=_figure(shown),
             )
-            for name, what, shown in (
+            for name, data, shown in (
                 ("tables", "tables", {n: areas[n] for n in tables}),
                 ("one-class", "one class against the rest", _by_set(pictured, areas)),
             )
@@ -194,7 +194,7 @@ def _tables(
                 title="Area under the ROC curve, tables",
                 columns=("table", "anomalies", *METHODS),
                 rows=rows,
-                note=f"{len(next(iter(tables.values())))} random splits; training rows hold "
+                note=f"{len(next(iter(tables.values())))} random splits; training samples hold "
                 "anomalies, too, and no labels are used.",
             )
         )
@@ -219,7 +219,7 @@ def _tables(
                     *(f"{m}, {who}" for m in _PRINTED for who in ("printed", "ours")),
                 ),
                 rows=printed,
-                note="PyOD's documentation, results of 2019: means of 10 splits. What it calls PCA "
+                note="PyOD's documentation, results of 2019: means of 10 splits. Its PCA "
                 "weights all axes by their variances; the Mahalanobis distance is nearest to that.",
             )
         )
@@ -272,21 +272,21 @@ def _figure(areas: Mapping[str, Mapping[str, Spread]]) -> Any:
 LAB = Lab(
     name="anomalies",
     title="Anomalies",
-    claim="An autoencoder finds anomalies: rows unlike those that it was trained on are "
+    claim="An autoencoder detects anomalies: samples unlike those that it was trained on are "
     "reconstructed badly.",
     source="autoencoder lectures; tables and split as in PyOD's benchmark",
     protocol={
-        "tables": f"{len(TABLES)} of the ODDS collection, standardised; 60 % of the rows for "
+        "tables": f"{len(TABLES)} of the ODDS collection, standardised; 60 % of the samples for "
         "training, anomalies among them, 40 % for the test; 10 random splits",
         "images": "MNIST and Fashion-MNIST: trained on one class, tested on the official test set, "
         "in which the nine others are anomalies; 3 seeds",
         "autoencoder": "tables: dense, 64 and 32 units, a quarter as many latents as columns, "
         "squared error; images: dense, 256 and 64 units, 32 latents, binary cross-entropy; 1,000 "
-        "steps of Adam, 1e-3 down to 0 by a cosine, batch 128 or all rows if there are fewer; a "
-        "tenth of the training rows choose the epoch; the same for all sets, nothing was tuned",
+        "steps of Adam, 1e-3 down to 0 by a cosine, batch 128 or all samples if there are fewer; a "
+        "tenth of the training samples choose the epoch; the same for all sets, nothing was tuned",
         "score": "mean squared error of the reconstruction",
-        "beside it": "PCA with as many components as latents, by the same score; Mahalanobis "
-        "distance; isolation forest (100 trees); distance to the 5th nearest training row",
+        "baselines": "PCA with as many components as latents, by the same score; Mahalanobis "
+        "distance; isolation forest (100 trees); distance to the 5th nearest training sample",
     },
     trials=trials,
     run=run,

@@ -25,7 +25,7 @@ from cuello_labs._images import (
     Images,
     draw_labelled,
     few_label_accuracy,
-    image_rows,
+    image_strips,
     images,
     knn_accuracy,
     rounded,
@@ -37,16 +37,20 @@ METHODS = {
     "knn-copies": ("5-NN on pixels", "20 copies"),
     "pca": ("PCA + logistic regression", "no"),
     "from_scratch": ("from scratch", "no"),
-    "scratch-fine": ("from scratch", "labelled"),
+    "from_scratch-labelled": ("from scratch", "labelled"),
     "fine_tune": ("pre-trained", "no"),
-    "full-pre": ("pre-trained", "unlabelled"),
-    "full-fine": ("pre-trained", "labelled"),
-    "full-both": ("pre-trained", "both"),
+    "fine_tune-unlabelled": ("pre-trained", "unlabelled"),
+    "fine_tune-labelled": ("pre-trained", "labelled"),
+    "fine_tune-both": ("pre-trained", "both"),
 }
-"""Method and which images are augmented while it learns."""
+"""Method, and the images that are augmented in training."""
 
-PAIRS = (("knn", "knn-copies"), ("from_scratch", "scratch-fine"), ("fine_tune", "full-fine"))
-"""The same without and with augmented labelled images: what the verdict compares."""
+PAIRS = (
+    ("knn", "knn-copies"),
+    ("from_scratch", "from_scratch-labelled"),
+    ("fine_tune", "fine_tune-labelled"),
+)
+"""Pairs without and with augmented labelled images, which the verdict compares."""
 
 COPIES, EXAMPLES = 20, 10
 
@@ -56,10 +60,10 @@ Array = npt.NDArray[Any]
 def trials(quick: bool) -> list[Trial]:
     """Return every method with each number of labels; a seed draws labels and weights."""
     common: dict[str, Any] = (
-        {"data": "digits", "rows": 1000, "test_rows": 500, "hidden": [64], "latent_dim": 32}
+        {"data": "digits", "train_size": 1000, "test_size": 500, "hidden": [64], "latent_dim": 32}
         | {"epochs": 20, "steps": 100, "augment": "shift=0.1,rotate=10,scale=0.1"}
         if quick
-        else {"data": "mnist", "rows": 10000, "test_rows": 10000, "hidden": [256, 128]}
+        else {"data": "mnist", "train_size": 10000, "test_size": 10000, "hidden": [256, 128]}
         | {"latent_dim": 32, "epochs": 30, "steps": 300}
         | {"augment": "mild,elastic=1.5"}
     )
@@ -72,13 +76,13 @@ def run(missing: list[Trial]) -> Ran:
     """Pre-train once a seed, with and without augmentation; then classify with few labels."""
     if not missing:
         return
-    data = images(*(missing[0].options[key] for key in ("data", "rows", "test_rows")))
+    data = images(*(missing[0].options[key] for key in ("data", "train_size", "test_size")))
     for seed in sorted({trial.seed for trial in missing}):
         encoders: dict[bool, Autoencoder] = {}
         for trial in (trial for trial in missing if trial.seed == seed):
             method = trial.options["method"]
             if method.startswith(("from_scratch", "fine_tune")):
-                augmented = method in ("full-pre", "full-both")
+                augmented = method.endswith(("-unlabelled", "-both"))
                 if augmented not in encoders:
                     encoders[augmented] = _pretrain(data, trial, augmented)
                 accuracy = _classify(data, trial, encoders[augmented])
@@ -107,29 +111,29 @@ def _pretrain(data: Images, trial: Trial, augmented: bool) -> Autoencoder:
 
 def _classify(data: Images, trial: Trial, encoder: Autoencoder) -> float:
     method, few = trial.options["method"], trial.options["per_class"]
-    told = draw_labelled(data.y, few, trial.seed)
+    labelled = draw_labelled(data.y, few, trial.seed)
     model = FewLabelClassifier(
         FrozenEstimator(encoder),
         method=method.split("-")[0],
         learning_rates=(0.001, 0.003),
         cv=2,
         batch_size=50,
-        epochs=max(1, trial.options["steps"] * 50 // len(told)),
-        augment=trial.options["augment"] if method.endswith(("fine", "both")) else None,
+        epochs=max(1, trial.options["steps"] * 50 // len(labelled)),
+        augment=trial.options["augment"] if method.endswith(("-labelled", "-both")) else None,
         random_state=trial.seed,
     )
-    return float(model.fit(data.X[told], data.y[told]).score(data.X_test, data.y_test))
+    return float(model.fit(data.X[labelled], data.y[labelled]).score(data.X_test, data.y_test))
 
 
 def _baseline(data: Images, trial: Trial) -> float:
     method, few = trial.options["method"], trial.options["per_class"]
-    told = draw_labelled(data.y, few, trial.seed)
-    X, y = data.X[told], data.y[told]
+    labelled = draw_labelled(data.y, few, trial.seed)
+    X, y = data.X[labelled], data.y[labelled]
     if method == "pca":
         pca = fit_pca(data.X, trial.options["latent_dim"], seed=0)
-        codes, test = (pca.transform(_flat(rows)) for rows in (data.X, data.X_test))
+        embeddings, test = (pca.transform(_flat(rows)) for rows in (data.X, data.X_test))
         few_labels = {"per_class": few, "seed": trial.seed}
-        return few_label_accuracy(codes, data.y, test, data.y_test, **few_labels)
+        return few_label_accuracy(embeddings, data.y, test, data.y_test, **few_labels)
     if method == "knn-copies":
         spec = trial.options["augment"]
         copies = [augmented_copies(X, spec, 1000 * trial.seed + i) for i in range(COPIES)]
@@ -144,15 +148,15 @@ def augmented_copies(X: Array, spec: str, seed: int) -> Array:
     return copies
 
 
-def _flat(rows: Array) -> Array:
-    return rows.reshape(len(rows), -1)
+def _flat(X: Array) -> Array:
+    return X.reshape(len(X), -1)
 
 
 def show(records: list[Record]) -> Findings:
     """Compare each method with and without augmentation."""
     accuracy = {
-        key: spread(values(own, "accuracy"))
-        for key, own in group(records, "method", "per_class").items()
+        key: spread(values(subset, "accuracy"))
+        for key, subset in group(records, "method", "per_class").items()
     }
     holds, verdict = judge(accuracy, gains(records))
     counts = sorted({count for _, count in accuracy})
@@ -174,7 +178,7 @@ def show(records: list[Record]) -> Findings:
                 name="copies",
                 caption="Training images, and one copy of each as augmentation draws them anew at "
                 "every step.",
-                figure=image_rows(lines),
+                figure=image_strips(lines),
             )
         )
     return Findings(
@@ -201,18 +205,18 @@ def show(records: list[Record]) -> Findings:
 def gains(records: list[Record]) -> dict[tuple[str, int], Spread]:
     """Return how much accuracy rises, seed by seed: by augmented method and labels a class.
 
-    Both of a pair know the same labels, so that their difference is less noisy than either.
+    Both of a pair have the same labels, so that their difference is less noisy than either.
     """
-    found = {
+    accuracies = {
         (r["options"]["method"], r["options"]["per_class"], r["seed"]): r["accuracy"]
         for r in records
     }
     return {
         (augmented, count): spread(
-            found[augmented, count, seed] - found[without, count, seed]
-            for seed in sorted({seed for _, _, seed in found})
+            accuracies[augmented, count, seed] - accuracies[without, count, seed]
+            for seed in sorted({seed for _, _, seed in accuracies})
         )
-        for count in sorted({count for _, count, _ in found})
+        for count in sorted({count for _, count, _ in accuracies})
         for without, augmented in PAIRS
     }
 
@@ -233,14 +237,14 @@ def judge(
     helped = sum(sign > 0 for sign in signs)
     holds = True if helped == len(signs) else False if helped == 0 and min(signs) < 0 else None
     mixed = "helps in some cases and not in others" if helped else "does not clearly help"
-    how = {True: "helps", False: "does not help", None: mixed}[holds]
+    verb = {True: "helps", False: "does not help", None: mixed}[holds]
     listed = "; ".join(
         f"{METHODS[method][0]} with {count} labels a class, "
         f"{accuracy[without[method], count]} to {accuracy[method, count]}"
         for method, count in gained
     )
     return holds, (
-        f"Augmenting labelled images {how}: accuracy rises beyond the noise in {helped} of "
+        f"Augmenting labelled images {verb}: accuracy rises beyond the noise in {helped} of "
         f"{len(signs)} comparisons and falls in {sum(sign < 0 for sign in signs)} ({listed})."
     )
 
@@ -249,11 +253,14 @@ def _draw(accuracy: Mapping[tuple[str, int], Spread], counts: list[int]) -> Any:
     methods = list(dict.fromkeys(method for method, _ in accuracy))
     with new(width=8.2, height=1.3 + 0.42 * len(methods)) as (figure, axes):
         for i, count in enumerate(counts):
-            own = [accuracy[method, count] for method in methods]
+            accuracies = [accuracy[method, count] for method in methods]
             axes.errorbar(
-                [s.mean for s in own],
-                [place + 0.2 * (i - (len(counts) - 1) / 2) for place in range(len(own))],
-                xerr=[s.sd for s in own],
+                [s.mean for s in accuracies],
+                [
+                    position + 0.2 * (i - (len(counts) - 1) / 2)
+                    for position in range(len(accuracies))
+                ],
+                xerr=[s.sd for s in accuracies],
                 fmt=MARKS[i],
                 color=COLOURS[i],
                 capsize=3,
@@ -273,17 +280,17 @@ LAB = Lab(
     claim="Augmentation gets more data from the same data.",
     source="autoencoder lectures",
     protocol={
-        "data": "10,000 MNIST images without labels, of which 10 or 30 a class are told; the "
+        "data": "10,000 MNIST images without labels, of which 10 or 30 a class have labels; the "
         "10,000 official test images",
         "augmentation": "shifts up to 8 % of the side, turns up to 8 degrees, scale up to 10 %, "
         "shear up to 5 degrees, elastic up to 1.5 pixels; drawn anew for every step",
-        "network": "dense, hidden layers of 256 and 128, a code of 32; denoising autoencoder, 30 "
+        "network": "dense, hidden layers of 256 and 128, 32 latents; denoising autoencoder, 30 "
         "epochs",
         "classifier": "the encoder, pre-trained or newly initialised, with a new head; all of it "
         "is trained for 300 steps of 50 labelled images, at a rate chosen from 0.001 and 0.003",
         "baselines": f"5 nearest neighbours on pixels, also among {COPIES} augmented copies of "
-        "each labelled image; logistic regression on PCA codes",
-        "seeds": "5 draws of labels, each with weights of its own",
+        "each labelled image; logistic regression on PCA embeddings",
+        "seeds": "5 draws of labels, each with other weights",
     },
     trials=trials,
     run=run,

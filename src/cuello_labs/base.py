@@ -1,4 +1,4 @@
-"""What a lab is: a published experiment, how it is run, and what is shown of it.
+"""The record of a lab: a published experiment, its protocol, its trials and its findings.
 
 A lab is one file in this folder that ends in ``LAB = Lab(...)``; nothing else has to know of it.
 """
@@ -16,7 +16,7 @@ __all__ = ["Findings", "Lab", "Picture", "Table"]
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What came out.
+    """The findings of a lab.
 
     Parameters
     ----------
@@ -45,19 +45,19 @@ class Lab:
     title : str
         One line.
     claim : str
-        What was published, in a sentence or two, with its figures.
+        The published statement, in a sentence or two, with its figures.
     source : str
-        Who published it.
+        Its publication.
     protocol : mapping of str to str
-        How it is run: what, and how much; shown on the page.
+        Data, network, training and number of trials; shown on the page.
     trials : callable
         (quick) -> the trials, in order. Quick ones are few and small: under a minute in all.
     run : callable
-        (trials) -> each with what was measured, as they finish. Plain numbers, texts and lists.
+        (trials) -> each with its measures, as they finish. Plain numbers, texts and lists.
     show : callable
         (records, in the order of the trials) -> findings.
     data : sequence of str
-        Named sets that it needs beyond those that come with cuello.
+        Data sets that it needs beyond those that come with cuello.
     """
 
     name: str

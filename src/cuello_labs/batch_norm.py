@@ -1,6 +1,6 @@
 """Batch normalisation keeps activations from dying out, and can be undone by scale and shift.
 
-Shapes: n rows, L layers with an activation, from the input to the output.
+Shapes: n samples, L layers with an activation, from the input to the output.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cuello.study.trials import Ran, Record, Trial, over
 from cuello.train import Callback, Epoch
 from cuello_labs._activations import SILENT, activation_statistics, undo
 from cuello_labs._bands import Curve
-from cuello_labs._curves import by_rows, clearly_below, curve, decide, estimator, panels, rounded
+from cuello_labs._curves import by_data, clearly_below, curve, decide, estimator, panels, rounded
 from cuello_labs.base import Findings, Lab, Picture, Table
 
 Array = npt.NDArray[Any]
@@ -31,7 +31,7 @@ EXACT = 1e-6
 SMALLEST = 1e-6
 """Standard deviations below it are drawn there."""
 
-INITIALIZERS = {"default": "PyTorch's own", "he_uniform": "He"}
+INITIALIZERS = {"default": "PyTorch's default", "he_uniform": "He"}
 ACTIVATIONS = {"relu": "ReLU", "sigmoid": "sigmoid"}
 _UNDO = {"sd": "standard deviation", "sd with epsilon": "root of variance + epsilon"}
 NAMES = {False: "without", True: "batch norm"}
@@ -49,7 +49,7 @@ BASE = {
     "validation_fraction": 0.0,
     "device": "cpu",
 }
-"""What all networks share."""
+"""Options that all networks share."""
 
 Setting = tuple[str, str]
 """Activation and initializer."""
@@ -65,9 +65,15 @@ def trials(quick: bool) -> list[Trial]:
     ]
     undone = over(5, [{"undo": name} for name in ("sd", "sd with epsilon")])
     if quick:
-        small = {"set": "digits", "rows": 400, "held_out": 200, "hidden": [32] * 5, "epochs": 6}
+        small = {
+            "set": "digits",
+            "train_size": 400,
+            "held_out": 200,
+            "hidden": [32] * 5,
+            "epochs": 6,
+        }
         return over(2, settings, **small) + undone
-    full = {"set": "mnist", "rows": 2000, "held_out": 1000, "hidden": [64] * 8, "epochs": 20}
+    full = {"set": "mnist", "train_size": 2000, "held_out": 1000, "hidden": [64] * 8, "epochs": 20}
     return over(5, settings, **full) + undone
 
 
@@ -76,12 +82,12 @@ def run(missing: list[Trial]) -> Ran:
     for trial in missing:
         if "undo" in trial.options:
             yield trial, {"restored": undo(trial.options["undo"], trial.seed)}
-    for rows, held_out, own in by_rows(t for t in missing if "undo" not in t.options):
-        for trial in own:
-            yield trial, _watch(estimator(trial, BASE), rows, held_out)
+    for X, held_out, subset in by_data(t for t in missing if "undo" not in t.options):
+        for trial in subset:
+            yield trial, _watch(estimator(trial, BASE), X, held_out)
 
 
-def _watch(model: Autoencoder, rows: Array, held_out: Array) -> dict[str, Any]:
+def _watch(model: Autoencoder, X: Array, held_out: Array) -> dict[str, Any]:
     """Train, and return (epochs + 1) lists of L numbers each, the first before any training."""
     sds: list[list[float | None]] = []
     silent: list[float | None] = []
@@ -91,10 +97,10 @@ def _watch(model: Autoencoder, rows: Array, held_out: Array) -> dict[str, Any]:
         sds.append(rounded(sd, 4))
         silent.extend(rounded([share.mean()], 4))
 
-    model.initialize(rows)
+    model.initialize(X)
     look()
     try:
-        model.fit(rows, callbacks=Callback(on_epoch_end=look))
+        model.fit(X, callbacks=Callback(on_epoch_end=look))
     except DivergedError:
         return {"diverged": True, "sd": sds, "silent": silent}
     error = np.sum((model.reconstruct(held_out) - held_out) ** 2, axis=1).mean()
@@ -110,17 +116,17 @@ def _watch(model: Autoencoder, rows: Array, held_out: Array) -> dict[str, Any]:
 
 
 def show(records: list[Record]) -> Findings:
-    """Compare activations with and without, and say whether the layer can be undone."""
+    """Compare activations with and without, and check whether the layer can be undone."""
     trained = [record for record in records if "undo" not in record["options"]]
     by = group(trained, "activation", "initializer", "batch_norm")
     settings: list[Setting] = list(dict.fromkeys(key[:2] for key in by))
-    silent = {key: spread(values(own, "silent_end")) for key, own in by.items()}
-    loss = {key: spread(values(own, "held_out_end")) for key, own in by.items()}
+    silent = {key: spread(values(subset, "silent_end")) for key, subset in by.items()}
+    loss = {key: spread(values(subset, "held_out_end")) for key, subset in by.items()}
     dying = [s for s in settings if silent[(*s, False)].mean > DYING]
     better = {s: clearly_below(silent[(*s, True)], silent[(*s, False)]) for s in dying}
     restored = {
-        name: spread(values(own, "restored"))
-        for (name,), own in group([r for r in records if "undo" in r["options"]], "undo").items()
+        name: spread(values(subset, "restored"))
+        for (name,), subset in group([r for r in records if "undo" in r["options"]], "undo").items()
     }
     exact = restored["sd with epsilon"].mean < EXACT
     return Findings(
@@ -139,17 +145,19 @@ def show(records: list[Record]) -> Findings:
                     "training loss",
                     "held-out loss",
                 ),
-                rows=[_row(key, own, loss[key]) for key, own in by.items()],
-                note="On held-out rows as one batch. The sd is over rows, of what goes into the "
-                "activation of the deepest layer, averaged over its units. A unit of any layer is "
-                f"silent if its activation's sd over rows is below {SILENT}. Losses are squared "
-                "errors summed over pixels; the training loss is the mean over the last epoch. "
-                f"Means and standard deviations over {len(next(iter(by.values())))} seeds.",
+                rows=[_row(key, subset, loss[key]) for key, subset in by.items()],
+                note="On held-out samples as one batch. The sd is over samples, of the input of "
+                "the activation of the deepest layer, averaged over its units. A unit of any layer "
+                f"is silent if its activation's sd over samples is below {SILENT}. Losses are "
+                "squared errors summed over pixels; the training loss is the mean over the last "
+                f"epoch. Means and standard deviations over {len(next(iter(by.values())))} seeds.",
             ),
             Table(
                 title="Scale and shift undo it",
                 columns=("scale gamma (shift beta = mean)", "largest difference, sds of a column"),
-                rows=[(_UNDO[name], f"{own.mean:.1e}") for name, own in restored.items()],
+                rows=[
+                    (_UNDO[name], f"{difference.mean:.1e}") for name, difference in restored.items()
+                ],
                 note="Input and output of one layer in double precision, columns with standard "
                 "deviations from 0.01 to 100; mean over seeds.",
             ),
@@ -158,15 +166,15 @@ def show(records: list[Record]) -> Findings:
     )
 
 
-def _row(key: tuple[Any, ...], own: list[Record], loss: Spread) -> tuple[object, ...]:
+def _row(key: tuple[Any, ...], subset: list[Record], loss: Spread) -> tuple[object, ...]:
     activation, initializer, norm = key
-    done = [record for record in own if not record["diverged"]]
+    done = [record for record in subset if not record["diverged"]]
     return (
         _name((activation, initializer)),
         bool(norm),
-        spread(record["sd"][0][-1] for record in own),
+        spread(record["sd"][0][-1] for record in subset),
         spread(record["sd"][-1][-1] for record in done),
-        spread(100 * record["silent"][0] for record in own),
+        spread(100 * record["silent"][0] for record in subset),
         spread(100 * record["silent"][-1] for record in done),
         spread(record["train"][-1] for record in done),
         loss,
@@ -184,7 +192,7 @@ def _verdict(
         f"units silent, held-out loss {loss[(*s, True)]} against {loss[(*s, False)]}"
         for s in better
     )
-    fewer = sum(own is True for own in better.values())
+    fewer = sum(clear is True for clear in better.values())
     died = (
         f"Where activations die out without it, batch normalisation leaves clearly fewer silent "
         f"units in {fewer} of {len(better)} settings ({listed})"
@@ -201,9 +209,9 @@ def _verdict(
 def _pictures(by: dict[Any, list[Record]], settings: list[Setting]) -> list[Picture]:
     depth: dict[str, dict[str, Curve]] = {}
     for setting in settings:
-        for when, place in (("untrained", 0), ("trained", -1)):
+        for when, epoch in (("untrained", 0), ("trained", -1)):
             depth[f"{_name(setting)}, {when}"] = {
-                name: _by_layer(by[(*setting, norm)], place) for norm, name in NAMES.items()
+                name: _by_layer(by[(*setting, norm)], epoch) for norm, name in NAMES.items()
             }
     silent, losses = (
         {
@@ -219,14 +227,14 @@ def _pictures(by: dict[Any, list[Record]], settings: list[Setting]) -> list[Pict
     return [
         Picture(
             name="depth",
-            caption="Standard deviation over rows of what goes into each activation, from the "
-            f"input to the output; 1 is what batch normalisation sets out from. {bands_are}",
+            caption="Standard deviation over samples of the input of each activation, from the "
+            f"first layer to the last; batch normalisation starts from 1. {bands_are}",
             figure=panels(depth, x="layer, from the input", y="standard deviation", log_y=True),
         ),
         Picture(
             name="silent",
             caption="Share of units, over all layers, whose activation no longer depends on the "
-            f"row, by epoch; epoch 0 is before training. {bands_are}",
+            f"sample, by epoch; epoch 0 is before training. {bands_are}",
             figure=panels(silent, x="epoch", y="share of silent units", limits=(-0.03, 1.03)),
         ),
         Picture(
@@ -242,9 +250,9 @@ def _finished(records: list[Record]) -> list[Record]:
     return done or [{"silent": [None], "train": [None]}]
 
 
-def _by_layer(records: list[Record], place: int) -> Curve:
-    runs = np.array([record["sd"][place] for record in records], dtype=np.float64)
-    # What is not there (no difference between rows at all) has no place on a logarithmic axis.
+def _by_layer(records: list[Record], epoch: int) -> Curve:
+    runs = np.array([record["sd"][epoch] for record in records], dtype=np.float64)
+    # No difference between samples at all would be 0, which a logarithmic axis lacks.
     runs[runs < SMALLEST] = SMALLEST
     return Curve(list(range(1, runs.shape[1] + 1)), runs)
 
@@ -265,10 +273,10 @@ LAB = Lab(
     source="autoencoder lectures",
     protocol={
         "data": "MNIST, the first 2,000 training images and the first 1,000 test images",
-        "network": "8 hidden layers of 64 on each side of a code of 8; ReLU and sigmoid; batch "
+        "network": "8 hidden layers of 64 on each side of 8 latents; ReLU and sigmoid; batch "
         "normalisation before every activation, or none",
-        "initial weights": "PyTorch's own, under which activations shrink from layer to layer, and "
-        "He's, under which ReLU's do not",
+        "initial weights": "PyTorch's default, under which activations shrink from layer to layer, "
+        "and He's, under which ReLU's do not",
         "training": "Adam, rate 0.001, squared error summed over pixels, batches of 100, 20 epochs",
         "activations": "of the test images as one batch, before training and after every epoch",
         "undoing it": "one layer, gamma set to the standard deviation and beta to the mean of a "

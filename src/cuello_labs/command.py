@@ -1,4 +1,4 @@
-"""`cuello lab`: published experiments, and what comes out of them here."""
+"""`cuello lab`: published experiments and their results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ _MARKS = {True: "holds", False: "does not hold", None: "is not decided"}
 def lab(
     name: Annotated[
         str | None,
-        typer.Argument(help="Which one, or all; without it they are listed.", show_default=False),
+        typer.Argument(
+            help="Name of a lab, or all; without it they are listed.", show_default=False
+        ),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Few and small trials: under a minute each.")
@@ -48,8 +50,8 @@ def lab(
         table = Table(caption="`cuello lab NAME` runs one, `cuello lab all` all of them")
         table.add_column("lab", no_wrap=True)
         table.add_column("claim")
-        for own in labs.names():
-            table.add_row(own, labs.get(own).claim)
+        for each in labs.names():
+            table.add_row(each, labs.get(each).claim)
         out.print(table)
         return
     folder = expanded(folder)
@@ -57,12 +59,12 @@ def lab(
         _run(name, folder, quick=quick)
         return
     ended, failed = [], []
-    for own in labs.names():
+    for each in labs.names():
         try:
-            ended.append(_run(own, folder, quick=quick))
+            ended.append(_run(each, folder, quick=quick))
         except CuelloError as error:  # the others may have what this one lacks
-            complain(f"{own}: {error}", 2)
-            failed.append(own)
+            complain(f"{each}: {error}", 2)
+            failed.append(each)
     if ended:
         out.print(f"all labs: {write_index(ended, folder)}", soft_wrap=True)
     if failed:
@@ -74,11 +76,11 @@ def _run(name: str, folder: Path, *, quick: bool) -> Ended:
     from cuello.train.progress import quiet
     from cuello_labs.running import run_lab
 
-    own = labs.get(name)
+    experiment = labs.get(name)
     try:
         with Bars() as bars, quiet():
             ended = run_lab(
-                own,
+                experiment,
                 folder,
                 quick=quick,
                 progress=lambda done, total: bars.update(name, done, total),

@@ -19,7 +19,7 @@ from cuello.study.figures import COLOURS, DASHES, new
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs._comparison import compare, sign_of_difference
-from cuello_labs._images import Images, checkerboard, image_rows, images, rounded
+from cuello_labs._images import Images, checkerboard, image_strips, images, rounded
 from cuello_labs.base import Findings, Lab, Picture, Table
 
 METHODS = {
@@ -30,7 +30,7 @@ METHODS = {
     "pca": "PCA",
 }
 DENSE_EPOCHS = 8
-"""A dense network's epoch is that much shorter, or more: it is trained for as many more of them."""
+"""Epochs of a dense network for one of the others: its epochs are at least as much shorter."""
 
 TRAINING: Mapping[str, Any] = {
     "kind": "plain",
@@ -47,10 +47,10 @@ def trials(quick: bool) -> list[Trial]:
     """Return every network; dense ones take more epochs, for theirs are far shorter."""
     settings = [{"method": method} for method in METHODS]
     common: dict[str, Any] = (
-        {"data": "digits", "rows": 800, "test_rows": 400, "channels": [8, 16]}
+        {"data": "digits", "train_size": 800, "test_size": 400, "channels": [8, 16]}
         | {"latent_dim": 16, "epochs": 10, "batch_size": 32, "learning_rate": 0.003}
         if quick
-        else {"data": "mnist", "rows": 10000, "test_rows": 2000, "channels": [16, 32]}
+        else {"data": "mnist", "train_size": 10000, "test_size": 2000, "channels": [16, 32]}
         | {"latent_dim": 32, "epochs": 12, "batch_size": 128, "learning_rate": 0.001}
     )
     return over(3 if quick else 5, settings, **common)
@@ -60,7 +60,7 @@ def run(missing: list[Trial]) -> Ran:
     """Train one network after another, so that seconds are comparable."""
     if not missing:
         return
-    data = images(*(missing[0].options[key] for key in ("data", "rows", "test_rows")))
+    data = images(*(missing[0].options[key] for key in ("data", "train_size", "test_size")))
     for trial in missing:
         yield trial, (_pca if trial.options["method"] == "pca" else _network)(data, trial)
 
@@ -85,8 +85,8 @@ def _network(data: Images, trial: Trial) -> dict[str, Any]:
 
 def _pca(data: Images, trial: Trial) -> dict[str, Any]:
     pca = fit_pca(data.X, trial.options["latent_dim"], seed=trial.seed)
-    codes = pca.transform(data.X_test.reshape(len(data.X_test), -1))
-    output = pca.inverse_transform(codes).reshape(data.X_test.shape)
+    embeddings = pca.transform(data.X_test.reshape(len(data.X_test), -1))
+    output = pca.inverse_transform(embeddings).reshape(data.X_test.shape)
     size = pca.components_.size + pca.mean_.size
     return {"parameters": size, **_judge_output(data, output, trial)}
 
@@ -106,8 +106,10 @@ def network(shape: tuple[int, ...], trial: Trial) -> Autoencoder:
     """Return the network of a trial, untrained, with as many parameters as the others."""
     options = trial.options
     channels, size, method = options["channels"], options["latent_dim"], options["method"]
-    told = {name: options[name] for name in ("latent_dim", "epochs", "batch_size", "learning_rate")}
-    common = {**TRAINING, **told, "random_state": trial.seed}
+    training = {
+        name: options[name] for name in ("latent_dim", "epochs", "batch_size", "learning_rate")
+    }
+    common = {**TRAINING, **training, "random_state": trial.seed}
     if method in ("upsample", "transposed"):
         up = {"up": method}
         return Autoencoder(**common, network="conv", network_options=up, hidden=channels)
@@ -139,23 +141,23 @@ def at_time(records: list[Record], seconds: float) -> list[float]:
 
 def show(records: list[Record]) -> Findings:
     """Compare at equal parameters: after equal epochs, after equal time, and after all of them."""
-    runs = {method: own for (method,), own in group(records, "method").items()}
-    trained = {m: [r for r in own if "seconds" in r] for m, own in runs.items() if m != "pca"}
-    every = [record for own in trained.values() for record in own]
+    runs = {method: subset for (method,), subset in group(records, "method").items()}
+    trained = {m: [r for r in subset if "seconds" in r] for m, subset in runs.items() if m != "pca"}
+    every = [record for subset in trained.values() for record in subset]
     common_time = min((record["seconds"][-1] for record in every), default=math.nan)
     epochs = min((len(record["seconds"]) for record in every), default=0)
-    error = {method: spread(values(own, "error")) for method, own in runs.items()}
-    timed = {method: spread(at_time(own, common_time)) for method, own in trained.items()}
+    error = {method: spread(values(subset, "error")) for method, subset in runs.items()}
+    timed = {method: spread(at_time(subset, common_time)) for method, subset in trained.items()}
     same = {
-        method: spread(min(record["held_out"][:epochs]) for record in own)
-        for method, own in trained.items()
+        method: spread(min(record["held_out"][:epochs]) for record in subset)
+        for method, subset in trained.items()
     }
-    board = {method: spread(values(own, "checkerboard")) for method, own in runs.items()}
+    board = {method: spread(values(subset, "checkerboard")) for method, subset in runs.items()}
     holds, verdict = judge(same, timed, board)
     rows = [
         (
             METHODS[method],
-            own[0].get("parameters"),
+            subset[0].get("parameters"),
             spread(r["seconds"][-1] / len(r["seconds"]) for r in trained[method]).mean
             if method in trained
             else None,
@@ -164,7 +166,7 @@ def show(records: list[Record]) -> Findings:
             error[method],
             board[method],
         )
-        for method, own in runs.items()
+        for method, subset in runs.items()
     ]
     return Findings(
         holds=holds,
@@ -194,7 +196,7 @@ def show(records: list[Record]) -> Findings:
 def judge(
     same: Mapping[str, Spread], timed: Mapping[str, Spread], board: Mapping[str, Spread]
 ) -> tuple[bool | None, str]:
-    """Compare decoders after equal epochs, and with the dense network; say what came out.
+    """Compare decoders after equal epochs, and with the dense network; return the verdict.
 
     Parameters
     ----------
@@ -204,7 +206,7 @@ def judge(
         Checkerboard in the errors.
     """
     ups = {method: same[method] for method in ("upsample", "transposed")}
-    signs = [sign_of_difference(same["half"], own) for own in ups.values()]
+    signs = [sign_of_difference(same["half"], error) for error in ups.values()]
     needed = all(sign > 0 for sign in signs)
     words = {1: "more than", 0: "no different from", -1: "less than"}
     beside = words[sign_of_difference(same["dense"], same["upsample"])]
@@ -234,8 +236,8 @@ def _pictures(
             name="test-error",
             caption="Mean squared error of test images after all epochs, by network.",
             figure=compare(
-                {METHODS[method]: own for method, own in error.items()},
-                unit="mean squared error per pixel, pixels in 0..1",
+                {METHODS[method]: measured for method, measured in error.items()},
+                unit="mean squared error per pixel, values 0..1",
             ),
         ),
         Picture(
@@ -244,13 +246,13 @@ def _pictures(
             figure=_curves(trained),
         ),
     ]
-    drawn = {m: own[0] for m, own in runs.items() if "examples" in own[0]}
+    drawn = {m: subset[0] for m, subset in runs.items() if "examples" in subset[0]}
     if drawn:
         pictures.append(
             Picture(
                 name="reconstructions",
-                caption="Test images, and what each network makes of them (first seed).",
-                figure=image_rows(
+                caption="Test images, and their reconstructions by each network (first seed).",
+                figure=image_strips(
                     {"test images": np.array(next(iter(drawn.values()))["originals"])}
                     | {METHODS[m]: np.array(r["examples"]) for m, r in drawn.items()}
                 ),
@@ -261,18 +263,18 @@ def _pictures(
 
 def _curves(trained: Mapping[str, list[Record]]) -> Any:
     with new(2, width=10.5, height=4.4, sharey=True) as (figure, axes):
-        for i, (method, own) in enumerate(trained.items()):
+        for i, (method, subset) in enumerate(trained.items()):
             look: dict[str, Any] = {"color": COLOURS[i], "linestyle": DASHES[i], "alpha": 0.8}
-            for n, record in enumerate(own):
+            for n, record in enumerate(subset):
                 errors = record["held_out"]
                 label = METHODS[method] if n == 0 else None
                 axes[0].plot(record["seconds"], errors, label=label, linewidth=1, **look)
                 axes[1].plot(range(1, len(errors) + 1), errors, linewidth=1, **look)
         axes[0].set(xlabel="training (seconds)", ylabel="held-out mean squared error")
         axes[1].set(xlabel="training (epochs)")
-        for place in axes:
-            place.set_xscale("log")
-            place.set_yscale("log")
+        for panel in axes:
+            panel.set_xscale("log")
+            panel.set_yscale("log")
         figure.legend(loc="outside upper left", ncols=2, fontsize=9)
     return figure
 
@@ -280,17 +282,17 @@ def _curves(trained: Mapping[str, list[Record]]) -> Any:
 LAB = Lab(
     name="convolution",
     title="Convolution and up-sampling",
-    claim="Convolutional autoencoders need up-sampling: the decoder has to undo what the encoder's "
-    "strides or pooling took away.",
+    claim="Convolutional autoencoders need up-sampling: the decoder has to undo the encoder's "
+    "strides or pooling.",
     source="autoencoder lectures",
     protocol={
         "data": "10,000 MNIST images, a tenth of them held out; 2,000 of the official test images",
-        "networks": "two stages of 16 and 32 channels (3x3, stride 2) and a code of 32; the "
+        "networks": "two stages of 16 and 32 channels (3x3, stride 2) and 32 latents; the "
         "decoder up-samples in one of two ways, or is dense; and a network that is dense "
         "throughout; widths of dense parts such that all have as many parameters",
         "training": "mean squared error, Adam, learning rate 0.001 held constant, batches of 128, "
         "12 epochs; 96 for the dense network, which are compared after 12 and after equal time",
-        "baseline": "PCA with as many components as the code has numbers",
+        "baseline": "PCA with as many components as latents",
         "seeds": "5",
     },
     trials=trials,

@@ -49,17 +49,17 @@ lose more of an image than weak noise does.
 
 _WINDOWS = (3, 5)  # of the median filter, in pixels
 _COMPONENTS = (8, 16, 32, 64, 128, 256)
-_VALIDATION = 0.1  # of the training rows: choose window, components and the best epoch
+_VALIDATION = 0.1  # of the training samples: choose window, components and the best epoch
 _DRAWN = 6  # images
 
 
 def trials(quick: bool) -> list[Trial]:
     """Return every noise at every level, with 3 seeds, on digits and on garments."""
-    sizes: dict[str, Any] = {"rows": 10_000, "test_rows": 2_000, "epochs": 15}
+    sizes: dict[str, Any] = {"train_size": 10_000, "test_size": 2_000, "epochs": 15}
     sizes |= {"latent_dim": 1000}
     sets, seeds, levels = ["mnist", "fashion-mnist"], 3, LEVELS
     if quick:
-        sizes = {"rows": None, "test_rows": 200, "epochs": 40, "latent_dim": 100}
+        sizes = {"train_size": None, "test_size": 200, "epochs": 40, "latent_dim": 100}
         sets, seeds = ["digits"], 2
         levels = {name: (medium, high) for name, (_, medium, high) in LEVELS.items()}
     settings = [
@@ -75,7 +75,7 @@ def run(missing: list[Trial]) -> Ran:
     """Train an autoencoder on each noise, and clean the same noisy test images by all methods."""
     for trial in missing:
         chosen = trial.options
-        data = images(chosen["data"], chosen["rows"], chosen["test_rows"])
+        data = images(chosen["data"], chosen["train_size"], chosen["test_size"])
         model = Autoencoder(
             **MODEL,
             kind_options={"noise": chosen["noise"], "noise_level": chosen["level"]},
@@ -89,7 +89,7 @@ def run(missing: list[Trial]) -> Ran:
 def compare(
     data: Images, model: Autoencoder, noise: str, level: float, seed: int
 ) -> dict[str, Any]:
-    """Clean noisy test images by every method; return PSNR, SSIM and what was chosen."""
+    """Clean noisy test images by every method; return PSNR, SSIM and the chosen settings."""
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(data.X))
     held_out = order[: round(_VALIDATION * len(order))]
@@ -157,7 +157,7 @@ def decibels(X: Array, Y: Array) -> float:
 
 
 def similarity(X: Array, Y: Array) -> Array:
-    """Return SSIM with its usual window, or with one that fits into 8x8 images."""
+    """Return SSIM with its default window, or with one that fits into 8x8 images."""
     return ssim(X, Y) if X.shape[1] > 10 else ssim(X, Y, sigma=0.75, radius=2)
 
 
@@ -226,7 +226,7 @@ LAB = Lab(
         "set to 0 (masking), or to 0 or 1 (salt and pepper)",
         "autoencoder": "dense 784-1000-784, ReLU, binary cross-entropy, Adam at 2e-3 down to 0 by "
         "a cosine, 15 epochs, batch 128; trained with the noise that it is tested with",
-        "beside it": "median filter of 3x3 or 5x5 pixels; the first 8 to 256 principal components "
+        "baselines": "median filter of 3x3 or 5x5 pixels; the first 8 to 256 principal components "
         "of clean images; under masking, autoencoder and PCA are given the image divided by the "
         "share of pixels that is left",
         "measures": "PSNR of all test images together, and mean SSIM (Gaussian window, 11x11 "

@@ -36,7 +36,7 @@ AT_THE_RIGHT: Mapping[str, Any] = {
     "color": COLOURS[7],
 }
 SMALL, DEEP = 8, 2
-"""The code and the depth that the verdict compares with no layers, and with the largest code."""
+"""Latent dimension and depth that the verdict compares with the largest, and with no layers."""
 
 MEASURES = {
     "test_error": "squared error of new images",
@@ -51,13 +51,13 @@ Cells = Mapping[str, Spread]
 
 
 def trials(quick: bool) -> list[Trial]:
-    """Return every depth with every size of the code, and PCA with those sizes."""
+    """Return every depth with every latent dimension, and PCA with those sizes."""
     depths, sizes = ((0, 2), (8, 48)) if quick else ((0, 1, 2, 4), (2, 8, 32, 128, 512))
     common: dict[str, Any] = (
         {
             "data": "digits",
-            "rows": 600,
-            "test_rows": 400,
+            "train_size": 600,
+            "test_size": 400,
             "width": 48,
             "epochs": 40,
             "batch_size": 32,
@@ -65,8 +65,8 @@ def trials(quick: bool) -> list[Trial]:
         if quick
         else {
             "data": "mnist",
-            "rows": 5000,
-            "test_rows": 2000,
+            "train_size": 5000,
+            "test_size": 2000,
             "width": 128,
             "epochs": 30,
             "batch_size": 128,
@@ -83,14 +83,14 @@ def trials(quick: bool) -> list[Trial]:
 
 
 def run(missing: list[Trial]) -> Ran:
-    """Fit to unlabelled images; seeds draw the weights and which labels are told."""
+    """Fit to unlabelled images; seeds draw the weights and the labels."""
     if not missing:
         return
-    data = images(*(missing[0].options[key] for key in ("data", "rows", "test_rows")))
+    data = images(*(missing[0].options[key] for key in ("data", "train_size", "test_size")))
     networks = [trial for trial in missing if trial.options["method"] == "network"]
     for trial in missing:
         if trial.options["method"] == "pixels":
-            yield trial, _accuracies(data, lambda rows: rows, trial)
+            yield trial, _accuracies(data, lambda X: X, trial)
         elif trial.options["method"] == "pca":
             pca = fit_pca(data.X, trial.options["latent_dim"], seed=0)
             encode, reconstruct = _halves(pca)
@@ -106,8 +106,8 @@ def run(missing: list[Trial]) -> Ran:
         )
         for trial in networks
     ]
-    for place, diverged in fit_quietly(models, data.X):
-        model, trial = models[place], networks[place]
+    for index, diverged in fit_quietly(models, data.X):
+        model, trial = models[index], networks[index]
         result: dict[str, Any] = {"diverged": diverged}
         if not diverged:
             result |= _errors(data, model.reconstruct) | _accuracies(data, model.transform, trial)
@@ -115,12 +115,12 @@ def run(missing: list[Trial]) -> Ran:
 
 
 def _halves(pca: PCA) -> tuple[Apply, Apply]:
-    def encode(rows: Array) -> Array:
-        codes: Array = pca.transform(rows.reshape(len(rows), -1))
-        return codes
+    def encode(X: Array) -> Array:
+        embeddings: Array = pca.transform(X.reshape(len(X), -1))
+        return embeddings
 
-    def reconstruct(rows: Array) -> Array:
-        output: Array = pca.inverse_transform(encode(rows)).reshape(rows.shape)
+    def reconstruct(X: Array) -> Array:
+        output: Array = pca.inverse_transform(encode(X)).reshape(X.shape)
         return output
 
     return encode, reconstruct
@@ -136,35 +136,35 @@ def _errors(data: Images, reconstruct: Apply) -> dict[str, float]:
 
 
 def _accuracies(data: Images, encode: Apply, trial: Trial) -> dict[str, float]:
-    codes, test = encode(data.X), encode(data.X_test)
+    embeddings, test = encode(data.X), encode(data.X_test)
     few = {"per_class": trial.options["per_class"], "seed": trial.seed}
     return {
-        "few": few_label_accuracy(codes, data.y, test, data.y_test, **few),
-        "knn": knn_accuracy(codes, data.y, test, data.y_test),
+        "few": few_label_accuracy(embeddings, data.y, test, data.y_test, **few),
+        "knn": knn_accuracy(embeddings, data.y, test, data.y_test),
     }
 
 
 def shuffle_pixels(X: Array) -> Array:
-    """Return the images (n, height, width), each with its own pixels in a random order."""
-    rows = np.random.default_rng(0).permuted(X.reshape(len(X), -1), axis=1)
-    return rows.reshape(X.shape)
+    """Return the images (n, height, width), each with its pixels in a random order."""
+    flat = np.random.default_rng(0).permuted(X.reshape(len(X), -1), axis=1)
+    return flat.reshape(X.shape)
 
 
 def reproduced(X: Array, output: Array) -> float:
-    """Return the share of the variance of the rows, pixel by pixel, that the output reproduces.
+    """Return the share of the variance of the images, pixel by pixel, that the output reproduces.
 
-    1: a copy; 0: no better than the mean of the rows; below 0: worse.
+    1: a copy; 0: no better than the mean image; below 0: worse.
     """
     return float(1.0 - np.sum((X - output) ** 2) / np.sum((X - X.mean(axis=0)) ** 2))
 
 
 def show(records: list[Record]) -> Findings:
-    """Compare no hidden layers with some, and a small code with the largest."""
+    """Compare no hidden layers with some, and few latents with the most."""
     table: dict[tuple[str, int | None, int | None], Cells] = {
-        key: {name: spread(values(own, name)) for name in ("train_error", *MEASURES)}
-        for key, own in group(records, "method", "depth", "latent_dim").items()
+        key: {name: spread(values(subset, name)) for name in ("train_error", *MEASURES)}
+        for key, subset in group(records, "method", "depth", "latent_dim").items()
     }
-    networks = {(d, k): own for (m, d, k), own in table.items() if m == "network"}
+    networks = {(d, k): cells for (m, d, k), cells in table.items() if m == "network"}
     holds, verdict = judge(networks, table["pixels", None, None]["few"])
     return Findings(
         holds=holds,
@@ -172,10 +172,10 @@ def show(records: list[Record]) -> Findings:
         tables=[_table(table)],
         pictures=[
             Picture(
-                name="depth-and-code",
-                caption="Four measures against the size of the code, one line a depth, and "
+                name="depth-and-latent-dim",
+                caption="Four measures against the latent dimension, one line a depth, and "
                 "PCA: error on new images, share of the variance of images with shuffled pixels "
-                "that is reproduced, and accuracy of codes with few and with all labels.",
+                "that is reproduced, and accuracy of embeddings with few and with all labels.",
                 figure=_draw(records),
             )
         ],
@@ -187,7 +187,7 @@ def judge(table: Mapping[Any, Cells], pixels: Spread) -> tuple[bool | None, str]
 
     Parameters
     ----------
-    table : mapping of (depth, size of the code) to measures
+    table : mapping of (depth, latent dimension) to measures
     pixels : Spread
         Accuracy with few labels of the images as they are: all that a mere copy can give.
     """
@@ -203,14 +203,15 @@ def judge(table: Mapping[Any, Cells], pixels: Spread) -> tuple[bool | None, str]
     moved = {1: "up", 0: "not beyond noise", -1: "down"}
     beside = {1: "above", 0: "not beyond noise from", -1: "below"}
     verdict = (
-        f"More layers {'help' if more else 'do not clearly help'}: with a code of {SMALL}, "
-        f"{DEEP} hidden layers instead of none take the squared error of new images from "
+        f"More layers {'help' if more else 'do not clearly help'}: with a latent dimension of "
+        f"{SMALL}, {DEEP} hidden layers instead of none take the squared error of new images from "
         f"{flat['test_error']} to {deep['test_error']} ({moved[-better]}) and accuracy with few "
-        f"labels from {flat['few']} to {deep['few']} ({moved[knows]}); and the largest code "
-        f"{'only copies' if only_copies else 'does not only copy'}: without hidden layers, "
-        f"{largest} numbers instead of {SMALL} take the reproduced share of shuffled images from "
-        f"{flat['copied']} to {wide['copied']} ({moved[copies]}), and their accuracy with few "
-        f"labels, {wide['few']}, is {beside[learns]} that of the pixels themselves, {pixels}."
+        f"labels from {flat['few']} to {deep['few']} ({moved[knows]}); and the largest latent "
+        f"dimension {'only copies' if only_copies else 'does not only copy'}: without hidden "
+        f"layers, {largest} numbers instead of {SMALL} take the reproduced share of shuffled "
+        f"images from {flat['copied']} to {wide['copied']} ({moved[copies]}), and their accuracy "
+        f"with few labels, {wide['few']}, is {beside[learns]} that of the pixels themselves, "
+        f"{pixels}."
     )
     return (True if more and only_copies else False if refuted else None), verdict
 
@@ -219,44 +220,49 @@ def _table(table: Mapping[tuple[str, int | None, int | None], Cells]) -> Table:
     names = ("train_error", *MEASURES)
     first = {"pca": "PCA", "pixels": "the pixels themselves"}
     return Table(
-        title="By depth and size of the code",
-        columns=("hidden layers", "code", "squared error, training images", *MEASURES.values()),
+        title="By depth and latent dimension",
+        columns=(
+            "hidden layers",
+            "latent dimension",
+            "squared error, training images",
+            *MEASURES.values(),
+        ),
         rows=[
             (
                 first.get(method, depth),
                 size,
-                *(own[name] if own[name].count else None for name in names),
+                *(cells[name] if cells[name].count else None for name in names),
             )
-            for (method, depth, size), own in table.items()
+            for (method, depth, size), cells in table.items()
         ],
         note="Errors are means over pixels in 0..1. Shuffled images have the pixels of test "
-        "images in a random order: only what copies any input reproduces them (1 is a copy, 0 the "
-        "mean image, negative worse). Mean ± sd over weights and draws of labels; PCA's "
-        "reconstruction has no seed.",
+        "images in a random order: only a network that copies any input reproduces them (1 is a "
+        "copy, 0 the mean image, negative worse). Mean ± sd over weights and draws of labels; "
+        "PCA's reconstruction has no seed.",
     )
 
 
 def _draw(records: list[Record]) -> Any:
     with new(2, 2, width=10.5, height=7.6) as (figure, axes):
-        for place, (name, label) in zip(axes.flat, MEASURES.items(), strict=True):
+        for panel, (name, label) in zip(axes.flat, MEASURES.items(), strict=True):
             curves = {}
-            for (method, depth), own in group(records, "method", "depth").items():
+            for (method, depth), subset in group(records, "method", "depth").items():
                 if method == "pixels":
-                    level = spread(values(own, name))
+                    level = spread(values(subset, name))
                     if level.count:
-                        place.axhline(level.mean, color=COLOURS[7], linestyle=":")
-                        place.annotate("pixels", (1, level.mean), **AT_THE_RIGHT)
+                        panel.axhline(level.mean, color=COLOURS[7], linestyle=":")
+                        panel.annotate("pixels", (1, level.mean), **AT_THE_RIGHT)
                     continue
-                by_size = group(own, "latent_dim")
+                by_size = group(subset, "latent_dim")
                 runs = np.array([values(part, name) for part in by_size.values()]).T
                 words = f"{depth} hidden layer{'s' * (depth != 1)}"
                 curves["PCA" if method == "pca" else words] = Curve([k for (k,) in by_size], runs)
-            draw_bands(place, curves)
-            place.set_xscale("log", base=2)
+            draw_bands(panel, curves)
+            panel.set_xscale("log", base=2)
             sizes = {record["options"].get("latent_dim") for record in records}
             ticks = sorted(sizes - {None})
-            place.set_xticks(ticks, [str(tick) for tick in ticks])
-            place.set(xlabel="size of the code (numbers)", ylabel=label)
+            panel.set_xticks(ticks, [str(tick) for tick in ticks])
+            panel.set(xlabel="latent dimension", ylabel=label)
         axes[0, 0].set_yscale("log")
         axes[0, 1].set_ylim(bottom=max(-1.0, axes[0, 1].get_ylim()[0]))
         axes[0, 0].legend(fontsize=9)
@@ -265,20 +271,20 @@ def _draw(records: list[Record]) -> Any:
 
 LAB = Lab(
     name="depth",
-    title="Depth and size of the code: learning against copying",
+    title="Depth and latent dimension: learning against copying",
     claim="More layers let an autoencoder learn more complex embeddings; one that is too powerful "
     "only learns to copy its input.",
     source="autoencoder lectures",
     protocol={
         "data": "5,000 MNIST images without labels, 2,000 of the official test images",
-        "network": "dense, 0, 1, 2 or 4 hidden layers of 128 on each side, ReLU; codes of 2 to "
-        "512; linear output, mean squared error",
+        "network": "dense, 0, 1, 2 or 4 hidden layers of 128 on each side, ReLU; 2 to "
+        "512 latents; linear output, mean squared error",
         "training": "Adam, learning rate 0.002 with a cosine schedule, batches of 128, 30 epochs",
-        "few labels": "10 a class, logistic regression on the codes, its penalty chosen by "
+        "few labels": "10 a class, logistic regression on the embeddings, its penalty chosen by "
         "cross-validation among them",
         "baselines": "PCA with as many components; the pixels themselves",
         "copying": "share of variance that is reproduced of images whose pixels were shuffled: "
-        "nothing can be known of them, so only a copy reproduces them",
+        "they have no structure to learn, so only a copy reproduces them",
         "seeds": "5 of weights and label draws",
     },
     trials=trials,

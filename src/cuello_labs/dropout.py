@@ -13,7 +13,7 @@ from cuello.estimators.many import fit_many
 from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs._bands import Curve
-from cuello_labs._curves import by_rows, clearly_below, decide, estimator, panels, rounded
+from cuello_labs._curves import by_data, clearly_below, decide, estimator, panels, rounded
 from cuello_labs.base import Findings, Lab, Picture, Table
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ BASE = {
     "scaling": "none",
     "validation_fraction": 0.0,
 }
-"""What all networks share."""
+"""Options that all networks share."""
 
 NEAR_HALF = (2**-1.5, 2**-0.5)
 """Shares of the width that are nearer to a half than to a quarter or to the whole."""
@@ -49,49 +49,50 @@ def trials(quick: bool) -> list[Trial]:
     rates, widths = ((0.0, HALF), (8, 16, 32)) if quick else (RATES, WIDTHS)
     settings = [{"hidden": [width], "dropout": rate} for width in widths for rate in rates]
     if quick:
-        small = {"set": "digits", "rows": 300, "held_out": 300}
+        small = {"set": "digits", "train_size": 300, "held_out": 300}
         return over(3, settings, **small, epochs=40, learning_rate=0.01)
-    return over(5, settings, set="mnist", rows=500, held_out=2000, epochs=100)
+    return over(5, settings, set="mnist", train_size=500, held_out=2000, epochs=100)
 
 
 def run(missing: list[Trial]) -> Ran:
     """Train them; errors are of the whole network, nothing dropped."""
-    for rows, held_out, own in by_rows(missing):
-        models = [estimator(trial, BASE) for trial in own]
-        for place, error in fit_many(models, rows):
-            ends = [_error(models[place].reconstruct(x), x) for x in (rows, held_out)]
+    for X, held_out, subset in by_data(missing):
+        models = [estimator(trial, BASE) for trial in subset]
+        for index, error in fit_many(models, X):
+            ends = [_error(models[index].reconstruct(x), x) for x in (X, held_out)]
             train, test = (None, None) if error is not None else rounded(ends)
-            yield own[place], {"train_end": train, "held_out_end": test}
+            yield subset[index], {"train_end": train, "held_out_end": test}
 
 
 def show(records: list[Record]) -> Findings:
     """Find the width that, without dropout, leaves the same training error."""
     by = {
-        (width, rate): own for ((width,), rate), own in group(records, "hidden", "dropout").items()
+        (width, rate): subset
+        for ((width,), rate), subset in group(records, "hidden", "dropout").items()
     }
     widths, rates = ([*dict.fromkeys(key[i] for key in by)] for i in (0, 1))
     whole = [spread(values(by[width, 0.0], "train_end")).mean for width in widths]
-    test = {key: spread(values(own, "held_out_end")) for key, own in by.items()}
+    test = {key: spread(values(subset, "held_out_end")) for key, subset in by.items()}
     shares = {
         (width, rate): spread(
-            equal_width(widths, whole, error) / width for error in values(own, "train_end")
+            equal_width(widths, whole, error) / width for error in values(subset, "train_end")
         )
-        for (width, rate), own in by.items()
+        for (width, rate), subset in by.items()
         if rate > 0 and width >= 4 * widths[0]
     }
     half = {width: share for (width, rate), share in shares.items() if rate == HALF}
-    holds = decide(near_half(own) for own in half.values())
+    holds = decide(near_half(share) for share in half.values())
     rows: list[tuple[object, ...]] = [
         (
             width,
             f"{rate:g}",
-            spread(values(own, "train_end")),
+            spread(values(subset, "train_end")),
             test[width, rate],
             shares.get((width, rate)),
             f"{1 - rate:g}" if rate else None,
-            len(own),
+            len(subset),
         )
-        for (width, rate), own in by.items()
+        for (width, rate), subset in by.items()
     ]
     return Findings(
         holds=holds,
@@ -111,9 +112,9 @@ def show(records: list[Record]) -> Findings:
                 rows=rows,
                 note="Squared errors summed over the pixels of an image, of the whole network "
                 "after training. Equal share: the layer without dropout that leaves the same "
-                "training error, found between the widths that were tried (straight lines in "
-                "logarithms), as a share of the layer's own width; for layers at least four times "
-                f"as wide as the narrowest, {widths[0]} units, below which nothing is found.",
+                "training error, interpolated between the widths that were tried (straight lines "
+                "in logarithms), as a share of the layer's width; for layers at least four times "
+                f"as wide as the narrowest, {widths[0]} units, below which there is none.",
             )
         ],
         pictures=[
@@ -172,16 +173,16 @@ def _verdict(
 ) -> str:
     less = all(share.mean < HALF for share in half.values())
     more = "less than half" if less else "another share than half"
-    said = {True: "about half", False: more, None: "a share not clearly near half"}[holds]
+    share_of_width = {True: "about half", False: more, None: "a share not clearly near half"}[holds]
     listed = ", ".join(f"{share} of {width}" for width, share in half.items())
     widest = max(half)
     with_it, without = test[widest, HALF], test[widest, 0.0]
     better = clearly_below(with_it, without)
     held_out = {True: "lower", False: "higher", None: "not clearly different"}[better]
     return (
-        f"By its training error, a layer with dropout {HALF} is worth {said} of its width: "
-        f"{listed} units, means and standard deviations over {half[widest].count} seeds; with "
-        f"{widest} units the held-out error is {held_out} with dropout ({with_it} against "
+        f"By its training error, a layer with dropout {HALF} is worth {share_of_width} of its "
+        f"width: {listed} units, means and standard deviations over {half[widest].count} seeds; "
+        f"with {widest} units the held-out error is {held_out} with dropout ({with_it} against "
         f"{without})."
     )
 
@@ -195,7 +196,7 @@ def _figure(
 ) -> Figure:
     drawn: dict[str, dict[str, Curve]] = {}
     for title, name in (("training", "train_end"), ("held out", "held_out_end")):
-        ends = {key: values(own, name) for key, own in by.items()}
+        ends = {key: values(subset, name) for key, subset in by.items()}
         if along == "rates":
             drawn[title] = {
                 f"{w} units": Curve(rates, np.array([ends[w, r] for r in rates]).T) for w in widths
@@ -209,8 +210,8 @@ def _figure(
     return panels(drawn, x=x, y="squared error per image", log_x=along == "widths", log_y=True)
 
 
-def _error(rows: Array, output: Array) -> float:
-    return float(np.mean(np.sum((rows - output) ** 2, axis=1)))
+def _error(X: Array, output: Array) -> float:
+    return float(np.mean(np.sum((X - output) ** 2, axis=1)))
 
 
 LAB = Lab(
@@ -222,8 +223,8 @@ LAB = Lab(
     protocol={
         "data": "MNIST, the first 500 training images, few enough to overfit, and the first 2,000 "
         "test images",
-        "network": "one hidden layer of 16 to 256 ReLU units on each side of a code of 8; dropout "
-        "after the hidden layers, not after the code",
+        "network": "one hidden layer of 16 to 256 ReLU units on each side of 8 latents; dropout "
+        "after the hidden layers, not after the latents",
         "training": "Adam, rate 0.002 falling to 0 by a cosine, squared error summed over pixels, "
         "batches of 50, 100 epochs",
         "dropout": "0, 0.1, 0.25, 0.5, 0.75; errors are of the whole network, nothing dropped",

@@ -1,4 +1,4 @@
-"""How much few labels teach beside many rows without one, by method; and how well one can tell."""
+"""Accuracy with few labels and many unlabelled samples, by method; and how well it is estimated."""
 
 from __future__ import annotations
 
@@ -122,11 +122,11 @@ def show(records: list[Record]) -> Findings:
             name="errors",
             caption="Error on test images against the number of labels: mean and "
             "standard deviation over draws of labels. Left: methods that learn from the labelled "
-            "rows alone, or on top of an autoencoder; right: methods that use all rows while "
+            "samples alone, or on top of an autoencoder; right: methods that use all samples while "
             "they learn from the labels."
             + (
                 " Hollow marks are published figures, drawn side by side, and the grey bar is "
-                "what students of a course had."
+                "the range of students of a course."
                 if compared
                 else ""
             ),
@@ -134,15 +134,15 @@ def show(records: list[Record]) -> Findings:
         ),
         Picture(
             name="estimates",
-            caption="The accuracy by labelled rows alone, draw by draw: the line is the 95 % "
-            "interval for the accuracy from labelled rows that were held out, the mark the "
+            caption="The accuracy by labelled samples alone, draw by draw: the line is the 95 % "
+            "interval for the accuracy from labelled samples that were held out, the mark the "
             "accuracy on test images: a disc where the interval holds it, a cross where it does "
             "not.",
             figure=draw_estimates(fitted),
         ),
         Picture(
             name="bought",
-            caption="What further labels add to the accuracy of a regression on embeddings: mean "
+            caption="Gain in accuracy of a regression on embeddings from further labels: mean "
             "and standard deviation over draws.",
             figure=draw_bought(bought),
         ),
@@ -214,12 +214,12 @@ def judge(errors: Errors, *, published: bool) -> tuple[bool | None, str]:
             f"{words[BAR_LABELS]}."
         )
     reached = {count: lowest[count].mean <= BAR.value + (BAR.sd or 0.0) for count in counts}
-    how = {count: "reaches" if reached[count] else "does not reach" for count in counts}
+    verb = {count: "reaches" if reached[count] else "does not reach" for count in counts}
     bar = f"{BAR.value} ± {BAR.sd} %"
     return all(reached.values()), (
         f"With {BAR_LABELS} labels the best dense method, {words[BAR_LABELS]}, and "
-        f"{how[BAR_LABELS]} the lowest published one, {bar}; with {NEXT_LABELS}, for which nothing "
-        f"was published, the best, {words[NEXT_LABELS]}, and {how[NEXT_LABELS]} that for "
+        f"{verb[BAR_LABELS]} the lowest published one, {bar}; with {NEXT_LABELS}, for which "
+        f"nothing was published, the best, {words[NEXT_LABELS]}, and {verb[NEXT_LABELS]} that for "
         f"{BAR_LABELS}."
     )
 
@@ -227,7 +227,7 @@ def judge(errors: Errors, *, published: bool) -> tuple[bool | None, str]:
 LAB = Lab(
     name="few-labels",
     title="Few labels",
-    claim="Dense networks that also use the rows without a label need few labels: on MNIST, "
+    claim="Dense networks that also use unlabelled samples need few labels: on MNIST, "
     "with 100, test errors are 1.06 ± 0.37 % for a ladder network, 0.91 ± 0.05 % with projected "
     "weights and 1.36 % for virtual adversarial training; with 1000, 0.84 ± 0.08 % for a ladder "
     "network. Students of a course had an accuracy of 63 to 91 % with 100 labels.",
@@ -237,9 +237,9 @@ LAB = Lab(
     protocol={
         "data": "the 60,000 MNIST training images, of which 10, 30, 100, 300, 1000 or all have "
         "labels, evenly over the classes; the 10,000 official test images",
-        "draws": "5 draws of labels, each with an autoencoder and weights of its own; 2 for "
+        "draws": "5 draws of labels, each with another autoencoder and other weights; 2 for "
         "the mean teacher and the ladder network; these and auto with 100, 300 and 1000 labels "
-        "only; one draw with all labels, and only for methods that need no rows without one",
+        "only; one draw with all labels, and only for methods that need no unlabelled samples",
         "autoencoder": "dense, hidden layers of 512 and 256, 64 latent dimensions; denoising, 20 "
         "epochs, 128 images a step; one a draw, shared by all methods",
         "baselines": "5 nearest neighbours on pixels; logistic regression on 64 principal "

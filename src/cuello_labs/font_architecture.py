@@ -8,9 +8,9 @@ from cuello.study.summary import group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs._comparison import Published, compare
 from cuello_labs._font import (
-    ADAM_TOLD,
+    ADAM_TEXT,
     DECK,
-    ONLINE_TOLD,
+    ONLINE_TEXT,
     characters,
     fit_trials,
     network_name,
@@ -18,7 +18,8 @@ from cuello_labs._font import (
 )
 from cuello_labs.base import Findings, Lab, Picture, Table
 
-# Layers between input and code -> published error; mean and sd of the authors' program, 10 seeds.
+# Layers between input and latents -> published error; mean and sd of the authors' program, 10
+# seeds.
 PUBLISHED = {
     (): (0.526, 0.543, 0.027),
     (20,): (0.383, 0.429, 0.057),
@@ -43,17 +44,17 @@ def trials(quick: bool) -> list[Trial]:
 
 def run(missing: list[Trial]) -> Ran:
     """Train on all 32 characters."""
-    rows, _ = characters()
-    yield from fit_trials(missing, rows)
+    X, _ = characters()
+    yield from fit_trials(missing, X)
 
 
 def show(records: list[Record]) -> Findings:
     """Compare with the published errors, and with those of the authors' program."""
     rows, ours, published = [], {}, {}
-    for (hidden,), own in group(of_protocol(records, "online"), "hidden").items():
+    for (hidden,), subset in group(of_protocol(records, "online"), "hidden").items():
         label = network_name(hidden)
         there, mean, sd = PUBLISHED[hidden]
-        error = spread(values(own, "error"))
+        error = spread(values(subset, "error"))
         off = error.mean - mean
         allowed = 2 * (error.standard_error**2 + sd**2 / AUTHORS_SEEDS) ** 0.5
         ours[label], published[label] = error, Published(there)
@@ -65,8 +66,8 @@ def show(records: list[Record]) -> Findings:
                 error,
                 error.count,
                 "yes" if abs(off) <= allowed else "no",
-                spread(values(own, "wrong_mean")),
-                spread(values(own, "wrong_max")),
+                spread(values(subset, "wrong_mean")),
+                spread(values(subset, "wrong_max")),
             )
         )
     means = [error.mean for error in ours.values()]
@@ -100,7 +101,7 @@ def show(records: list[Record]) -> Findings:
                 name="errors",
                 caption="Mean squared error of the three networks, published and ours.",
                 figure=compare(
-                    ours, unit="mean squared error per pixel, -1/+1 coding", published=published
+                    ours, unit="mean squared error per pixel, values -1/+1", published=published
                 ),
             ),
             Picture(
@@ -108,7 +109,10 @@ def show(records: list[Record]) -> Findings:
                 caption="Wrong pixels of the worst of the 32 characters, by network and training: "
                 "the course asks for one at most.",
                 figure=compare(
-                    {k: spread(values(own, "wrong_max")) for k, own in _every(records).items()},
+                    {
+                        k: spread(values(subset, "wrong_max"))
+                        for k, subset in _every(records).items()
+                    },
                     unit="wrong pixels of 35, worst character",
                 ),
             ),
@@ -119,16 +123,16 @@ def show(records: list[Record]) -> Findings:
 def _better(records: Sequence[Record]) -> Table:
     """Return the table of networks trained with Adam."""
     rows = []
-    for (normed, rate), own in group(records, "batch_norm", "dropout").items():
-        worst = values(own, "wrong_max")
+    for (normed, rate), subset in group(records, "batch_norm", "dropout").items():
+        worst = values(subset, "wrong_max")
         rows.append(
             (
                 _label(normed, rate),
                 f"{share(worst):.0%}",
                 len(worst),
-                spread(values(own, "wrong_mean")),
+                spread(values(subset, "wrong_mean")),
                 spread(worst),
-                spread(values(own, "error")),
+                spread(values(subset, "error")),
             )
         )
     return Table(
@@ -139,10 +143,10 @@ def _better(records: Sequence[Record]) -> Table:
             "seeds",
             "wrong pixels of 35, mean",
             "of the worst character",
-            "error, -1/+1 coding",
+            "error, values -1/+1",
         ),
         rows=rows,
-        note="The same network and the same two latents, without the tanh of the code.",
+        note="The same network and the same two latents, without the tanh of the latents.",
     )
 
 
@@ -154,8 +158,8 @@ def share(worst: Sequence[float]) -> float:
 def _every(records: Sequence[Record]) -> dict[str, list[Record]]:
     online = group(of_protocol(records, "online"), "hidden")
     adam = group(of_protocol(records, "adam"), "batch_norm", "dropout")
-    return {f"online: {network_name(hidden)}": own for (hidden,), own in online.items()} | {
-        f"Adam: {_label(normed, rate)}": own for (normed, rate), own in adam.items()
+    return {f"online: {network_name(hidden)}": subset for (hidden,), subset in online.items()} | {
+        f"Adam: {_label(normed, rate)}": subset for (normed, rate), subset in adam.items()
     }
 
 
@@ -171,10 +175,10 @@ LAB = Lab(
     "35-2-35, 0.383 for 35-20-2-20-35, 0.293 for 35-20-10-2-10-20-35.",
     source=DECK,
     protocol={
-        **ONLINE_TOLD,
+        **ONLINE_TEXT,
         "epochs": "1000; 3000 of the better ones",
         "seeds": "30 a network",
-        "better": ADAM_TOLD,
+        "better": ADAM_TEXT,
     },
     trials=trials,
     run=run,

@@ -24,9 +24,9 @@ from cuello_labs._flips import (
     restored,
 )
 from cuello_labs._font import (
-    ADAM_TOLD,
+    ADAM_TEXT,
     DECK,
-    ONLINE_TOLD,
+    ONLINE_TEXT,
     Trained,
     characters,
     fit_trials,
@@ -39,7 +39,7 @@ from cuello_labs.base import Findings, Lab, Picture, Table
 
 LETTERS = "FKSIJ"
 RATES = (0.2, 0.05)
-# Layers between input and code -> at each rate: published; mean and sd of the authors' program.
+# Layers between input and latents -> at each rate: published; mean and sd of the authors' program.
 PUBLISHED = {
     (20, 10): ((0.573, 0.746, 0.273), (0.33, 0.378, 0.223)),
     (20,): ((0.87, 0.607, 0.241), (0.41, 0.309, 0.185)),
@@ -63,26 +63,28 @@ def trials(quick: bool) -> list[Trial]:
 def run(missing: list[Trial]) -> Ran:
     """Train on five clean letters, and on all 32 characters."""
     letters, _ = characters(LETTERS)
-    own = [trial for trial in missing if "protocol" not in trial.options]
-    yield from fit_trials(own, letters, lambda trained, trial: flipped_errors(trained, trial.seed))
-    rows, _ = characters()
+    subset = [trial for trial in missing if "protocol" not in trial.options]
+    yield from fit_trials(
+        subset, letters, lambda trained, trial: flipped_errors(trained, trial.seed)
+    )
+    X, _ = characters()
     for trial in missing:
         if trial.options.get("protocol") == "baseline":
             yield trial, restored(BASELINES[trial.options["method"]], trial.seed)
-    own = [trial for trial in missing if trial.options.get("protocol") == "adam"]
+    subset = [trial for trial in missing if trial.options.get("protocol") == "adam"]
     yield from fit_trials(
-        own,
-        np.repeat(rows, COPIES, axis=0),
+        subset,
+        np.repeat(X, COPIES, axis=0),
         lambda trained, trial: restored(lambda x, rate: trained.reconstruct(x), trial.seed),
     )
 
 
 def flipped_errors(trained: Trained, seed: int) -> dict[str, list[float]]:
     """Return the errors on damaged letters: of one draw, and the mean of several, by rate."""
-    rows, _ = characters(LETTERS)
+    X, _ = characters(LETTERS)
     rng = np.random.default_rng(seed)
     every = [
-        [mean_error(rows, trained.reconstruct(flip(rows, rate, rng))) for _ in range(DRAWS)]
+        [mean_error(X, trained.reconstruct(flip(X, rate, rng))) for _ in range(DRAWS)]
         for rate in RATES
     ]
     return {"once": [errors[0] for errors in every], "errors": np.mean(every, axis=1).tolist()}
@@ -96,7 +98,9 @@ def show(records: list[Record]) -> Findings:
     """Compare the published networks; and what was trained on flips, with baselines."""
     rows, errors = _published(of_protocol(records, "online"))
     holds, text = verdict(errors)
-    labels = {f"{k}, rate {rate:g}": s for k, own in errors.items() for rate, s in own.items()}
+    labels = {
+        f"{k}, rate {rate:g}": s for k, by_rate in errors.items() for rate, s in by_rate.items()
+    }
     published = {
         f"{network_name(hidden)}, rate {rate:g}": Published(figure[0])
         for hidden, figures in PUBLISHED.items()
@@ -130,7 +134,7 @@ def show(records: list[Record]) -> Findings:
                 name="errors",
                 caption="Error on letters with flipped pixels of networks trained on clean ones.",
                 figure=compare(
-                    labels, unit="mean squared error per pixel, -1/+1 coding", published=published
+                    labels, unit="mean squared error per pixel, values -1/+1", published=published
                 ),
             ),
             _restored(methods),
@@ -146,13 +150,13 @@ def _published(
     rows: list[tuple[object, ...]] = []
     errors: dict[str, dict[float, Spread]] = {}
     for (hidden,), every in group(records, "hidden").items():
-        own = [record for record in every if not record["diverged"]]
+        subset = [record for record in every if not record["diverged"]]
         label = network_name(hidden)
         errors[label] = {}
         for i, rate in enumerate(RATES):
             there, mean, sd = PUBLISHED[hidden][i]
-            once = spread(record["once"][i] for record in own)
-            error = spread(record["errors"][i] for record in own)
+            once = spread(record["once"][i] for record in subset)
+            error = spread(record["errors"][i] for record in subset)
             errors[label][rate] = error
             allowed = 2 * (error.standard_error**2 + sd**2 / AUTHORS_SEEDS) ** 0.5
             rows.append(
@@ -171,7 +175,7 @@ def _published(
 
 
 def verdict(errors: dict[str, dict[float, Spread]]) -> tuple[bool | None, str]:
-    """Say whether networks, in their published order, rank so by their errors at each rate."""
+    """Return whether networks, in their published order, rank so by their errors at each rate."""
     against: list[tuple[str, str, float]] = []
     noisy = False
     for (a, b), rate in itertools.product(itertools.pairwise(errors), RATES):
@@ -189,7 +193,8 @@ def verdict(errors: dict[str, dict[float, Spread]]) -> tuple[bool | None, str]:
         a, b, rate = against[0]
         says += f", for {b} has a smaller error than {a} at a flip rate of {rate:g}"
     listed = "; ".join(
-        f"{label} {' and '.join(str(own[rate]) for rate in RATES)}" for label, own in errors.items()
+        f"{label} {' and '.join(str(by_rate[rate]) for rate in RATES)}"
+        for label, by_rate in errors.items()
     )
     return holds, (
         f"{says}: at flip rates {' and '.join(f'{r:g}' for r in RATES)} errors are {listed}, "
@@ -200,38 +205,38 @@ def verdict(errors: dict[str, dict[float, Spread]]) -> tuple[bool | None, str]:
 def _methods(records: Sequence[Record]) -> dict[str, list[Record]]:
     """Return finished records by what restored the characters."""
     baselines = group(of_protocol(records, "baseline"), "method")
-    found = {method: own for (method,), own in baselines.items()}
+    methods = {method: subset for (method,), subset in baselines.items()}
     for name, options in NETWORKS.items():
-        own = [
+        subset = [
             record
             for record in of_protocol(records, "adam")
             if not record["diverged"] and _same(record["options"], options)
         ]
-        if own:
-            found[name] = own
-    return found
+        if subset:
+            methods[name] = subset
+    return methods
 
 
 def _same(options: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    varied = {name for own in NETWORKS.values() for name in own}
+    varied = {name for network in NETWORKS.values() for name in network}
     return all(options.get(name) == wanted.get(name) for name in varied)
 
 
 def _table(methods: dict[str, list[Record]], measured: str) -> Table:
-    what = {
+    titles = {
         "wrong": "wrong pixels of 35 after restoring, by flip rate",
         "right": "share of characters restored without a wrong pixel, by flip rate",
     }
     return Table(
-        title=f"Better: {what[measured]}",
+        title=f"Better: {titles[measured]}",
         columns=("method", *(f"{rate:g}" for rate in TEST_RATES), "seeds"),
         rows=[
             (
                 label,
-                *(spread(r[measured][i] for r in own) for i in range(len(TEST_RATES))),
-                len(own),
+                *(spread(r[measured][i] for r in subset) for i in range(len(TEST_RATES))),
+                len(subset),
             )
-            for label, own in methods.items()
+            for label, subset in methods.items()
         ],
         note=f"All 32 characters, each damaged {DRAWS} times a seed. Networks were trained at a "
         "rate of 0.2 alone and are not told another. The best possible knows the rate and all "
@@ -241,8 +246,8 @@ def _table(methods: dict[str, list[Record]], measured: str) -> Table:
 
 def _restored(methods: dict[str, list[Record]]) -> Picture:
     curves = {
-        label: Curve(TEST_RATES, np.array([record["wrong"] for record in own]))
-        for label, own in methods.items()
+        label: Curve(TEST_RATES, np.array([record["wrong"] for record in subset]))
+        for label, subset in methods.items()
         if not label.endswith(NOT_DRAWN)
     }
     with new(width=11.0, height=5.0) as (figure, axes):
@@ -257,7 +262,7 @@ def _restored(methods: dict[str, list[Record]]) -> Picture:
 
 def _images(methods: dict[str, list[Record]]) -> Picture:
     clean, _ = characters(SHOWN)
-    shown = {k: r["images"] for k, own in methods.items() for r in own if "images" in r}
+    shown = {k: r["images"] for k, subset in methods.items() for r in subset if "images" in r}
     images = np.concatenate([clean, *map(np.array, shown.values())])
     with new(width=9.0, height=1.0 + 0.72 * (len(shown) + 1)) as (figure, axes):
         rows = ["clean", *shown]
@@ -274,13 +279,13 @@ LAB = Lab(
     "for 35-20-2-20-35 and 1.07 (0.54) for 35-20-10-5-2-5-10-20-35.",
     source=DECK,
     protocol={
-        **ONLINE_TOLD,
+        **ONLINE_TEXT,
         "characters": "F, K, S, I and J, coded -1/+1; all 32 for the better ones",
         "eta": "from 0.0005 on: a tenth of it more after each epoch that ends a run of more than 4 "
         "in which the loss fell, a tenth of it times eta less where it rose",
         "epochs": "1000; 2000 of the better ones",
         "seeds": "40 a network; 10 of the better ones and of baselines",
-        "better": f"{ADAM_TOLD}; 35-100-10-100-35, from 0.003, ReLU inside; 2 latents: "
+        "better": f"{ADAM_TEXT}; 35-100-10-100-35, from 0.003, ReLU inside; 2 latents: "
         f"35-20-2-20-35; {COPIES} damaged copies "
         "of each character a step, each pixel flipped with a probability of 0.2",
     },

@@ -10,7 +10,7 @@ from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs._bands import Curve, bands
 from cuello_labs._font import (
     DECK,
-    ONLINE_TOLD,
+    ONLINE_TEXT,
     characters,
     errors_and_curve,
     fit_trials,
@@ -37,18 +37,18 @@ def trials(quick: bool) -> list[Trial]:
 
 def run(missing: list[Trial]) -> Ran:
     """Train on all 32 characters, and keep the curve."""
-    rows, _ = characters()
-    yield from fit_trials(missing, rows, errors_and_curve(rows, 200))
+    X, _ = characters()
+    yield from fit_trials(missing, X, errors_and_curve(X, 200))
 
 
 def show(records: list[Record]) -> Findings:
     """Draw the curves, and tell how much of the fall is left after 800 epochs."""
     rows, curves, left = [], {}, {}
     for (hidden,), every in group(records, "hidden").items():
-        own = [record for record in every if not record["diverged"]]
-        if not own:
+        subset = [record for record in every if not record["diverged"]]
+        if not subset:
             continue
-        epochs, errors = own[0]["epochs"], np.array([record["errors"] for record in own])
+        epochs, errors = subset[0]["epochs"], np.array([record["errors"] for record in subset])
         label = network_name(hidden)
         curves[label], left[label] = Curve(epochs, errors), spread(late_fall(epochs, errors))
         at = [int(np.searchsorted(epochs, share * epochs[-1])) for share in (0.1, 0.5, FLAT, 1.0)]
@@ -79,7 +79,7 @@ def show(records: list[Record]) -> Findings:
             Picture(
                 name="curves",
                 caption="Error while training, mean and one standard deviation over seeds.",
-                figure=bands(curves, x="epoch", y="mean squared error per pixel, -1/+1 coding"),
+                figure=bands(curves, x="epoch", y="mean squared error per pixel, values -1/+1"),
             ),
             Picture(
                 name="curves-log",
@@ -87,7 +87,7 @@ def show(records: list[Record]) -> Findings:
                 figure=bands(
                     curves,
                     x="epoch",
-                    y="mean squared error per pixel, -1/+1 coding",
+                    y="mean squared error per pixel, values -1/+1",
                     log_x=True,
                 ),
             ),
@@ -115,7 +115,7 @@ def late_fall(epochs: list[float], errors: Array) -> list[float]:
 def verdict(
     first: dict[str, Spread], last: dict[str, Spread], left: dict[str, Spread], epochs: int
 ) -> tuple[bool | None, str]:
-    """Say whether the error of the deepest network falls, and flattens, as published."""
+    """Return whether the error of the deepest network falls, and flattens, as published."""
     if not last:
         return None, "Every training diverged."
     deepest = list(last)[-1]
@@ -136,7 +136,7 @@ LAB = Lab(
     title="Epochs and the 7x5 characters",
     claim="Over 1000 epochs the error falls from about 1.5 to about 0.3, and flattens by 800.",
     source=DECK,
-    protocol={**ONLINE_TOLD, "epochs": "1 to 1000", "seeds": "30 a network"},
+    protocol={**ONLINE_TEXT, "epochs": "1 to 1000", "seeds": "30 a network"},
     trials=trials,
     run=run,
     show=show,

@@ -10,7 +10,7 @@ from cuello_labs._bands import Curve, bands
 from cuello_labs._comparison import compare
 from cuello_labs._font import (
     DECK,
-    ONLINE_TOLD,
+    ONLINE_TEXT,
     characters,
     errors_and_curve,
     fit_trials,
@@ -33,20 +33,20 @@ def trials(quick: bool) -> list[Trial]:
 
 def run(missing: list[Trial]) -> Ran:
     """Train on all 32 characters."""
-    rows, _ = characters()
-    yield from fit_trials(missing, rows, errors_and_curve(rows, 40))
+    X, _ = characters()
+    yield from fit_trials(missing, X, errors_and_curve(X, 40))
 
 
 def show(records: list[Record]) -> Findings:
     """Compare means and standard deviations of the rates."""
     rows, errors, curves = [], {}, {}
     etas = {rate_of(eta): eta for eta in PUBLISHED}
-    for (rate,), own in group(records, "learning_rate").items():
+    for (rate,), subset in group(records, "learning_rate").items():
         eta = etas[rate]
-        error = spread(values(own, "error"))
+        error = spread(values(subset, "error"))
         low, high = sd_interval(error)
         errors[eta] = error
-        finished = [record for record in own if not record["diverged"]]
+        finished = [record for record in subset if not record["diverged"]]
         if finished:
             runs = np.array([record["errors"] for record in finished])
             curves[_label(eta)] = Curve(finished[0]["epochs"], runs)
@@ -58,8 +58,8 @@ def show(records: list[Record]) -> Findings:
                 f"{low:.3f} to {high:.3f}",
                 error,
                 error.count,
-                spread(values(own, "wrong_mean")),
-                spread(values(own, "wrong_max")),
+                spread(values(subset, "wrong_mean")),
+                spread(values(subset, "wrong_max")),
             )
         )
     holds, text = verdict(errors)
@@ -89,14 +89,14 @@ def show(records: list[Record]) -> Findings:
                 caption="Error after training by learning rate.",
                 figure=compare(
                     {_label(eta): error for eta, error in errors.items()},
-                    unit="mean squared error per pixel, -1/+1 coding",
+                    unit="mean squared error per pixel, values -1/+1",
                 ),
             ),
             Picture(
                 name="curves",
                 caption="Error while training, mean and one standard deviation over seeds.",
                 figure=bands(
-                    curves, x="epoch", y="mean squared error per pixel, -1/+1 coding", log_x=True
+                    curves, x="epoch", y="mean squared error per pixel, values -1/+1", log_x=True
                 ),
             ),
         ],
@@ -104,12 +104,12 @@ def show(records: list[Record]) -> Findings:
 
 
 def verdict(errors: dict[float, Spread]) -> tuple[bool | None, str]:
-    """Say whether the published rate has the smallest mean error, from the errors by eta."""
+    """Return whether the published rate has the smallest mean error, from the errors by eta."""
     listed = ", ".join(f"{error} ({_label(eta)})" for eta, error in errors.items())
     rival = min((eta for eta in errors if eta != BEST), key=lambda eta: errors[eta].mean)
-    own, other = errors[BEST], errors[rival]
-    off = other.mean - own.mean
-    noise = 2 * (own.standard_error**2 + other.standard_error**2) ** 0.5
+    published, other = errors[BEST], errors[rival]
+    off = other.mean - published.mean
+    noise = 2 * (published.standard_error**2 + other.standard_error**2) ** 0.5
     if abs(off) <= noise:
         return None, (
             f"Whether eta {BEST} leaves the smallest mean error cannot be told: it and eta "
@@ -150,7 +150,7 @@ LAB = Lab(
     "and 0.28 at 0.00005.",
     source=DECK,
     protocol={
-        **ONLINE_TOLD,
+        **ONLINE_TEXT,
         "training": "online: one update a character, in an order shuffled once; momentum 0.8 of "
         "the last gradient alone; four "
         "etas, each on half the squared error",

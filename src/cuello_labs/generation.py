@@ -1,4 +1,4 @@
-"""Sampling: which kinds of autoencoder, with which samplers, give images like real ones."""
+"""Sampling: the similarity of samples to real images, by kind of autoencoder and sampler."""
 
 from __future__ import annotations
 
@@ -43,11 +43,16 @@ _COPY = 0.25  # of the distance of real images: samples as close as that count a
 
 def trials(quick: bool) -> list[Trial]:
     """Return every kind, PCA and real images, with 3 seeds, on digits and on garments."""
-    sizes: dict[str, Any] = {"rows": 20_000, "samples": 5_000, "epochs": 15, "judge_epochs": 5}
+    sizes: dict[str, Any] = {
+        "train_size": 20_000,
+        "samples": 5_000,
+        "epochs": 15,
+        "judge_epochs": 5,
+    }
     sizes |= {"hidden": [512, 256], "latent_dim": 16}
     names = ["mnist", "fashion-mnist"]
     if quick:
-        sizes = {"rows": None, "samples": 400, "epochs": 60, "judge_epochs": 40}
+        sizes = {"train_size": None, "samples": 400, "epochs": 60, "judge_epochs": 40}
         sizes |= {"hidden": [64], "latent_dim": 8}
         names = ["digits"]
     settings = [
@@ -62,7 +67,7 @@ def run(missing: list[Trial]) -> Ran:
     for trial in missing:
         chosen = trial.options
         if chosen["data"] not in judges:
-            data = images(chosen["data"], chosen["rows"])
+            data = images(chosen["data"], chosen["train_size"])
             judges[chosen["data"]] = Judge(data, chosen["judge_epochs"])
         judge = judges[chosen["data"]]
         samples = draw_samples(judge.images, chosen, trial.seed)
@@ -71,7 +76,7 @@ def run(missing: list[Trial]) -> Ran:
 
 
 class Judge:
-    """The fixed encoder, and the real images that samples are held against."""
+    """The fixed encoder, and the real images that samples are compared with."""
 
     def __init__(self, data: Images, epochs: int) -> None:
         self.images = data
@@ -125,7 +130,7 @@ def draw_samples(data: Images, options: Mapping[str, Any], seed: int) -> dict[st
 
 
 def draw_embeddings(embeddings: Array, count: int, seed: int) -> dict[str, Array]:
-    """Draw embeddings (count, K) from N(0, I), and from distributions fitted to some (n, K)."""
+    """Draw (count, K) from N(0, I), and from distributions fitted to embeddings (n, K)."""
     z = embeddings.astype(np.float64)  # a covariance in float32 need not be positive
     rng = np.random.default_rng(seed)
     mixture = fit_mixture(z, seed)
@@ -197,14 +202,14 @@ def show(records: list[Record]) -> Findings:
 
 def collect(records: list[Record]) -> dict[tuple[str, str], dict[str, Spread]]:
     """Return the spread of each measure by (model, sampler)."""
-    found: dict[tuple[str, str], dict[str, Spread]] = {}
+    measured: dict[tuple[str, str], dict[str, Spread]] = {}
     for (model,), runs in group(records, "model").items():
         for sampler in runs[0]["samplers"]:
             by = [record["samplers"][sampler] for record in runs]
-            found[model, sampler] = {
+            measured[model, sampler] = {
                 name: spread(values(by, name)) for name in ("frechet", "nearest", "closest")
             }
-    return found
+    return measured
 
 
 def _flat(X: Array) -> Array:
@@ -218,7 +223,7 @@ def _clip(X: Array, side: int) -> Array:
 
 LAB = Lab(
     name="generation",
-    title="New samples",
+    title="Sampling",
     claim="Decoding new embeddings gives new samples: images that look like those of the training, "
     "and are none of them.",
     source="autoencoder lectures",

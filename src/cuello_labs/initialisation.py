@@ -13,16 +13,16 @@ from cuello_labs.base import Findings, Lab, Picture, Table
 WITHOUT = "uniform"
 INITIALIZERS = {
     WITHOUT: "U(-1, 1), whatever the width",
-    "default": "PyTorch's own",
+    "default": "PyTorch's default",
     "xavier_uniform": "Xavier",
     "he_uniform": "He",
     "orthogonal": "orthogonal",
 }
-"""By their names as options: what they are called here."""
+"""Labels of the initializers, by their names as options."""
 
 RATES = (0.0003, 0.001, 0.003)
 EXPECTED = {"tanh": "xavier_uniform", "relu": "he_uniform"}
-"""Which one is recommended for an activation."""
+"""Recommended initializer of an activation."""
 
 BASE = {
     "kind": "plain",
@@ -34,10 +34,10 @@ BASE = {
     "batch_size": 50,
     "scaling": "none",
 }
-"""What all networks share."""
+"""Options that all networks share."""
 
 Setting = tuple[str, tuple[int, ...]]
-"""Activation, and widths of the hidden layers between input and code."""
+"""Activation, and widths of the hidden layers between input and latents."""
 
 
 def trials(quick: bool) -> list[Trial]:
@@ -53,8 +53,8 @@ def trials(quick: bool) -> list[Trial]:
         for rate in rates
     ]
     if quick:
-        return over(3, settings, set="digits", rows=400, held_out=200, epochs=10)
-    return over(5, settings, set="mnist", rows=1000, held_out=1000, epochs=30)
+        return over(3, settings, set="digits", train_size=400, held_out=200, epochs=10)
+    return over(5, settings, set="mnist", train_size=1000, held_out=1000, epochs=30)
 
 
 def run(missing: list[Trial]) -> Ran:
@@ -65,7 +65,7 @@ def run(missing: list[Trial]) -> Ran:
 def show(records: list[Record]) -> Findings:
     """Compare initial weights, each at the rate at which it trains best."""
     best = best_rates(records, "activation", "hidden", "initializer")
-    ends = {key: spread(values(own, "held_out_end")) for key, (_, own) in best.items()}
+    ends = {key: spread(values(subset, "held_out_end")) for key, (_, subset) in best.items()}
     settings: list[Setting] = list(dict.fromkeys(key[:2] for key in best))
     better = {s: clearly_below(ends[(*s, EXPECTED[s[0]])], ends[(*s, WITHOUT)]) for s in settings}
     rows: list[tuple[object, ...]] = [
@@ -74,12 +74,12 @@ def show(records: list[Record]) -> Findings:
             activation,
             len(hidden),
             f"{rate:g}",
-            spread(record["train"][0] if record["train"] else None for record in own),
-            spread(values(own, "train_end")),
+            spread(record["train"][0] if record["train"] else None for record in subset),
+            spread(values(subset, "train_end")),
             ends[activation, hidden, name],
-            len(own),
+            len(subset),
         )
-        for (activation, hidden, name), (rate, own) in best.items()
+        for (activation, hidden, name), (rate, subset) in best.items()
     ]
     curves = {
         _name(setting): {
@@ -121,11 +121,11 @@ def show(records: list[Record]) -> Findings:
 
 
 def _verdict(better: dict[Setting, bool | None], ends: dict[Any, Spread]) -> str:
-    helped = sum(own is True for own in better.values())
+    helped = sum(clear is True for clear in better.values())
     listed = "; ".join(
         f"{_name(s)}: {ends[(*s, EXPECTED[s[0]])]} against {ends[(*s, WITHOUT)]}" for s in better
     )
-    count = min(own.count + own.left_out for own in ends.values())
+    count = min(loss.count + loss.left_out for loss in ends.values())
     return (
         "Weights that fit the width of a layer (Xavier for tanh, He for ReLU) train clearly better "
         f"than U(-1, 1) in {helped} of {len(better)} settings; held-out loss, means and standard "
@@ -148,14 +148,14 @@ LAB = Lab(
     source="autoencoder lectures",
     protocol={
         "data": "MNIST, the first 1,000 training images and the first 1,000 test images",
-        "network": "1 and 4 hidden layers of 64 on each side of a code of 8; ReLU and tanh",
+        "network": "1 and 4 hidden layers of 64 on each side of 8 latents; ReLU and tanh",
         "training": "Adam on the squared error summed over pixels, batches of 50, constant rate, "
         "30 epochs",
-        "initial weights": "U(-1, 1) for weights and biases, which is the way without; PyTorch's "
-        "own, U(-1, 1) divided by the root of the inputs; Xavier uniform, He uniform, orthogonal, "
-        "with biases of 0",
+        "initial weights": "U(-1, 1) for weights and biases, the baseline; PyTorch's "
+        "default, U(-1, 1) divided by the root of the inputs; Xavier uniform, He uniform, "
+        "orthogonal, with biases of 0",
         "choice": "of 0.0003, 0.001 and 0.003 the rate with the lowest mean training loss, for "
-        "each by itself; held-out images choose nothing",
+        "each; held-out images choose nothing",
         "seeds": "5 a setting",
         "data of the quick run": "400 of the 8x8 digits, ReLU alone, one rate",
     },

@@ -17,7 +17,7 @@ from cuello.study.summary import group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs._bands import Curve, bands
 from cuello_labs._comparison import compare
-from cuello_labs._curves import by_rows, curve, estimator, rounded
+from cuello_labs._curves import by_data, curve, estimator, rounded
 from cuello_labs._linear import (
     Principal,
     axis_angles,
@@ -50,42 +50,47 @@ BASE = {
     "scaling": "none",
     "validation_fraction": 0.0,
 }
-"""What all networks share: one linear layer each way, and no other."""
+"""Options that all networks share: one linear layer to encode, one to decode."""
 
 # Below so many % above PCA's loss, and degrees from its subspace, it counts as PCA.
-SAME_LOSS, SAME_PLANE = 1.0, 5.0
+SAME_LOSS, SAME_ANGLE = 1.0, 5.0
 EVERY = 5  # epochs between the points of a curve
 
 
 def trials(quick: bool) -> list[Trial]:
     """Return the three models on every set, 5 seeds each."""
     sets = {
-        "wine": {"rows": 178, "latent_dim": 3, "epochs": 200 if quick else 600},
-        "digits": {"rows": 1797, "latent_dim": 10, "epochs": 200},
-        "mnist": {"rows": 2000, "latent_dim": 6, "epochs": 200},
+        "wine": {"train_size": 178, "latent_dim": 3, "epochs": 200 if quick else 600},
+        "digits": {"train_size": 1797, "latent_dim": 10, "epochs": 200},
+        "mnist": {"train_size": 2000, "latent_dim": 6, "epochs": 200},
     }
     settings = [
         # Its noisy gradient needs longer.
-        {"set": name, **own, "model": model, "epochs": own["epochs"] * _LONGER.get(model, 1)}
-        for name, own in (list(sets.items())[:1] if quick else sets.items())
+        {
+            "set": name,
+            **options,
+            "model": model,
+            "epochs": options["epochs"] * _LONGER.get(model, 1),
+        }
+        for name, options in (list(sets.items())[:1] if quick else sets.items())
         for model in KINDS
     ]
     return over(3 if quick else 5, settings, held_out=0)
 
 
 def run(missing: list[Trial]) -> Ran:
-    """Train on centred rows (tables: standardised), and compare with the closed forms."""
-    for raw, _, own in by_rows(missing):
-        images = own[0].options["set"] in ("digits", "mnist")
-        rows = raw - raw.mean(0) if images else Scaling.fit(raw, "standard").apply(raw)
-        pca = Principal.of(rows, own[0].options["latent_dim"])
+    """Train on centred samples (tables: standardised), and compare with the closed forms."""
+    for raw, _, subset in by_data(missing):
+        images = subset[0].options["set"] in ("digits", "mnist")
+        X = raw - raw.mean(0) if images else Scaling.fit(raw, "standard").apply(raw)
+        pca = Principal.of(X, subset[0].options["latent_dim"])
         penalty = PENALTY * float(pca.eigenvalues[pca.axes.shape[1] - 1])
-        models = [_model(trial, penalty) for trial in own]
-        for place, error in fit_many(models, rows):
+        models = [_model(trial, penalty) for trial in subset]
+        for index, error in fit_many(models, X):
             if error is None:
-                yield own[place], measure(own[place], models[place], rows, pca, penalty)
+                yield subset[index], measure(subset[index], models[index], X, pca, penalty)
             else:
-                yield own[place], {"diverged": True}
+                yield subset[index], {"diverged": True}
 
 
 def _model(trial: Trial, penalty: float) -> Autoencoder:
@@ -99,16 +104,16 @@ def _model(trial: Trial, penalty: float) -> Autoencoder:
 
 @torch.no_grad()
 def measure(
-    trial: Trial, model: Autoencoder, rows: Array, pca: Principal, penalty: float
+    trial: Trial, model: Autoencoder, X: Array, pca: Principal, penalty: float
 ) -> dict[str, Any]:
-    """Compare a trained model with the best one there is."""
+    """Compare a trained model with the optimum in closed form."""
     encode, decode = (
         next(layer for layer in half.modules() if isinstance(layer, nn.Linear))
         for half in (model.module_.encoder, model.module_.decoder)
     )
     weight, bias = decode.weight.numpy(), decode.bias.numpy()
     left, scales, _ = np.linalg.svd(weight.astype(np.float64), full_matrices=False)
-    squares = float(np.mean(np.sum((model.reconstruct(rows) - rows) ** 2, axis=1)))
+    squares = float(np.mean(np.sum((model.reconstruct(X) - X) ** 2, axis=1)))
     result: dict[str, Any] = {
         "diverged": False,
         "loss": squares,
@@ -135,7 +140,7 @@ def measure(
         assert isinstance(model.module_, Variational)
         noise = float(model.module_.likelihood.log_variance.exp())
         result["noise"] = noise / pca.noise
-        result["gap"] = pca.log_likelihood - gaussian_log_likelihood(rows, weight, bias, noise)
+        result["gap"] = pca.log_likelihood - gaussian_log_likelihood(X, weight, bias, noise)
         bound = [-sum(epoch.train.values()) for epoch in model.history_[-20:]]
         result["bound_gap"] = pca.log_likelihood - float(np.mean(bound))
     return result
@@ -144,28 +149,31 @@ def measure(
 def show(records: list[Record]) -> Findings:
     """Compare with PCA, with the penalised optimum, and with probabilistic PCA."""
     by = group([record for record in records if not record["diverged"]], "model", "set")
-    excess = {s: spread(values(own, "excess")) for (m, s), own in by.items() if m == PLAIN}
-    angle = {s: spread(values(own, "angle")) for (m, s), own in by.items() if m == PLAIN}
+    excess = {s: spread(values(subset, "excess")) for (m, s), subset in by.items() if m == PLAIN}
+    angle = {s: spread(values(subset, "angle")) for (m, s), subset in by.items() if m == PLAIN}
     holds = bool(excess) and all(
-        own.mean + 2 * own.standard_error < SAME_LOSS and angle[name].mean < SAME_PLANE
-        for name, own in excess.items()
+        percent.mean + 2 * percent.standard_error < SAME_LOSS and angle[name].mean < SAME_ANGLE
+        for name, percent in excess.items()
     )
-    said = "is PCA" if holds else "is not PCA in all sets"
+    relation = "is PCA" if holds else "is not PCA in all sets"
     listed = "; ".join(
-        f"{name}: loss {own} % above PCA's, largest angle {angle[name]} degrees"
-        for name, own in excess.items()
+        f"{name}: loss {percent} % above PCA's, largest angle {angle[name]} degrees"
+        for name, percent in excess.items()
     )
     axes = {
         model: ", ".join(
-            f"{spread(values(own, 'axes'))} ({name})" for (m, name), own in by.items() if m == model
+            f"{spread(values(subset, 'axes'))} ({name})"
+            for (m, name), subset in by.items()
+            if m == model
         )
         for model in KINDS
     }
     return Findings(
         holds=holds,
-        verdict=f"Without non-linearities an autoencoder {said} ({listed}), its axes apart: their "
-        f"mean angle to PCA's is, in degrees, {axes[PLAIN]}; with an L2 penalty {axes[PENALISED]}; "
-        f"in the variational one {axes[VARIATIONAL]}; means and standard deviations over seeds.",
+        verdict=f"Without non-linearities an autoencoder {relation} ({listed}), its axes apart: "
+        f"their mean angle to PCA's is, in degrees, {axes[PLAIN]}; with an L2 penalty "
+        f"{axes[PENALISED]}; in the variational one {axes[VARIATIONAL]}; means and standard "
+        "deviations over seeds.",
         tables=_tables(by),
         pictures=_pictures(by),
     )
@@ -174,8 +182,8 @@ def show(records: list[Record]) -> Findings:
 def _tables(by: dict[Any, list[Record]]) -> list[Table]:
     def rows(model: str, *names: str) -> list[tuple[object, ...]]:
         return [
-            (name, len(own), *(spread(values(own, what)) for what in names))
-            for (m, name), own in by.items()
+            (name, len(subset), *(spread(values(subset, key)) for key in names))
+            for (m, name), subset in by.items()
             if m == model
         ]
 
@@ -193,9 +201,9 @@ def _tables(by: dict[Any, list[Record]]) -> list[Table]:
                 *directions,
             ),
             rows=rows(PLAIN, "best_loss", "loss", "excess", *measured),
-            note="Squared error a row. Subspace: the largest angle between the spans of the "
+            note="Squared error a sample. Subspace: the largest angle between the spans of the "
             "decoder's columns and of PCA's first axes. Axes: the mean angle between PCA's axes "
-            "and the decoder's left singular vectors; columns: the same for its own columns.",
+            "and the decoder's left singular vectors; columns: the same for the decoder's columns.",
         ),
         Table(
             title="With an L2 penalty on the weights",
@@ -217,8 +225,8 @@ def _tables(by: dict[Any, list[Record]]) -> list[Table]:
             columns=(
                 "set",
                 "seeds",
-                "log-likelihood short of the closed form, nats a row",
-                "bound short of it, nats a row",
+                "log-likelihood short of the closed form, nats a sample",
+                "bound short of it, nats a sample",
                 "noise variance, as a multiple",
                 *directions,
             ),
@@ -232,9 +240,9 @@ def _tables(by: dict[Any, list[Record]]) -> list[Table]:
 
 def _pictures(by: dict[Any, list[Record]]) -> list[Picture]:
     curves = {}
-    for (model, name), own in by.items():
+    for (model, name), subset in by.items():
         if model == PLAIN:
-            drawn = curve(own, "curve")
+            drawn = curve(subset, "curve")
             curves[name] = Curve([1 + EVERY * i for i in range(drawn.runs.shape[1])], drawn.runs)
     tables = {
         f"{name}, {model}": np.array(record["cosines"])
@@ -244,14 +252,14 @@ def _pictures(by: dict[Any, list[Record]]) -> list[Picture]:
         if "cosines" in record
     }
     angles = {
-        f"{name}, {model}: {what}": spread(values(own, key))
-        for (model, name), own in by.items()
-        for what, key in (("subspace", "angle"), ("axes", "axes"))
+        f"{name}, {model}: {quantity}": spread(values(subset, key))
+        for (model, name), subset in by.items()
+        for quantity, key in (("subspace", "angle"), ("axes", "axes"))
     }
     return [
         Picture(
             name="loss",
-            caption="How far the training loss of the linear autoencoder is above PCA's, by epoch. "
+            caption="Training loss of the linear autoencoder above PCA's, by epoch. "
             "Bands are one standard deviation over seeds.",
             figure=bands(curves, x="epoch", y="above PCA's loss, %", log_y=True),
         ),
@@ -277,16 +285,17 @@ LAB = Lab(
     claim="An autoencoder without non-linearities is similar to PCA.",
     source="autoencoder lectures",
     protocol={
-        "data": "wine (178 rows, columns standardised, 3 latents), the 8x8 digits (1,797, centred, "
-        "10), the first 2,000 training images of MNIST (centred, 6); eigenvalues drop there",
-        "network": "one linear layer to the code and one back, with biases",
+        "data": "wine (178 samples, columns standardised, 3 latents), the 8x8 digits (1,797, "
+        "centred, 10), the first 2,000 training images of MNIST (centred, 6); eigenvalues drop "
+        "there",
+        "network": "one linear layer to the latents and one back, with biases",
         "models": "squared error alone; squared error and an L2 penalty on all weights; "
         "variational, its noise variance learnt",
         "training": "Adam, rate 0.01 falling to 0 by a cosine, batches of 100; wine 600 epochs, "
         "the others 200; the variational one three times as many",
-        "compared with": "eigenvalues and eigenvectors of the covariance of the same rows; the "
+        "compared with": "eigenvalues and eigenvectors of the covariance of the same samples; the "
         "optimum under the penalty (Kunin et al. 2019, arXiv:1901.08168); probabilistic PCA "
-        "(Tipping and Bishop 1999), which the linear variational one comes to (Lucas et al. 2019, "
+        "(Tipping and Bishop 1999), the optimum of the linear variational one (Lucas et al. 2019, "
         "arXiv:1911.02469)",
         "the statement holds if": "the loss is less than 1 % above PCA's and the largest angle "
         "between the subspaces below 5 degrees, in every set",

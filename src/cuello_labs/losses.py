@@ -16,8 +16,8 @@ from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs._bands import Curve, draw_bands
 from cuello_labs._comparison import sign_of_difference
 from cuello_labs._fit import fit_quietly
-from cuello_labs._images import image_rows, rounded
-from cuello_labs._outliers import OUTLIERS, best_constant, clean_rows, contaminate
+from cuello_labs._images import image_strips, rounded
+from cuello_labs._outliers import OUTLIERS, best_constant, clean_samples, contaminate
 from cuello_labs.base import Findings, Lab, Picture, Table
 
 LOSSES = {"mse": "MSE", "mae": "MAE", "mape": "MAPE", "huber": "Huber", "pca": "PCA"}
@@ -36,9 +36,9 @@ TRAINING: Mapping[str, Any] = {
     "batch_size": 32,
 }
 SETS: Mapping[str, Mapping[str, Any]] = {
-    "digits": {"rows": 300, "hidden": [32], "latent_dim": 8, "epochs": 50},
-    "breast-cancer": {"rows": 380, "hidden": [32], "latent_dim": 6, "epochs": 100},
-    "mnist": {"rows": 1500, "hidden": [128], "latent_dim": 16, "epochs": 20},
+    "digits": {"train_size": 300, "hidden": [32], "latent_dim": 8, "epochs": 50},
+    "breast-cancer": {"train_size": 380, "hidden": [32], "latent_dim": 6, "epochs": 100},
+    "mnist": {"train_size": 1500, "hidden": [128], "latent_dim": 16, "epochs": 20},
 }
 EXAMPLES = 8
 
@@ -46,15 +46,15 @@ Array = npt.NDArray[Any]
 
 
 def trials(quick: bool) -> list[Trial]:
-    """Return every loss with every share of outliers, in several draws of them."""
+    """Return every loss with every share of outliers, in repeated draws of them."""
     names = ("digits",) if quick else ("breast-cancer", "mnist")
     shares, draws, seeds = ((HIGHEST,), 1, 3) if quick else ((0.05, 0.1, HIGHEST), 3, 2)
     dirt: list[dict[str, Any]] = [{"outliers": "none", "share": 0.0}]
     dirt += [{"outliers": kind, "share": share} for kind in OUTLIERS for share in shares]
     settings = [
-        {"data": name, **SETS[name], **own, "draw": draw, "fit": fit, "loss": loss}
+        {"data": name, **SETS[name], **outlier_options, "draw": draw, "fit": fit, "loss": loss}
         for name in names
-        for own in dirt
+        for outlier_options in dirt
         for draw in range(draws)
         for fit in FITS
         for loss in (CONSTANT if fit == "constant" else LOSSES)
@@ -68,15 +68,15 @@ def _exact(trial: Trial) -> bool:
 
 
 def run(missing: list[Trial]) -> Ran:
-    """Train on rows with outliers, all losses on the same ones; measure on rows without."""
+    """Train on samples with outliers, all losses on the same ones; measure on samples without."""
     same: dict[tuple[Any, ...], list[Trial]] = {}
     for trial in missing:
         key = tuple(trial.options[name] for name in ("data", "outliers", "share", "draw"))
         same.setdefault(key, []).append(trial)
-    for (name, outliers, share, draw), own in same.items():
-        clean, test = clean_rows(name, own[0].options["rows"])
+    for (name, outliers, share, draw), subset in same.items():
+        clean, test = clean_samples(name, subset[0].options["train_size"])
         train = contaminate(clean, outliers, share, np.random.default_rng(draw))
-        for trial in own:
+        for trial in subset:
             if trial.options["fit"] == "constant":
                 output = np.broadcast_to(best_constant(train, trial.options["loss"]), test.shape)
                 yield trial, _measure(test, output, trial)
@@ -84,7 +84,7 @@ def run(missing: list[Trial]) -> Ran:
                 pca = fit_pca(train, trial.options["latent_dim"], seed=trial.seed)
                 output = pca.inverse_transform(pca.transform(test.reshape(len(test), -1)))
                 yield trial, _measure(test, output.reshape(test.shape), trial)
-        networks = [trial for trial in own if not _exact(trial)]
+        networks = [trial for trial in subset if not _exact(trial)]
         models = [
             Autoencoder(
                 **TRAINING,
@@ -93,12 +93,12 @@ def run(missing: list[Trial]) -> Ran:
             )
             for trial in networks
         ]
-        for place, diverged in fit_quietly(models, train):
+        for index, diverged in fit_quietly(models, train):
             result: dict[str, Any] = {"diverged": diverged}
             if not diverged:
-                output = models[place].reconstruct(test)
-                result |= _measure(test, output, networks[place])
-            yield networks[place], result
+                output = models[index].reconstruct(test)
+                result |= _measure(test, output, networks[index])
+            yield networks[index], result
 
 
 def _measure(test: Array, output: Array, trial: Trial) -> dict[str, Any]:
@@ -118,12 +118,12 @@ def growth(
 ) -> Spread:
     """Return the error with outliers, in multiples of that loss's mean error without any."""
 
-    def found(kind: str, share: float) -> list[float]:
+    def errors(kind: str, share: float) -> list[float]:
         wanted = {"data": data, "fit": fit, "loss": loss, "outliers": kind, "share": share}
         return values((r for r in records if wanted.items() <= _plain(r).items()), "rmse")
 
-    without = spread(found("none", 0.0)).mean
-    return spread(value / without for value in found(outliers, share))
+    without = spread(errors("none", 0.0)).mean
+    return spread(value / without for value in errors(outliers, share))
 
 
 def _plain(record: Record) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _plain(record: Record) -> dict[str, Any]:
 
 
 def show(records: list[Record]) -> Findings:
-    """Compare how much the error on clean rows grows with outliers among the training rows."""
+    """Compare the growth of the error on clean samples with outliers among training samples."""
     names = list(dict.fromkeys(record["options"]["data"] for record in records))
     cases = {
         (fit, name, kind): {
@@ -148,11 +148,11 @@ def show(records: list[Record]) -> Findings:
             "PCA" if loss == "pca" else FITS[fit],
             "none" if kind == "none" else f"{share:.0%} {OUTLIERS[kind]}",
             LOSSES["mse" if loss == "pca" else loss],
-            spread(values(own, "rmse")),
-            spread(values(own, "mae")),
+            spread(values(subset, "rmse")),
+            spread(values(subset, "mae")),
             growth(records, name, fit, loss, kind, share) if share else None,
         )
-        for (name, fit, kind, share, loss), own in group(
+        for (name, fit, kind, share, loss), subset in group(
             records, "data", "fit", "outliers", "share", "loss"
         ).items()
         if share in (0.0, HIGHEST)
@@ -160,7 +160,7 @@ def show(records: list[Record]) -> Findings:
     pictures = [
         Picture(
             name="error-against-outliers",
-            caption="Error of clean test rows against the share of outliers among the training "
+            caption="Error of clean test samples against the share of outliers among the training "
             "rows, by loss; band: one standard deviation.",
             figure=_curves(records, names),
         )
@@ -171,10 +171,10 @@ def show(records: list[Record]) -> Findings:
             pictures.append(
                 Picture(
                     name=f"images-{kind}",
-                    caption=f"Clean test images, and what each network makes of them after "
+                    caption=f"Clean test images, and their reconstructions after "
                     f"training with {HIGHEST:.0%} outliers: {OUTLIERS[kind]}; "
-                    "darkest where brighter than any clean value.",
-                    figure=image_rows(drawn),
+                    "darkest above the range of clean values.",
+                    figure=image_strips(drawn),
                 )
             )
     return Findings(
@@ -182,11 +182,11 @@ def show(records: list[Record]) -> Findings:
         verdict=verdict,
         tables=[
             Table(
-                title="Error of clean test rows",
+                title="Error of clean test samples",
                 columns=(
                     "data",
                     "fit",
-                    "outliers in training rows",
+                    "outliers in training samples",
                     "loss",
                     "root mean squared error",
                     "mean absolute error",
@@ -213,22 +213,24 @@ def judge(
         Error with outliers in multiples of that without.
     """
     signs: dict[str, list[int]] = {}
-    for (fit, _, _), own in cases.items():
+    for (fit, _, _), compared in cases.items():
         signs.setdefault(fit, [])
-        signs[fit] += [sign_of_difference(own["mse"], own[loss]) for loss in ROBUST]
-    every = [sign for own in signs.values() for sign in own]
+        signs[fit] += [sign_of_difference(compared["mse"], compared[loss]) for loss in ROBUST]
+    every = [sign for compared in signs.values() for sign in compared]
     holds = True if min(every) > 0 else False if min(every) < 0 else None
-    how = {True: "are", False: "are not always", None: "are not clearly"}[holds]
+    verb = {True: "are", False: "are not always", None: "are not clearly"}[holds]
     counted = " and ".join(
-        f"{sum(sign > 0 for sign in own)} of {len(own)} comparisons with the {FITS[fit]}"
-        for fit, own in signs.items()
+        f"{sum(sign > 0 for sign in compared)} of {len(compared)} comparisons with the {FITS[fit]}"
+        for fit, compared in signs.items()
     )
-    worst = {loss: max((own[loss] for own in cases.values()), key=_mean) for loss in CONSTANT}
+    worst = {
+        loss: max((compared[loss] for compared in cases.values()), key=_mean) for loss in CONSTANT
+    }
     return holds, (
-        f"MAE and MAPE {how} more robust to outliers than MSE: with {HIGHEST:.0%} of them the "
-        f"error of clean rows, in multiples of that without, is smaller than MSE's in {counted}; "
-        f"at its worst it is {worst['mse']} with MSE, {worst['mae']} with MAE and {worst['mape']} "
-        "with MAPE."
+        f"MAE and MAPE {verb} more robust to outliers than MSE: with {HIGHEST:.0%} of them the "
+        "error of clean samples, in multiples of that without, is smaller than MSE's in "
+        f"{counted}; at its worst it is {worst['mse']} with MSE, {worst['mae']} with MAE and "
+        f"{worst['mape']} with MAPE."
     )
 
 
@@ -241,28 +243,28 @@ def _curves(records: list[Record], names: list[str]) -> Any:
     height = 3.2 * len(lines) + 0.5
     with new(2, len(lines), width=10.5, height=height, squeeze=False) as (figure, axes):
         for line, (name, fit) in zip(axes, lines, strict=True):
-            for place, kind in zip(line, OUTLIERS, strict=True):
+            for panel, kind in zip(line, OUTLIERS, strict=True):
                 wanted = {"data": name, "fit": fit}
-                own = [r for r in records if wanted.items() <= _plain(r).items()]
-                own = [r for r in own if r["options"]["outliers"] in ("none", kind)]
+                subset = [r for r in records if wanted.items() <= _plain(r).items()]
+                subset = [r for r in subset if r["options"]["outliers"] in ("none", kind)]
                 curves = {}
-                for (loss,), mine in group(own, "loss").items():
-                    by_share = group(mine, "share")
+                for (loss,), of_loss in group(subset, "loss").items():
+                    by_share = group(of_loss, "share")
                     runs = np.array([values(part, "rmse") for part in by_share.values()]).T
                     curves[LOSSES[loss]] = Curve([100 * share for (share,) in by_share], runs)
-                draw_bands(place, curves)
-                place.set(xlabel="outliers among training data (%)", ylabel="root mean sq. error")
-                place.set_title(f"{name}, {FITS[fit]}: {OUTLIERS[kind]}", loc="left", fontsize=10)
-                place.set_yscale("log")
+                draw_bands(panel, curves)
+                panel.set(xlabel="outliers among training data (%)", ylabel="root mean sq. error")
+                panel.set_title(f"{name}, {FITS[fit]}: {OUTLIERS[kind]}", loc="left", fontsize=10)
+                panel.set_yscale("log")
         handles = axes[1, 0].get_legend_handles_labels()
         figure.legend(*handles, loc="outside upper left", ncols=len(LOSSES), fontsize=9)
     return figure
 
 
 def _examples(records: list[Record], kind: str) -> dict[str, Array]:
-    own = [r for r in records if "examples" in r and r["options"]["outliers"] == kind]
-    lines = {"clean test images": np.array(own[0]["originals"])} if own else {}
-    return lines | {LOSSES[r["options"]["loss"]]: np.array(r["examples"]) for r in own}
+    subset = [r for r in records if "examples" in r and r["options"]["outliers"] == kind]
+    lines = {"clean test images": np.array(subset[0]["originals"])} if subset else {}
+    return lines | {LOSSES[r["options"]["loss"]]: np.array(r["examples"]) for r in subset}
 
 
 LAB = Lab(
@@ -272,16 +274,16 @@ LAB = Lab(
     "the mean squared error (MSE) is not.",
     source="autoencoder lectures",
     protocol={
-        "data": "the breast cancer table (380 training and 189 test rows, 30 columns) and MNIST "
+        "data": "the breast cancer table (380 training and 189 test samples, 30 columns) and MNIST "
         "(1,500 and 500 images), values brought to 1..2",
-        "outliers": "0, 5, 10 and 20 %, among training rows only: single values times ten, or "
-        "whole rows, each of their values times its own factor from 1 to 10",
-        "network": "dense, one hidden layer of 32 (128 for MNIST) on each side, a code of 6 (16), "
+        "outliers": "0, 5, 10 and 20 %, among training samples only: single values times ten, or "
+        "whole samples, each value times another factor from 1 to 10",
+        "network": "dense, one hidden layer of 32 (128 for MNIST) on each side, 6 latents (16), "
         "linear output",
         "training": "Adam, learning rate 0.005 with a cosine schedule, batches of 32; 100 epochs "
         "(20 for MNIST)",
-        "baselines": "the best constant row for each loss (mean, median, weighted median), where "
-        "outliers are seen by the loss alone; PCA with as many components",
+        "baselines": "the best constant sample for each loss (mean, median, weighted median), "
+        "where outliers are seen by the loss alone; PCA with as many components",
         "seeds": "3 draws of outliers with 2 of weights each",
     },
     trials=trials,

@@ -1,4 +1,4 @@
-"""Measures of images: likeness to a clean image, and of a set of images to another."""
+"""Measures of images: similarity to a clean image, and of a set of images to another."""
 
 from __future__ import annotations
 

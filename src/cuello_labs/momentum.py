@@ -10,8 +10,8 @@ from cuello_labs._bands import Curve, bands
 from cuello_labs._curves import best_rates, clearly_below, curve, fit_curves, panels
 from cuello_labs.base import Findings, Lab, Picture, Table
 
-PLAIN, USUAL = 0.0, 0.9
-MOMENTA = (PLAIN, 0.5, USUAL, 0.99)
+PLAIN, TYPICAL = 0.0, 0.9
+MOMENTA = (PLAIN, 0.5, TYPICAL, 0.99)
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
 BASE = {
@@ -25,17 +25,17 @@ BASE = {
     "batch_size": 20,
     "scaling": "none",
 }
-"""What all networks share."""
+"""Options that all networks share."""
 
 
 def trials(quick: bool) -> list[Trial]:
     """Return every momentum at every learning rate, 5 seeds each; 3 of few where quick."""
-    momenta, rates = ((PLAIN, USUAL), (0.01, 0.03, 0.1, 0.3)) if quick else (MOMENTA, RATES)
+    momenta, rates = ((PLAIN, TYPICAL), (0.01, 0.03, 0.1, 0.3)) if quick else (MOMENTA, RATES)
     settings = [{"momentum": m, "learning_rate": rate} for m in momenta for rate in rates]
     if quick:
-        small = {"set": "digits", "rows": 500, "held_out": 200, "hidden": [32], "epochs": 10}
+        small = {"set": "digits", "train_size": 500, "held_out": 200, "hidden": [32], "epochs": 10}
         return over(3, settings, **small)
-    full = {"set": "mnist", "rows": 1000, "held_out": 1000, "hidden": [64, 32], "epochs": 40}
+    full = {"set": "mnist", "train_size": 1000, "held_out": 1000, "hidden": [64, 32], "epochs": 40}
     return over(5, settings, **full)
 
 
@@ -46,10 +46,10 @@ def run(missing: list[Trial]) -> Ran:
 
 def show(records: list[Record]) -> Findings:
     """Compare momenta at the same rate, and each at the rate at which it trains best."""
-    best = {key[0]: found for key, found in best_rates(records, "momentum").items()}
-    ends = {m: spread(values(own, "held_out_end")) for m, (_, own) in best.items()}
+    best = {key[0]: chosen for key, chosen in best_rates(records, "momentum").items()}
+    ends = {m: spread(values(subset, "held_out_end")) for m, (_, subset) in best.items()}
     same = same_rate(records)
-    holds = clearly_below(ends[USUAL], ends[PLAIN])
+    holds = clearly_below(ends[TYPICAL], ends[PLAIN])
     judged = {
         True: "helps",
         False: "does not help",
@@ -58,10 +58,10 @@ def show(records: list[Record]) -> Findings:
     better = sum(clearly_below(*reversed(pair)) is True for pair in same.values())
     return Findings(
         holds=holds,
-        verdict=f"With each at its best learning rate, momentum {USUAL} {judged[holds]}: held-out "
-        f"loss {ends[USUAL]} (rate {best[USUAL][0]:g}) against {ends[PLAIN]} without (rate "
-        f"{best[PLAIN][0]:g}), means and standard deviations over {ends[USUAL].count} seeds; at "
-        f"the same rate it is clearly better at {better} of {len(same)} rates.",
+        verdict=f"With each at its best learning rate, momentum {TYPICAL} {judged[holds]}: "
+        f"held-out loss {ends[TYPICAL]} (rate {best[TYPICAL][0]:g}) against {ends[PLAIN]} without "
+        f"(rate {best[PLAIN][0]:g}), means and standard deviations over {ends[TYPICAL].count} "
+        f"seeds; at the same rate it is clearly better at {better} of {len(same)} rates.",
         tables=[
             Table(
                 title="Each momentum at the learning rate at which it trains best",
@@ -81,7 +81,7 @@ def show(records: list[Record]) -> Findings:
             ),
             Table(
                 title="At the same learning rate",
-                columns=("learning rate", "without momentum", f"momentum {USUAL}"),
+                columns=("learning rate", "without momentum", f"momentum {TYPICAL}"),
                 rows=[(f"{rate:g}", *pair) for rate, pair in same.items()],
                 note="Held-out loss after the last epoch; a dash where every training diverged.",
             ),
@@ -91,13 +91,13 @@ def show(records: list[Record]) -> Findings:
 
 
 def same_rate(records: list[Record]) -> dict[float, tuple[Spread, Spread]]:
-    """Return, by learning rate, the held-out loss without momentum and with the usual one."""
+    """Return, by learning rate, the held-out loss without momentum and with momentum 0.9."""
     by = group(records, "learning_rate", "momentum")
     rates = sorted({rate for rate, _ in by})
     return {
         rate: (
             spread(values(by[rate, PLAIN], "held_out_end")),
-            spread(values(by[rate, USUAL], "held_out_end")),
+            spread(values(by[rate, TYPICAL], "held_out_end")),
         )
         for rate in rates
     }
@@ -106,16 +106,16 @@ def same_rate(records: list[Record]) -> dict[float, tuple[Spread, Spread]]:
 def _best_rows(records: list[Record]) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     everywhere = group(records, "momentum")
-    for (momentum,), (rate, own) in best_rates(records, "momentum").items():
+    for (momentum,), (rate, subset) in best_rates(records, "momentum").items():
         tried = everywhere[(momentum,)]
         rows.append(
             (
                 f"{momentum:g}",
                 f"{rate:g}",
                 f"{rate / (1 - momentum):.2g}",
-                spread(values(own, "train_end")),
-                spread(values(own, "held_out_end")),
-                len(own),
+                spread(values(subset, "train_end")),
+                spread(values(subset, "held_out_end")),
+                len(subset),
                 f"{sum(record['diverged'] for record in tried)} of {len(tried)}",
             )
         )
@@ -125,22 +125,22 @@ def _best_rows(records: list[Record]) -> list[tuple[object, ...]]:
 def _pictures(
     records: list[Record], best: dict[float, tuple[float, list[Record]]]
 ) -> list[Picture]:
-    rate = best[USUAL][0]
+    rate = best[TYPICAL][0]
     at_rate = group(records, "momentum", "learning_rate")
-    own_rate = {_name(m): curve(own, "held_out") for m, (_, own) in best.items()}
+    own_rate = {_name(m): curve(subset, "held_out") for m, (_, subset) in best.items()}
     one_rate = {_name(m): curve(at_rate[m, rate], "held_out") for m in best}
     valley = {}
     for momentum in best:
-        at = {r: own for (m, r), own in at_rate.items() if m == momentum}
-        ends = np.array([values(own, "held_out_end") for own in at.values()]).T
+        at = {r: subset for (m, r), subset in at_rate.items() if m == momentum}
+        ends = np.array([values(subset, "held_out_end") for subset in at.values()]).T
         valley[_name(momentum)] = Curve(list(at), ends)
     unit = "held-out squared error per image"
     return [
         Picture(
             name="curves",
-            caption="Held-out loss by epoch: on the left each momentum at its own best rate, on "
-            f"the right all at the best rate of momentum {USUAL}. Bands are one standard deviation "
-            "over seeds.",
+            caption="Held-out loss by epoch: on the left each momentum at its best rate, on "
+            f"the right all at the best rate of momentum {TYPICAL}. Bands are one standard "
+            "deviation over seeds.",
             figure=panels(
                 {"each at its best rate": own_rate, f"all at rate {rate:g}": one_rate},
                 x="epoch",
@@ -150,8 +150,8 @@ def _pictures(
         ),
         Picture(
             name="rates",
-            caption="Held-out loss after the last epoch against the learning rate: how deep each "
-            "momentum's valley is says whether it helps, where it lies that it acts as a larger "
+            caption="Held-out loss after the last epoch against the learning rate: a lower minimum "
+            "means that momentum helps, a shifted one that it acts as a larger "
             "rate. Trainings that diverged are left out.",
             figure=bands(valley, x="learning rate", y=unit, log_x=True, log_y=True),
         ),

@@ -15,7 +15,7 @@ from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs._bands import Curve
 from cuello_labs._curves import (
     best_rates,
-    by_rows,
+    by_data,
     clearly_below,
     decide,
     estimator,
@@ -26,9 +26,9 @@ from cuello_labs.base import Findings, Lab, Picture, Table
 
 Array = npt.NDArray[Any]
 
-WITHOUT, USUAL = "none", "standard"
-SCALINGS = {WITHOUT: "as they are", "minmax": "to 0..1", USUAL: "mean 0, sd 1"}
-"""By their names as options: what becomes of the columns."""
+WITHOUT, STANDARD = "none", "standard"
+SCALINGS = {WITHOUT: "raw", "minmax": "to 0..1", STANDARD: "mean 0, sd 1"}
+"""Labels of the scalings, by their names as options."""
 
 TABLES = {"wine": 178, "breast_cancer": 569, "diabetes": 442}
 EPOCHS = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -48,7 +48,7 @@ BASE = {
     "batch_size": 32,
     "validation_fraction": 0.0,
 }
-"""What all networks share."""
+"""Options that all networks share."""
 
 Setting = tuple[str, str]
 """Table and optimizer."""
@@ -59,7 +59,7 @@ def trials(quick: bool) -> list[Trial]:
     settings = [
         {
             "set": name,
-            "rows": rows * 2 // 3,
+            "train_size": rows * 2 // 3,
             "held_out": rows - rows * 2 // 3,
             "optimizer": optimizer,
             "scaling": scaling,
@@ -76,36 +76,36 @@ def trials(quick: bool) -> list[Trial]:
 
 
 def run(missing: list[Trial]) -> Ran:
-    """Train what each trial describes from the start: at a constant rate, epochs are prefixes."""
-    for rows, held_out, own in by_rows(missing):
-        scaling = Scaling.fit(rows, "standard")
-        pca = PCA(BASE["latent_dim"]).fit(scaling.apply(rows))
-        models = [estimator(trial, BASE) for trial in own]
-        for place, error in fit_many(models, rows):
+    """Train each trial from the start: at a constant rate, epochs are prefixes."""
+    for X, held_out, subset in by_data(missing):
+        scaling = Scaling.fit(X, "standard")
+        pca = PCA(BASE["latent_dim"]).fit(scaling.apply(X))
+        models = [estimator(trial, BASE) for trial in subset]
+        for index, error in fit_many(models, X):
             result: dict[str, Any] = {}
-            for name, some in (("train", rows), ("held_out", held_out)):
+            for name, some in (("train", X), ("held_out", held_out)):
                 there = scaling.apply(some)
                 back = pca.inverse_transform(pca.transform(there))
                 ours = np.full_like(there, np.nan)
                 if error is None:
-                    ours = scaling.apply(models[place].reconstruct(some))
+                    ours = scaling.apply(models[index].reconstruct(some))
                 result[f"{name}_end"], result[f"{name}_pca"] = rounded(
                     (unexplained(there, ours), unexplained(there, back))
                 )
-            yield own[place], result | {"diverged": result["train_end"] is None}
+            yield subset[index], result | {"diverged": result["train_end"] is None}
 
 
-def unexplained(rows: Array, output: Array) -> float:
-    """Return the mean squared difference of standardised rows (n, D): 1 for the mean row.
+def unexplained(X: Array, output: Array) -> float:
+    """Return the mean squared difference of standardised samples (n, D): 1 for the mean sample.
 
     Examples
     --------
-    >>> rows = np.array([[-1.0, 1.0], [1.0, -1.0]])
-    >>> unexplained(rows, np.zeros((2, 2))), unexplained(rows, rows)
+    >>> X = np.array([[-1.0, 1.0], [1.0, -1.0]])
+    >>> unexplained(X, np.zeros((2, 2))), unexplained(X, X)
     (1.0, 0.0)
     """
     with np.errstate(over="ignore"):
-        return float(np.mean((rows.astype(np.float64) - output) ** 2))
+        return float(np.mean((X.astype(np.float64) - output) ** 2))
 
 
 def show(records: list[Record]) -> Findings:
@@ -113,22 +113,22 @@ def show(records: list[Record]) -> Findings:
     last = max(record["options"]["epochs"] for record in records)
     ended = [record for record in records if record["options"]["epochs"] == last]
     best = best_rates(ended, "set", "optimizer", "scaling")
-    ends = {key: spread(values(own, "held_out_end")) for key, (_, own) in best.items()}
+    ends = {key: spread(values(subset, "held_out_end")) for key, (_, subset) in best.items()}
     settings: list[Setting] = list(dict.fromkeys(key[:2] for key in best))
-    better = {s: clearly_below(ends[(*s, USUAL)], ends[(*s, WITHOUT)]) for s in settings}
+    better = {s: clearly_below(ends[(*s, STANDARD)], ends[(*s, WITHOUT)]) for s in settings}
     tried = group(ended, "set", "optimizer", "scaling")
     rows: list[tuple[object, ...]] = [
         (
             _name((name, optimizer)),
             SCALINGS[scaling],
             f"{rate:g}",
-            spread(values(own, "train_end")),
+            spread(values(subset, "train_end")),
             ends[name, optimizer, scaling],
-            own[0]["held_out_pca"],
-            len(own),
+            subset[0]["held_out_pca"],
+            len(subset),
             sum(r["diverged"] for r in tried[name, optimizer, scaling]),
         )
-        for (name, optimizer, scaling), (rate, own) in best.items()
+        for (name, optimizer, scaling), (rate, subset) in best.items()
     ]
     return Findings(
         holds=decide(better.values()),
@@ -148,17 +148,18 @@ def show(records: list[Record]) -> Findings:
                 ),
                 rows=rows,
                 note="Unexplained share: mean squared error after every column is divided by its "
-                "standard deviation in the training rows, whatever the network was given; 1 for "
-                "always answering the mean row. The best rate has the lowest mean of it on the "
-                "training rows. PCA: as many components as the code has entries, on standardised "
+                "standard deviation in the training samples, also for networks on raw columns; 1 "
+                "for always predicting the mean sample. The best rate has the lowest mean of it on "
+                "the training samples. PCA: as many components as latents, on standardised "
                 "columns.",
             )
         ],
         pictures=[
             Picture(
                 name="curves",
-                caption="Unexplained share of the held-out rows by epoch, each scaling at its best "
-                "learning rate. 1 is the mean row. Bands are one standard deviation over seeds.",
+                caption="Unexplained share of the held-out samples by epoch, each scaling at its "
+                "best learning rate. 1 is the mean sample. Bands are one standard deviation over "
+                "seeds.",
                 figure=panels(
                     {_name(s): _curves(records, best, s) for s in settings},
                     x="epochs",
@@ -185,16 +186,16 @@ def _curves(
 
 
 def _verdict(better: dict[Setting, bool | None], ends: dict[Any, Spread]) -> str:
-    helped = sum(own is True for own in better.values())
-    hurt = sum(own is False for own in better.values())
+    helped = sum(clear is True for clear in better.values())
+    hurt = sum(clear is False for clear in better.values())
     listed = "; ".join(
-        f"{_name(s)}: {ends[(*s, USUAL)]} against {ends[(*s, WITHOUT)]}" for s in better
+        f"{_name(s)}: {ends[(*s, STANDARD)]} against {ends[(*s, WITHOUT)]}" for s in better
     )
-    count = min(own.count + own.left_out for own in ends.values())
+    count = min(loss.count + loss.left_out for loss in ends.values())
     return (
         "With columns brought to mean 0 and standard deviation 1, training ends clearly better "
         f"than with raw columns in {helped} of {len(better)} settings and clearly worse in {hurt}; "
-        f"unexplained share of held-out rows, means and standard deviations over {count} seeds: "
+        f"unexplained share of held-out samples, means and standard deviations over {count} seeds: "
         f"{listed}."
     )
 
@@ -211,14 +212,14 @@ LAB = Lab(
     source="autoencoder lectures",
     protocol={
         "data": "three tables whose columns differ in scale: wine (13 columns), breast cancer "
-        "(30), diabetes (10); two thirds of the rows for training, a third held out",
-        "network": "one hidden layer of 16 tanh units on each side of a code of 3, linear output",
+        "(30), diabetes (10); two thirds of the samples for training, a third held out",
+        "network": "one hidden layer of 16 tanh units on each side of 3 latents, linear output",
         "training": "squared error, batches of 32, constant rate; Adam, and gradient descent with "
         "momentum 0.9; 1 to 200 epochs",
-        "columns": "as they are, to 0..1, or to mean 0 and standard deviation 1, fitted on "
-        "training rows",
-        "choice": "for each by itself the best of 7 learning rates, up to 1, by training "
-        "rows; held-out rows choose nothing",
+        "columns": "none, to 0..1, or to mean 0 and standard deviation 1, fitted on "
+        "training samples",
+        "choice": "for each the best of 7 learning rates, up to 1, by training "
+        "samples; held-out samples choose nothing",
         "seeds": "10 a setting",
         "data of the quick run": "wine alone",
     },

@@ -22,7 +22,9 @@ def lab_page(lab: Lab, findings: Findings, figures: Path, *, quick: bool, trials
         lab=lab,
         findings=findings,
         mark=_MARKS[findings.holds],
-        pictures=[(own.caption, picture_uri(own, figures)) for own in findings.pictures],
+        pictures=[
+            (picture.caption, picture_uri(picture, figures)) for picture in findings.pictures
+        ],
         protocol={**lab.protocol, "trials": f"{trials:,}", "repeat it": command},
         quick=quick,
     )

@@ -1,4 +1,4 @@
-"""Fewer dimensions: what 2-D codes keep of classes and of neighbours, beside PCA."""
+"""Fewer dimensions: classes and neighbours in 2-D embeddings, beside PCA."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ METHODS = {
 }
 IN_32 = ("pca", "plain", "variational")
 PUBLISHED = {"pca": 0.420, "plain": 0.793, "variational": 0.765}
-"""5-NN accuracy of 2-D codes of MNIST."""
+"""5-NN accuracy of 2-D embeddings of MNIST."""
 
 PUBLISHED_ALONE = {"UMAP": 0.954, "parametric UMAP": 0.961}
-"""The same of methods that are no autoencoders: not run here."""
+"""The same for methods that are no autoencoders: not run here."""
 
-OWN = ("hidden", "latent_dim", "epochs", "batch_size", "learning_rate")
-TRUSTED_ROWS, DRAWN_ROWS, NEIGHBOURS = 2000, 1000, 5
+NETWORK_OPTIONS = ("hidden", "latent_dim", "epochs", "batch_size", "learning_rate")
+TRUST_SAMPLES, DRAWN_SAMPLES, NEIGHBOURS = 2000, 1000, 5
 
 Array = npt.NDArray[Any]
 
 
 def trials(quick: bool) -> list[Trial]:
-    """Return every kind with a code of 2, some with 32; PCA has no seed."""
+    """Return every kind with 2 latents, some with 32; PCA has no seed."""
     common: dict[str, Any] = (
-        {"data": "digits", "rows": 1000, "test_rows": 400, "hidden": [64, 64]}
+        {"data": "digits", "train_size": 1000, "test_size": 400, "hidden": [64, 64]}
         | {"epochs": 30, "batch_size": 32, "learning_rate": 0.005}
         if quick
-        else {"data": "mnist", "rows": 20000, "test_rows": 10000, "hidden": [100, 100, 100]}
+        else {"data": "mnist", "train_size": 20000, "test_size": 10000, "hidden": [100, 100, 100]}
         | {"epochs": 20, "batch_size": 128, "learning_rate": 0.002}
     )
     kinds = ("pca", "plain", "variational", "neighbour") if quick else METHODS
@@ -68,50 +68,52 @@ def run(missing: list[Trial]) -> Ran:
     """Fit to unlabelled images; seeds draw the weights."""
     if not missing:
         return
-    data = images(*(missing[0].options[key] for key in ("data", "rows", "test_rows")))
+    data = images(*(missing[0].options[key] for key in ("data", "train_size", "test_size")))
     networks = [trial for trial in missing if trial.options["method"] != "pca"]
     for trial in missing:
         if trial.options["method"] == "pca":
             pca = fit_pca(data.X, trial.options["latent_dim"], seed=trial.seed)
-            codes = [pca.transform(rows.reshape(len(rows), -1)) for rows in (data.X, data.X_test)]
-            yield trial, _measure(data, codes[0], codes[1], trial)
+            embeddings = [pca.transform(X.reshape(len(X), -1)) for X in (data.X, data.X_test)]
+            yield trial, _measure(data, embeddings[0], embeddings[1], trial)
     models = [
         Autoencoder(
             trial.options["method"],
             validation_fraction=0.0,
-            **{name: trial.options[name] for name in OWN},
+            **{name: trial.options[name] for name in NETWORK_OPTIONS},
             random_state=trial.seed,
         )
         for trial in networks
     ]
-    for place, diverged in fit_quietly(models, data.X):
-        model, trial = models[place], networks[place]
+    for index, diverged in fit_quietly(models, data.X):
+        model, trial = models[index], networks[index]
         result: dict[str, Any] = {"diverged": diverged}
         if not diverged:
             result |= _measure(data, model.transform(data.X), model.transform(data.X_test), trial)
         yield trial, result
 
 
-def _measure(data: Images, codes: Array, test: Array, trial: Trial) -> dict[str, Any]:
-    rows = data.X_test[:TRUSTED_ROWS].reshape(-1, data.X_test[0].size)
-    trust = trustworthiness(rows, test[:TRUSTED_ROWS], n_neighbors=NEIGHBOURS)
+def _measure(data: Images, embeddings: Array, test: Array, trial: Trial) -> dict[str, Any]:
+    flat = data.X_test[:TRUST_SAMPLES].reshape(-1, data.X_test[0].size)
+    trust = trustworthiness(flat, test[:TRUST_SAMPLES], n_neighbors=NEIGHBOURS)
     measured: dict[str, Any] = {
-        "knn": knn_accuracy(codes, data.y, test, data.y_test),
+        "knn": knn_accuracy(embeddings, data.y, test, data.y_test),
         "trust": float(trust),
     }
     if trial.seed == 0 and trial.options["latent_dim"] == 2:
-        measured["codes"] = rounded(test[:DRAWN_ROWS])
-        measured["labels"] = data.y_test[:DRAWN_ROWS].tolist()
+        measured["embeddings"] = rounded(test[:DRAWN_SAMPLES])
+        measured["labels"] = data.y_test[:DRAWN_SAMPLES].tolist()
     return measured
 
 
 def show(records: list[Record]) -> Findings:
-    """Compare 2-D codes with PCA's and with the published figures."""
+    """Compare 2-D embeddings with PCA's and with the published figures."""
     groups = group(records, "method", "latent_dim")
-    knn = {key: spread(values(own, "knn")) for key, own in groups.items()}
-    trust = {key: spread(values(own, "trust")) for key, own in groups.items()}
+    knn = {key: spread(values(subset, "knn")) for key, subset in groups.items()}
+    trust = {key: spread(values(subset, "trust")) for key, subset in groups.items()}
     of_mnist = all(record["options"]["data"] == "mnist" for record in records)
-    holds, verdict = judge({m: own for (m, size), own in knn.items() if size == 2}, of_mnist)
+    holds, verdict = judge(
+        {m: accuracy for (m, size), accuracy in knn.items() if size == 2}, of_mnist
+    )
     # Published figures say nothing of other images.
     published = {METHODS[m]: figure for m, figure in PUBLISHED.items()} | PUBLISHED_ALONE
     published = published if of_mnist else {}
@@ -122,29 +124,33 @@ def show(records: list[Record]) -> Findings:
             PUBLISHED.get(method) if size == 2 else None,
             knn[method, size],
             trust[method, size],
-            len(own),
+            len(subset),
         )
-        for (method, size), own in groups.items()
+        for (method, size), subset in groups.items()
     ]
     rows += [(name, 2, figure, None, None, None) for name, figure in PUBLISHED_ALONE.items()]
-    drawn = {m: own[0] for (m, size), own in groups.items() if size == 2 and "codes" in own[0]}
+    drawn = {
+        m: subset[0]
+        for (m, size), subset in groups.items()
+        if size == 2 and "embeddings" in subset[0]
+    }
     pictures = [
         Picture(
             name="accuracy",
-            caption=f"5-NN accuracy of 2-D codes{', ours and published' * of_mnist}.",
+            caption=f"5-NN accuracy of 2-D embeddings{', ours and published' * of_mnist}.",
             figure=compare(
-                {METHODS[m]: own for (m, size), own in knn.items() if size == 2}
+                {METHODS[m]: accuracy for (m, size), accuracy in knn.items() if size == 2}
                 | {name: spread([]) for name in PUBLISHED_ALONE if of_mnist},
-                unit="share of test images whose class 5 nearest codes vote for",
+                unit="5-NN accuracy on test images",
                 published={name: Published(figure) for name, figure in published.items()},
             ),
         ),
         Picture(
             name="trustworthiness",
-            caption="Trustworthiness of 2-D codes: whether neighbours in the plane are neighbours "
+            caption="Trustworthiness of 2-D embeddings: whether neighbours in 2-D are neighbours "
             "among the images.",
             figure=compare(
-                {METHODS[m]: own for (m, size), own in trust.items() if size == 2},
+                {METHODS[m]: measured for (m, size), measured in trust.items() if size == 2},
                 unit=f"trustworthiness ({NEIGHBOURS} neighbours; 1 is best)",
             ),
         ),
@@ -152,10 +158,10 @@ def show(records: list[Record]) -> Findings:
     if drawn:
         pictures.append(
             Picture(
-                name="planes",
-                caption="2-D codes of test images, coloured by class; the name of each class is at "
-                "the median of its codes (first seed).",
-                figure=_planes(drawn),
+                name="embeddings",
+                caption="2-D embeddings of test images, coloured by class; the name of each class "
+                "is at the median of its embeddings (first seed).",
+                figure=_scatter_plots(drawn),
             )
         )
     return Findings(
@@ -163,17 +169,17 @@ def show(records: list[Record]) -> Findings:
         verdict=verdict,
         tables=[
             Table(
-                title="Codes by kind",
+                title="Embeddings by kind",
                 columns=(
                     "kind",
-                    "size of the code",
+                    "latent dimension",
                     "published 5-NN accuracy, MNIST",
                     "our 5-NN accuracy",
                     f"trustworthiness, {NEIGHBOURS} neighbours",
                     "seeds",
                 ),
                 rows=rows,
-                note="Accuracy on test images, neighbours among the codes of training images. "
+                note="Accuracy on test images, neighbours among the embeddings of training images. "
                 "Mean ± sd over seeds of weights. UMAP is no autoencoder and was not run.",
             )
         ],
@@ -182,54 +188,56 @@ def show(records: list[Record]) -> Findings:
 
 
 def judge(knn: Mapping[str, Spread], of_mnist: bool) -> tuple[bool | None, str]:
-    """Return whether plain and variational codes beat PCA's, and the sentence that says so.
+    """Return whether plain and variational embeddings beat PCA's, and the sentence that says so.
 
     Parameters
     ----------
     knn : mapping of kind to Spread
-        5-NN accuracy of 2-D codes.
+        5-NN accuracy of 2-D embeddings.
     of_mnist : bool
         Whether they are comparable with the published figures.
     """
     pca, named = knn["pca"], {m: knn[m] for m in ("plain", "variational")}
-    signs = [sign_of_difference(own, pca) for own in named.values()]
+    signs = [sign_of_difference(accuracy, pca) for accuracy in named.values()]
     holds = True if min(signs) > 0 else False if min(signs) < 0 else None
-    how = {True: "keep", False: "do not keep", None: "do not clearly keep"}[holds]
+    verb = {True: "keep", False: "do not keep", None: "do not clearly keep"}[holds]
     listed = " and ".join(
-        f"{own}" + (f" (published {PUBLISHED[m]:.3f})" if of_mnist else "") + f", {m}"
-        for m, own in named.items()
+        f"{accuracy}" + (f" (published {PUBLISHED[m]:.3f})" if of_mnist else "") + f", {m}"
+        for m, accuracy in named.items()
     )
     order = sign_of_difference(*named.values())
     beside = {1: "above", 0: "within the noise of", -1: "below"}[order]
     published = f" (published {PUBLISHED['pca']:.3f})" if of_mnist else ""
-    others = {m: own for m, own in knn.items() if m not in ("pca", *named) and own.count}
+    others = {
+        m: accuracy for m, accuracy in knn.items() if m not in ("pca", *named) and accuracy.count
+    }
     best = max(others, key=lambda m: others[m].mean, default=None)
     more = f"; of the other kinds, {METHODS[best]} has most, {others[best]}" if best else ""
     return holds, (
-        f"2-D codes of autoencoders {how} classes apart better than PCA's: 5-NN accuracy {listed}, "
-        f"against {pca}{published}; plain is {beside} variational{more}."
+        f"2-D embeddings of autoencoders {verb} classes apart better than PCA's: 5-NN accuracy "
+        f"{listed}, against {pca}{published}; plain is {beside} variational{more}."
     )
 
 
-def _planes(drawn: Mapping[str, Record]) -> Any:
+def _scatter_plots(drawn: Mapping[str, Record]) -> Any:
     columns = min(4, len(drawn))
     rows = -(-len(drawn) // columns)
     with new(columns, rows, width=3.2 * columns, height=3.2 * rows, squeeze=False) as (
         figure,
         axes,
     ):
-        for place in axes.flat:
-            place.set_axis_off()
-        for place, (method, record) in zip(axes.flat, drawn.items(), strict=False):
-            place.set_axis_on()
-            latent_scatter(place, np.array(record["codes"]), labels=np.array(record["labels"]))
-            place.set_title(METHODS[method], loc="left")
+        for panel in axes.flat:
+            panel.set_axis_off()
+        for panel, (method, record) in zip(axes.flat, drawn.items(), strict=False):
+            panel.set_axis_on()
+            latent_scatter(panel, np.array(record["embeddings"]), labels=np.array(record["labels"]))
+            panel.set_title(METHODS[method], loc="left")
     return figure
 
 
 LAB = Lab(
     name="reduction",
-    title="Fewer dimensions: codes in the plane",
+    title="Dimension reduction: embeddings in 2-D",
     claim="An autoencoder reduces dimensions. Of 2-D embeddings of MNIST, 5-NN accuracy was "
     "published as 0.420 for PCA, 0.793 for an autoencoder, 0.765 for a variational one, 0.954 for "
     "UMAP and 0.961 for parametric UMAP.",
@@ -237,10 +245,10 @@ LAB = Lab(
     protocol={
         "data": "20,000 MNIST images without labels, the 10,000 official test images; "
         "trustworthiness on 2,000 of them",
-        "network": "dense, three hidden layers of 100 on each side, ReLU; a code of 2, and of 32",
+        "network": "dense, three hidden layers of 100 on each side, ReLU; 2 latents, or 32",
         "training": "Adam, learning rate 0.002 with a cosine schedule, batches of 128, 20 epochs",
         "kinds": "plain, variational, denoising, stacked, Wasserstein, adversarial and neighbour, "
-        "with their own defaults",
+        "with their defaults",
         "baseline": "PCA with as many components",
         "seeds": "5 a kind; PCA has none",
     },

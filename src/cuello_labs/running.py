@@ -1,4 +1,4 @@
-"""Running a lab: its trials, its figures, its page; and the page that lists several."""
+"""Running a lab: its trials, its figures, its page; and the page that lists labs."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def run_lab(
     Parameters
     ----------
     lab : Lab
-        Which.
+        The experiment.
     out : Path
         Folder that gets one folder a lab: ``trials.jsonl``, ``figures/``, ``index.html`` and
-        ``result.json``. Quick runs get a folder of their own, ``NAME-quick``.
+        ``result.json``. Quick runs get a separate folder, ``NAME-quick``.
     quick : bool
         Few and small trials; the page says so.
     progress : callable
@@ -84,7 +84,7 @@ def run_lab(
 
 
 def write_index(ended: list[Ended], out: Path) -> Path:
-    """Write the page that lists labs with what came out."""
+    """Write the page that lists labs with their findings."""
     path = out / "index.html"
     rows = [(e.lab, e.findings, str(e.page.relative_to(out)), e.quick) for e in ended]
     atomic.write_bytes(path, index_page(rows).encode())
@@ -93,10 +93,10 @@ def write_index(ended: list[Ended], out: Path) -> Path:
 
 def _check_protocol(lab: Lab, folder: Path) -> None:
     """Refuse to mix trials of this protocol with those of another one."""
-    path, own = folder / "protocol.json", json.dumps(dict(lab.protocol), indent=2)
-    if path.exists() and path.read_text(encoding="utf-8") != own:
+    path, protocol = folder / "protocol.json", json.dumps(dict(lab.protocol), indent=2)
+    if path.exists() and path.read_text(encoding="utf-8") != protocol:
         raise RunError(
             f"{folder} holds trials of another protocol; remove that folder, or write elsewhere "
             "with --out."
         )
-    atomic.write_bytes(path, own.encode())
+    atomic.write_bytes(path, protocol.encode())

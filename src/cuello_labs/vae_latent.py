@@ -1,4 +1,4 @@
-"""The plane that a variational autoencoder of the digits lays out, as its training goes on."""
+"""The latent plane of a variational autoencoder of digits, as its training goes on."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Array = npt.NDArray[Any]
 
 EPOCHS = (1, 15, 30, 50, 100)
 GRID = 10
-POINTS = 2000  # codes that are drawn, and draws from the aggregate posterior
+POINTS = 2000  # embeddings that are drawn, and draws from the aggregate posterior
 AGREE = 4  # of 5 neighbours, for a decoded point to count as a digit
-LEGIBLE = 7  # digits that the grid must show for the plane to count as one of digits
+LEGIBLE = 7  # digits that the grid must show for the latent plane to count as one of digits
 
 PROTOCOL: Mapping[str, Any] = {
     "kind": "variational",
@@ -57,7 +57,7 @@ def trials(quick: bool) -> list[Trial]:
 
 
 def run(missing: list[Trial]) -> Ran:
-    """Train once a trial, and look at the plane after each of its epochs."""
+    """Train once a trial, and measure the latent plane after each of its epochs."""
     for trial in missing:
         X, y = _all_images(trial.options["data"])
         yield trial, train(X, y, trial.options["looks"], trial.seed)
@@ -97,7 +97,7 @@ def train(X: Array, y: Array, looks: Sequence[int], seed: int) -> dict[str, Any]
 def measure(
     model: Autoencoder, X: Array, judge: KNeighborsClassifier, *, draw: bool
 ) -> dict[str, Any]:
-    """Describe the plane: the aggregate posterior, the digits of the grids, and what is drawn."""
+    """Measure the latent plane: the aggregate posterior, the digits of the grids, and samples."""
     some = _some(len(X), 10 * POINTS)
     posterior = model.module_.encoder(from_numpy(model.scaling_.apply(X[some])))
     mean, log_variance = (half.numpy().astype(float) for half in posterior.chunk(2, dim=1))
@@ -109,13 +109,13 @@ def measure(
         if draw:
             result[f"{name}_images"] = pack(images)
     if draw:
-        codes = model.transform(X[_some(len(X))])
-        result["codes"] = np.round(codes, 2).astype(float).tolist()
+        embeddings = model.transform(X[_some(len(X))])
+        result["embeddings"] = np.round(embeddings, 2).astype(float).tolist()
     return result
 
 
 def grids() -> dict[str, Array]:
-    """Return the places of each grid along an axis: even in [-1, 1], and by normal quantiles."""
+    """Return the coordinates of each grid on an axis: even in [-1, 1], and by normal quantiles."""
     return {
         "even": np.linspace(-1.0, 1.0, GRID),
         "quantile": norm.ppf((np.arange(GRID) + 0.5) / GRID),
@@ -123,7 +123,7 @@ def grids() -> dict[str, Array]:
 
 
 def points(axis: Array) -> Array:
-    """Return all pairs of places, row by row, the smallest second latent first: (n * n, 2)."""
+    """Return all pairs of coordinates, row by row, the smallest second latent first: (n * n, 2)."""
     across, up = np.meshgrid(axis, axis)
     return np.stack([across.ravel(), up.ravel()], axis=1).astype(np.float32)
 
@@ -143,23 +143,23 @@ def aggregate(mean: Array, log_variance: Array, draws: int = POINTS) -> dict[str
     Parameters
     ----------
     mean, log_variance : ndarray of shape (n, K)
-        Of the posterior of each row.
+        Of the posterior of each sample.
     draws : int
         From the mixture, for the Monte Carlo estimate.
 
     Returns
     -------
     dict
-        ``embedding_mean``, ``code_sd`` : lists of K, of the mixture. ``kl_aggregate``: KL(q(z) ||
-        N(0, I)) in nats. ``information``: what a code tells of its row, KL(q(z | x) || N(0, I))
-        less that (Hoffman and Johnson, "ELBO surgery", 2016), in nats.
+        ``embedding_mean``, ``embedding_sd`` : lists of K, of the mixture. ``kl_aggregate``: KL(q(z)
+        || N(0, I)) in nats. ``information``: information of an embedding on its sample, KL(q(z | x)
+        || N(0, I)) less that (Hoffman and Johnson, "ELBO surgery", 2016), in nats.
     """
     variance = np.exp(log_variance)
     middle = mean.mean(axis=0)
     sd = np.sqrt(variance.mean(axis=0) + mean.var(axis=0))
     rng = np.random.default_rng(0)
-    own = rng.integers(len(mean), size=draws)
-    z = mean[own] + np.sqrt(variance[own]) * rng.standard_normal((draws, mean.shape[1]))
+    component = rng.integers(len(mean), size=draws)
+    z = mean[component] + np.sqrt(variance[component]) * rng.standard_normal((draws, mean.shape[1]))
     log_q = np.empty(draws)
     for start in range(0, draws, 100):  # bounds the memory of (draws, n, K)
         part = z[start : start + 100, None, :]
@@ -167,17 +167,17 @@ def aggregate(mean: Array, log_variance: Array, draws: int = POINTS) -> dict[str
         log_q[start : start + 100] = logsumexp(logs.sum(axis=2), axis=1) - math.log(len(mean))
     log_p = norm.logpdf(z).sum(axis=1)
     kl_aggregate = float(np.mean(log_q - log_p))
-    kl_rows = float(np.mean(0.5 * (mean**2 + variance - 1.0 - log_variance).sum(axis=1)))
+    kl_samples = float(np.mean(0.5 * (mean**2 + variance - 1.0 - log_variance).sum(axis=1)))
     return {
         "embedding_mean": np.round(middle, 4).tolist(),
-        "code_sd": np.round(sd, 4).tolist(),
+        "embedding_sd": np.round(sd, 4).tolist(),
         "kl_aggregate": round(kl_aggregate, 4),
-        "information": round(kl_rows - kl_aggregate, 4),
+        "information": round(kl_samples - kl_aggregate, 4),
     }
 
 
 def show(records: list[Record]) -> Findings:
-    """Tell how the plane changes over the epochs."""
+    """Compare the latent plane over the epochs."""
     looks = list(map(int, records[0]["looks"]))
     first, last = looks[0], looks[-1]
     fastest = [min(record["seconds"]) for record in records]
@@ -189,10 +189,10 @@ def show(records: list[Record]) -> Findings:
     holds = falls and late.mean >= LEGIBLE
     loss = [spread(sum(_loss(r, epoch)) for r in records) for epoch in (first, last)]
     verdict = (
-        f"The plane {'becomes' if holds else 'does not become'} one of digits: after {last} epochs "
-        f"the grid over [-1, 1]² shows {late} of 10 digits ({early} after {first}) and the grid "
-        f"of normal quantiles {normal}, while the loss goes from {loss[0]} to {loss[1]} nats an "
-        "image."
+        f"The latent plane {'becomes' if holds else 'does not become'} one of digits: after {last} "
+        f"epochs the grid over [-1, 1]² shows {late} of 10 digits ({early} after {first}) and the "
+        f"grid of normal quantiles {normal}, while the loss goes from {loss[0]} to {loss[1]} nats "
+        "an image."
     )
     return Findings(
         verdict=verdict,
@@ -202,11 +202,11 @@ def show(records: list[Record]) -> Findings:
                 title="The loss over the epochs, nats an image",
                 columns=("after epoch", "cross-entropy", "KL", "sum"),
                 rows=[_loss_row(records, epoch) for epoch in looks],
-                note=f"{len(records)} seeds. Nothing was printed but the pictures, so there are no "
+                note=f"{len(records)} seeds. Only the pictures were published, so there are no "
                 f"published figures. An epoch took {spread(fastest)} s at its fastest.",
             ),
             Table(
-                title="The plane over the epochs",
+                title="The latent plane over the epochs",
                 columns=(
                     "after epoch",
                     "mean of a latent",
@@ -216,11 +216,11 @@ def show(records: list[Record]) -> Findings:
                     "digits in [-1, 1]²",
                     "by quantiles",
                 ),
-                rows=[_plane_row(records, epoch) for epoch in looks],
+                rows=[_latent_row(records, epoch) for epoch in looks],
                 note="Mean and deviation are those of the aggregate posterior, which would be 0 "
-                "and 1 if it were the prior; its KL to N(0, I) and what a code tells of its image "
-                "are in nats. A grid shows a digit if, of at least one of its 100 points, 4 of the "
-                "5 nearest images are that digit.",
+                "and 1 if it were the prior; its KL to N(0, I) and the information of an embedding "
+                "on its image are in nats. A grid shows a digit if, of at least one of its 100 "
+                "points, 4 of the 5 nearest images are that digit.",
             ),
         ],
         pictures=pictures.draw(records, looks, grids()),
@@ -236,14 +236,14 @@ def _loss_row(records: list[Record], epoch: int) -> tuple[object, ...]:
     )
 
 
-def _plane_row(records: list[Record], epoch: int) -> tuple[object, ...]:
-    own = [record["looks"][str(epoch)] for record in records]
+def _latent_row(records: list[Record], epoch: int) -> tuple[object, ...]:
+    measured = [record["looks"][str(epoch)] for record in records]
     return (
         epoch,
-        spread(v for look in own for v in look["embedding_mean"]),
-        spread(v for look in own for v in look["code_sd"]),
+        spread(v for look in measured for v in look["embedding_mean"]),
+        spread(v for look in measured for v in look["embedding_sd"]),
         *(
-            spread(look[name] for look in own)
+            spread(look[name] for look in measured)
             for name in ("kl_aggregate", "information", "even_shown", "quantile_shown")
         ),
     )
@@ -262,9 +262,9 @@ def _all_images(name: str) -> tuple[Array, Array]:
     return np.concatenate([data.X, data.X_test]), np.concatenate([data.y, data.y_test])
 
 
-def _some(rows: int, most: int = POINTS) -> Array:
-    """Return the places of rows that stand for all: always the same ones."""
-    return np.random.default_rng(0).permutation(rows)[:most]
+def _some(count: int, most: int = POINTS) -> Array:
+    """Return the indices of samples that represent all: always the same ones."""
+    return np.random.default_rng(0).permutation(count)[:most]
 
 
 LAB = Lab(
@@ -282,7 +282,7 @@ LAB = Lab(
         "stride 2, ReLU) and 1 (sigmoid)",
         "training": "Adam at 1e-3, batch 100; binary cross-entropy summed over pixels, plus KL; "
         "pictures of all epochs are from one training",
-        "judge of the grids": "the 5 nearest images in pixels",
+        "digits of the grids": "5 nearest neighbours on pixels",
         "aggregate posterior": "mixture of the posteriors of 20,000 images, 2,000 draws",
         "seeds": "2",
     },

@@ -1,4 +1,4 @@
-"""Scores on rows whose answer is known, and the verdict both ways."""
+"""Scores of data with labelled anomalies, and the verdict both ways."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cuello.errors import DataError
-from cuello_labs import _anomaly_rows as rows
+from cuello_labs import _anomaly_data
 from cuello_labs import anomalies as lab
 
 RNG = np.random.default_rng(0)
@@ -41,17 +41,17 @@ def test_forest_finds_the_far_row():
 def test_a_table_that_is_not_here_is_told_with_the_way_out(monkeypatch, tmp_path):
     monkeypatch.setenv("CUELLO_DATA", str(tmp_path))
     with pytest.raises(DataError, match=r"odds/cardio\.npz.*CUELLO_DATA"):
-        rows.read_table("cardio")
+        _anomaly_data.read_table("cardio")
 
 
 def test_bundled_table_has_one_anomaly_in_ten():
-    X, anomalous = rows.read_table("breast-cancer")
+    X, anomalous = _anomaly_data.read_table("breast-cancer")
     assert len(X) == len(anomalous)
     assert anomalous.mean() == pytest.approx(0.1, abs=0.005)
 
 
 def test_one_class_trains_on_itself_alone():
-    train, test, truth = rows.read_images_of("digits", 3)
+    train, test, truth = _anomaly_data.read_images_of("digits", 3)
     assert len(test) == len(truth)
     assert 0.8 < truth.mean() < 0.95
     assert train.shape[1:] == (8, 8)
@@ -59,7 +59,7 @@ def test_one_class_trains_on_itself_alone():
 
 def record(options, seed, area):
     others = {method: 0.7 for method in lab.METHODS[1:]}
-    own = {"autoencoder": area + 0.01 * seed, **others, "share": 0.1, "rows": 9}
+    own = {"autoencoder": area + 0.01 * seed, **others, "share": 0.1, "train_size": 9}
     return {"options": options, "seed": seed, **own}
 
 

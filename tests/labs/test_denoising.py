@@ -1,4 +1,4 @@
-"""The ways to clean images on images whose answer is known, and the verdict both ways."""
+"""Denoising methods on images with a clean target, and the verdict both ways."""
 
 from __future__ import annotations
 

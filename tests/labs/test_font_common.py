@@ -38,7 +38,7 @@ def test_nearest_character_of_damaged_ones_is_the_character():
 
 def test_parts_of_the_font():
     assert characters("AB")[1] == ("A", "B")
-    rows, names = characters(part="digits")
+    rows, names = characters(charset="digits")
     assert rows.shape == (10, 35)
     assert set(np.unique(rows)) == {-1.0, 1.0}
     assert "3" in names

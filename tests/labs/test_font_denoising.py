@@ -29,14 +29,14 @@ def test_expected_pixels_are_bayes_rule():
         assert np.allclose(found, by_hand, atol=1e-6)
 
 
-def test_what_is_left_as_it_is_keeps_its_flips_and_what_is_known_has_none():
+def test_noisy_input_keeps_its_flips_and_clean_output_has_none():
     rows, _ = characters()
-    same = restored(BASELINES["as it is"], 1)
+    same = restored(BASELINES["noisy input"], 1)
     assert np.allclose(same["wrong"], 35 * np.array([0.05, 0.1, 0.2, 0.3, 0.4]), rtol=0.1)
     clean = np.repeat(rows, 20, axis=0)
-    known = restored(lambda x, rate: clean, 1)
-    assert known["wrong"] == [0.0] * 5
-    assert known["right"] == [1.0] * 5
+    perfect = restored(lambda x, rate: clean, 1)
+    assert perfect["wrong"] == [0.0] * 5
+    assert perfect["right"] == [1.0] * 5
 
 
 def test_the_best_possible_has_the_fewest_wrong_pixels():
@@ -44,7 +44,7 @@ def test_the_best_possible_has_the_fewest_wrong_pixels():
     x = flip(np.repeat(rows, 30, axis=0), 0.3, np.random.default_rng(0))
     clean = np.repeat(rows, 30, axis=0)
     wrong = {k: pixel_errors(clean, restore(x, 0.3)).mean() for k, restore in BASELINES.items()}
-    assert min(wrong, key=wrong.__getitem__) == "best possible, rate known"
+    assert min(wrong, key=wrong.__getitem__) == "Bayes-optimal, true flip rate"
 
 
 @pytest.mark.parametrize(

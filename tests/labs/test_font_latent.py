@@ -11,7 +11,7 @@ from cuello_labs._font import characters
 from cuello_labs.font_latent import agreement, legible, sides, verdict
 
 
-def test_codes_that_are_the_pixels_agree_with_them_and_others_do_not():
+def test_embeddings_that_are_the_pixels_agree_with_them_and_others_do_not():
     rows, _ = characters()
     assert agreement(rows, rows) == 1.0
     assert abs(agreement(rows, np.random.default_rng(0).normal(size=(32, 2)))) < 0.2
@@ -26,13 +26,13 @@ def test_legible_counts_images_and_characters():
     assert (count, distinct) == (3, 2)
 
 
-def test_grids_lie_where_codes_can():
-    codes = np.array([[0.0, 5.0], [2.0, -5.0]])
-    x, y = sides(Trial({"hidden": []}), codes)
+def test_grids_lie_where_embeddings_can():
+    embeddings = np.array([[0.0, 5.0], [2.0, -5.0]])
+    x, y = sides(Trial({"hidden": []}), embeddings)
     assert (x.min(), x.max()) == (-1.0, 1.0)
-    x, y = sides(Trial({"protocol": "adam", "kind": "plain"}), codes)
+    x, y = sides(Trial({"protocol": "adam", "kind": "plain"}), embeddings)
     assert (x.max(), y.min()) == (2.0, -5.0)
-    x, y = sides(Trial({"protocol": "adam", "kind": "variational"}), codes)
+    x, y = sides(Trial({"protocol": "adam", "kind": "variational"}), embeddings)
     assert np.allclose(x, -x[::-1])
     assert 1.9 < x.max() < 2.0
 

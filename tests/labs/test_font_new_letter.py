@@ -13,19 +13,19 @@ from cuello_labs.font_new_letter import around, baselines, between, verdict
 
 
 def test_points_between_and_around():
-    codes = np.array([[0.0, 0.0], [0.2, 0.0], [1.0, 1.0]])
-    assert between(codes)[0].tolist() == [0.1, 0.0]
-    points = around(codes)
+    embeddings = np.array([[0.0, 0.0], [0.2, 0.0], [1.0, 1.0]])
+    assert between(embeddings)[0].tolist() == [0.1, 0.0]
+    points = around(embeddings)
     assert points.shape == (24, 2)
     assert np.allclose(np.linalg.norm(points[:8], axis=1), 0.1)
     assert points.max() == 1.0
 
 
-def test_most_alike_character_by_hand():
+def test_nearest_character_by_hand():
     rows, _ = characters()
-    three, _ = characters("3", part="digits")
+    three, _ = characters("3", charset="digits")
     fewest = min(int(np.sum(row != three[0])) for row in rows)
-    assert baselines()["the most alike of the 32 characters"] == pytest.approx(4 * fewest / 35)
+    assert baselines()["the nearest of the 32 characters"] == pytest.approx(4 * fewest / 35)
 
 
 @pytest.mark.parametrize(

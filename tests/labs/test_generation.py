@@ -13,13 +13,15 @@ RNG = np.random.default_rng(0)
 
 
 def test_samplers_draw_from_their_laws():
-    codes = RNG.normal(size=(3000, 2)) @ np.array([[2.0, 1.0], [0.0, 0.5]]) + np.array([3.0, -1.0])
-    drawn = lab.draw_embeddings(codes, 20_000, 0)
+    embeddings = RNG.normal(size=(3000, 2)) @ np.array([[2.0, 1.0], [0.0, 0.5]]) + np.array(
+        [3.0, -1.0]
+    )
+    drawn = lab.draw_embeddings(embeddings, 20_000, 0)
     assert drawn["prior"].mean(0) == pytest.approx([0, 0], abs=0.05)
     assert np.cov(drawn["prior"].T) == pytest.approx(np.eye(2), abs=0.05)
     for name in ("Gaussian", "mixture"):
-        assert drawn[name].mean(0) == pytest.approx(codes.mean(0), abs=0.1)
-        assert np.cov(drawn[name].T) == pytest.approx(np.cov(codes.T), abs=0.2)
+        assert drawn[name].mean(0) == pytest.approx(embeddings.mean(0), abs=0.1)
+        assert np.cov(drawn[name].T) == pytest.approx(np.cov(embeddings.T), abs=0.2)
 
 
 def test_copies_are_at_distance_0_of_images_and_of_features():

@@ -5,7 +5,7 @@ from cuello.study.summary import spread
 from cuello_labs.losses import (
     LOSSES,
     best_constant,
-    clean_rows,
+    clean_samples,
     contaminate,
     growth,
     judge,
@@ -38,7 +38,7 @@ def test_contamination_has_the_share_it_says(share):
     values = contaminate(X, "values", share, rng)
     assert np.mean(values == 10) == pytest.approx(share, abs=0.02)
     assert np.mean(values != 1) == np.mean(values == 10)
-    rows = contaminate(X, "rows", share, rng)
+    rows = contaminate(X, "samples", share, rng)
     assert np.sum((rows != 1).any(axis=1)) == 200 * share
     assert rows.min() >= 1
     assert rows.max() <= 10
@@ -46,9 +46,9 @@ def test_contamination_has_the_share_it_says(share):
     assert contaminate(X, "none", 0.0, rng) is X
 
 
-def test_clean_rows_are_far_from_zero():
+def test_clean_samples_are_far_from_zero():
     for name in ("digits", "breast-cancer"):
-        train, test = clean_rows(name, 300)
+        train, test = clean_samples(name, 300)
         assert len(train) == 300
         assert train.min() >= 1
         assert train.max() <= 2

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from cuello_labs._curves import best_rates, curve, rounded, split_rows
+from cuello_labs._curves import best_rates, curve, rounded, split_samples
 from cuello_labs.momentum import LAB, same_rate, show
 
 
@@ -61,7 +61,7 @@ def test_short_curves_are_filled_up():
 
 
 def test_training_and_held_out_rows_do_not_meet():
-    rows, held_out = split_rows("digits", 1500, 297)
+    rows, held_out = split_samples("digits", 1500, 297)
     assert rows.shape == (1500, 64)
     assert held_out.shape == (297, 64)
     assert rows.max() <= 1.0

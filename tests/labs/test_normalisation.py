@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cuello_labs._curves import split_rows
+from cuello_labs._curves import split_samples
 from cuello_labs.normalisation import LAB, SCALINGS, show, unexplained
 
 
@@ -55,7 +55,7 @@ def test_unexplained_share_is_one_minus_the_explained_variance():
 
 
 def test_the_tables_come_as_they_were_measured():
-    rows, held_out = split_rows("diabetes", 294, 148)
+    rows, held_out = split_samples("diabetes", 294, 148)
     assert len(rows) + len(held_out) == 442
     assert rows.std(0).max() / rows.std(0).min() > 10
 

@@ -25,7 +25,7 @@ def test_posteriors_that_are_the_prior_say_nothing():
     own = lab.aggregate(np.zeros((50, 2)), np.zeros((50, 2)))
     assert own["kl_aggregate"] == pytest.approx(0.0, abs=1e-9)
     assert own["information"] == pytest.approx(0.0, abs=1e-9)
-    assert own["code_sd"] == [1.0, 1.0]
+    assert own["embedding_sd"] == [1.0, 1.0]
 
 
 def test_one_shifted_posterior_is_apart_and_says_nothing():
@@ -59,11 +59,11 @@ def record(seed, shown, last):
     looks = {}
     for epoch, count in ((1, 1), (3, shown)):
         looks[str(epoch)] = {
-            **{"embedding_mean": [0.0, 0.1], "code_sd": [1.0, 0.9]},
+            **{"embedding_mean": [0.0, 0.1], "embedding_sd": [1.0, 0.9]},
             **{"kl_aggregate": 0.1, "information": 2.0},
             **{"even_shown": count, "quantile_shown": count},
             **{f"{name}_images": pack(np.zeros((100, 8, 8))) for name in lab.grids()},
-            "codes": [[0.0, 0.0], [1.0, 1.0]],
+            "embeddings": [[0.0, 0.0], [1.0, 1.0]],
         }
     own = {"looks": looks, "reconstruction": [9.0, 8.0, last], "kl": [1.0] * 3, "seconds": [1.0]}
     drawn = {"side": 8, "labels": [0, 1]} if seed == 0 else {}

@@ -102,11 +102,11 @@ def gather(typing, rows, starts, column):
 
     def make(context, builder, signature, args):
         data = builder.gep(context.make_array(rows)(context, builder, args[0]).data, [args[2]])
-        places = context.make_array(starts)(context, builder, args[1]).data
+        indices = context.make_array(starts)(context, builder, args[1]).data
         vector = ir.Constant(_FLOATS, ir.Undefined)
         for lane in range(LANES):
             index = ir.Constant(ir.IntType(32), lane)
-            number = builder.load(builder.gep(data, [builder.load(builder.gep(places, [index]))]))
+            number = builder.load(builder.gep(data, [builder.load(builder.gep(indices, [index]))]))
             vector = builder.insert_element(vector, number, index)
         return vector
 

@@ -250,9 +250,9 @@ def _steps(
             # One row a step: each parameter moves while it is at hand, the gradient is never kept.
             alone = rule == _SGD and bounds[step + 1] - bounds[step] == 1
             twice = every(2.0 * scale / (bounds[step + 1] - bounds[step]))
-            for place in range(bounds[step], bounds[step + 1]):
+            for position in range(bounds[step], bounds[step + 1]):
                 for lane in range(LANES):  # a lane without a network goes along with the last one
-                    row = order[min(lane, networks - 1), epoch % orders, place]
+                    row = order[min(lane, networks - 1), epoch % orders, position]
                     starts[lane] = np.int64(row) * sizes[0]
                 for i in range(sizes[0]):
                     store(values, i * LANES, gather(rows, starts, i))

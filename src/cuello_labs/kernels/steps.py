@@ -231,8 +231,8 @@ class _Group:
             "totals": np.zeros(lanes),
             "starts": np.zeros(lanes, dtype=np.int64),
         }
-        for part, own in zip(self.state(), state, strict=True):
-            part[:] = own
+        for view, array in zip(self.state(), state, strict=True):
+            view[:] = array
 
     def state(self) -> list[Float32]:
         """Return views of weights, velocity and squares, (networks, parameters)."""

@@ -1,4 +1,4 @@
-"""Rows with known anomalies: the ODDS tables, and images of one class against the rest."""
+"""Data with labelled anomalies: the ODDS tables, and images of one class against the rest."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RARE = 0.1  # share of malignant rows that is kept of the bundled table
 
 
 def read_table(name: str) -> tuple[Array, Array]:
-    """Return rows (n, features), and which of them are anomalies (n,), 0 or 1.
+    """Return samples (n, features), and which of them are anomalies (n,), 0 or 1.
 
     ``breast-cancer`` is scikit-learn's, with so few malignant rows that they are one in ten.
 
