@@ -106,10 +106,8 @@ def network(shape: tuple[int, ...], trial: Trial) -> Autoencoder:
     """Return the network of a trial, untrained, with as many parameters as the others."""
     options = trial.options
     channels, size, method = options["channels"], options["latent_dim"], options["method"]
-    training = {
-        name: options[name] for name in ("latent_dim", "epochs", "batch_size", "learning_rate")
-    }
-    common = {**TRAINING, **training, "random_state": trial.seed}
+    names = ("latent_dim", "epochs", "batch_size", "learning_rate")
+    common = {**TRAINING, **{k: options[k] for k in names}, "random_state": trial.seed}
     if method in ("upsample", "transposed"):
         up = {"up": method}
         return Autoencoder(**common, network="conv", network_options=up, hidden=channels)

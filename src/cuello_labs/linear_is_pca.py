@@ -66,13 +66,8 @@ def trials(quick: bool) -> list[Trial]:
     }
     settings = [
         # Its noisy gradient needs longer.
-        {
-            "set": name,
-            **options,
-            "model": model,
-            "epochs": options["epochs"] * _LONGER.get(model, 1),
-        }
-        for name, options in (list(sets.items())[:1] if quick else sets.items())
+        {"set": name, **size, "model": model, "epochs": size["epochs"] * _LONGER.get(model, 1)}
+        for name, size in (list(sets.items())[:1] if quick else sets.items())
         for model in KINDS
     ]
     return over(3 if quick else 5, settings, held_out=0)
@@ -149,31 +144,28 @@ def measure(
 def show(records: list[Record]) -> Findings:
     """Compare with PCA, with the penalised optimum, and with probabilistic PCA."""
     by = group([record for record in records if not record["diverged"]], "model", "set")
-    excess = {s: spread(values(subset, "excess")) for (m, s), subset in by.items() if m == PLAIN}
-    angle = {s: spread(values(subset, "angle")) for (m, s), subset in by.items() if m == PLAIN}
+    excess = {s: spread(values(runs, "excess")) for (m, s), runs in by.items() if m == PLAIN}
+    angle = {s: spread(values(runs, "angle")) for (m, s), runs in by.items() if m == PLAIN}
     holds = bool(excess) and all(
         percent.mean + 2 * percent.standard_error < SAME_LOSS and angle[name].mean < SAME_ANGLE
         for name, percent in excess.items()
     )
-    relation = "is PCA" if holds else "is not PCA in all sets"
+    verb = "is PCA" if holds else "is not PCA in all sets"
     listed = "; ".join(
         f"{name}: loss {percent} % above PCA's, largest angle {angle[name]} degrees"
         for name, percent in excess.items()
     )
     axes = {
         model: ", ".join(
-            f"{spread(values(subset, 'axes'))} ({name})"
-            for (m, name), subset in by.items()
-            if m == model
+            f"{spread(values(runs, 'axes'))} ({s})" for (m, s), runs in by.items() if m == model
         )
         for model in KINDS
     }
     return Findings(
         holds=holds,
-        verdict=f"Without non-linearities an autoencoder {relation} ({listed}), its axes apart: "
-        f"their mean angle to PCA's is, in degrees, {axes[PLAIN]}; with an L2 penalty "
-        f"{axes[PENALISED]}; in the variational one {axes[VARIATIONAL]}; means and standard "
-        "deviations over seeds.",
+        verdict=f"Without non-linearities an autoencoder {verb} ({listed}), its axes apart: their "
+        f"mean angle to PCA's is, in degrees, {axes[PLAIN]}; with an L2 penalty {axes[PENALISED]}; "
+        f"in the variational one {axes[VARIATIONAL]}; means and standard deviations over seeds.",
         tables=_tables(by),
         pictures=_pictures(by),
     )
@@ -182,8 +174,8 @@ def show(records: list[Record]) -> Findings:
 def _tables(by: dict[Any, list[Record]]) -> list[Table]:
     def rows(model: str, *names: str) -> list[tuple[object, ...]]:
         return [
-            (name, len(subset), *(spread(values(subset, key)) for key in names))
-            for (m, name), subset in by.items()
+            (name, len(runs), *(spread(values(runs, key)) for key in names))
+            for (m, name), runs in by.items()
             if m == model
         ]
 
@@ -240,9 +232,9 @@ def _tables(by: dict[Any, list[Record]]) -> list[Table]:
 
 def _pictures(by: dict[Any, list[Record]]) -> list[Picture]:
     curves = {}
-    for (model, name), subset in by.items():
+    for (model, name), runs in by.items():
         if model == PLAIN:
-            drawn = curve(subset, "curve")
+            drawn = curve(runs, "curve")
             curves[name] = Curve([1 + EVERY * i for i in range(drawn.runs.shape[1])], drawn.runs)
     tables = {
         f"{name}, {model}": np.array(record["cosines"])
@@ -252,8 +244,8 @@ def _pictures(by: dict[Any, list[Record]]) -> list[Picture]:
         if "cosines" in record
     }
     angles = {
-        f"{name}, {model}: {quantity}": spread(values(subset, key))
-        for (model, name), subset in by.items()
+        f"{name}, {model}: {quantity}": spread(values(runs, key))
+        for (model, name), runs in by.items()
         for quantity, key in (("subspace", "angle"), ("axes", "axes"))
     }
     return [
@@ -285,9 +277,8 @@ LAB = Lab(
     claim="An autoencoder without non-linearities is similar to PCA.",
     source="autoencoder lectures",
     protocol={
-        "data": "wine (178 samples, columns standardised, 3 latents), the 8x8 digits (1,797, "
-        "centred, 10), the first 2,000 training images of MNIST (centred, 6); eigenvalues drop "
-        "there",
+        "data": "wine (178 samples, standardised, 3 latents), the 8x8 digits (1,797, centred, 10), "
+        "the first 2,000 training images of MNIST (centred, 6); eigenvalues drop there",
         "network": "one linear layer to the latents and one back, with biases",
         "models": "squared error alone; squared error and an L2 penalty on all weights; "
         "variational, its noise variance learnt",
