@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,6 +33,14 @@ threadpool_limits(1)
 torch.set_num_threads(1)
 
 
+def pytest_collection_finish() -> None:
+    # What is imported lives until the end: not to be looked through at each collection of garbage,
+    # of which exports, that make many small objects, asked for thousands.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _short_maps() -> Iterator[None]:
     # Every run with more than two latents learns a map of its codes: seconds each.
@@ -44,11 +53,27 @@ def _short_maps() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _one_table_of_onnx_operators() -> Iterator[None]:
     # PyTorch reads all its translations to ONNX, and looks through all operators that it could
-    # take apart, anew for every export: more than half of the time of one.
+    # take apart, anew for every export: more than half of the time of one. It registers ten
+    # thousand kernels for each, and evaluates the annotations of a function for every one.
+    from torch._C import DispatchKey
     from torch._export.utils import _collect_all_valid_cia_ops
+    from torch._ops import OperatorBase
     from torch.onnx._internal.exporter import _decomp
     from torch.onnx._internal.exporter._registration import ONNXRegistry
 
+    def py_impl(operator: OperatorBase, key: Any) -> Callable[[Any], Any]:
+        if not isinstance(key, DispatchKey):
+            return register(operator, key)
+
+        def inner(kernel):  # type: ignore[no-untyped-def]
+            assert key not in operator.py_kernels
+            operator.py_kernels[key] = kernel
+            operator._dispatch_cache.clear()
+            return kernel
+
+        return inner
+
+    register = OperatorBase.py_impl
     whole = _decomp.create_onnx_friendly_decomposition_table
     found: list[Any] = []
 
@@ -58,6 +83,7 @@ def _one_table_of_onnx_operators() -> Iterator[None]:
         return found[0]
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OperatorBase, "py_impl", py_impl)
         table = functools.cache(ONNXRegistry.from_torchlib)
         patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(table))
         patch.setattr(_decomp, whole.__name__, of_the_same_registry)

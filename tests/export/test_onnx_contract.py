@@ -218,14 +218,15 @@ def encoder_of(data):
     return Autoencoder(network=network, hidden=(8,), latent_dim=3, epochs=2).fit(samples(data)[0])
 
 
-@pytest.mark.parametrize("data", ["image", "table", "sequence"])
-@pytest.mark.parametrize(
-    "method",
-    [
-        pytest.param(name, marks=() if METHODS[name].refittable else pytest.mark.slow)
-        for name in METHODS
-    ],
-)
+# Every method and every sort of data; `make test-all` runs the product of both.
+METHODS_AND_SORTS = [
+    pytest.param(method, data, marks=() if (i + j) % 3 == 0 else pytest.mark.long)
+    for i, method in enumerate(METHODS)
+    for j, data in enumerate(["image", "sequence", "table"])
+]
+
+
+@pytest.mark.parametrize(("method", "data"), METHODS_AND_SORTS)
 def test_every_method_on_every_sort_of_data(method, data):
     X, y = samples(data)
     options = {"learning_rates": (0.01,), "epochs": 5, "method_options": QUICK.get(method)}
@@ -287,10 +288,12 @@ def test_numbers_and_properties():
     told = np.where(known >= 0, 1000.0 + 50.0 * y, np.nan)
     options = {"method": "fine_tune_slow", "learning_rates": (0.01,), "epochs": 5}
     number = FewLabelRegressor(FrozenEstimator(small()), **options).fit(X, told)
-    found = export_models(run_of(small(), number), X)
-    assert set(found) == {"encoder", "decoder", "regressor"}
+    run = run_of(small(), number)
+    parts = parts_of(run, X)
+    assert set(parts) == {"encoder", "decoder", "regressor"}
+    found = convert(run, "regressor", parts["regressor"])
     expected = number.predict(X[:5]).astype(np.float32)
-    assert_near(compute(found["regressor"].content, X[:5]), expected, 1000.0)
+    assert_near(compute(found.content, X[:5]), expected, 1000.0)
     several = np.where(known[:, None] >= 0, np.stack([y == 0, y > 0, y == 1], 1), np.nan)
     model = FewLabelClassifier(FrozenEstimator(small()), task="multilabel", **options).fit(
         X, several

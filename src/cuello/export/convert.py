@@ -181,12 +181,12 @@ def _reach(values: Array) -> float:
 
 def convert(run: Run, name: str, part: Part) -> Exported:
     """Write one network as ONNX; raise RunError where that fails or differs from PyTorch."""
-    content = _to_onnx(run, name, part)
     if not (clear := ~part.tied).any():
         raise RunError(
             f"{run.folder.path}: the {name} cannot be compared with PyTorch: of every row tried, "
             "which neighbours vote hangs on rounding; fit with another method."
         )
+    content = _to_onnx(run, name, part)
     inputs, expected, session = part.inputs[clear], part.expected[clear], _session(content)
     # A fixed batch size would fail for one of these.
     apart = [
