@@ -1,8 +1,8 @@
 """Area under the ROC curve of anomalies: tables of ODDS, and one class of images against the rest.
 
-One default for all, and no labels while training. Beside it, on the same rows: PCA (all axes,
+One default for all, and no labels while training. Beside it, on the same samples: PCA (all axes,
 weighted, as PyOD has it), isolation forest and the 5th nearest neighbour, and each score alone, of
-which no autoencoder takes part in ``rows``, ``nearest`` and, for images, ``edges``.
+which no autoencoder takes part in ``samples``, ``nearest`` and, for images, ``edges``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 import cuello
 from benchmarks.timing import Bar, Result, Settings
-from cuello_labs._anomaly_rows import TABLES, read_images_of, read_table
+from cuello_labs._anomaly_data import TABLES, read_images_of, read_table
 from cuello_labs.anomalies import by_covariance, by_forest, by_neighbours
 
 __all__ = ["COLUMNS", "areas", "run"]
@@ -32,7 +32,7 @@ COLUMNS = (
     "reconstruction",
     "neighbours",
     "mahalanobis",
-    "rows",
+    "samples",
     "nearest",
     "edges",
     *PYOD,
@@ -72,7 +72,7 @@ def run(settings: Settings) -> Result:
         bars.append(Bar(what=name, value=mean, target=f"at least {target}", met=mean >= target))
     return Result(
         name="anomalies",
-        columns=("rows", *COLUMNS),
+        columns=("data", *COLUMNS),
         rows=rows,
         bars=bars,
         notes=[

@@ -1,4 +1,4 @@
-"""Scaling and splitting: inverses, stratification, no leak from held-out rows."""
+"""Scaling and splitting: inverses, stratification, no leak from held-out samples."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def off_plane(n, seed):
 
 
 def far_out(n, seed):
-    """On the plane, but where no normal row is."""
+    """On the plane, but where no normal sample is."""
     return 6.0 * plane(n, seed)
 
 
@@ -62,7 +62,7 @@ def test_each_score_sees_something_and_the_combination_sees_both(detector):
 
 
 def test_false_positives_are_as_many_as_allowed():
-    # Over many held-out splits of normal rows: the mean is what was asked for, and the interval
+    # Over many held-out splits of normal samples: the mean is what was asked for, and the interval
     # holds the true share nearly always.
     rows, new = plane(400, 0), plane(5_000, 1)
     model = small(epochs=20).fit(rows)
@@ -158,7 +158,7 @@ def test_of_many_rows_a_sample_is_compared_with(monkeypatch):
     model = Autoencoder("plain", hidden=(8,), latent_dim=2, epochs=2).fit(plane(200, 0))
     learned = AnomalyDetector(model).learn(plane(200, 0), plane(50, 1)).scores_.learned
     scaled = model.scaling_.apply(plane(200, 0))
-    kept = learned["rows"]["reference"]
+    kept = learned["samples"]["reference"]
     assert len(np.unique(kept, axis=0)) == 70
     assert (kept[:, None] == scaled[None]).all(axis=2).any(axis=1).all()
 

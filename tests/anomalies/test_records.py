@@ -89,7 +89,7 @@ def test_a_new_score_in_one_file_goes_through_run_folder_commands_report_and_pag
     learned = run.detector.scores_.learned[toy]
     assert learned["rank"] == 3
     assert learned["largest"].shape == (5,)
-    assert run.detector.scores_.members == ("reconstruction", "rows", toy)
+    assert run.detector.scores_.members == ("reconstruction", "samples", toy)
     run.anomalies(data, tmp_path / "a.csv", method=toy)
     with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as f:
         lines = list(csv.DictReader(f))
@@ -113,7 +113,7 @@ def test_a_score_that_is_not_registered_is_left_out_unless_it_is_combined(folder
     assert toy not in run.detector.scores_.learned
 
 
-@pytest.mark.parametrize("name", ["mahalanobis", "neighbours", "rows", "nearest", "edges"])
+@pytest.mark.parametrize("name", ["mahalanobis", "neighbours", "samples", "nearest", "edges"])
 def test_arrays_of_another_model_are_refused(name):
     model, X = cases()["images"]
     wider = Autoencoder("plain", hidden=(8,), latent_dim=3, epochs=1)

@@ -58,7 +58,7 @@ def test_neighbours_is_the_distance_to_the_nearest_twentieth(model, rows):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize(("name", "near"), [("rows", round(NEAR * 150)), ("nearest", 5)])
+@pytest.mark.parametrize(("name", "near"), [("samples", round(NEAR * 150)), ("nearest", 5)])
 def test_rows_are_compared_as_they_are(model, rows, name, near):
     scaled = model.scaling_.apply(rows)
     expected = np.log(np.sort(cdist(scaled[150:], scaled[:150]), axis=1)[:, near - 1])

@@ -28,7 +28,7 @@ def test_each_row_has_its_score_and_whether_that_is_too_strange(unlabelled, tmp_
     strange = np.array([line["anomaly"] == "yes" for line in lines])
     assert strange.any()
     assert (strange == (scores > -np.log10(0.5))).all()
-    assert f"{strange.sum()} of 60 rows are anomalies" in outcome.out
+    assert f"{strange.sum()} of 60 samples are anomalies" in outcome.out
     parts = ("reconstruction", "mahalanobis", "neighbours", "rows", "nearest")
     assert all(float(line[name]) >= 0.0 for line in lines for name in parts)
     # Shares of three of six columns, the largest first.

@@ -119,7 +119,7 @@ def write_table(path, rows=40, **columns):
         ("--label-column y", ("--label-column is for", "leave --label-column out")),
         ("--labels 0", ("0 labels are too few for 3 classes", "3 or more")),
         ("--labels 2", ("2 labels are too few for 3 classes",)),
-        ("--labels 43", ("43 labels", "only 42 rows")),
+        ("--labels 43", ("43 labels", "only 42 samples")),
         ("--labels -5", ("--labels -5 is", "1 or more")),
         ("--labels 5.5", ("--labels 5.5 is", "1 or more")),
         ("--labels alll", ("--labels alll is", "did you mean all?")),
@@ -266,7 +266,7 @@ def test_skipped_image_is_named(cuello, pictures, tmp_path):
     assert sum(config["data"]["rows"].values()) == 38
     outcome = cuello("embed", "run", "pictures", "--skip-bad", "-o", "codes.parquet")
     assert f"note: {note}\n" in outcome.out
-    assert "38 rows" in outcome.out
+    assert "38 samples" in outcome.out
 
 
 def test_broken_image_when_embedding(cuello, refused, pictures, tmp_path):
@@ -512,7 +512,7 @@ def test_number_of_suggestions_that_is_none(refused, finished, number):
 
 def test_suggestions_where_every_row_has_a_label(cuello, refused, arrays):
     cuello("fit", "rows.npz", *SMALL, "--labels", "all", "--repeats", 1, "--out", "all")
-    saying = ("60 rows have a label", "further data")
+    saying = ("60 samples have a label", "further data")
     # Every row but those that were kept to measure on.
     cuello("suggest", "all", "rows.npz", "-n", 1, "-o", "rest.csv")
     table = pq.read_table(arrays.parent / "all" / "embeddings.parquet")
@@ -571,8 +571,8 @@ LABELS = "".join(f"{i},{i % 3}\n" for i in range(30))
         (LABELS + "31,\n", ("labels.csv, line 31", "empty")),
         (LABELS + "31\n", ("labels.csv, line 31",)),
         (LABELS + "0,1\n", ("labels.csv, line 31", "line 1")),
-        (LABELS.replace(",2\n", ",1\n"), ("no row is labelled '2'", "every class")),
-        ("0,0\n1,1\n2,2\n", ("no class has 3 labelled rows",)),
+        (LABELS.replace(",2\n", ",1\n"), ("no sample is labelled '2'", "every class")),
+        ("0,0\n1,1\n2,2\n", ("no class has 3 labelled samples",)),
     ],
 )
 def test_file_of_labels(refused, arrays, tmp_path, text, saying):

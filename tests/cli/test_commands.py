@@ -287,7 +287,7 @@ def test_same_seed_same_weights(cuello, arrays, tmp_path):
 
 def test_embed(cuello, finished, tmp_path):
     outcome = cuello("embed", "run", "rows.npz", "--out", "new/codes.parquet")
-    assert outcome.out == "60 rows: new/codes.parquet\n"
+    assert outcome.out == "60 samples: new/codes.parquet\n"
     table = pq.read_table(tmp_path / "new" / "codes.parquet")
     assert table.column_names == ["row", "label", "z0", "z1"]
     np.testing.assert_array_equal(
@@ -327,7 +327,7 @@ def test_classify_says_where_it_is_not_sure(cuello, finished, tmp_path):
         expected = ["decided" if p >= sure else "undecided" for p in highest]
         assert [row["decision"] for row in read_csv(tmp_path / "classes.csv")] == expected
         # Three labels, one a class: none could be held out.
-        assert said.startswith(f"60 rows, {expected.count('undecided')} of them undecided (a ")
+        assert said.startswith(f"60 samples, {expected.count('undecided')} of them undecided (a ")
         assert f"a probability below {sure:g}; no labels were held out" in said
         assert said.endswith("): classes.csv\n")
         assert said.count("\n") == 1
@@ -340,7 +340,7 @@ def test_a_mode_that_is_asked_for_classifies_as_sure_as_labels_allow(cuello, arr
     assert "Label spreading *" in said
     assert "the method that was asked for; kept for" in " ".join(said.split())
     line = cuello("classify", "run", "rows.npz", "-o", "c.csv", "--min-precision", 0.99).out
-    pattern = r"60 rows, \d+ of them undecided \(.*18 held-out labels.*99 %.*\): c.csv\n"
+    pattern = r"60 samples, \d+ of them undecided \(.*18 held-out labels.*99 %.*\): c.csv\n"
     assert re.fullmatch(pattern, line), line
     assert "99 % or more" not in line  # 18 labels can promise nothing like that
     assert "Label spreading *" in cuello("info", "run").out
@@ -515,7 +515,7 @@ def test_flat_folder_with_a_file_of_labels(cuello, tmp_path):
     (tmp_path / "labels.csv").write_text("\n".join(lines))
     labels = ("--labels", "labels.csv", "--repeats", 2)
     outcome = cuello("fit", "flat", *SMALL, *labels, "--out", "run")
-    assert "held-out third of the 12 labelled rows" in " ".join(outcome.out.split())
+    assert "held-out third of the 12 labelled samples" in " ".join(outcome.out.split())
     run = open_run(tmp_path / "run")
     assert run.classes == ("left", "right")
     assert pq.read_table(tmp_path / "run" / "embeddings.parquet")["label"].to_pylist()[10:14] == [

@@ -39,7 +39,7 @@ def exported(finished_runs, tmp_path_factory):
 def test_files_do_what_the_run_does(exported):
     folder, said = exported
     finished = folder.with_name("run")
-    assert "compared with PyTorch on 60 rows of rows" in said
+    assert "compared with PyTorch on 60 samples of rows" in said
     assert said.count("largest difference") == 3
     assert f"export: {folder.name}" in said
     assert names(folder) == EVERYTHING

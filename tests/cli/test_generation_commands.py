@@ -17,7 +17,7 @@ X, _ = rows_of_three_classes()
 
 def test_denoise(cuello, finished, tmp_path):
     said = cuello("denoise", "run", "rows.npz", "-o", "clean.npz", "--masked", 0.25).out
-    assert said == "60 rows: clean.npz\n"
+    assert said == "60 samples: clean.npz\n"
     expected = open_run(finished).autoencoder.denoise(X, masked=0.25)
     with np.load(tmp_path / "clean.npz") as clean:
         np.testing.assert_array_equal(clean["X"], expected)
@@ -110,7 +110,7 @@ def test_sample_of_classes_needs_some(cuello, refused, arrays, tmp_path):
 
 def test_interpolate(cuello, finished, tmp_path):
     said = cuello("interpolate", "run", "rows.npz", "--rows", "3,17,5", "-o", "way.npz").out
-    assert said == "18 rows: way.npz\n"
+    assert said == "18 samples: way.npz\n"
     model = open_run(finished).autoencoder
     with np.load(tmp_path / "way.npz") as way:
         assert way["rows"].tolist() == [3, 17, 5]
@@ -168,7 +168,7 @@ def test_impute_fills_the_cells_of_a_table(cuello, table_run, tmp_path):
         line[row % 4] = ""
     write_lines(tmp_path / "holed.csv", holed)
     said = cuello("impute", "run", "holed.csv", "-o", "filled.csv").out
-    assert said.endswith("80 rows with missing values, filled: filled.csv\n")
+    assert said.endswith("80 samples with missing values, filled: filled.csv\n")
     with (tmp_path / "filled.csv").open(newline="") as f:
         head, *filled = list(csv.reader(f))
     assert head == ["size", "weight", "hue", "born", "label"]
@@ -184,7 +184,7 @@ def test_impute_fills_the_cells_of_a_table(cuello, table_run, tmp_path):
             errors.append(float(line[1]) - float(truth[1]))
     assert right >= 17  # of 20
     assert np.std(errors) < 1.0  # of weights, whose deviation is 2
-    assert "80 rows" in cuello("embed", "run", "filled.csv", "-o", "z.parquet").out
+    assert "80 samples" in cuello("embed", "run", "filled.csv", "-o", "z.parquet").out
 
 
 def test_impute_fills_images_and_draws(cuello, pictures, tmp_path):
@@ -217,9 +217,9 @@ def test_other_commands_still_refuse_what_is_missing(refused, finished, tmp_path
 
 def test_project(cuello, finished, tmp_path):
     told = cuello("project", "run", "rows.npz", "-o", "map.csv").out.splitlines()
-    assert told[0] == "60 rows: map.csv"
+    assert told[0] == "60 samples: map.csv"
     assert re.fullmatch(
-        r"embedding: trustworthiness 0\.\d+, 5-NN accuracy [\d.]+ % \(60 rows\)", told[1]
+        r"embedding: trustworthiness 0\.\d+, 5-NN accuracy [\d.]+ % \(60 samples\)", told[1]
     )
     assert told[2].startswith("PCA: trustworthiness")
     with (tmp_path / "map.csv").open(newline="") as file:
@@ -233,7 +233,7 @@ def test_project_of_more_latents_than_two(cuello, refused, arrays, tmp_path):
     cuello("fit", "rows.npz", *SMALL[:-1], 4, "--validation", 0.05, "--test", 0.05, "--out", "run")
     assert "learned projection: trust" in cuello("project", "run", "rows.npz", "-o", "map.csv").out
     np.save(tmp_path / "few.npy", X[:8])
-    assert cuello("project", "run", "few.npy", "-o", "few.csv").out == "8 rows: few.csv\n"
+    assert cuello("project", "run", "few.npy", "-o", "few.csv").out == "8 samples: few.csv\n"
     refused("project", "run", "rows.npz", "-o", "map.npz", saying=("write map.csv",))
     cuello("fit", "few.npy", *SMALL[:-1], 4, "--out", "small")
     refused("project", "small", "few.npy", "-o", "a.csv", saying=("8 samples are too few",))

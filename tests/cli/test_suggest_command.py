@@ -25,7 +25,7 @@ def labelled(run):
 
 def test_rows_without_a_label_with_their_class_and_why(cuello, finished, tmp_path):
     said = cuello("suggest", "run", "rows.npz", "-n", 8, "-o", "next.csv").out
-    assert said == "8 rows to label: next.csv\n"
+    assert said == "8 samples to label: next.csv\n"
     found = read(tmp_path / "next.csv")
     assert list(found[0]) == ["row", "class", "probability", "why"]
     rows = [int(one["row"]) for one in found]
@@ -56,7 +56,7 @@ def test_same_seed_same_rows(cuello, finished, tmp_path):
 
 def test_all_rows_that_are_left(cuello, finished, tmp_path):
     said = cuello("suggest", "run", "rows.npz", "-n", 1000).out
-    assert said == "57 rows to label (no more are unlabelled): suggestions.csv\n"
+    assert said == "57 samples to label (no more are unlabelled): suggestions.csv\n"
     rows = {int(one["row"]) for one in read(tmp_path / "suggestions.csv")}
     assert rows == set(range(60)) - labelled(finished)
     why = [one["why"] for one in read(tmp_path / "suggestions.csv")]

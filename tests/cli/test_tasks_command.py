@@ -53,7 +53,7 @@ def test_numbers(cuello, table, tmp_path, task, labels, count):
     options = ("--label-column", "price", "--task", task, "--labels", labels, *SHORT)
     said = cuello("fit", "t.csv", *options, "--out", "run").out
     assert ("the task is 'regression'" in said) == (task == "auto")
-    assert "R² on the test split (12 rows)" in said
+    assert "R² on the test split (12 samples)" in said
     assert "PCA + ridge regression" in said
     assert "mean absolute error" in said
     run = open_run(tmp_path / "run")
@@ -63,7 +63,7 @@ def test_numbers(cuello, table, tmp_path, task, labels, count):
     assert "onfusion matrix" not in page.split('<script type="application/json"')[0]
     assert "numbers" in cuello("info", "run").out
     said = cuello("classify", "run", "t.csv", "-o", "v.csv").out
-    assert said.startswith("60 rows (off by ")
+    assert said.startswith("60 samples (off by ")
     assert said.endswith(f"by {count} held-out labels): v.csv\n")
     values = [float(row["value"]) for row in read(tmp_path / "v.csv")]
     np.testing.assert_allclose(values, run.classifier.predict(run.load(table).X), rtol=1e-5)
@@ -76,7 +76,7 @@ def test_numbers_from_a_file_for_pictures(cuello, pictures, tmp_path):
     lines = [f"{name},{i * 0.37:.2f}" for i, name in enumerate(names)]
     (tmp_path / "age.csv").write_text("\n".join(["file,age", *lines[:24]]))
     options = ("--task", "regression", "--labels", "age.csv", *SHORT, "--out", "run")
-    assert "held-out third of the 24 labelled rows" in cuello("fit", "pictures", *options).out
+    assert "held-out third of the 24 labelled samples" in cuello("fit", "pictures", *options).out
     cuello("classify", "run", "pictures", "-o", "v.csv")
     assert [row["name"] for row in read(tmp_path / "v.csv")] == names
 
@@ -86,13 +86,13 @@ def test_several_columns(cuello, table, tmp_path, asked):
     options = ("--label-column", "dear,odd", *asked, "--labels", 24, *SHORT)
     said = cuello("fit", "t.csv", *options, "--out", "run").out
     assert ("task is 'multilabel'" in said) == (not asked)
-    assert "accuracy on the test split (12 rows)" in said
+    assert "accuracy on the test split (12 samples)" in said
     assert "PCA + logistic regression" in said
     page = (tmp_path / "run" / "report.html").read_text()
     assert "<h3>Properties: " in page
     assert ">dear</th>" in page
     assert "dear, odd" in cuello("info", "run").out
-    assert cuello("classify", "run", "t.csv", "-o", "p.csv").out == "60 rows: p.csv\n"
+    assert cuello("classify", "run", "t.csv", "-o", "p.csv").out == "60 samples: p.csv\n"
     rows = read(tmp_path / "p.csv")
     assert list(rows[0]) == ["row", "dear", "odd"]
     assert all(0 <= float(row["dear"]) <= 1 for row in rows)
@@ -123,7 +123,7 @@ class TestRefused:
         ("options", "saying"),
         [
             ((*PRICE, "--labels", 3), ("3 labels are too few", "4 or more")),
-            ((*PRICE, "--labels", 500), ("500 labels", "only 42 rows")),
+            ((*PRICE, "--labels", 500), ("500 labels", "only 42 samples")),
             (PRICE, ("--task regression learns from labels, and none are kept", "--labels 300")),
             (
                 (*PRICE, "--method", "label_spreading", "--labels", 9),
@@ -222,7 +222,7 @@ class TestRefused:
     def test_few_given_numbers(self, refused, arrays, tmp_path):
         (tmp_path / "l.csv").write_text("".join(f"{i},{i}.5\n" for i in range(5)))
         options = ("--labels", "l.csv", "--task", "regression")
-        saying = ("5 labelled rows are too few", "6 rows or more")
+        saying = ("5 labelled samples are too few", "6 samples or more")
         refused("fit", "rows.npz", *SHORT, *options, saying=saying)
 
     def test_pictures_without_numbers(self, refused, pictures):
@@ -260,5 +260,5 @@ def test_a_property_that_few_have_is_named(cuello, tmp_path):
     np.savez(tmp_path / "a.npz", X=X, y=y)
     options = ("--task", "multilabel", "--labels", 9, "--seed", 1, *SHORT)
     said = cuello("fit", "a.npz", *options, "--out", "run").out
-    assert "note: in repeat 1 property '1' is the same in all 9 labelled rows" in said
+    assert "note: in repeat 1 property '1' is the same in all 9 labelled samples" in said
     assert said.count("is the same in") == 1

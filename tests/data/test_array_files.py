@@ -154,14 +154,14 @@ BAD_ARRAYS = {
     "text": (np.array([["a", "b"]]), "real numbers"),
     "dates": (np.zeros((2, 2), "M8[D]"), "real numbers"),
     "objects": (np.array([[{}, 1]], dtype=object), "never unpickles.*np.savez"),
-    "nan": (np.array([[1.0, np.nan], [1, 2]]), "1 of 2 rows hold NaN.*row 0"),
+    "nan": (np.array([[1.0, np.nan], [1, 2]]), "1 of 2 samples hold NaN.*row 0"),
     "infinity": (np.array([[1.0, 2], [np.inf, -np.inf]], "f4"), "row 1"),
     "too large": (np.array([[1e300, 1]]), "beyond float32"),
     "empty sequence": (np.full((2, 3, 1), np.nan), "sequence 0 has length 0"),
     "hole in a sequence": (np.array([[[1.0], [np.nan], [2]]]), "sequence 0 has NaN before its end"),
     "half a step": (np.array([[[1.0, 2.0], [1.0, np.nan]]]), "before its end"),
     "endless sequence": (np.array([[[1.0], [np.inf]]]), "infinite values, the first is row 0"),
-    "hole in a colour image": (np.full((2, 3, 4, 4), np.nan), "2 of 2 rows hold NaN"),
+    "hole in a colour image": (np.full((2, 3, 4, 4), np.nan), "2 of 2 samples hold NaN"),
 }
 
 

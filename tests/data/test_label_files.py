@@ -156,10 +156,10 @@ def test_the_remainder_goes_to_random_classes():
 @pytest.mark.parametrize(
     ("y", "count", "message"),
     [
-        ([0, 1, -1, -1], 3, "only 2 rows have one; draw 2 or fewer"),
+        ([0, 1, -1, -1], 3, "only 2 samples have one; draw 2 or fewer"),
         ([0, 1, 0, 1], 1, "1 labels are too few for 2 classes"),
         ([0, 1, 0, 1], 0, "too few"),
-        ([0, 0, -1], 2, "no row is labelled 'dog'"),
+        ([0, 0, -1], 2, "no sample is labelled 'dog'"),
     ],
 )
 def test_draws_that_cannot_be(y, count, message):

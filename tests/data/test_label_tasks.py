@@ -319,7 +319,7 @@ def test_a_draw_is_of_labelled_rows(n, seed):
     assert not np.isnan(y[chosen]).any()
 
 
-@pytest.mark.parametrize(("n", "message"), [(3, "3 labels are too few"), (41, "only 40 rows")])
+@pytest.mark.parametrize(("n", "message"), [(3, "3 labels are too few"), (41, "only 40 samples")])
 def test_draws_that_cannot_be(n, message):
     y = np.where(np.arange(60) % 3 == 0, np.nan, 1.0)
     with pytest.raises(InputError, match=message):

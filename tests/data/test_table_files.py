@@ -150,7 +150,7 @@ def test_empty_cells_are_nan_until_filled(tmp_path, empty):
 
 def test_a_column_empty_in_all_training_rows_cannot_be_filled(tmp_path):
     data = load(write(tmp_path / "a.csv", "a,hole\n1,\n2,\n3,4\n"))
-    with pytest.raises(DataError, match=r"column 'hole' is empty in every training row.*drop"):
+    with pytest.raises(DataError, match=r"column 'hole' is empty in every training sample.*drop"):
         data.filled(rows=[0, 1])
     assert data.filled().X[:, 1].tolist() == [4, 4, 4]
 

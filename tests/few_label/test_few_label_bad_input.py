@@ -51,7 +51,7 @@ def refused(estimator, y, *saying, **options):
         (np.full(24, -1), ("no labels",)),
         (np.full(24, 4), ("one class only (4)", "two or more")),
         (np.where(np.arange(24) < 3, 4, -1), ("one class only (4)",)),
-        (np.full((24, 2), np.nan), ("0 labelled rows",)),
+        (np.full((24, 2), np.nan), ("0 labelled samples",)),
         (TWO * 2, ("0 and 1",)),
         (np.where(np.arange(48).reshape(24, 2) == 5, np.nan, TWO), ("row 2", "every property")),
         (np.zeros((24, 2, 2)), ("(n, outputs)",)),

@@ -98,9 +98,9 @@ def plain_cost(net, batch, noise):
 
 
 def drawn(net, few, many, std=0.3):
-    """The noise of a step in the order in which it is drawn: labelled rows first, layer by layer.
+    """The noise of a step in the order of its draws: labelled samples first, layer by layer.
 
-    Where there are no classes, there are no labelled rows.
+    Where there are no classes, there are no labelled samples.
     """
     widths = [6, *(len(layer.shift) for layer in net.layers)]
     noise = ([], [])

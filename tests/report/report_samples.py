@@ -59,7 +59,7 @@ METRICS: dict[str, Any] = {
         "peak_memory_mb": None,
     },
 }
-"""Of a run without test rows and labels."""
+"""Of a run without test samples and labels."""
 
 
 def config(name: str, **params: Any) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def digits(epochs: int = 50) -> ReportContent:
         config=config("digits", kind="denoising", hidden=[512, 256], epochs=epochs)
         | {
             "notes": [
-                "No test split came with the data; 500 rows were set aside at random.",
+                "No test split came with the data; 500 samples were set aside at random.",
                 "12 rows that occur twice were kept.",
             ]
         },
@@ -197,7 +197,7 @@ def digits(epochs: int = 50) -> ReportContent:
             "summary": ["Task 'multiclass': 10 classes."],
             "few_labels": few_label_rows(),
             "best_method": "fine_tune_slow",
-            "evaluated_on": "test split (500 rows)",
+            "evaluated_on": "test split (500 samples)",
             "confusion": confusion(classes),
             "timing": {
                 "train_seconds": 41.3,
@@ -211,9 +211,13 @@ def digits(epochs: int = 50) -> ReportContent:
         classes=classes,
         latent=latent,
         galleries=(
-            gallery("Test reconstructions", "Twelve test rows taken at random.", list(range(12))),
-            gallery("Best reconstructions", "Test rows with the lowest error.", order[:8]),
-            gallery("Worst reconstructions", "Test rows with the highest error.", order[-8:][::-1]),
+            gallery(
+                "Test reconstructions", "Twelve test samples taken at random.", list(range(12))
+            ),
+            gallery("Best reconstructions", "Test samples with the lowest error.", order[:8]),
+            gallery(
+                "Worst reconstructions", "Test samples with the highest error.", order[-8:][::-1]
+            ),
         ),
     )
 

@@ -36,8 +36,8 @@ def test_few_labels_table_and_chart_say_the_same(page: str) -> None:
         assert f"{row['mean']:.1f} ± {row['sd']:.1f}" in part
         assert len(row["draws"]) == 5
     assert part.count('class="chosen"') == 1
-    assert "test split (500 rows)" in part
-    assert "chosen by cross-validation inside the labelled" in part
+    assert "test split (500 samples)" in part
+    assert "chosen by cross-validation on the labelled" in part
     assert "standard deviation over 5 repeats" in part
 
 
@@ -133,8 +133,8 @@ def test_a_method_that_was_asked_for(digits: ReportContent, method: str, name: s
 @pytest.mark.parametrize(
     ("where", "text"),
     [
-        ("official test split (10,000 rows)", "on the official test split (10,000 rows)."),
-        ("a third of the 60 labelled rows", "on a third of the 60 labelled rows."),
+        ("official test split (10,000 samples)", "on the official test split (10,000 samples)."),
+        ("a third of the 60 labelled samples", "on a third of the 60 labelled samples."),
     ],
 )
 def test_where_it_was_measured(digits: ReportContent, where: str, text: str) -> None:

@@ -60,7 +60,7 @@ def test_points_have_the_colour_of_their_number(numbers, several):
     latent = chart_data(page)["latent"]
     assert latent["value"][:4] == [0.0, None, 0.25, 0.375]
     assert latent["label"] is None
-    assert "The colour is the row's label" in html.unescape(section(page, "latent"))
+    assert "The colour is the sample's label" in html.unescape(section(page, "latent"))
     assert chart_data(render(several))["latent"]["value"] is None
 
 

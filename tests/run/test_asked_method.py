@@ -63,7 +63,7 @@ def test_it_is_measured_on_every_draw_and_kept(digits, tmp_path):
     assert run.classifier.summary_ == metrics["summary"]
     assert metrics["accuracy_estimate"] == list(run.classifier.accuracy_estimate_)
     assert metrics["temperature"] == 1.0
-    # An own fit, on the labelled rows of a draw and all other training rows.
+    # An own fit, on the labelled samples of a draw and all other training samples.
     prepared = prepare(Job(data="digits", labels="60", repeats=2))
     test = prepared.rows.test
     for draw, known in enumerate(prepared.plan.draws):

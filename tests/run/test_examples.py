@@ -67,7 +67,7 @@ def test_the_page_shows_all_three(folder):
     part = page[page.index('<section id="applications"') :].partition("</section>")[0]
     assert part.count("<img") == 12 * (2 + 3 + 2)
     count = folder.read_json("metrics.json")["anomalies"]["test_count"]
-    assert f"{count} of 359 test rows score above 2" in part
+    assert f"{count} of 359 test samples score above 2" in part
 
 
 def test_a_kind_that_restores_nothing_cleans_nothing_and_sequences_show_anomalies_only(tmp_path):

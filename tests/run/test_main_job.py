@@ -190,7 +190,7 @@ def test_partly_labelled_data_holds_out_labelled_rows(tmp_path):
         assert not set(draw) & set(held)
         assert sorted([*draw, *held]) == known.tolist()
         assert len(held) == 30
-    assert "held-out third of the 90 labelled rows" in plan.evaluated_on
+    assert "held-out third of the 90 labelled samples" in plan.evaluated_on
 
 
 def test_labels_from_a_csv(tmp_path):
@@ -258,7 +258,7 @@ def test_finished_lines_are_not_computed_again(tmp_path, monkeypatch):
     fitted.extend(["x"] * 10)
     resume(out)
     assert fitted[10:][:1] == ["label_spreading"]
-    assert len(fitted[10:]) == 2  # and the best once more, on all labelled rows
+    assert len(fitted[10:]) == 2  # and the best once more, on all labelled samples
 
 
 @pytest.fixture(scope="module")

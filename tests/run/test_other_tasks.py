@@ -296,7 +296,7 @@ def test_a_column_that_is_partly_empty(tmp_path):
     options = {"label_column": "price", "repeats": 1, "out": tmp_path / "run"}
     folder = cuello.fit(tmp_path / "t.csv", **options, **QUICK | {"latent_dim": 4})
     metrics = folder.read_json("metrics.json")
-    assert metrics["evaluated_on"] == "held-out third of the 60 labelled rows"
+    assert metrics["evaluated_on"] == "held-out third of the 60 labelled samples"
     assert row_of(folder, "pca_ridge")["labels"] == 40
     assert any("task is 'regression'" in note for note in folder.read_json("config.json")["notes"])
     found = pq.read_table(folder.path / "embeddings.parquet").to_pydict()
@@ -320,10 +320,10 @@ def test_what_is_measured_on_properties(multilabel):
         "fine_tune",
     ]
     assert metrics["data"]["properties"] == list(PROPERTIES)
-    assert metrics["evaluated_on"] == "held-out third of the 360 labelled rows"
+    assert metrics["evaluated_on"] == "held-out third of the 360 labelled samples"
     counts = np.array(metrics["properties"]["counts"])
     assert counts.shape == (3, 2, 2)
-    assert counts.sum(axis=(1, 2)).tolist() == [240] * 3  # 120 rows, twice
+    assert counts.sum(axis=(1, 2)).tolist() == [240] * 3  # 120 samples, twice
     best = row_of(multilabel, metrics["best_method"])
     right = (counts[:, 0, 0] + counts[:, 1, 1]).sum() / counts.sum()
     assert right == pytest.approx(best["accuracy_mean"])
@@ -354,7 +354,7 @@ def test_probabilities_of_further_rows(multilabel, tmp_path):
     assert run.properties == PROPERTIES
     data = run.load("digits")
     found = run.classify(data, tmp_path / "p.csv")
-    assert found.summary() == "1,797 rows"
+    assert found.summary() == "1,797 samples"
     lines = read(tmp_path / "p.csv")
     assert list(lines[0]) == ["row", *PROPERTIES]
     written = np.array([[float(line[name]) for name in PROPERTIES] for line in lines])

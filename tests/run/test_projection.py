@@ -1,4 +1,4 @@
-"""The projection of a run: of training embeddings, measured on test rows, kept."""
+"""The projection of a run: of training embeddings, measured on test samples, kept."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def folder(tmp_path_factory):
     digits = load_digits(n_class=4)
     np.savez(place / "digits.npz", X=digits.images[:400] / 16, y=digits.target[:400])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cuello.run.examples.PROJECTED", 30)  # of 80 test rows
+        patch.setattr("cuello.run.examples.PROJECTED", 30)  # of 80 test samples
         return cuello.fit(place / "digits.npz", latent_dim=5, out=place / "run", **SMALL).path
 
 

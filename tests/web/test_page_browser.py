@@ -314,7 +314,7 @@ def test_a_lasso_lists_and_exports_rows(visit: Visiting, made: Made) -> None:
         mouse.move(*screen(opened, *map(float, corner)), steps=5)
     mouse.up()
     inside = np.flatnonzero(((codes > low) & (codes < high)).all(axis=1))
-    opened.page.locator("#marked-text", has_text="rows marked").wait_for()
+    opened.page.locator("#marked-text", has_text="samples marked").wait_for()
     with opened.page.expect_download() as download:
         opened.page.locator("#mark-save").click()
     text = Path(download.value.path()).read_text(encoding="utf-8")
@@ -365,15 +365,17 @@ def test_what_is_drawn_is_coded_denoised_classified_and_scored(visit: Visiting, 
     errors = -model.score_samples(run.load(made.folder / "digits").X)
     share = (errors < -model.score_samples(X)[0]).mean()
     text = opened.page.locator(".facts").inner_text()
-    found = re.search(r"higher than in ([\d.]+) % of the rows", text)
+    found = re.search(r"higher than in ([\d.]+) % of the samples", text)
     assert found
     assert float(found[1]) == pytest.approx(100 * share, abs=0.51)
     assert opened.count(".near button") == 8
-    # From a file: by the error alone, among held-out rows.
+    # From a file: by the error alone, among held-out samples.
     assert run.detector is not None
     expected = run.detector.single_scores(X)["reconstruction"]
     text = opened.page.locator(".facts").inner_text()
-    found = re.search(r"anomaly score by that error\s+([\d.]+): one normal row in ([\d.]+)", text)
+    found = re.search(
+        r"anomaly score by that error\s+([\d.]+): one normal sample in ([\d.]+)", text
+    )
     assert found, text
     assert float(found[1]) == pytest.approx(float(expected[0]), rel=0.01, abs=1e-3)
     assert float(found[2]) == pytest.approx(10 ** float(expected[0]), rel=0.02)
@@ -674,7 +676,7 @@ def test_served_what_is_drawn_is_scored_by_the_detector_of_the_run(
     assert strange["single_scores"]["edges"] == pytest.approx(parts["edges"].tolist(), abs=1e-3)
     text = opened.page.locator(".facts").inner_text()
     said = "an anomaly" if detector.predict(X)[0] < 0 else "no anomaly"
-    assert re.search(rf"anomaly score\s+[\d.]+, {said}: one normal row in", text), text
+    assert re.search(rf"anomaly score\s+[\d.]+, {said}: one normal sample in", text), text
 
 
 def test_served_labels_are_saved_and_refits_are_those_of_the_run(

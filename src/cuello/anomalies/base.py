@@ -92,7 +92,7 @@ class Score(ABC):
     Examples
     --------
     >>> list(SCORES)
-    ['reconstruction', 'mahalanobis', 'neighbours', 'rows', 'nearest', 'edges', 'likelihood']
+    ['reconstruction', 'mahalanobis', 'neighbours', 'samples', 'nearest', 'edges', 'likelihood']
     """
 
     display_name: ClassVar[str]

@@ -30,8 +30,8 @@ _LIKELIHOOD_SAMPLES = 64
 
 
 # `combined` takes reconstruction and one distance. Means of the areas under the ROC curve, tables:
-# 11 ODDS tables, three splits: with `rows` .884, with `neighbours` as well .878, with `nearest`
-# .880; `rows` alone .893, which sees nothing of how columns depend on each other.
+# 11 ODDS tables, three splits: with `samples` .884, with `neighbours` as well .878, with `nearest`
+# .880; `samples` alone .893, which sees nothing of how columns depend on each other.
 # Images: five classes of MNIST and six of Fashion-MNIST, held-out training images: with `edges`
 # .956, with `nearest` .914, with both .954.
 
@@ -82,7 +82,7 @@ class NeighbourDistance(Score):
     Attributes
     ----------
     features : {"embeddings", "scaled", "edges"}
-        What is compared, an attribute of :class:`EncodedSamples`.
+        The features that are compared, an attribute of :class:`EncodedSamples`.
     near : float
         Below 1 the share of the reference samples that counts as near, otherwise their number.
     """
@@ -123,7 +123,7 @@ class EmbeddingNeighbours(NeighbourDistance):
     near = NEAR
 
 
-@register_score("rows")
+@register_score("samples")
 @final
 class SampleNeighbours(NeighbourDistance):
     """Distance to the nearest samples, without the autoencoder."""

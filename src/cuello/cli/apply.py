@@ -106,7 +106,7 @@ def on_data(*, examples: tuple[str, str]) -> Callable[[Callable[..., None]], Cal
 def embed(inputs: Inputs, to: OutOption) -> None:
     """Write the embedding of every sample to Parquet."""
     run, samples, to = inputs.read(to, ".parquet")
-    say(f"{run.embed(samples, to):,} rows: {to}")
+    say(f"{run.embed(samples, to):,} samples: {to}")
 
 
 @on_data(
@@ -118,7 +118,7 @@ def embed(inputs: Inputs, to: OutOption) -> None:
 def reconstruct(inputs: Inputs, to: OutOption) -> None:
     """Write every sample after encoding and decoding, and its error, to .npz."""
     run, samples, to = inputs.read(to, ".npz")
-    say(f"{run.reconstruct(samples, to):,} rows: {to}")
+    say(f"{run.reconstruct(samples, to):,} samples: {to}")
 
 
 @on_data(
@@ -157,17 +157,17 @@ def anomalies(
     inputs: Inputs,
     to: OutOption,
     false_positive_rate: Annotated[
-        str, typer.Option(help="Share of normal rows that may be flagged: 1%, or 0.01.")
+        str, typer.Option(help="Share of normal samples that may be flagged: 1%, or 0.01.")
     ] = "1%",
     contamination: Annotated[
         str | None,
-        typer.Option(help="Share of these rows that are anomalies (5%): sets the threshold."),
+        typer.Option(help="Share of these samples that are anomalies (5%): sets the threshold."),
     ] = None,
     method: Annotated[
         str, typer.Option(help="Anomaly score: combined, or a single one, such as reconstruction.")
     ] = "combined",
 ) -> None:
-    """Write the anomaly score of every row, and what it comes from, to CSV."""
+    """Write the anomaly score of every sample, and the features it comes from, to CSV."""
     rate = _parse_share("false_positive_rate", false_positive_rate)
     share = None if contamination is None else _parse_share("contamination", contamination)
     run, samples, to = inputs.read(to, ".csv")
@@ -199,16 +199,16 @@ def _parse_share(name: str, text: str) -> float:
 )
 def suggest(
     inputs: Inputs,
-    number: Annotated[int, typer.Option("--number", "-n", help="Number of rows.", min=1)] = 50,
+    number: Annotated[int, typer.Option("--number", "-n", help="Number of samples.", min=1)] = 50,
     to: Annotated[
         Path | None,
         typer.Option(
             "--out", "-o", help="The file to write.", show_default=str(_DEFAULT_SUGGESTIONS)
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed suggests the same rows.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed suggests the same samples.", min=0)] = 0,
 ) -> None:
-    """Write the rows whose labels would help most, and why, to CSV."""
+    """Write the samples whose labels would help most, and why, to CSV."""
     # Somebody may have filled labels in by now: only who names the file replaces it.
     if to is None and _DEFAULT_SUGGESTIONS.exists():
         raise InputError(
@@ -219,4 +219,4 @@ def suggest(
     run, samples, to = inputs.read(to or _DEFAULT_SUGGESTIONS, ".csv")
     count = run.suggest(samples, number, to, seed=seed)
     fewer = "" if count == number else " (no more are unlabelled)"
-    say(f"{count:,} rows to label{fewer}: {to}")
+    say(f"{count:,} samples to label{fewer}: {to}")

@@ -69,7 +69,7 @@ class Bars:
             self._progress.stop()
 
     def update(self, stage: str, done: int, total: int, detail: str = "") -> None:
-        """Move the bar of a stage, which appears when it is first named, and show what it is at."""
+        """Move the bar of a stage, which appears when it is first named, and show its progress."""
         if self._announce is not None and not self._details:
             self.say(self._announce())
         before = self._details.setdefault(stage, "")
@@ -128,7 +128,7 @@ def table_of_methods(metrics: dict[str, Any]) -> Table:
             style="bold" if chosen else None,
         )
     repeats = metrics["few_labels"][0]["repeats"]
-    why = "of cuello's methods, the one that cross-validation inside the labelled rows chose"
+    why = "of cuello's methods, the one that cross-validation on the labelled samples chose"
     if metrics.get("method"):
         why = "the method that was asked for"
     error = "error: mean absolute error; " if second.key == "mae" else ""

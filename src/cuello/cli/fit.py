@@ -78,9 +78,9 @@ def _registries() -> dict[str, Any]:
     return {"kind": KINDS, "network": NETWORKS}
 
 
-def _options_of(what: str, name: str) -> Mapping[str, Option]:
-    entry = _registries()[what][name]
-    options: Mapping[str, Option] = entry.options() if what == "kind" else entry.options
+def _options_of(role: str, name: str) -> Mapping[str, Option]:
+    entry = _registries()[role][name]
+    options: Mapping[str, Option] = entry.options() if role == "kind" else entry.options
     return options
 
 
@@ -102,12 +102,12 @@ def _panels(choice: Mapping[str, str]) -> dict[str, Mapping[str, Option]]:
         help="Kind of autoencoder; `cuello kinds` lists them.",
         choices=tuple(_registries()["kind"]),
     )
-    names = {what: _registries()[what].resolve(name) for what, name in choice.items()}
+    names = {role: _registries()[role].resolve(name) for role, name in choice.items()}
     return {
         "Data and labels": read_options(Job, skip=("data", "model")),
         "Model": {"kind": kind} | {n: o for n, o in model.items() if n not in training},
         "Training": {n: o for n, o in model.items() if n in training},
-    } | {f"Options of {what} {name}": _options_of(what, name) for what, name in names.items()}
+    } | {f"Options of {role} {name}": _options_of(role, name) for role, name in names.items()}
 
 
 def _build(choice: Mapping[str, str]) -> Command:
@@ -116,12 +116,12 @@ def _build(choice: Mapping[str, str]) -> Command:
     options = {name: option for members in panels.values() for name, option in members.items()}
 
     def run(context: typer.Context, **values: Any) -> None:
-        given = [name for name in values if is_given(context, name)]
+        typed = [name for name in values if is_given(context, name)]
         values |= {name: parse_value(option, values[name]) for name, option in options.items()}
-        for what in _CHOOSING:
-            chosen = {name: values.pop(name) for name in _options_of(what, choice[what])}
-            values[f"{what}_options"] = {n: value for n, value in chosen.items() if n in given}
-        _run_fit(given, **values)
+        for role in _CHOOSING:
+            chosen = {name: values.pop(name) for name in _options_of(role, choice[role])}
+            values[f"{role}_options"] = {n: value for n, value in chosen.items() if n in typed}
+        _run_fit(typed, **values)
 
     _, *fixed, _ = inspect.signature(_run_fit, eval_str=True).parameters.values()
     parameters = [
@@ -147,7 +147,7 @@ def _run_option(*flags: str, help: str, **more: Any) -> Any:
 
 
 def _run_fit(
-    given: list[str],
+    typed: list[str],
     data: Annotated[
         str | None,
         typer.Argument(
@@ -183,11 +183,11 @@ def _run_fit(
     ] = False,
     **options: Any,
 ) -> None:
-    """Start or resume a run; ``given`` names the options that were typed."""
+    """Start or resume a run; ``typed`` names the options on the command line."""
     with importing():
         from cuello import api
     if resume is not None:
-        others = [n for n in given if n not in ("resume", "trust_remote_code", "watch", "quiet")]
+        others = [n for n in typed if n not in ("resume", "trust_remote_code", "watch", "quiet")]
         if others:
             _refuse_beside_resume(resume, str(data) if others[0] == "data" else Argument(others[0]))
         folder = expanded(resume)
@@ -248,12 +248,12 @@ def _wrong_flag(flag: str, choice: Mapping[str, str], built: Command) -> CuelloE
             needs = "takes no value" if getattr(parameter, "is_flag", False) else "needs a value"
             return InputError(f"{flag} {needs}.")
     name = flag.removeprefix("--").replace("-", "_")
-    for what, registry in _registries().items():
-        owners = [entry for entry in registry if name in _options_of(what, entry)]
+    for role, registry in _registries().items():
+        owners = [entry for entry in registry if name in _options_of(role, entry)]
         if owners:
             return InputError(
-                f"{flag} is an option of --{what} {f' and --{what} '.join(owners)}, not of "
-                f"--{what} {choice[what]}; leave it out or choose that {what}."
+                f"{flag} is an option of --{role} {f' and --{role} '.join(owners)}, not of "
+                f"--{role} {choice[role]}; leave it out or choose that {role}."
             )
     flags = [opt for parameter in built.params for opt in parameter.opts if opt.startswith("--")]
     near = difflib.get_close_matches(flag, flags, n=2, cutoff=0.6)

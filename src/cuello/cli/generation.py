@@ -41,7 +41,7 @@ def denoise(
     for warning in caught:
         if isinstance(warning.message, CuelloWarning):
             say(f"note: {warning.message.render(FlagSpelling({}))}")
-    say(f"{count:,} rows: {to}")
+    say(f"{count:,} samples: {to}")
 
 
 @command(
@@ -90,13 +90,13 @@ def interpolate(
     to: OutOption,
     rows: Annotated[str, typer.Option("--rows", help="Two or more, counted from 0, such as 3,17.")],
     steps: Annotated[
-        int, typer.Option("--steps", help="Samples from one row to the next, both counted.", min=2)
+        int, typer.Option("--steps", help="Samples from one to the next, both counted.", min=2)
     ] = 9,
     method: Annotated[
         str, typer.Option("--method", help="auto, linear, or spherical (around 0).")
     ] = "auto",
 ) -> None:
-    """Write the samples between rows, through their embeddings, to .npz, and images to .png."""
+    """Interpolate between samples, through their embeddings; write .npz, and images to .png."""
     with importing():
         from cuello.run.generation import write_interpolation
     numbers = [part.strip() for part in rows.split(",")]
@@ -106,7 +106,7 @@ def interpolate(
         )
     run, samples, to = inputs.read(to, ".npz")
     count = write_interpolation(run, samples, [*map(int, numbers)], steps, to, method=method)
-    say(f"{count:,} rows: {to}")
+    say(f"{count:,} samples: {to}")
 
 
 @on_data(
@@ -122,19 +122,19 @@ def impute(
         int,
         typer.Option(
             "--draws",
-            help="Imputations of each row; 2 or more for kinds with a posterior, such as "
+            help="Imputations of each sample; 2 or more for kinds with a posterior, such as "
             "variational.",
             min=1,
         ),
     ] = 1,
     seed: Annotated[int, typer.Option(help="The same seed, the same draws.", min=0)] = 0,
 ) -> None:
-    """Fill missing values from the rest of their row; write .csv for tables, or .npz."""
+    """Fill missing values from the rest of their sample; write .csv for tables, or .npz."""
     with importing():
         from cuello.run.generation import write_imputed
     run, samples, to = inputs.read(to, ".csv", ".npz", holes=True)
     count = write_imputed(run, samples, to, draws=draws, seed=seed)
-    say(f"{count:,} rows with missing values, filled: {to}")
+    say(f"{count:,} samples with missing values, filled: {to}")
 
 
 @on_data(
@@ -153,9 +153,9 @@ def project(
         from cuello.run.generation import write_projection
     run, samples, to = inputs.read(to, ".csv")
     done = write_projection(run, samples, to, seed=seed)
-    say(f"{done.rows:,} rows: {to}")
+    say(f"{done.rows:,} samples: {to}")
     for name, quality in done.quality.items():
         accuracy = quality.knn_accuracy
         more = "" if accuracy is None else f", 5-NN accuracy {100 * accuracy:.1f} %"
         kept = f"trustworthiness {quality.trustworthiness:.3f}{more}"
-        say(f"{name}: {kept} ({done.measured:,} rows)")
+        say(f"{name}: {kept} ({done.measured:,} samples)")

@@ -74,8 +74,8 @@ def _facts(config: dict[str, Any]) -> Table:
         "state": _STATES[config["status"]],
         "created": config["created"],
         "data": f"{data['name']} ({data['source']})",
-        "rows": ", ".join(f"{count:,} {split}" for split, count in data["rows"].items()),
-        "shape of a row": " x ".join(map(str, data["shape"])),
+        "samples": ", ".join(f"{count:,} {split}" for split, count in data["rows"].items()),
+        "shape of a sample": " x ".join(map(str, data["shape"])),
         "classes": ", ".join(data["classes"]) or "none",
         **targets[data["task"]],
         "model": ", ".join(
@@ -189,7 +189,7 @@ def export(
     for name, model in done.models.items():
         size = f"{len(model.content) / 1e3:,.0f} kB"
         difference = f"largest difference {model.difference:.1e} of the range of its values"
-        tied = f" ({model.tied} rows left out: rounding decides who votes)" if model.tied else ""
+        tied = f" ({model.tied} samples left out: rounding decides who votes)" if model.tied else ""
         say(f"{name}.onnx: {size}, {difference}{tied}")
     if not onnx:
         say('without ONNX files; --onnx writes them (pip install "cuello[onnx]")')

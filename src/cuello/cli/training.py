@@ -52,8 +52,8 @@ def show_plan(job: Job) -> None:
     steps = config.epochs * -(-rows // config.batch_size)
     say(
         f"kind {job.model.get('kind', model.kind)}, {model.latent_dim_} latents; "
-        f"{rows:,} training rows, {config.epochs} epochs of batches of {config.batch_size}: "
-        f"{steps:,} steps. Multiply-adds are for one row. Nothing was trained or written."
+        f"{rows:,} training samples, {config.epochs} epochs of batches of {config.batch_size}: "
+        f"{steps:,} steps. Multiply-adds are for one sample. Nothing was trained or written."
     )
 
 
@@ -113,7 +113,7 @@ def _train(path: Path, work: Callable[[Progress], RunFolder], bars: Bars) -> Non
     )
     out.print(
         f"{timing['epochs']} epochs in {timing['train_seconds']:.1f} s "
-        f"({timing['rows_per_second']:,.0f} rows/s), {timing['total_seconds']:.1f} s in all"
+        f"({timing['rows_per_second']:,.0f} samples/s), {timing['total_seconds']:.1f} s in all"
     )
     say(f"report: {folder.report}")
 

@@ -61,7 +61,7 @@ class Dataset:
         How files became numbers, as JSON, enough to read further files the same way
         (image size and mode; a table's columns, categories and fill values).
     notes : tuple of str
-        Messages on what was done while reading: skipped files, empty cells.
+        Messages of the reader: skipped files, empty cells.
     """
 
     X: Array
@@ -124,7 +124,7 @@ class Dataset:
         Parameters
         ----------
         rows : array-like of int or bool, optional
-            The training rows, over which the medians are taken. Default: all rows.
+            The training samples, over which the medians are taken. Default: all samples.
 
         Returns
         -------
@@ -134,7 +134,7 @@ class Dataset:
         Raises
         ------
         DataError
-            If a column that needs a value is empty in all of those rows.
+            If a column that needs a value is empty in all of those samples.
 
         Examples
         --------
@@ -157,7 +157,7 @@ class Dataset:
             named = [repr(self.columns[i]) if self.columns else str(i) for i in without[:5]]
             raise DataError(
                 f"column {', '.join(named)}{' and more' * (len(without) > 5)} is empty in every "
-                "training row, so there is no median to fill in",
+                "training sample, so there is no median to fill in",
                 value=self.source,
                 remedy="drop that column",
             )
@@ -210,9 +210,9 @@ def check_finite(X: Array, source: str, *, allow_nan: bool = False) -> None:
     if bad.any():
         values = "infinite values" if allow_nan else "NaN or infinite values"
         raise DataError(
-            f"{bad.sum()} of {len(X)} rows hold {values}, the first is row {bad.argmax()}",
+            f"{bad.sum()} of {len(X)} samples hold {values}, the first is row {bad.argmax()}",
             value=source,
-            remedy="remove those rows or fill the values in first",
+            remedy="remove those samples or fill the values in first",
         )
 
 

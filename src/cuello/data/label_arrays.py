@@ -157,7 +157,7 @@ def as_properties(y: Array, n: int, source: str, names: tuple[str, ...]) -> Floa
         )
     if len(y) != n:
         raise DataError(
-            f"has {len(y)} rows for {n} samples", value=source, remedy="save one row a sample"
+            f"has {len(y)} labels for {n} samples", value=source, remedy="save one row a sample"
         )
     if y.shape[1] != len(names):
         raise DataError(

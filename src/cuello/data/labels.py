@@ -180,7 +180,7 @@ def _refuse_variants(lines: list[Line]) -> None:
         if few and is_typo(rare.casefold(), common.casefold()):
             raise DataError(
                 f"{rare!r} looks like a typing error of {common!r} ({counts[rare]} against "
-                f"{counts[common]} rows)",
+                f"{counts[common]} samples)",
                 value=first[rare].where,
                 remedy="correct it, or if it is another class give it a name that differs more",
             )

@@ -137,8 +137,8 @@ def draw_by_class(
     without = [name for name, rows in zip(classes, members, strict=True) if not len(rows)]
     if without:
         raise InputError(
-            f"no row is labelled {join_names(map(repr, without))} among those to draw from; every "
-            "class needs at least one."
+            f"no sample is labelled {join_names(map(repr, without))} among those to draw from; "
+            "every class needs at least one."
         )
     _check_count(count, sum(map(len, members)))
     shares = _even_shares(count, [len(rows) for rows in members], rng)
@@ -161,7 +161,7 @@ def draw_any(y: Array, count: int, rng: np.random.Generator, *, fewest: int) -> 
 def _check_count(count: int, labelled: int) -> None:
     if count > labelled:
         raise InputError(
-            f"{count} labels were asked for, but only {labelled} rows have one; draw {labelled} "
+            f"{count} labels were asked for, but only {labelled} samples have one; draw {labelled} "
             "or fewer."
         )
 

@@ -1,4 +1,4 @@
-"""A run for the world outside: ONNX files, and a card that says what the model is."""
+"""A run for the world outside: ONNX files, and a model card."""
 
 from __future__ import annotations
 

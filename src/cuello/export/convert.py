@@ -51,7 +51,7 @@ class Exported(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A network, samples to compare on, and what PyTorch makes of them."""
+    """A network, samples to compare on, and PyTorch's outputs."""
 
     module: Encoder | Decoder | LabelPredictor
     inputs: Float32s
@@ -123,9 +123,9 @@ def samples_to_compare(run: Run) -> tuple[Array, str]:
         data = run.training_data()
     except RunError as error:
         samples = _stored_samples(run)
-        return samples, f"{len(samples)} rows and decoded embeddings that the run keeps, as {error}"
+        return samples, f"{len(samples)} samples and decoded embeddings of the run, as {error}"
     some = np.unique(np.linspace(0, len(data) - 1, _MOST_COMPARED).astype(np.int64))
-    return data.X[some], f"{len(some)} rows of {data.name}"
+    return data.X[some], f"{len(some)} samples of {data.name}"
 
 
 def _stored_samples(run: Run) -> Float32s:
@@ -183,8 +183,8 @@ def convert(run: Run, name: str, part: Part) -> Exported:
     """Write one network as ONNX; raise RunError where that fails or differs from PyTorch."""
     if not (clear := ~part.tied).any():
         raise RunError(
-            f"{run.folder.path}: the {name} cannot be compared with PyTorch: of every row tried, "
-            "which neighbours vote hangs on rounding; fit with another method."
+            f"{run.folder.path}: the {name} cannot be compared with PyTorch: of every sample "
+            "tried, which neighbours vote hangs on rounding; fit with another method."
         )
     content = _to_onnx(run, name, part)
     inputs, expected, session = part.inputs[clear], part.expected[clear], _session(content)

@@ -1,4 +1,4 @@
-"""A folder to publish: ONNX files, embeddings, and the card that says what they are.
+"""A folder to publish: ONNX files, embeddings, and the model card.
 
 The card is laid out as Hugging Face has it: a head of YAML, and Markdown below. It names no file or
 folder of the machine that the model was trained on, so it can be published.

@@ -60,7 +60,7 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     batch_norm : bool
         Batch normalisation of the head's hidden layer, or without one of the embeddings.
     dropout : float
-        Rate in [0, 1) of what enters the head's last layer.
+        Rate in [0, 1) of the inputs of the head's last layer.
     encoder_lr_factor : float
         That share for ``fine_tune_slow``, in (0, 1].
     layer_decay : float
@@ -108,7 +108,7 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
     held_out_labels_ : ndarray of shape (labelled samples,), or (labelled samples, outputs)
         Targets of those samples: for classes their positions in ``classes_``.
     temperature_ : float
-        What scores are divided by before they become probabilities, 1 or more, by held-out labels.
+        Divisor of the scores before they become probabilities, 1 or more, by held-out labels.
         It changes no prediction. 1 where there were no folds, and for ``linear_probe`` and
         ``label_spreading``, whose probabilities are rather too low than too high.
     accuracy_estimate_ : Interval or None
@@ -120,7 +120,7 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         The chosen candidate, a learning rate or for ``linear_probe`` an inverse penalty, and its
         score; NaN without folds.
     summary_ : list of str
-        What was chosen and why, in plain sentences.
+        The choices and their reasons, in plain sentences.
 
     Notes
     -----

@@ -152,7 +152,7 @@ def _read_properties(X: Array, y: Any, task: str) -> Targets:
             "one class of many goes into one column",
         )
     if len(labels) < 2:
-        problem = f"holds {len(labels)} labelled rows (NaN is unlabelled)"
+        problem = f"holds {len(labels)} labelled samples (NaN is unlabelled)"
         raise _unusable(problem, "label two or more")
     alike = np.flatnonzero(labels.min(axis=0) == labels.max(axis=0))
     if len(alike):

@@ -221,7 +221,7 @@ NETWORKS.add(
     Network(
         build=build_sequence,
         display_name="Recurrent (GRU or LSTM)",
-        summary="Reads a sequence step by step and remembers what matters; lengths may differ.",
+        summary="Reads a sequence step by step into a hidden state; lengths may differ.",
         paper="Cho et al. 2014, arXiv:1406.1078; Hochreiter and Schmidhuber 1997",
         shape="(time, features), any length",
         is_sequence=True,

@@ -128,7 +128,7 @@ def latent_section(content: ReportContent, *, max_bytes: int) -> Section:
     """Draw the projection; its pictures take at most ``max_bytes`` of the page."""
     latent = content.latent
     if latent is None or len(latent.xy) == 0:
-        body = draw("cuello.report/empty.html", text="No embeddings of test rows were kept.")
+        body = draw("cuello.report/empty.html", text="No embeddings of test samples were kept.")
         return Section(anchor="latent", title="Latent space", body=body)
     data: Record = {
         "x": rounded(latent.xy[:, 0]),
@@ -150,8 +150,8 @@ def latent_section(content: ReportContent, *, max_bytes: int) -> Section:
 
 def _describe_points(latent: LatentProjection, data: Record) -> list[str]:
     count = len(latent.xy)
-    points = f"Each of the {number_text(count)} points is a test row."
-    sentences = [points if count > 1 else "One test row."]
+    points = f"Each of the {number_text(count)} points is a test sample."
+    sentences = [points if count > 1 else "One test sample."]
     if latent.images is not None and data["sprite"] is None:
         sentences.append("The images would make this page too large and are left out.")
     label = "number" if latent.value is not None else "class"
@@ -161,7 +161,7 @@ def _describe_points(latent: LatentProjection, data: Record) -> list[str]:
         "Drag to zoom in, double-click to zoom out."
     )
     if latent.value is not None:
-        sentences.append("The colour is the row's label, a number.")
+        sentences.append("The colour is the sample's label, a number.")
     if latent.label is not None:
         sentences.append("The buttons hide and show classes.")
     return sentences
@@ -175,12 +175,12 @@ def _projection_quality(content: ReportContent) -> Record | None:
     scores = measured["methods"]
     with_classes = any(score["knn_accuracy"] is not None for score in scores.values())
     caption = (
-        f"What is kept of {number_text(measured['rows'])} test rows, higher is better. "
-        "Trustworthiness: whether the 5 nearest in the projection are near among the rows, 1 at "
+        f"Measured on {number_text(measured['rows'])} test samples, higher is better. "
+        "Trustworthiness: whether the 5 nearest in the projection are near among the samples, 1 at "
         "most, 0.5 by chance."
     )
     if with_classes:
-        caption += " 5-NN accuracy: how often most of the 5 nearest there are of a row's class."
+        caption += " 5-NN accuracy: how often most of the 5 nearest there are of a sample's class."
 
     def figures(score: Record) -> list[str]:
         accuracy = score["knn_accuracy"]

@@ -21,7 +21,7 @@ __all__ = ["Gallery", "LatentProjection", "ReportContent", "Section", "gather"]
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """One section of the page: its HTML, and what the browser needs to draw its charts."""
+    """One section of the page: its HTML, and the data of its charts."""
 
     anchor: str
     title: str
@@ -125,7 +125,7 @@ _RECONSTRUCTED = {"original": "original", "model": "model", "pca": "PCA"}
 _GALLERIES = {
     name: _Shown(title, caption, _RECONSTRUCTED, {"errors": "MSE"})
     for name, title, caption in (
-        ("typical", "Test rows", "Drawn at random from the test split."),
+        ("typical", "Test samples", "Drawn at random from the test split."),
         ("best", "Best reconstructions", "The smallest errors of the test split."),
         ("worst", "Worst reconstructions", "The largest errors of the test split."),
     )
@@ -133,23 +133,23 @@ _GALLERIES = {
 _APPLICATIONS = {
     "anomalous": _Shown(
         "Anomalies",
-        "The most anomalous test rows. One normal row in 100 scores 2 or more, one in 1,000 scores "
-        "3. `cuello anomalies` scores all rows, and explains each score.",
+        "The most anomalous test samples. One normal sample in 100 scores 2 or more, one in 1,000 "
+        "scores 3. `cuello anomalies` scores all samples, and explains each score.",
         {"original": "original", "model": "model"},
         {"scores": "score"},
     ),
     "denoised": _Shown(
         "Denoising",
-        "Test rows, the same damaged by the noise that the model learned with (Gaussian, of 0.3 "
-        "of the range, where it learned with none), and what it makes of those, scaled. "
-        "`cuello denoise` denoises rows of yours.",
+        "Test samples, the same with the noise that the model learned with (Gaussian, of 0.3 "
+        "of the range, where it learned with none), and their reconstructions, scaled. "
+        "`cuello denoise` denoises samples of yours.",
         {"original": "original", "noisy": "noisy", "result": "denoised"},
         {"before": "noise, MSE", "after": "left, MSE"},
     ),
     "sampled": _Shown(
         "Sampling",
-        "Decoded from embeddings that were drawn, not from any row; below each the nearest "
-        "training row, and how far it is (root of the mean squared difference, scaled). "
+        "Decoded from embeddings that were drawn, not from any sample; below each the nearest "
+        "training sample, and how far it is (root of the mean squared difference, scaled). "
         "`cuello sample` makes more.",
         {"original": "sample", "nearest": "nearest"},
         {"distance": "distance"},

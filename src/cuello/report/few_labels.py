@@ -22,7 +22,7 @@ LARGEST_MISTAKES = 6
 
 
 def few_labels_section(content: ReportContent) -> Section:
-    """Draw the comparison as table and chart, and what the chosen method got wrong."""
+    """Draw the comparison as table and chart, and the mistakes of the chosen method."""
     metrics, rows = content.metrics, _sorted_rows(content)
     if not rows:
         text = "No classifier was trained in this run."
@@ -102,8 +102,8 @@ def _setting(content: ReportContent) -> list[str]:
         sentences.append("Both are means over the properties.")
     if main.key == "r2":
         sentences.append(
-            "R² is 1 where every number is right, and 0 for answering the mean of those rows; the "
-            "error is in the labels' own unit."
+            "R² is 1 where every number is right, and 0 for predicting the mean of those samples; "
+            "the error is in the labels' own unit."
         )
     assert best is not None, "the chosen method is among those compared"
     name = best["display_name"]
@@ -111,32 +111,32 @@ def _setting(content: ReportContent) -> list[str]:
         sentences.append(f"“{name}” is kept, as it was asked for.")
     elif best[f"cv_{main.key}_mean"] is not None:
         sentences.append(
-            f"Of cuello's methods “{name}” was chosen by cross-validation inside the labelled "
-            "examples; the rows it is measured on played no part in the choice."
+            f"Of cuello's methods “{name}” was chosen by cross-validation on the labelled "
+            "samples; the samples it is measured on played no part in the choice."
         )
     else:
         sentences.append(
-            f"“{name}” was taken without comparing: there was no cross-validation inside the "
-            "labelled examples."
+            f"“{name}” was taken without comparing: there was no cross-validation on the "
+            "labelled samples."
         )
     return sentences
 
 
 def _explanation(rows: list[Record], content: ReportContent) -> list[str]:
-    """Return paragraphs on how to read the table, and on what the kept method is."""
+    """Return paragraphs on how to read the table, and on the kept method."""
     main = measures(content.metrics)[0]
     repeats = {row["repeats"] for row in rows}
     text = "Every method ran once, so there is no spread to show."
     if max(repeats) > 1:
         count = " to ".join(str(n) for n in sorted({min(repeats), max(repeats)}))
         text = (
-            f"± is the standard deviation over {count} repeats, each with its own draw of labelled "
-            "examples or, where all of them are used, its own random start; each small dot in the "
+            f"± is the standard deviation over {count} repeats, each with another draw of labelled "
+            "samples or, where all of them are used, another random seed; each small dot in the "
             "chart is one repeat."
         )
     if any(row[f"cv_{main.key}_mean"] is not None for row in rows):
         text += (
-            f" “Cross-validated” is the {main.name} on folds of the labelled examples: all you "
+            f" “Cross-validated” is the {main.name} on folds of the labelled samples: all you "
             "would know without further labels."
         )
     model = "regressor" if main.key == "r2" else "classifier"
@@ -229,9 +229,9 @@ def _draw_properties(properties: Record, method: str, *, summed: bool) -> Markup
         "cuello.report/properties.html",
         method=method,
         rows=rows,
-        caption=f"{number_text(total)} {'predictions of all repeats' if summed else 'rows'} for "
-        "each property. Precision: of the rows predicted to have it, those that do; recall: of the "
-        "rows that have it, those predicted.",
+        caption=f"{number_text(total)} {'predictions of all repeats' if summed else 'samples'} for "
+        "each property. Precision: of the samples predicted to have it, those that do; recall: of "
+        "the samples that have it, those predicted.",
     )
 
 

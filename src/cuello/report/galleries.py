@@ -39,7 +39,7 @@ def reconstruction_section(content: ReportContent) -> Section:
     """Draw the comparison with PCA and every gallery."""
     galleries = _draw_galleries(content.galleries, content.columns)
     body = _draw_body(
-        _reconstruction_quality(content), galleries, "No test rows were reconstructed in this run."
+        _reconstruction_quality(content), galleries, "No test samples were reconstructed."
     )
     return Section(anchor="reconstruction", title="Reconstruction", body=body)
 
@@ -47,7 +47,7 @@ def reconstruction_section(content: ReportContent) -> Section:
 def applications_section(content: ReportContent) -> Section:
     """Draw a gallery for each application: anomalies, denoised samples, new samples."""
     galleries = _draw_galleries(content.applications, content.columns)
-    otherwise = "No row was held out to show anomalies by, and none was made."
+    otherwise = "No sample was held out to show anomalies by, and none was made."
     body = _draw_body(_anomalies(content), galleries, otherwise)
     return Section(anchor="applications", title="Applications", body=body)
 
@@ -59,13 +59,13 @@ def _draw_body(text: str, galleries: Markup, otherwise: str) -> Markup:
 
 
 def _reconstruction_quality(content: ReportContent) -> str:
-    """Return sentences on the error of the test rows beside that of PCA."""
+    """Return sentences on the error of the test samples beside that of PCA."""
     quality = content.metrics["reconstruction"]
     model, pca = finite(quality["test_mse"]), finite(quality["pca_test_mse"])
     if model is None or pca is None:
         return ""
     text = (
-        "Mean squared error per value over the test rows, lower is better: "
+        "Mean squared error per value over the test samples, lower is better: "
         f"{number_text(model)} for the model, {number_text(pca)} for PCA with as many "
         f"components ({number_text(quality['latent_dim'])}). "
     )
@@ -79,15 +79,15 @@ def _reconstruction_quality(content: ReportContent) -> str:
 
 
 def _anomalies(content: ReportContent) -> str:
-    """Return how many test rows are anomalous, and the interval of the false positive rate."""
+    """Return how many test samples are anomalous, and the interval of the false positive rate."""
     measured = content.metrics.get("anomalies") or {}
     if measured.get("test_count") is None:
         return ""
     _, low, high = measured["false_positive_rate"]
     return (
-        f"{measured['test_count']:,} of {measured['test_rows']:,} test rows score above "
+        f"{measured['test_count']:,} of {measured['test_rows']:,} test samples score above "
         f"{measured['threshold']:.3g}, and count as anomalous. By {measured['held_out_rows']:,} "
-        f"held-out rows, between {100 * low:.2g} % and {100 * high:.2g} % of normal rows do."
+        f"held-out samples, between {100 * low:.2g} % and {100 * high:.2g} % of normal samples do."
     )
 
 

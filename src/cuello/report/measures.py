@@ -41,8 +41,8 @@ class Measure:
     def text(self, row: Mapping[str, Any], *, cross_validated: bool = False) -> str:
         """Write the mean of a row, with its deviation where there are two label draws or more.
 
-        Instead, write the score on folds of the labelled rows (``cross_validated``), which has no
-        deviation.
+        Instead, write the score on folds of the labelled samples (``cross_validated``), which has
+        no deviation.
         """
         if cross_validated:
             return self.value_text(row[f"cv_{self.key}_mean"])

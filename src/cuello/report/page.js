@@ -113,7 +113,7 @@ function predictions({ name, true: x, predicted: y }) {
   const build = (colour, narrow) => ({
     data: [
       { x: ends, y: ends, name: "right", type: "scatter", mode: "lines", hoverinfo: "skip", line: { color: colour.muted, width: 1, dash: "dash" } },
-      { x, y, name: "a row", type: "scatter", mode: "markers", marker: { color: colour.ours, size: x.length > 500 ? 5 : 7, opacity: 0.55 },
+      { x, y, name: "a sample", type: "scatter", mode: "markers", marker: { color: colour.ours, size: x.length > 500 ? 5 : 7, opacity: 0.55 },
         hovertemplate: "true %{x:.4~g}, predicted %{y:.4~g}<extra></extra>" },
     ],
     layout: { height: narrow ? 360 : 460, showlegend: false, hovermode: "closest",

@@ -84,7 +84,7 @@ def _draw_page(content: ReportContent, sections: list[Section], *, charts: bool)
 
 
 def _draw_headline(content: ReportContent) -> Markup:
-    """Draw the three or four figures that a hurried reader looks for, and what to do next."""
+    """Draw the three or four figures that a hurried reader looks for, and the next steps."""
     figures: list[tuple[str, str, str]] = []
     metrics, best = content.metrics, content.best_row
     if best is not None:
@@ -155,8 +155,8 @@ def _option_tables(config: Record) -> dict[str, dict[str, str]]:
         "Data": {
             "name": data["name"],
             "source": data["source"],
-            "rows": ", ".join(f"{n:,} {split}" for split, n in data["rows"].items()),
-            "shape of a row": " x ".join(map(str, data["shape"])),
+            "samples": ", ".join(f"{n:,} {split}" for split, n in data["rows"].items()),
+            "shape of a sample": " x ".join(map(str, data["shape"])),
             **targets[data["task"]],
             "labels": config["job"]["labels"] or "none kept",
             "fingerprint": data["fingerprint"][:16],

@@ -34,7 +34,7 @@ class ScoredRows:
     def summary(self) -> str:
         """Return the number of anomalies and the basis of the threshold, in words."""
         count = int((self.scores > self.threshold).sum())
-        return f"{count} of {len(self.scores)} rows are anomalies ({self.basis})"
+        return f"{count} of {len(self.scores)} samples are anomalies ({self.basis})"
 
     def cells(self, why: list[str]) -> list[list[str]]:
         """Return a line of cells for each sample: score, anomaly or not, single scores, and why."""
@@ -66,14 +66,14 @@ def score_rows(
     if contamination is None:
         _, low, high = detector.false_positive_rate_
         basis = (
-            f"{false_positive_rate:.2%} of normal rows may be: by {detector.scores_.n_held_out} "
-            f"held-out rows between {low:.2%} and {high:.2%} are"
+            f"{false_positive_rate:.2%} of normal samples may be: by {detector.scores_.n_held_out} "
+            f"held-out samples between {low:.2%} and {high:.2%} are"
         )
         return ScoredRows(scores, by_score, detector.threshold_, basis)
     count = round(contamination * len(rows))
     ranked = np.sort(scores)[::-1]
     threshold = float(np.inf if count == 0 else ranked[min(count, len(rows) - 1)])
-    return ScoredRows(scores, by_score, threshold, f"{contamination:.2%} of the rows, as given")
+    return ScoredRows(scores, by_score, threshold, f"{contamination:.2%} of the samples, as given")
 
 
 def largest_contributions(

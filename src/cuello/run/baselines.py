@@ -63,18 +63,18 @@ _CLASSES = ("multiclass", "multilabel")
 _ALL_TASKS = (*_CLASSES, "regression")
 
 
-def _fit_as_they_are(data: Labelled, make: Callable[[Labelled], Any]) -> tuple[Predict, float]:
+def _fit_labelled(data: Labelled, make: Callable[[Labelled], Any]) -> tuple[Predict, float]:
     """Fit an estimator of scikit-learn to the samples, flattened; nothing is cross-validated."""
-    several = data.task == "multilabel"
+    multilabel = data.task == "multilabel"
     models = []
-    for y in data.y.T if several else [data.y]:
-        # A property that is the same in all labelled rows is no problem to be solved.
+    for y in data.y.T if multilabel else [data.y]:
+        # A property that is the same in all labelled samples is no problem to be solved.
         build = make if len(np.unique(y)) > 1 else _make_constant
         models.append(build(data).fit(flat(data.X), y))
 
     def predict(X: Array) -> Array:
         columns = [np.asarray(model.predict(flat(X))) for model in models]
-        return np.stack(columns, axis=1).astype(np.int64) if several else columns[0]
+        return np.stack(columns, axis=1).astype(np.int64) if multilabel else columns[0]
 
     return predict, float("nan")
 
@@ -123,7 +123,7 @@ BASELINES.add(
         display_name="Most frequent class",
         summary="Gives every row the most frequent class.",
         tasks=_CLASSES,
-        fit=partial(_fit_as_they_are, make=_make_constant),
+        fit=partial(_fit_labelled, make=_make_constant),
     ),
 )
 BASELINES.add(
@@ -207,7 +207,7 @@ for _name, _model, _summary, _make in (
             summary=_summary,
             tasks=_ALL_TASKS,
             tables_only=True,
-            fit=partial(_fit_as_they_are, make=_make),
+            fit=partial(_fit_labelled, make=_make),
         ),
     )
 BASELINES.add(
@@ -215,7 +215,7 @@ BASELINES.add(
     Baseline(
         display_name="5-NN on pixels",
         display_name_of_tables="5-NN on the columns",
-        summary="The 5 nearest neighbours among the rows as they are.",
+        summary="The 5 nearest neighbours among raw samples.",
         tasks=_ALL_TASKS,
         fit=lambda data: _fit(data, fit_knn_pixels, fit_knn),
     ),

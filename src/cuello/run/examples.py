@@ -1,4 +1,4 @@
-"""Test samples: the reconstruction error beside PCA's, and what the report shows of them."""
+"""Test samples: the reconstruction error beside PCA's, and the samples that the report shows."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ def read_further_data(
         data = replace(data, X=pad(data.X, expected[0]), X_test=test)
     if data.shape != expected:
         raise DataError(
-            f"{spec}: rows have shape {data.shape}; {folder.path} was trained on rows of shape "
-            f"{expected}",
+            f"{spec}: samples have shape {data.shape}; {folder.path} was trained on samples of "
+            f"shape {expected}",
             remedy="give data of that shape",
         )
     if data.is_image and not sequences:
@@ -102,7 +102,7 @@ def _find_difference(data: Dataset, autoencoder: Autoencoder, folder: RunFolder)
     _, stored = read_embeddings(folder, autoencoder.latent_dim_)
     rows = len(data) + (0 if data.X_test is None else len(data.X_test))
     if len(stored) != rows:
-        return f"it has {rows} rows, and had {len(stored)}"
+        return f"it has {rows} samples, and had {len(stored)}"
     some = np.unique(np.linspace(0, len(data) - 1, _COMPARED).astype(np.int64))
     now = autoencoder.transform(data.X[some])
     apart = np.abs(now - stored[some]) / autoencoder.embedding_scale_

@@ -74,7 +74,7 @@ def write_interpolation(
             raise InputError(
                 argument="rows",
                 value=row,
-                allowed=f"in 0..{len(X) - 1}: so many rows there are",
+                allowed=f"in 0..{len(X) - 1}: so many samples there are",
             )
     model = run.autoencoder
     paths = np.stack(
@@ -190,7 +190,7 @@ def _codes_of(run: Run, classes: Sequence[str]) -> list[int]:
     if run.task != "multiclass" or not run.classes:
         raise RunError(
             f"{run.folder.path} knows no classes",
-            remedy=[Use("classes", None), ", or fit again on labelled rows"],
+            remedy=[Use("classes", None), ", or fit again on labelled samples"],
         )
     for name in classes:
         if name not in run.classes:
@@ -223,16 +223,16 @@ def _sample_by_classifier(
         rows = model.trained_.decode_nearest(drawn[start : start + 1024])
         predicted = np.asarray(classifier.predict(rows))
         for code in np.unique(wanted[left]):
-            open_places = np.flatnonzero(left & (wanted == code))
-            of_class = np.flatnonzero(predicted == code)[: len(open_places)]
-            X[open_places[: len(of_class)]] = rows[of_class]
-            left[open_places[: len(of_class)]] = False
+            open_indices = np.flatnonzero(left & (wanted == code))
+            of_class = np.flatnonzero(predicted == code)[: len(open_indices)]
+            X[open_indices[: len(of_class)]] = rows[of_class]
+            left[open_indices[: len(of_class)]] = False
         if not left.any():
             return X
     scarce = run.classes[int(wanted[left][0])]
     raise InputError(
-        f"names {scarce!r}, and of {len(drawn):,} rows that were drawn the classifier took too few "
-        "for it",
+        f"names {scarce!r}, and of {len(drawn):,} samples that were drawn the classifier took too "
+        "few for it",
         argument="classes",
         value=[scarce],
         remedy=["give more labels of it, or fit with ", Argument("kind", "conditional")],

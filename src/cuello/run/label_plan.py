@@ -101,9 +101,9 @@ def _check_labels(job: Job, data: Dataset) -> None:
         )
     for k in np.flatnonzero(low == high):
         raise InputError(
-            f"{data.source}: property {data.properties[k]!r} is {low[k]:g} in every labelled row, "
-            "so there is nothing to learn of it",
-            remedy="leave it out, or label rows with it and without",
+            f"{data.source}: property {data.properties[k]!r} is {low[k]:g} in every labelled "
+            "sample, so there is nothing to learn of it",
+            remedy="leave it out, or label samples with it and without",
         )
 
 
@@ -118,7 +118,7 @@ def _check_plan(data: Dataset, rows: Split, plan: LabelPlan) -> None:
             test = np.empty(0) if y_test is None else y_test[labelled_rows(y_test)]
         if not len(test):
             raise InputError(
-                f"{data.source}: no row of the test split has a label to measure on",
+                f"{data.source}: no sample of the test split has a label to measure on",
                 remedy="label some, or give labels as a CSV of file-or-row,label",
             )
         if data.task == "multilabel":
@@ -127,7 +127,7 @@ def _check_plan(data: Dataset, rows: Split, plan: LabelPlan) -> None:
                 names = ", ".join(repr(data.properties[k]) for k in same)
                 warnings.warn(
                     f"in repeat {draw + 1} property {names} is the same in all {len(y)} labelled "
-                    "rows, so nothing is learned of it there; keep more labels.",
+                    "samples, so nothing is learned of it there; keep more labels.",
                     CuelloWarning,
                     stacklevel=2,
                 )
@@ -171,7 +171,7 @@ def _draw(job: Job, data: Dataset, rows: Split) -> LabelPlan:
 
 def _on_test_split(data: Dataset, rows: Split, draws: tuple[Indices, ...]) -> LabelPlan:
     size = len(split_arrays(data, rows.test)[0])
-    where = f"{'official test' if rows.test is None else 'test'} split ({size:,} rows)"
+    where = f"{'official test' if rows.test is None else 'test'} split ({size:,} samples)"
     return LabelPlan(draws=draws, held_out=None, evaluated_on=where, final=draws[0])
 
 
@@ -184,14 +184,14 @@ def _use_all(job: Job, data: Dataset) -> LabelPlan:
     if is_classes and counts.min() == 0:
         missing = [name for name, n in zip(data.classes, counts, strict=True) if n == 0]
         raise InputError(
-            f"{data.source}: no row is labelled {', '.join(map(repr, missing))}",
-            remedy="label at least one row of every class",
+            f"{data.source}: no sample is labelled {', '.join(map(repr, missing))}",
+            remedy="label at least one sample of every class",
         )
     if data.y_test is not None and labelled_rows(data.y_test).any():
         return LabelPlan(
             draws=(labelled,) * job.draws,
             held_out=None,
-            evaluated_on=f"official test split ({len(data.y_test):,} rows)",
+            evaluated_on=f"official test split ({len(data.y_test):,} samples)",
             final=labelled,
         )
     # A class with one or two labels cannot spare any: it is learned from, but not measured on.
@@ -200,15 +200,15 @@ def _use_all(job: Job, data: Dataset) -> LabelPlan:
     held = max(round(len(spare) * _HELD_OUT_SHARE), int((counts >= 3).sum()))
     if is_classes and not held:
         raise InputError(
-            f"{data.source}: no class has 3 labelled rows, so none can be held out to measure the "
-            "accuracy on",
-            remedy="label more rows",
+            f"{data.source}: no class has 3 labelled samples, so none can be held out to measure "
+            "the accuracy on",
+            remedy="label more samples",
         )
     if not is_classes and len(labelled) - held < _FEWEST_LABELS:
         raise InputError(
-            f"{data.source}: {len(labelled)} labelled rows are too few to hold a third of them out "
-            "and learn from the others",
-            remedy="label 6 rows or more",
+            f"{data.source}: {len(labelled)} labelled samples are too few to hold a third of them "
+            "out and learn from the others",
+            remedy="label 6 samples or more",
         )
     held_out = [
         train_test_split(
@@ -222,6 +222,6 @@ def _use_all(job: Job, data: Dataset) -> LabelPlan:
     return LabelPlan(
         draws=tuple(np.setdiff1d(labelled, test) for test in held_out),
         held_out=tuple(np.sort(test) for test in held_out),
-        evaluated_on=f"held-out third of the {len(labelled):,} labelled rows",
+        evaluated_on=f"held-out third of the {len(labelled):,} labelled samples",
         final=labelled,
     )

@@ -245,9 +245,9 @@ class Run:
         classifier = self.classifier_or_refuse()
         if self.task != "multiclass" or not isinstance(classifier, FewLabelClassifier):
             raise RunError(
-                f"{self.folder.path} learned labels of task {self.task!r}; which rows to label "
+                f"{self.folder.path} learned labels of task {self.task!r}; which samples to label "
                 "next is only known for classes",
-                remedy="label rows at random",
+                remedy="label samples at random",
             )
         model, classes = self.autoencoder, self.classes
         rows, cells = suggest_rows(self.folder, model, classifier, classes, data, n, seed)

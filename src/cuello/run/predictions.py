@@ -41,7 +41,7 @@ class Classified(NamedTuple):
 
     def summary(self) -> str:
         """Return the summary as one line."""
-        counts = f"{self.rows:,} rows"
+        counts = f"{self.rows:,} samples"
         if self.undecided is not None:
             counts += f", {self.undecided:,} of them undecided"
         return f"{counts} ({self.basis})" if self.basis else counts
@@ -172,7 +172,7 @@ def suggest_rows(
     labelled, labelled_z = _labelled(folder, data, z, autoencoder.embedding_scale_)
     if labelled.all():
         raise InputError(
-            f"{data.source}: all {len(data)} rows have a label, so there is none to suggest",
+            f"{data.source}: all {len(data)} samples have a label, so there is none to suggest",
             remedy="give further data",
         )
     p = classifier.predict_proba(data.X)

@@ -40,7 +40,7 @@ class Prepared:
         return self.data.X[self.rows.train]
 
     @property
-    def known_labels(self) -> Codes | None:
+    def visible_labels(self) -> Codes | None:
         """Class of each training sample that the kept classifier may see, -1 for the others.
 
         None where no label is kept, or labels are no classes.
@@ -136,12 +136,12 @@ def _refuse_constant(data: Dataset, rows: Split, job: Job) -> None:
     train = data.X[rows.train]
     if np.nanmin(train) == np.nanmax(train):
         raise DataError(
-            f"{data.source}: every value of the {len(train)} training rows is {train.flat[0]!s}, "
-            "so there is nothing to learn from"
+            f"{data.source}: every value of the {len(train)} training samples is "
+            f"{train.flat[0]!s}, so there is nothing to learn from"
         )
     if data.is_image or data.X.dtype == np.uint8 or job.keep_constant:
         return  # pixels at an image's border often never change
-    # A category that only validation or test rows have is no fault of the data.
+    # A category that only validation or test samples have is no fault of the data.
     rare = {
         f"{column['name']}={value}"
         for column in data.encoding.get("columns", ())
@@ -154,7 +154,7 @@ def _refuse_constant(data: Dataset, rows: Split, job: Job) -> None:
         shown = ", ".join(str(name) for name in constant[:10])
         more = f" and {len(constant) - 10} more" if len(constant) > 10 else ""
         raise DataError(
-            f"{data.source}: these columns hold a single value in all training rows: {shown}{more}",
+            f"{data.source}: these columns hold one value in all training samples: {shown}{more}",
             remedy=[
                 "remove them, or keep them, scaled to zero, with ",
                 Argument("keep_constant", True),

@@ -125,7 +125,7 @@ class JobSteps:
         try:
             autoencoder.fit(
                 self.prepared.train,
-                self.prepared.known_labels,
+                self.prepared.visible_labels,
                 validation=self.prepared.validation,
                 checkpoint=self.folder.checkpoint,
                 callbacks=callbacks,

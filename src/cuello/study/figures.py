@@ -102,8 +102,8 @@ def spread_axes(rows: Mapping[str, Spread], unit: str) -> Iterator[tuple[Figure,
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel(unit)
         yield figure, axes
-        several = any(row.count > 1 for row in rows.values())
-        label = "ours, mean ± sd over seeds" if several else "ours"
+        repeated = any(row.count > 1 for row in rows.values())
+        label = "ours, mean ± sd over seeds" if repeated else "ours"
         ours = Line2D([], [], marker="o", linestyle="", color=COLOURS[0], label=label)
         marks = [ours, *axes.get_legend_handles_labels()[0]]
         axes.legend(handles=marks, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, fontsize=9)

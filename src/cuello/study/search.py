@@ -110,7 +110,7 @@ def _run_trial(trial: Any, study: Study, prepared: Prepared) -> float:
     varied = {name: searched.suggest(name, trial) for name, searched in study.search.items()}
     trial.set_user_attr("options", varied)
     options = estimator_options({**study.options, **varied})
-    X, y = prepared.train, prepared.known_labels
+    X, y = prepared.train, prepared.visible_labels
     results = []
     for seed in range(study.seeds):
         model = Autoencoder(**options, random_state=seed)

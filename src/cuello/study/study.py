@@ -229,8 +229,8 @@ class Study:
         prepared = prepare(Job(**self.split_options))
         for settings in self.settings():
             model = Autoencoder(**estimator_options({**self.options, **settings}))
-            check_labels(model.kind, prepared.known_labels)
-            model.initialize(prepared.train, prepared.known_labels)
+            check_labels(model.kind, prepared.visible_labels)
+            model.initialize(prepared.train, prepared.visible_labels)
         return prepared
 
     def run(
@@ -245,7 +245,7 @@ class Study:
             Autoencoder(**estimator_options(trial.options), random_state=trial.seed)
             for trial in trials
         ]
-        X, y = prepared.train, prepared.known_labels
+        X, y = prepared.train, prepared.visible_labels
         fits = fit_many(models, X, y, validation=prepared.validation, say=say)
         for i, error in fits:
             measured = {} if error else measure(models[i], prepared)

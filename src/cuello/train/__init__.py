@@ -1,4 +1,4 @@
-"""Training: the options, the loop, and what it is made of."""
+"""Training: the options, the loop, and its parts."""
 
 from __future__ import annotations
 

@@ -52,10 +52,10 @@ def combine(callbacks: object | Sequence[object] | None) -> Callback:
     """
     if isinstance(callbacks, Callback):
         return callbacks
-    several = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-    several = [one for one in several if one is not None]
+    listed = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+    listed = [one for one in listed if one is not None]
     names = ("on_step_end", "on_epoch_end")
-    for one in several:
+    for one in listed:
         if not any(callable(getattr(one, name, None)) for name in names):
             raise InputError(
                 "has neither on_epoch_end(record) nor on_step_end(done, total)",
@@ -63,7 +63,7 @@ def combine(callbacks: object | Sequence[object] | None) -> Callback:
                 value=one,
                 remedy="give an object with one of them, such as cuello.train.Callback",
             )
-    steps, epochs = ([m for one in several if (m := getattr(one, n, None))] for n in names)
+    steps, epochs = ([m for one in listed if (m := getattr(one, n, None))] for n in names)
 
     def on_step_end(done: int, total: int) -> None:
         for call in steps:

@@ -99,7 +99,7 @@ def train(
     Training interrupted after any epoch and continued from its checkpoint gives, on the CPU with
     the same number of threads, the same weights to the bit.
     """
-    told = combine(callbacks)
+    callback = combine(callbacks)
     placement = choose_placement(config.device, config.precision, config.batch_size, model)
     model.to(placement.device)
     rows = rows.to(placement.device)
@@ -115,9 +115,9 @@ def train(
             while state.epoch < config.epochs and not _is_stale(state, config):
                 last = list(_trainable(model).active_optimizers(1.0))
                 comparable = _active_optimizers(state, config) == last
-                epoch = _run_epoch(state, rows, held_out, config, placement, augment, told)
+                epoch = _run_epoch(state, rows, held_out, config, placement, augment, callback)
                 state.record(epoch, comparable=comparable)
-                told.on_epoch_end(epoch)
+                callback.on_epoch_end(epoch)
                 checkpointer.after_epoch()
     except DivergedError:
         state.restore_best()

@@ -138,12 +138,12 @@ def train_many(
     All see the same samples, each by its own configuration and in its own order. Of the callbacks,
     ``step(done, total)`` counts the steps of all stacks, and ``epoch`` is not called.
     """
-    told = combine(callbacks)
+    callback = combine(callbacks)
     first = configs[0]
     strategy = fastest_strategy(models[0], first)
     backend = compiled_backend() if strategy == "compiled" else None
     if backend and validation is None and augment is None and first.gradient_clip is None:
-        histories = backend.train(models, rows, configs, told)
+        histories = backend.train(models, rows, configs, callback)
         if histories is not None:
             return _outcomes(histories, configs, rows)
     size = max(1, _BYTES // _bytes_each(models[0], rows, first))
@@ -152,7 +152,7 @@ def train_many(
     alone = choose_placement(first.device, first.precision, first.batch_size, models[0])
     outcomes: list[Outcome] = []
     for i, part in enumerate(parts):
-        counting = _shift(told, i * steps, len(parts) * steps)
+        counting = _shift(callback, i * steps, len(parts) * steps)
         stack = Stack(models[part], configs[part], rows, validation, augment, counting)
         # One thread: two were no faster on small matrices, and wait for one another on a machine
         # that has other work (`python -m benchmarks many`).

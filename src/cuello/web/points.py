@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 MOST_POINTS = 60_000
-"""What a browser draws, zooms and searches without a pause."""
+"""Points that a browser draws, zooms and searches without a pause."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +87,12 @@ def gather_points(run: Run, most: int = MOST_POINTS) -> Points:
         points = replace(points, values=X, error=-run.autoencoder.score_samples(X))
     except RunError as error:
         points = _kept_in_folder(run, points, splits)
-        note = f"The rows are not in this page: {' '.join(str(error).split())}"
+        note = f"The samples are not in this page: {' '.join(str(error).split())}"
         points = replace(points, notes=(note, *points.notes))
     if len(points.embeddings) > most:
         total = len(points.embeddings)
         points = points.take(np.linspace(0, total - 1, most).astype(np.int64))
-        note = f"{most:,} of {total:,} rows are shown, evenly spaced."
+        note = f"{most:,} of {total:,} samples are shown, evenly spaced."
         points = replace(points, notes=(*points.notes, note))
     return points
 
@@ -162,7 +162,7 @@ def _kept_in_folder(run: Run, points: Points, splits: Array) -> Points:
     if kept is None or not len(kept) or kept.max() >= len(tested):
         return points
     points = points.take(tested[kept])
-    note = f"The {len(kept):,} test rows that the run folder keeps are shown."
+    note = f"The {len(kept):,} test samples that the run folder keeps are shown."
     points = replace(points, notes=(*points.notes, note))
     images = arrays.get("projection_images")
     if images is None or run.is_of_sequences:

@@ -83,10 +83,10 @@ def store_samples(
     cost = len(packed(some.tobytes())) / len(some)
     if cost * len(stored) > max_bytes:
         kept = np.linspace(0, len(stored) - 1, int(max_bytes / cost)).astype(np.int64)
-        unit = "images" if images else "rows"
+        unit = "images" if images else "samples"
         notes.append(f"To keep this page small it holds {len(kept):,} of {len(stored):,} {unit}.")
     if not len(kept):
-        return None, ["Not one row fits into this page."]
+        return None, ["Not one sample fits into this page."]
     record = {
         **packs.array(stored[kept]),
         "shape": list(stored.shape[1:]),

@@ -214,7 +214,7 @@ for _method in (
     FineTuning(
         "from_scratch",
         "From scratch",
-        "Trains the encoder from new weights: what pretraining is compared with.",
+        "Trains the encoder from new weights: the baseline without pretraining.",
         encoder_lr_factor=1.0,
         pretrained=False,
     ),

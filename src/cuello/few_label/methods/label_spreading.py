@@ -70,7 +70,7 @@ class LabelSpreading(Method):
         return self.solve(problem)[0]
 
     def solve(self, problem: LearningProblem) -> tuple[Solution, PseudoLabels]:
-        """Return the solution, and what spreads other labels of the same samples likewise."""
+        """Return the solution, and a function that spreads other labels of the same samples."""
         index, small = np.arange(len(problem.x)), problem
         if len(problem.x) > MAX_GRAPH_SAMPLES:
             index = _draw_samples(problem)

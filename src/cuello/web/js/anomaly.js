@@ -14,7 +14,7 @@ function setUpAnomalies() {
   const flagged = () => Math.min(order.length, Math.max(1, Math.round(0.001 * 500 ** (slider.value / 100) * order.length))); // 0.1 to 50 %
   function list() {
     const count = flagged();
-    $("anomaly-share-text").textContent = `${percent(count / order.length)} (${several(count, "row")})`;
+    $("anomaly-share-text").textContent = `${percent(count / order.length)} (${quantity(count, "sample")})`;
     $("anomaly-text").textContent = `Score of ${figure(values[order[count - 1]])} or more.`;
     $("anomaly-list").replaceChildren(...order.slice(0, Math.min(shown, count)).map((i) => make("li", {}, thumb(run, i, (row) => look({ row, place: 0 }), figure(values[i])))));
     $("anomaly-more").hidden = shown >= count;

@@ -75,7 +75,7 @@ function setUpPlots() {
   $("find").addEventListener("submit", (event) => {
     event.preventDefault();
     const row = app.runs[0].find($("wanted").value);
-    if (row < 0) { $("wanted").setCustomValidity("There is no such row."); $("wanted").reportValidity(); } else look({ row, place: 0 });
+    if (row < 0) { $("wanted").setCustomValidity("There is no such sample."); $("wanted").reportValidity(); } else look({ row, place: 0 });
   });
   $("wanted").addEventListener("input", () => $("wanted").setCustomValidity(""));
 }
@@ -96,8 +96,8 @@ async function begin() {
   setUpLabels();
   await setUpServed();
   if (app.runs[0].n) await look({ row: 0, place: 0 });
-  const latents = app.runs.map((run) => several(run.latents, "latent") + (app.runs.length > 1 ? ` in ${run.title}` : ""));
-  $("state").textContent = `${several(app.runs[0].n, "row")}, ${latents.join(", ")}; ${app.runs[0].decode ? "the model runs in this browser" : "no model in this page"}.`;
+  const latents = app.runs.map((run) => quantity(run.latents, "latent") + (app.runs.length > 1 ? ` in ${run.title}` : ""));
+  $("state").textContent = `${quantity(app.runs[0].n, "sample")}, ${latents.join(", ")}; ${app.runs[0].decode ? "the model runs in this browser" : "no model in this page"}.`;
   document.documentElement.dataset.models = "yes";
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   let width = innerWidth, waiting = 0;

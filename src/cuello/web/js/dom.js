@@ -12,7 +12,7 @@ const percent = (share) => { // no 100 % that is not all
   return `${near ? Math.floor(1000 * share) / 10 : (100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
 };
 const grouped = (count) => count.toLocaleString("en");
-const several = (count, what) => `${grouped(count)} ${what}${count === 1 ? "" : "s"}`;
+const quantity = (count, what) => `${grouped(count)} ${what}${count === 1 ? "" : "s"}`;
 
 function pressed(buttons, chosen) {
   for (const button of buttons) button.setAttribute("aria-pressed", String(button === chosen));

@@ -93,11 +93,11 @@ function setUpForm(run, panel) {
     input.addEventListener("input", update);
     fields.append(make("label", { htmlFor: input.id, textContent: run.columns[k] }), input);
   });
-  const copy = make("button", { type: "button", id: "copy-row", textContent: "Copy the chosen row" });
+  const copy = make("button", { type: "button", id: "copy-row", textContent: "Copy the chosen sample" });
   copy.addEventListener("click", () => {
     if (!app.subject || !app.subject.values) return;
     app.subject.values.forEach((value, k) => { inputs[k].value = Number(value.toPrecision(6)); });
     update();
   });
-  panel.append(make("p", { className: "caption", textContent: "Type a row in; it starts at the median of every column. What the model makes of it is shown below the plot." }), make("p", { className: "row" }, copy), fields);
+  panel.append(make("p", { className: "caption", textContent: "Type a row in; it starts at the median of every column. The reconstruction is shown below the plot." }), make("p", { className: "row" }, copy), fields);
 }

@@ -6,7 +6,7 @@ function setMarked(rows) {
   const plot = app.plots[0];
   plot.mark({ marked: new Set(rows) });
   const { run } = plot;
-  $("marked-text").textContent = rows.length ? `${several(rows.length, "row")} marked.` : "None. Draw a lasso around points, or mark a row.";
+  $("marked-text").textContent = rows.length ? `${quantity(rows.length, "sample")} marked.` : "None. Draw a lasso around points, or mark a sample.";
   $("marked").replaceChildren(...rows.slice(0, 60).map((i) => thumb(run, i, (row) => look({ row, place: 0 }))));
   if (rows.length > 60) $("marked").append(make("span", { className: "caption", textContent: `and ${grouped(rows.length - 60)} more` }));
 }
@@ -63,8 +63,8 @@ function assignClass(name) {
 function describeLabels(refused = 0) {
   const counts = new Map();
   for (const name of labels.of.values()) counts.set(name, (counts.get(name) || 0) + 1);
-  $("labels-text").textContent = (labels.of.size ? `${several(labels.of.size, "label")}: ${[...counts].map(([name, count]) => `${name} ${count}`).join(", ")}.` : "No label yet. A class goes to the marked rows or, without any, to the row that is shown.")
-    + (refused ? ` ${several(refused, "row")} of the official test part cannot be labelled.` : "");
+  $("labels-text").textContent = (labels.of.size ? `${quantity(labels.of.size, "label")}: ${[...counts].map(([name, count]) => `${name} ${count}`).join(", ")}.` : "No label yet. A class goes to the marked rows or, without any, to the row that is shown.")
+    + (refused ? ` ${quantity(refused, "sample")} of the official test split cannot be labelled.` : "");
   $("labels-save").disabled = !labels.of.size;
   $("labels-undo").disabled = !labels.before.length;
 }
@@ -100,8 +100,8 @@ function refit() {
     if (truth !== null && !labels.of.has(i)) { judged++; right += truth === classes[predicted[i]]; }
   }
   setColourings("refit", classes, predicted, confidence);
-  $("refit-text").textContent = `Logistic regression on the embeddings of ${several(rows.length, "label")}, ${classes.length} classes.`
-    + (judged ? ` Of the ${grouped(judged)} other rows whose class the data knows, it gets ${percent(right / judged)} right.` : "");
+  $("refit-text").textContent = `Logistic regression on the embeddings of ${quantity(rows.length, "label")}, ${classes.length} classes.`
+    + (judged ? ` Of the ${grouped(judged)} other samples whose class the data has, it gets ${percent(right / judged)} right.` : "");
   if (labels.served) labels.served.refit();
 }
 

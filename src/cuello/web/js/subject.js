@@ -97,13 +97,13 @@ function facts(run, subject, seen) {
   } else add(subject.values ? "input" : "point", subject.name || run.project(own.embedding).map(figure).join(", "));
   seen.forEach((one, place) => {
     const of = app.runs[place], who = seen.length > 1 ? `, ${of.title}` : "";
-    if (one && one.error !== null && of.error) add(`reconstruction error${who}`, `${figure(one.error)}, higher than in ${percent(of.below(one.error))} of the rows`);
+    if (one && one.error !== null && of.error) add(`reconstruction error${who}`, `${figure(one.error)}, higher than in ${percent(of.below(one.error))} of the samples`);
     else if (one && one.error !== null) add(`reconstruction error${who}`, figure(one.error));
   });
   if (subject.row === undefined && subject.values) {
     const { anomaly } = subject, score = anomaly ? anomaly.scores[0] : run.anomalyScore && own.error !== null ? run.anomalyScore(own.error) : null;
-    if (anomaly) add("anomaly score", `${figure(score)}, ${anomaly.anomalies[0] ? "an anomaly" : "no anomaly"}: one normal row in ${figure(10 ** score)} is as anomalous`);
-    else if (score !== null) add("anomaly score by that error", `${figure(score)}: one normal row in ${figure(10 ** score)} has as large a one`);
+    if (anomaly) add("anomaly score", `${figure(score)}, ${anomaly.anomalies[0] ? "an anomaly" : "no anomaly"}: one normal sample in ${figure(10 ** score)} is as anomalous`);
+    else if (score !== null) add("anomaly score by that error", `${figure(score)}: one normal sample in ${figure(10 ** score)} has as large a one`);
   }
   if (subject.number !== undefined) add("predicted", figure(subject.number));
   const box = make("div", { className: "about" }, list);
@@ -127,5 +127,5 @@ function bars(names, shares, title) {
 function neighbours(run, subject) {
   const list = make("div", { className: "thumbs" });
   for (const i of subject.near || []) list.append(thumb(run, i, (row) => look({ row, place: subject.place }), run.className(i) || ""));
-  return make("div", { className: "near" }, make("p", { className: "caption", textContent: "nearest rows" }), list);
+  return make("div", { className: "near" }, make("p", { className: "caption", textContent: "nearest samples" }), list);
 }
