@@ -34,7 +34,7 @@ _NAMES = (
     "denoise",
     "impute",
     "samples",
-    "maps",
+    "projections",
     "page",
 )
 

@@ -83,7 +83,7 @@ def run(settings: Settings) -> Result:
 
 
 def table(name: str, seed: int) -> Rows:
-    """Return training rows, test rows, and which of these are anomalies; standardised."""
+    """Return training samples, test samples, and which of these are anomalies; standardised."""
     X, anomalous = read_table(name)
     train, test, _, truth = train_test_split(
         X, anomalous, train_size=0.6, random_state=seed, stratify=anomalous

@@ -1,8 +1,8 @@
 """Missing elements filled: autoencoders beside column means and nearest neighbours.
 
 A table of 569 rows of 30 measurements (breast cancer, bundled with scikit-learn), a fifth of whose
-cells are missing at random in a third of the rows; and 1,000 MNIST test images half of whose pixels
-are, from 10,000 whole training images. Every method sees the same complete training samples.
+cells are missing at random in a third of the samples; and 1,000 MNIST test images half of whose
+pixels are, from 10,000 whole training images. Every method sees the same complete training samples.
 """
 
 from __future__ import annotations

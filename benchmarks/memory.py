@@ -67,7 +67,7 @@ def run(settings: Settings) -> Result:
 
 
 def _data(settings: Settings, folder: Path) -> tuple[str, str, int]:
-    """Return what to fit, where it is from, and how many training rows it has."""
+    """Return what to fit, where it is from, and how many training samples it has."""
     x, source = images(settings.rows)
     if source == "MNIST" and not settings.quick:
         return "mnist", source, len(x)

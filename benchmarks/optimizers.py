@@ -75,8 +75,8 @@ def run(settings: Settings) -> Result:
         rows=rows,
         bars=bars,
         notes=[
-            f"{len(x)} rows of {source}; dense 784-512-256-32-256-512-784, MSE, fused Adam, "
-            "precision and threads as cuello chooses them. A step takes its rows by index.",
+            f"{len(x)} samples of {source}; dense 784-512-256-32-256-512-784, MSE, fused Adam, "
+            "precision and threads as cuello chooses them. A step takes its samples by index.",
             "The adversarial autoencoder takes two steps a batch, its critic's without a decoder.",
         ],
     )

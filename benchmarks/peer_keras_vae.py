@@ -18,14 +18,14 @@ from keras import layers, ops
 
 
 class Draw(layers.Layer):
-    """Draw codes from their posteriors, and add the KL to the loss, in nats an image."""
+    """Draw embeddings from their posteriors, and add the KL to the loss, in nats an image."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seeds = keras.random.SeedGenerator(0)
 
     def call(self, moments: Any) -> Any:
-        """Return codes (B, 2) for means and log-variances (B, 2) each."""
+        """Return embeddings (B, 2) for means and log-variances (B, 2) each."""
         mean, log_variance = moments
         kl = 0.5 * (ops.square(mean) + ops.exp(log_variance) - 1.0 - log_variance)
         self.add_loss(ops.mean(ops.sum(kl, axis=1)))

@@ -29,7 +29,7 @@ class Encoder(BaseEncoder):  # type: ignore[misc]
         self.layers = layers
 
     def forward(self, x: Tensor) -> ModelOutput:
-        """Return the code."""
+        """Return the embedding."""
         return ModelOutput(embedding=self.layers(x))
 
 

@@ -31,9 +31,10 @@ def run(settings: Settings) -> Result:
     x, source = images(settings.rows)
     epochs = 1 + settings.rounds
     notes = [
-        f"{len(x)} rows of {source}; dense 784-512-256-32-256-512-784, MSE, Adam at 1e-3, the same "
-        f"initial weights; {settings.rounds} alternating rounds of one epoch.",
-        "Each takes the rows in an order of its own: that alone moves a loss by a percent or two.",
+        f"{len(x)} samples of {source}; dense 784-512-256-32-256-512-784, MSE, Adam at 1e-3, the "
+        f"same initial weights; {settings.rounds} alternating rounds of one epoch.",
+        "Each takes the samples in an order of its own: that alone moves a loss by a percent or "
+        "two.",
     ]
     pythons: dict[Peer, Path] = {}
     for peer in _PEERS:

@@ -77,14 +77,14 @@ def run(settings: Settings) -> Result:
         columns=("from", f"{SUGGESTED} random, %", "smallest margins", "suggested", "seconds"),
         rows=rows,
         bars=bars,
-        notes=[f"gain in points against random rows, with its standard error, {SEEDS} draws"],
+        notes=[f"gain in points against random samples, with its standard error, {SEEDS} draws"],
     )
 
 
 def _one(
     Z: Array, y: Array, Z_test: Array, y_test: Array, labels: int, seed: int
 ) -> tuple[float, ...]:
-    """Return the accuracy in % with random, least certain and suggested rows; and seconds."""
+    """Return the accuracy in % with random, least certain and suggested samples; and seconds."""
     rng = np.random.default_rng(seed)
     labelled = (
         draw_by_class(y, labels, rng, list("0123456789")) if labels else np.empty(0, dtype=int)

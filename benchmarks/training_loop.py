@@ -58,7 +58,7 @@ class Tutorial:
         return float(total) / len(self.dataset)
 
     def replay(self, order: Tensor) -> float:
-        """Train on with the rows in this order (epochs, rows); return the last mean loss.
+        """Train on with the samples in this order (epochs, rows); return the last mean loss.
 
         With another order the loss after a few epochs differs by a percent or two by chance.
         """
@@ -125,8 +125,8 @@ def run(settings: Settings) -> Result:
         rows=rows,
         bars=bars,
         notes=[
-            f"{len(x)} rows of {source}; dense 784-512-256-32-256-512-784, MSE, Adam at 1e-3, the "
-            f"same initial weights; {settings.rounds} alternating rounds of one epoch.",
+            f"{len(x)} samples of {source}; dense 784-512-256-32-256-512-784, MSE, Adam at 1e-3, "
+            f"the same initial weights; {settings.rounds} alternating rounds of one epoch.",
             "Losses are those of a training through the same batches in the same order.",
         ],
     )

@@ -58,11 +58,12 @@ def run(settings: Settings) -> Result:
     """Measure."""
     x, source = _all_images(settings.quick)
     notes = [
-        f"{len(x)} images of {source}; convolutions 1-10-20 of stride 2, dense 16, code of 2, "
+        f"{len(x)} images of {source}; convolutions 1-10-20 of stride 2, dense 16, 2 latents, "
         f"dense 3136, transposed convolutions 64-20-10-1; batch {PROTOCOL['batch_size']}, Adam at "
         f"{PROTOCOL['learning_rate']:g}; {settings.rounds} alternating rounds of one epoch after "
         "one that warms up. Loss: nats an image.",
-        "Each draws its own initial weights, from the same law, its own noise and order of rows.",
+        "Each draws its own initial weights, from the same law, its own noise and order of "
+        "samples.",
     ]
     ours = Cuello(x)
     ours.epoch()

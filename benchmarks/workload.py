@@ -85,7 +85,7 @@ class RecordedRows(Rows):
         return self
 
     def take(self, index: Tensor | slice, progress: float = 1.0) -> Batch:
-        """Return the rows at these positions."""
+        """Return the samples at these positions."""
         self.order.append(index)
         return super().take(index, progress)
 

@@ -428,7 +428,7 @@ def test_denoising_reconstructs_the_clean_row_from_the_noise_it_was_given(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_codes_that_are_drawn_can_be_decoded(kind):
+def test_embeddings_that_are_drawn_can_be_decoded(kind):
     model = fit(small(kind), toy())
     module = model.module_
     drawn = module.prior(7, torch.Generator().manual_seed(0))

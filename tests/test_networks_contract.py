@@ -106,7 +106,7 @@ def test_training_improves_reconstruction(network, kind):
     assert model.score(X) > untrained.score(X)
 
 
-def test_a_bounded_code_starts_wide_enough_to_be_learned():
+def test_a_bounded_embedding_starts_wide_enough_to_be_learned():
     """With PyTorch's own weights it stays the same for every row for long."""
     X = load("digits").X
     options = {"latent_dim": 8, "epochs": 5, "latent_activation": "sigmoid"}

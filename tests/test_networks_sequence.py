@@ -54,7 +54,7 @@ def test_shapes(options, steps, features, hidden, latent):
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_the_code_does_not_depend_on_what_follows_a_row(options):
+def test_the_embedding_does_not_depend_on_what_follows_a_row(options):
     encoder, _ = build(options=options, hidden=(4, 5))
     x = ragged([1, 4, 7], 7)
     longer = torch.cat([x, torch.full((3, 5, 3), torch.nan)], 1)
@@ -117,7 +117,7 @@ def test_dropout_is_between_layers_and_only_while_training():
         assert torch.equal(network.eval()(fed), network(fed))
 
 
-def test_writing_is_given_the_code_and_the_time_at_every_step():
+def test_writing_is_given_the_embedding_and_the_time_at_every_step():
     _, decoder = build((4, 3), hidden=(5,))
     fed = []
     decoder[0].layers[0].register_forward_pre_hook(lambda m, inputs: fed.append(inputs[0]))

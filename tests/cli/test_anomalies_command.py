@@ -17,7 +17,7 @@ def read(path):
         return list(csv.DictReader(f))
 
 
-def test_each_row_has_its_score_and_whether_that_is_too_strange(unlabelled, tmp_path):
+def test_each_row_has_its_score_and_whether_it_is_an_anomaly(unlabelled, tmp_path):
     outcome = run(
         tmp_path, "anomalies", "bare", "rows.npz", "--false-positive-rate", "50%", "-o", "a.csv"
     )
@@ -25,11 +25,11 @@ def test_each_row_has_its_score_and_whether_that_is_too_strange(unlabelled, tmp_
     lines = read(tmp_path / "a.csv")
     assert [int(line["row"]) for line in lines] == list(range(60))
     scores = np.array([float(line["score"]) for line in lines])
-    strange = np.array([line["anomaly"] == "yes" for line in lines])
-    assert strange.any()
-    assert (strange == (scores > -np.log10(0.5))).all()
-    assert f"{strange.sum()} of 60 samples are anomalies" in outcome.out
-    parts = ("reconstruction", "mahalanobis", "neighbours", "rows", "nearest")
+    anomalous = np.array([line["anomaly"] == "yes" for line in lines])
+    assert anomalous.any()
+    assert (anomalous == (scores > -np.log10(0.5))).all()
+    assert f"{anomalous.sum()} of 60 samples are anomalies" in outcome.out
+    parts = ("reconstruction", "mahalanobis", "neighbours", "samples", "nearest")
     assert all(float(line[name]) >= 0.0 for line in lines for name in parts)
     # Shares of three of six columns, the largest first.
     for line in lines:
@@ -47,10 +47,10 @@ def test_a_single_score_and_a_share_of_the_rows(unlabelled, tmp_path):
         assert outcome.code == 0, outcome
         lines = read(tmp_path / "a.csv")
         assert all(line["score"] == line[method] for line in lines)
-        strange = {line["row"] for line in lines if line["anomaly"] == "yes"}
-        assert len(strange) == 6
+        anomalous = {line["row"] for line in lines if line["anomaly"] == "yes"}
+        assert len(anomalous) == 6
         most = sorted(lines, key=lambda line: -float(line["score"]))[:6]
-        assert strange == {line["row"] for line in most}
+        assert anomalous == {line["row"] for line in most}
 
 
 def test_columns_are_called_by_their_names(tmp_path):

@@ -161,7 +161,7 @@ def test_a_way_out_is_named_once_and_as_a_flag(refused, pictures, tmp_path):
 
 def test_what_looks_like_an_option_in_the_data_stays(refused, tmp_path):
     write_table(tmp_path / "t.csv", kind=["plain"] * 40, seed=[1] * 40)
-    refused("fit", "t.csv", *SMALL, saying=("rows: kind=plain, seed;", "--keep-constant"))
+    refused("fit", "t.csv", *SMALL, saying=("samples: kind=plain, seed;", "--keep-constant"))
     (tmp_path / "seed=1").mkdir()
     refused("fit", "seed=1", *SMALL, saying=("/seed=1: holds no image",))
 

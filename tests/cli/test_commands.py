@@ -483,7 +483,7 @@ def test_columns_may_come_in_another_order(cuello, table, tmp_path):
     ]
 
 
-def test_a_row_alone_has_the_code_it_has_among_others(cuello, table, tmp_path):
+def test_a_row_alone_has_the_embedding_it_has_among_others(cuello, table, tmp_path):
     cuello("fit", "table.csv", *SMALL, "--out", "run")
     header, *lines = table.read_text().splitlines()
     (tmp_path / "one.csv").write_text(f"{header}\n{lines[0]}\n")  # its size is empty
@@ -556,7 +556,7 @@ def test_constant_columns_can_be_kept(cuello, tmp_path):
         assert np.isfinite(back["X"]).all()
 
 
-def test_code_as_long_as_a_row_has_to_be_asked_for(cuello, arrays):
+def test_embedding_as_long_as_a_row_has_to_be_asked_for(cuello, arrays):
     cuello("fit", "rows.npz", *SMALL, "--latent", 6, "--allow-overcomplete")
 
 

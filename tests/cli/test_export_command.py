@@ -112,7 +112,7 @@ def test_without_the_data_it_compares_on_what_the_run_keeps(
         changed = {"other rows": X[::-1], "fewer rows": X[:50], "other columns": X[:, :5]}[change]
         np.savez(data, X=changed, y=y[: len(changed)])
     said = cuello("export", "run", "--onnx", "-o", "out").out
-    assert "decoded embeddings that the run keeps, as " in said
+    assert "decoded embeddings of the run, as " in said
     assert "another code" in said or "rows.npz" in said
     assert names(tmp_path / "out") == EVERYTHING
 

@@ -183,7 +183,7 @@ def test_large_jpegs_are_decoded_small_and_alike(tmp_path):
     assert np.abs(X - expected).max() < 6
 
 
-def test_different_sizes_are_refused_with_the_usual_one(tmp_path):
+def test_different_sizes_are_refused_with_the_most_frequent_one(tmp_path):
     for i in range(3):
         save(tmp_path / f"{i}.png", gray(7, 9))
     save(tmp_path / "odd.png", gray(4, 4))

@@ -51,7 +51,7 @@ def equal(a, b):
 
 
 @pytest.mark.parametrize("kind", ["plain", "denoising"])
-def test_they_are_trained_and_say_how_long_the_code_is(kind):
+def test_they_are_trained_and_say_how_long_the_embedding_is(kind):
     model = own(kind=kind, epochs=30, learning_rate=0.01, latent_dim=17).fit(X)
     assert model.latent_dim_ == 3
     assert model.transform(X).shape == (60, 3)
@@ -165,7 +165,7 @@ def halves():
     kinds.KINDS.remove("halves")
 
 
-def test_the_kind_decides_how_the_code_is_read(halves):
+def test_the_kind_decides_how_the_embedding_is_read(halves):
     encoder = functools.partial(networks.build_network, "dense", (6, 5), 3, 6)
     model = own(lambda: encoder()[0], kind="halves").fit(X)
     assert model.latent_dim_ == 3

@@ -62,7 +62,7 @@ def test_what_is_not_asked_for_is_the_mixture(models, kind):
     np.testing.assert_array_equal(auto, mixture)
 
 
-def test_without_any_code_it_is_the_prior_or_none(models):
+def test_without_any_embedding_it_is_the_prior_or_none(models):
     with pytest.raises(
         InputError, match="sampler='prior' is not for kind='plain', whose embeddings follow no"
     ):
@@ -79,7 +79,7 @@ def test_without_any_code_it_is_the_prior_or_none(models):
         reloaded["plain"].sample(3)
 
 
-def test_quantised_codes_stay_in_the_codebook_and_groups_follow_their_use(models):
+def test_quantised_embeddings_stay_in_the_codebook_and_groups_follow_their_use(models):
     import torch
 
     module = models["vector-quantised"].module_
@@ -95,7 +95,7 @@ def test_quantised_codes_stay_in_the_codebook_and_groups_follow_their_use(models
     torch.testing.assert_close(module.nearest_embedding(drawn), drawn)
 
 
-def test_codes_are_drawn_from_the_law_of_those_that_are_given(models):
+def test_embeddings_are_drawn_from_the_law_of_those_that_are_given(models):
     codes = models["plain"].transform(X[y == 0])
     drawn = draw_embeddings(
         models["plain"].trained_, 4000, "mixture", codes, np.random.RandomState(0)

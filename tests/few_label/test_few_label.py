@@ -78,7 +78,7 @@ def choose_penalty(codes, y, parts):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_frozen_is_a_logistic_regression_on_standardized_codes(trained, classes):
+def test_linear_probe_is_a_logistic_regression_on_standardized_embeddings(trained, classes):
     X, y = blobs(classes)
     model = use(trained, "linear_probe").fit(X, y)
     codes = (trained.transform(X) - trained.embedding_mean_) / trained.embedding_scale_
@@ -89,7 +89,7 @@ def test_frozen_is_a_logistic_regression_on_standardized_codes(trained, classes)
     assert np.array_equal(model.predict(X), expected.predict(codes))
 
 
-def test_code_statistics_are_those_of_the_training_rows(trained):
+def test_embedding_statistics_are_those_of_the_training_rows(trained):
     X = blobs(n=200, seed=1)[0]
     order = np.random.default_rng(SEED).permutation(200)[20:]  # the first tenth is held out
     codes = trained.transform(X[order])
@@ -154,7 +154,7 @@ def test_the_encoder_learns_at_its_share_of_the_rate(trained, method, factor):
         assert largest == pytest.approx(rate, rel=1e-2)
 
 
-def test_scores_are_a_linear_map_of_standardized_codes(trained):
+def test_scores_are_a_linear_map_of_standardized_embeddings(trained):
     x = torch.from_numpy(trained.scaling_.apply(blobs()[0]))
     y = torch.arange(60) % 4
     mean, scale = np.float32([1, 2, 3]), np.float32([4, 5, 6])

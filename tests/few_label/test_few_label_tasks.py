@@ -91,8 +91,8 @@ def test_several_properties_of_a_digit(digits, encoder, method):
     model.fit(digits.images, known(y, 200, np.nan))
     assert model.task_ == Multilabel(3)
     found, truth = model.predict(digits.images[200:]), y[200:]
-    usual = np.maximum(truth.mean(axis=0), 1 - truth.mean(axis=0))
-    assert ((found == truth).mean(axis=0) > usual + 0.1).all()
+    majority = np.maximum(truth.mean(axis=0), 1 - truth.mean(axis=0))
+    assert ((found == truth).mean(axis=0) > majority + 0.1).all()
     assert np.array_equal(found, model.predict_proba(digits.images[200:]) > 0.5)
     accuracy = ((model.held_out_scores_ > 0) == y[:200]).mean()
     assert model.cv_score_ == pytest.approx(accuracy, abs=0.01)  # folds are of nearly one size
@@ -122,7 +122,7 @@ def test_frozen_is_one_logistic_regression_a_property(digits, encoder):
         np.testing.assert_allclose(p, own.predict_proba(codes)[:, 1], atol=1e-4)
 
 
-def test_frozen_is_a_ridge_regression_for_numbers(diabetes, table):
+def test_linear_probe_is_a_ridge_regression_for_numbers(diabetes, table):
     X, y = diabetes[0][:100], diabetes[1][:100]
     model = FewLabelRegressor(table, method="linear_probe").fit(X, y)
     codes = table.transform(X)
@@ -230,7 +230,7 @@ def test_a_property_that_all_labelled_rows_share_is_predicted_for_all(digits, en
     np.testing.assert_allclose(p, 61 / 62, rtol=1e-5)  # one row of each kind added
 
 
-def test_an_autoencoder_that_a_mode_does_not_start_from_is_not_trained(digits):
+def test_an_autoencoder_that_a_method_does_not_start_from_is_not_trained(digits):
     X = digits.images[:300]
     wanted = Autoencoder("plain", hidden=(8,), latent_dim=4, epochs=2)
     options = FAST | {"method": "from_scratch", "epochs": 5}

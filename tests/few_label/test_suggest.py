@@ -44,7 +44,7 @@ def test_rows_are_different_without_a_label_and_the_same_for_a_seed(
 
 
 @given(shift=st.floats(-100, 100), factor=st.floats(0.01, 100.0))
-def test_units_of_the_codes_do_not_matter(shift, factor):
+def test_units_of_the_embeddings_do_not_matter(shift, factor):
     p, Z = problem(60)
     mask = np.arange(60) < 10
     moved = np.stack([factor * Z[:, 0] + shift, Z[:, 1]], axis=1)
@@ -74,7 +74,7 @@ def test_one_row_of_each_kind_is_suggested_however_many_a_kind_has():
     assert sorted(kind[suggest_samples(even, Z, 3, labelled_embeddings=centres[:1])]) == [1, 2, 3]
 
 
-def test_where_codes_tell_nothing_the_uncertain_rows_are_suggested():
+def test_where_embeddings_tell_nothing_the_uncertain_rows_are_suggested():
     p, _ = problem(100)
     found = suggest_samples(p, np.zeros((100, 2)), 10)
     np.testing.assert_array_equal(np.sort(found), np.sort(np.argsort(-uncertainty(p))[:10]))

@@ -117,7 +117,7 @@ def test_critic_has_a_learning_rate_of_its_own():
     torch.testing.assert_close(moved[1], 4.0 * moved[0], rtol=1e-3, atol=1e-6)
 
 
-def test_codes_come_nearer_to_the_prior():
+def test_embeddings_come_nearer_to_the_prior():
     X = rows(512)
     options = {"hidden": (32,), "latent_dim": 3, "epochs": 50, "learning_rate": 0.005}
     apart = {}

@@ -147,7 +147,7 @@ def test_held_out_rows_take_the_nearest_class_where_unknown(fitted):
     assert held_out(wrong) > 1.5 * held_out(codes)
 
 
-def test_the_code_leaves_the_class_to_the_decoder(fitted):
+def test_the_embedding_leaves_the_class_to_the_decoder(fitted):
     """Within a class rows differ by two numbers, which is what the two latents are for."""
     X, _ = clusters()
     plain = Autoencoder(

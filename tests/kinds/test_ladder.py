@@ -145,7 +145,7 @@ def test_estimated_statistics_are_those_of_all_rows_as_one_batch(classes):
     torch.testing.assert_close(alone, net.train() and apply(x))
 
 
-def test_decoding_starts_from_the_sums_that_the_code_came_from():
+def test_decoding_starts_from_the_sums_that_the_embedding_came_from():
     net, x = ladder(), rows(50).x
     net.estimate_statistics(x)
     net.eval()

@@ -47,7 +47,7 @@ def test_a_pull_and_a_push_are_the_cross_entropy_of_every_pair():
     torch.testing.assert_close(term, expected)
 
 
-def test_maps_keep_neighbours_better_than_plain_codes_and_of_new_rows():
+def test_projections_keep_neighbours_better_than_plain_embeddings_and_of_new_rows():
     plain = Autoencoder("plain", hidden=(128, 128), latent_dim=2, epochs=25).fit(X[:1200])
     near = model().fit(X[:1200])
     scores, trusted = [], []

@@ -106,14 +106,14 @@ class Routed(nn.Module):
 
 @pytest.mark.parametrize("outer", [nn.Identity(), nn.ReLU(), nn.Tanh(), nn.Softplus()])
 @pytest.mark.parametrize("make", [lambda f: nn.Sequential(nn.Linear(6, 4), f), Routed])
-def test_kl_refuses_codes_outside_0_to_1(outer, make):
+def test_kl_refuses_embeddings_outside_0_to_1(outer, make):
     with pytest.raises(InputError, match=r"penalty='kl' needs .* in 0..1.*latent_activation"):
         built(make(outer), penalty="kl")
     built(make(outer), penalty="l1")
 
 
 @pytest.mark.parametrize("last", [nn.Sigmoid(), nn.Softmax(dim=1), nn.Hardsigmoid()])
-def test_kl_takes_any_code_in_0_to_1_and_leaves_the_encoder_as_it_was(last):
+def test_kl_takes_any_embedding_in_0_to_1_and_leaves_the_encoder_as_it_was(last):
     encoder = nn.Sequential(nn.BatchNorm1d(6), Routed(last)).train()
     before = {k: v.clone() for k, v in encoder.state_dict().items()}
     following = []
@@ -156,7 +156,7 @@ def test_diagnosis_counts_by_hand():
     ]
 
 
-def test_a_code_of_zeros_is_dead_and_a_lively_one_is_not():
+def test_an_embedding_of_zeros_is_dead_and_a_lively_one_is_not():
     model = built(nn.Identity())
     assert model.diagnose(torch.zeros(5, 4)).statistics["dead_latents"] == 4
     assert model.diagnose(torch.eye(4)) == (

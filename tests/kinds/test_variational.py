@@ -98,7 +98,7 @@ def test_likelihood_of_rows_agrees_with_torch_distributions(name, missing):
     torch.testing.assert_close(likelihood(sums_SBD, x_BD), of_elements.sum(-1))
 
 
-def test_the_code_is_the_mean():
+def test_the_embedding_is_the_mean():
     module = linear()
     torch.testing.assert_close(module.encode(rows()), module.encoder(rows())[:, :2])
 

@@ -201,7 +201,7 @@ def test_gradient_of_the_decoder_agrees_with_finite_differences():
     assert torch.autograd.gradcheck(loss, tuple(made.decoder.parameters()))
 
 
-def test_before_the_first_batch_codes_are_left_as_they_are():
+def test_before_the_first_batch_embeddings_are_left_as_they_are():
     made = module(trained=False)
     assert torch.equal(made.encode(rows()), made.encoder(rows()))
 

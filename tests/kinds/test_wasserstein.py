@@ -109,7 +109,7 @@ def distance_from_the_prior(codes):
 
 
 @pytest.mark.parametrize("kernel", sorted(KERNELS))
-def test_codes_come_nearer_to_the_prior(kernel):
+def test_embeddings_come_nearer_to_the_prior(kernel):
     X = curved()
     plain = distance_from_the_prior(fit("plain", X).transform(X))
     matched = fit("wasserstein", X, kernel=kernel)
@@ -123,12 +123,12 @@ def test_codes_come_nearer_to_the_prior(kernel):
     assert len(matched.diagnosis_.statistics["embedding_std"]) == 3
 
 
-def test_codes_far_from_the_prior_are_reported():
+def test_embeddings_far_from_the_prior_are_reported():
     with pytest.warns(UserWarning, match=r"far from the prior.*raise the kind's weight \(now 0\)"):
         fit("wasserstein", curved(), epochs=5, weight=0.0)
 
 
-def test_too_few_codes_are_not_judged():
+def test_too_few_embeddings_are_not_judged():
     assert fit("wasserstein", curved(60), epochs=5, weight=0.0).diagnosis_.findings == []
 
 

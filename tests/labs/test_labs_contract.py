@@ -29,11 +29,11 @@ def ended(tmp_path_factory):
 
 
 def test_all_published_experiments_are_there():
-    owed = """font-architecture font-learning-rate font-epochs font-latent font-new-letter
+    required = """font-architecture font-learning-rate font-epochs font-latent font-new-letter
     font-denoising vae-latent linear-is-pca batch-norm dropout initialisation normalisation
     momentum depth convolution losses augmentation anomalies denoising generation reduction
     few-labels"""
-    assert set(owed.split()) <= set(labs.names())
+    assert set(required.split()) <= set(labs.names())
 
 
 @pytest.mark.parametrize("name", labs.names())

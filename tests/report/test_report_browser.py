@@ -224,7 +224,7 @@ def test_empty_page(visit: Visits) -> None:
     made.quiet()
 
 
-def test_odd_content(visit: Visits, digits: ReportContent) -> None:
+def test_unusual_content(visit: Visits, digits: ReportContent) -> None:
     """One epoch, one class, one latent number, NaN, names that look like markup."""
     assert digits.latent is not None
     xy = digits.latent.xy.copy()

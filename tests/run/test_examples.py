@@ -23,7 +23,7 @@ def arrays(folder):
     return folder.read_arrays("examples.npz")
 
 
-def test_the_strangest_test_rows_come_first(folder, arrays):
+def test_the_most_anomalous_test_samples_come_first(folder, arrays):
     table = pq.read_table(folder.path / "embeddings.parquet")
     test = np.array(table["split"].to_pylist()) == "test"
     scores = table["anomaly_score"].to_numpy()[test]

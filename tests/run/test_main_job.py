@@ -127,7 +127,7 @@ def test_the_kept_classifier_is_the_chosen_method_on_the_first_draw(folder, metr
     assert accuracy == pytest.approx(row["accuracy"][0])
 
 
-def test_embeddings_are_the_codes_of_all_rows(folder):
+def test_embeddings_are_those_of_all_samples(folder):
     table = pq.read_table(folder.path / "embeddings.parquet").to_pydict()
     data = load("digits")
     run = cuello.open_run(folder.path)

@@ -98,7 +98,7 @@ def test_a_run_without_a_projection_gets_one_of_the_rows(folder, tmp_path):
     assert not (tmp_path / "few.csv").exists()
 
 
-def test_a_map_that_diverges_costs_no_run(folder, tmp_path, monkeypatch):
+def test_a_projection_that_diverges_costs_no_run(folder, tmp_path, monkeypatch):
     def diverge(*_, **__):
         raise DivergedError("a loss became NaN")
 
@@ -113,7 +113,7 @@ def test_a_map_that_diverges_costs_no_run(folder, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("latents", [1, 2])
-def test_codes_of_one_or_two_latents_are_the_map(folder, tmp_path, latents):
+def test_embeddings_of_one_or_two_latents_are_the_projection(folder, tmp_path, latents):
     out = tmp_path / "run"
     cuello.fit(folder.parent / "digits.npz", latent_dim=latents, out=out, **SMALL)
     run = cuello.open_run(out)
@@ -144,13 +144,13 @@ def test_rows_without_classes_and_too_few_to_measure(tmp_path):
         lambda record: record.pop("scaling"),
     ],
 )
-def test_a_map_that_was_changed_by_hand_is_refused(folder, tmp_path, change):
+def test_a_projection_that_was_changed_by_hand_is_refused(folder, tmp_path, change):
     changed = _copy(folder, tmp_path, lambda config: change(config["projection"]))
     with pytest.raises(RunError, match="cannot be used together"):
         cuello.open_run(changed)
 
 
-def test_a_map_that_leads_nowhere_is_not_served(folder, tmp_path):
+def test_a_projection_that_leads_nowhere_is_not_served(folder, tmp_path):
     def change(config):
         config["projection"]["scaling"]["width"] = [0.0] * 5
 
@@ -158,7 +158,7 @@ def test_a_map_that_leads_nowhere_is_not_served(folder, tmp_path):
         app_for(_copy(folder, tmp_path, change))
 
 
-def test_a_map_imports_no_network_of_its_own(folder, tmp_path, monkeypatch):
+def test_a_projection_imports_no_network_of_its_own(folder, tmp_path, monkeypatch):
     ran = tmp_path / "ran"
     (tmp_path / "sly.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -171,7 +171,7 @@ def test_a_map_imports_no_network_of_its_own(folder, tmp_path, monkeypatch):
     assert not ran.exists()
 
 
-def test_the_map_of_another_run_is_refused(run, tmp_path):
+def test_the_projection_of_another_run_is_refused(run, tmp_path):
     copy = _copy(run.folder.path, tmp_path, lambda config: None)
     codes = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
     models = Models(

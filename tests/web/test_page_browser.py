@@ -79,7 +79,7 @@ def near(seen: npt.NDArray[Any], expected: npt.NDArray[Any], steps: float = 2.0)
     np.testing.assert_allclose(seen.astype(float), np.clip(expected, 0, 255), atol=steps)
 
 
-def test_the_map_shows_every_row_and_its_colours(visit: Visiting, made: Made) -> None:
+def test_the_projection_shows_every_row_and_its_colours(visit: Visiting, made: Made) -> None:
     opened = visit()
     assert opened.page.evaluate("app.runs[0].n") == 150
     codes = embeddings_of(made, "plane")
@@ -200,7 +200,7 @@ def test_sliders_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
     opened.quiet()
 
 
-def test_the_learned_map_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
+def test_the_learned_projection_of_more_latents_than_two(visit: Visiting, made: Made) -> None:
     opened = visit("four")
     run, codes = made.run("four"), embeddings_of(made, "four")
     assert run.projection is not None
@@ -671,9 +671,9 @@ def test_served_what_is_drawn_is_scored_by_the_detector_of_the_run(
     detector = made.run("four").detector
     assert detector is not None
     parts = detector.single_scores(X)
-    strange = opened.page.evaluate("app.subject.anomaly")
-    assert strange["scores"] == pytest.approx(parts["combined"].tolist(), abs=1e-3)
-    assert strange["single_scores"]["edges"] == pytest.approx(parts["edges"].tolist(), abs=1e-3)
+    found = opened.page.evaluate("app.subject.anomaly")
+    assert found["scores"] == pytest.approx(parts["combined"].tolist(), abs=1e-3)
+    assert found["single_scores"]["edges"] == pytest.approx(parts["edges"].tolist(), abs=1e-3)
     text = opened.page.locator(".facts").inner_text()
     said = "an anomaly" if detector.predict(X)[0] < 0 else "no anomaly"
     assert re.search(rf"anomaly score\s+[\d.]+, {said}: one normal sample in", text), text

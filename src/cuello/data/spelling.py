@@ -8,7 +8,7 @@ from collections.abc import Mapping
 __all__ = ["edit_distance", "fold_label", "is_typo", "near_misses", "whole_number"]
 
 LONG = 5
-"""Letters of a word from which one different letter is taken for a typing error."""
+"""Letters of a word from which on one different letter counts as a typing error."""
 VERY_LONG = 8
 """Letters of a word from which two are."""
 RARE, COMMON = 2, 4

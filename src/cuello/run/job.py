@@ -105,7 +105,7 @@ class Job:
             raise InputError(
                 argument="encoder_lr_factor",
                 value=self.encoder_lr_factor,
-                allowed="above 0 and at most 1; 0.1 is the usual share",
+                allowed="above 0 and at most 1; such as 0.1",
             )
 
     @property

@@ -154,7 +154,7 @@ def _refuse_constant(data: Dataset, rows: Split, job: Job) -> None:
         shown = ", ".join(str(name) for name in constant[:10])
         more = f" and {len(constant) - 10} more" if len(constant) > 10 else ""
         raise DataError(
-            f"{data.source}: these columns hold one value in all training samples: {shown}{more}",
+            f"{data.source}: these columns hold a single value in training samples: {shown}{more}",
             remedy=[
                 "remove them, or keep them, scaled to zero, with ",
                 Argument("keep_constant", True),

@@ -74,7 +74,7 @@ function setUpPad(run, panel) {
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => { event.preventDefault(); if (event.dataTransfer.files.length) { $("tab-input").click(); take(event.dataTransfer.files[0]); } });
   panel.append(
-    make("p", { className: "caption", textContent: "Draw, or drop an image file anywhere. What the model makes of it is shown below the plot: a denoised version, its class, how unusual it is, and what it is most like." }),
+    make("p", { className: "caption", textContent: "Draw, or drop an image file anywhere. The reconstruction is shown below the plot: a denoised version, its class, how unusual it is, and what it is most like." }),
     pad, make("p", { className: "row" }, clear, make("label", {}, "Pen ", pen)),
     make("p", { className: "row" }, make("label", { className: "file" }, "Image file ", file)), make("p", { className: "row" }, make("label", { className: "check" }, invert, " Invert the file")), message);
   blank();

@@ -43,7 +43,7 @@ def run(settings: Settings) -> Result:
     try:
         cuello.load("mnist", offline=True)
     except cuello.DataError:
-        return Result(name="maps", columns=(), rows=[], notes=["needs mnist."])
+        return Result(name="projections", columns=(), rows=[], notes=["needs mnist."])
     torch.set_num_threads(1)
     data = images("mnist", 1000, 500) if settings.quick else images("mnist")
     flat, flat_test = (X.reshape(len(X), -1) for X in (data.X, data.X_test))
@@ -67,7 +67,7 @@ def run(settings: Settings) -> Result:
         rows.append((name, *cells, len(figures)))
     accuracy = float(np.mean([figure for figure, _ in found["neighbour"]]))
     return Result(
-        name="maps",
+        name="projections",
         columns=("embedding of 2", "5-NN accuracy", "trustworthiness", "seeds"),
         rows=rows,
         bars=[
