@@ -24,6 +24,9 @@ ARGUMENTS = [
     "--disable-sync",
     # The list below the address bar is a page of its own, in every window: a second each.
     "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
+    # A page is looked at for seconds: compile what runs, quickly, and collect garbage rarely.
+    "--js-flags=--wasm-lazy-compilation --liftoff-only "
+    "--min-semi-space-size=64 --max-semi-space-size=64",
 ]
 
 

@@ -38,7 +38,7 @@ def test_every_operation(run, kind, mode):
     untried = set()
     for operation in operations:
 
-        @settings(max_examples=20, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=10, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(generation_mode=mode))
         def ask(case):
             case.call_and_validate()

@@ -74,7 +74,8 @@ def chromium() -> Iterator[Any]:
 FIRST_STATE = """async () => {
     for (const button of document.querySelectorAll(".legend [aria-pressed=false]")) button.click();
     const mode = document.querySelector("[data-mode]"), grid = document.getElementById("grid");
-    if (mode.getAttribute("aria-pressed") === "false") mode.click();
+    const chosenMode = mode.getAttribute("aria-pressed") === "true";
+    if (chosenMode === matchMedia("(pointer: coarse)").matches) mode.click();
     if (grid.checked) grid.click();
     const colour = document.getElementById("colour");
     const chosen = document.getElementById("projection");

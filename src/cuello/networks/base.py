@@ -89,6 +89,9 @@ def build_network(
     chosen = NETWORKS.implied(name) | (options or {})
     check_options("network_options", Argument("network", name), network.options, chosen)
     encoder, decoder = network.build(shape, inputs, outputs, **common, **chosen)
-    note_uses(encoder, torch.zeros(1, *shape))
-    note_uses(decoder, torch.zeros(1, inputs))
+    # One without memory is built for the shapes of its weights alone; to run it would import the
+    # compiler of PyTorch: seconds in every program that opens a run.
+    if torch.get_default_device().type != "meta":
+        note_uses(encoder, torch.zeros(1, *shape))
+        note_uses(decoder, torch.zeros(1, inputs))
     return encoder, decoder
