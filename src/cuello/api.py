@@ -24,7 +24,7 @@ def fit(
     seed: int = 0,
     **model: Any,
 ) -> RunFolder:
-    """Train on all rows, learn from the few labels, and write a run folder, as ``cuello fit`` does.
+    """Train on all samples, learn from few labels, and write a run folder: ``cuello fit``.
 
     Parameters
     ----------

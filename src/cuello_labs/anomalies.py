@@ -28,7 +28,7 @@ from cuello_labs.base import Findings, Lab, Picture, Table
 __all__ = ["LAB"]
 
 OURS = ("autoencoder", "denoising")
-# Mean area under the curve of 10 repeats with 60 % of the samples for training, as printed by PyOD:
+# Mean area under the curve of 10 repeats with 60 % of the samples for training, published by PyOD:
 # PCA (all axes, weighted), k nearest neighbours, isolation forest.
 PUBLISHED: Mapping[str, tuple[float, float, float]] = {
     "cardio": (0.953, 0.737, 0.924),
@@ -46,7 +46,7 @@ PUBLISHED: Mapping[str, tuple[float, float, float]] = {
 MODEL: Mapping[str, Any] = {"network": "dense", "validation_fraction": 0.1}
 TABULAR: Mapping[str, Any] = {**MODEL, "scaling": "none", "loss": "mse", "hidden": (64, 32)}
 PIXELS: Mapping[str, Any] = {**MODEL, "loss": "bce", "hidden": (256, 64)}
-_PRINTED = ("Mahalanobis", "k-NN", "isolation forest")  # in the order of PUBLISHED
+_REPORTED = ("Mahalanobis", "k-NN", "isolation forest")  # in the order of PUBLISHED
 _NEIGHBOURS = 5
 _BATCH = 128
 _QUARTER = 4  # latents are a quarter of the columns of a table
@@ -198,27 +198,27 @@ def _tables(
                 "anomalies, too, and no labels are used.",
             )
         )
-    printed = [
+    published = [
         (
             name,
             *(
                 value
-                for m, printed_area in zip(_PRINTED, PUBLISHED[name], strict=True)
-                for value in (printed_area, areas[name][m])
+                for m, published_area in zip(_REPORTED, PUBLISHED[name], strict=True)
+                for value in (published_area, areas[name][m])
             ),
         )
         for name in tables
         if name in PUBLISHED
     ]
-    if printed:
+    if published:
         made.append(
             Table(
-                title="The baselines as printed by PyOD, and ours",
+                title="Baselines, published by PyOD and ours",
                 columns=(
                     "table",
-                    *(f"{m}, {who}" for m in _PRINTED for who in ("printed", "ours")),
+                    *(f"{m}, {who}" for m in _REPORTED for who in ("published", "ours")),
                 ),
-                rows=printed,
+                rows=published,
                 note="PyOD's documentation, results of 2019: means of 10 splits. Its PCA "
                 "weights all axes by their variances; the Mahalanobis distance is nearest to that.",
             )

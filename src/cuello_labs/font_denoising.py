@@ -80,7 +80,7 @@ def run(missing: list[Trial]) -> Ran:
 
 
 def flipped_errors(trained: Trained, seed: int) -> dict[str, list[float]]:
-    """Return the errors on damaged letters: of one draw, and the mean of several, by rate."""
+    """Return the errors on damaged letters: of one draw, and the mean of all draws, by rate."""
     X, _ = characters(LETTERS)
     rng = np.random.default_rng(seed)
     every = [
@@ -95,7 +95,7 @@ NOT_DRAWN = ("2 components", "dropout 0.1")
 
 
 def show(records: list[Record]) -> Findings:
-    """Compare the published networks; and what was trained on flips, with baselines."""
+    """Compare the published networks; and networks trained on flips, with baselines."""
     rows, errors = _published(of_protocol(records, "online"))
     holds, text = verdict(errors)
     labels = {
@@ -124,7 +124,7 @@ def show(records: list[Record]) -> Findings:
                     "within 2 standard errors",
                 ),
                 rows=rows,
-                note="The published figures are single runs. The mean of several draws is compared "
+                note="The published figures are single runs. The mean over draws is compared "
                 "with that of the authors' program: it expects the same, with less noise.",
             ),
             *(_table(methods, name) for name in ("wrong", "right")),
@@ -203,7 +203,7 @@ def verdict(errors: dict[str, dict[float, Spread]]) -> tuple[bool | None, str]:
 
 
 def _methods(records: Sequence[Record]) -> dict[str, list[Record]]:
-    """Return finished records by what restored the characters."""
+    """Return finished records by method of denoising."""
     baselines = group(of_protocol(records, "baseline"), "method")
     methods = {method: subset for (method,), subset in baselines.items()}
     for name, options in NETWORKS.items():
@@ -239,8 +239,8 @@ def _table(methods: dict[str, list[Record]], measured: str) -> Table:
             for label, subset in methods.items()
         ],
         note=f"All 32 characters, each damaged {DRAWS} times a seed. Networks were trained at a "
-        "rate of 0.2 alone and are not told another. The best possible knows the rate and all "
-        "characters: of wrong pixels, no method has fewer on average.",
+        "rate of 0.2 alone and are not told another. The Bayes-optimal method has the rate and all "
+        "characters: no method has fewer wrong pixels on average.",
     )
 
 
@@ -267,7 +267,7 @@ def _images(methods: dict[str, list[Record]]) -> Picture:
     with new(width=9.0, height=1.0 + 0.72 * (len(shown) + 1)) as (figure, axes):
         rows = ["clean", *shown]
         picture_table(axes, images, list(SHOWN), rows, x="character, pixels flipped at 0.2")
-    caption = "Some characters with a fifth of their pixels flipped, and what methods make of them."
+    caption = "Some characters with a fifth of their pixels flipped, and the output of each method."
     return Picture(name="images", caption=caption, figure=figure)
 
 

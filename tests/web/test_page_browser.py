@@ -419,7 +419,7 @@ def test_anomalies_by_score_above_a_threshold(visit: Visiting, made: Made) -> No
     slider = opened.page.locator("#anomaly-share")
     slider.evaluate("i => { i.value = 65; i.dispatchEvent(new Event('input')); }")
     count = round(0.001 * 500**0.65 * 150)
-    assert f"({count} rows)" in opened.page.locator("#anomaly-share-text").inner_text()
+    assert f"({count} samples)" in opened.page.locator("#anomaly-share-text").inner_text()
     assert opened.count("#anomaly-list li") == count
     opened.page.locator("#anomaly-list button").first.click()
     worst = int(scores.argmax())

@@ -63,7 +63,7 @@ function assignClass(name) {
 function describeLabels(refused = 0) {
   const counts = new Map();
   for (const name of labels.of.values()) counts.set(name, (counts.get(name) || 0) + 1);
-  $("labels-text").textContent = (labels.of.size ? `${quantity(labels.of.size, "label")}: ${[...counts].map(([name, count]) => `${name} ${count}`).join(", ")}.` : "No label yet. A class goes to the marked rows or, without any, to the row that is shown.")
+  $("labels-text").textContent = (labels.of.size ? `${quantity(labels.of.size, "label")}: ${[...counts].map(([name, count]) => `${name} ${count}`).join(", ")}.` : "No label yet. A class goes to the marked samples or, without any, to the sample that is shown.")
     + (refused ? ` ${quantity(refused, "sample")} of the official test split cannot be labelled.` : "");
   $("labels-save").disabled = !labels.of.size;
   $("labels-undo").disabled = !labels.before.length;
