@@ -55,7 +55,7 @@ NAMES = [
 CHECKED = ["a.npy", "a.npz", "b.npz", "a-idx2-float", "b-idx2-float.gz", "a.parquet", "a.png"]
 
 many = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -36,9 +36,9 @@ ONE_RATE = {"epochs": 60, "learning_rates": (0.01,)}
 ESTIMATORS = [
     SMALL,
     Autoencoder(kind="denoising", hidden=(8,), latent_dim=1, epochs=3),
-    FewLabelClassifier(LONGER, method="linear_probe", **ONE_RATE),
+    FewLabelClassifier(LONGER, method="linear_probe", cv=2, **ONE_RATE),
     FewLabelClassifier(SMALL, method="label_spreading"),
-    FewLabelRegressor(WIDE, method="linear_probe"),
+    FewLabelRegressor(WIDE, method="linear_probe", cv=2, learning_rates=(0.01,)),
     AnomalyDetector(SMALL),
     AnomalyDetector(SMALL, method="neighbours", contamination=0.1),
 ]
