@@ -53,7 +53,7 @@ def test_they_are_called_in_their_order():
 
 
 def test_what_can_be_told_nothing_is_refused_before_training():
-    with pytest.raises(InputError, match=r"callbacks=3 has neither on_epoch_end\(record\)"):
+    with pytest.raises(InputError, match=r"callbacks=3 has none of the methods on_step_end"):
         small().fit(X, callbacks=3)
     assert combine(None) is not None
 

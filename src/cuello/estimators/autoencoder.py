@@ -148,17 +148,17 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         rows = self._rows(X, codes).with_neighbours(*near)
         held_out = None if validation is None else self._rows(validation).with_neighbours(*near)
         self.history_: Sequence[Epoch] = []
-        config = self.training_config_
+        told = combine(callbacks).knowing(self.get_params() | {"latent_dim": self.latent_dim_})
         try:
-            with EpochProgress(self.kind, config.epochs, visible=shown) as progress:
+            with EpochProgress(self.kind, self.training_config_.epochs, visible=shown) as progress:
                 self.history_ = train(
                     self.module_,
                     rows,
-                    config,
+                    self.training_config_,
                     validation=held_out,
                     augment=augment,
                     checkpoint=checkpoint,
-                    callbacks=combine([combine(callbacks), progress]),
+                    callbacks=[told, progress],
                 )
         except DivergedError:
             self._examine(rows.x)

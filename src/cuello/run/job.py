@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 from cuello.data.augment import Augment
@@ -16,6 +17,7 @@ from cuello.kinds import KINDS, LOSSES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
 from cuello.options import Range
 from cuello.train import TrainingConfig
+from cuello.train.trackers import Tracker, tracker_of
 
 __all__ = ["KEEP_LABELS", "TASK_NAMES", "Job", "Progress", "Silent", "check_labels"]
 
@@ -69,6 +71,10 @@ class Job:
         Keep columns of a table that hold one value only.
     seed : int
         Split, weights, order, noise and label draws follow from it.
+    log_to : str or None
+        Where else to log the training of the autoencoder: ``tensorboard`` (in the run folder),
+        ``mlflow`` or ``wandb``, or with a target: ``tensorboard:FOLDER``, ``mlflow:TRACKING_URI``,
+        ``wandb:PROJECT``.
     model : mapping
         Options of :class:`cuello.Autoencoder`.
     """
@@ -87,6 +93,7 @@ class Job:
     skip_bad: bool = False
     keep_constant: bool = False
     seed: int = 0
+    log_to: str | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -122,6 +129,10 @@ class Job:
             model={name: value for name, value in options.items() if name not in of_job},
         )
 
+    def trackers(self, folder: Path) -> list[Tracker]:
+        """Return callbacks that log the training of the run in a folder."""
+        return [] if self.log_to is None else [tracker_of(self.log_to, folder)]
+
     def autoencoder(self) -> Autoencoder:
         """Return the autoencoder that is to be trained, not fitted."""
         return Autoencoder(**{"random_state": self.seed, **self.model})
@@ -129,6 +140,7 @@ class Job:
     def check(self) -> None:
         """Refuse (InputError) options that are wrong whatever the data, before any is read."""
         model = self.autoencoder()
+        self.trackers(Path())
         for registry in (KINDS, NETWORKS, ACTIVATIONS, INITIALIZERS, LOSSES, OUTPUTS):
             name = getattr(model, registry.argument)
             if name != "auto" or registry in (KINDS, NETWORKS, ACTIVATIONS):

@@ -121,14 +121,14 @@ class JobSteps:
             text = epoch_text(record, autoencoder.training_config_.epochs)
             self.progress.update("autoencoder", *steps, text)
 
-        callbacks = Callback(on_step_end=on_step_end, on_epoch_end=on_epoch_end)
+        shown = Callback(on_step_end=on_step_end, on_epoch_end=on_epoch_end)
         try:
             autoencoder.fit(
                 self.prepared.train,
                 self.prepared.visible_labels,
                 validation=self.prepared.validation,
                 checkpoint=self.folder.checkpoint,
-                callbacks=callbacks,
+                callbacks=[shown, *self.job.trackers(self.folder.path)],
             )
         except DivergedError:
             save_models(self.folder, Models(autoencoder))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from cuello.errors import InputError
 from cuello.train.state import Epoch
@@ -15,7 +16,8 @@ __all__ = ["Callback", "combine"]
 class Callback:
     """Hold functions to call while training.
 
-    Any other object with one of these methods is a callback as well.
+    Any other object with one of these methods is a callback as well. Ready ones for trackers of
+    experiments are in :mod:`cuello.train.trackers`.
 
     Parameters
     ----------
@@ -23,6 +25,12 @@ class Callback:
         ``on_step_end(done, total)``, after every few steps of a training of so many in all.
     on_epoch_end : callable
         ``on_epoch_end(record)``, after every epoch, with its :class:`cuello.train.Epoch`.
+    on_train_begin : callable
+        ``on_train_begin(options)``, before the first epoch, with the options of the estimator and
+        of the training by name, and ``initial_epoch``: above 0 where a checkpoint is continued.
+    on_train_end : callable
+        ``on_train_end(error)``, after the last epoch, with None; or with the exception, a
+        ``KeyboardInterrupt`` for example, that ended the training before.
 
     Examples
     --------
@@ -40,6 +48,16 @@ class Callback:
 
     on_step_end: Callable[[int, int], None] = lambda done, total: None
     on_epoch_end: Callable[[Epoch], None] = lambda record: None
+    on_train_begin: Callable[[Mapping[str, Any]], None] = lambda options: None
+    on_train_end: Callable[[BaseException | None], None] = lambda error: None
+
+    def knowing(self, options: Mapping[str, Any]) -> Callback:
+        """Return this callback, told further options before a training."""
+        begin = self.on_train_begin
+        return replace(self, on_train_begin=lambda own: begin({**options, **own}))
+
+
+_METHODS = tuple(field.name for field in fields(Callback))
 
 
 def combine(callbacks: object | Sequence[object] | None) -> Callback:
@@ -48,29 +66,28 @@ def combine(callbacks: object | Sequence[object] | None) -> Callback:
     Raises
     ------
     InputError
-        If one has neither method.
+        If one has none of the methods.
     """
     if isinstance(callbacks, Callback):
         return callbacks
     listed = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
     listed = [one for one in listed if one is not None]
-    names = ("on_step_end", "on_epoch_end")
     for one in listed:
-        if not any(callable(getattr(one, name, None)) for name in names):
+        if not any(callable(getattr(one, name, None)) for name in _METHODS):
             raise InputError(
-                "has neither on_epoch_end(record) nor on_step_end(done, total)",
+                f"has none of the methods {', '.join(_METHODS)}",
                 argument="callbacks",
                 value=one,
                 remedy="give an object with one of them, such as cuello.train.Callback",
             )
-    steps, epochs = ([m for one in listed if (m := getattr(one, n, None))] for n in names)
 
-    def on_step_end(done: int, total: int) -> None:
-        for call in steps:
-            call(done, total)
+    def call_all(name: str) -> Callable[..., None]:
+        methods = [method for one in listed if (method := getattr(one, name, None))]
 
-    def on_epoch_end(record: Epoch) -> None:
-        for call in epochs:
-            call(record)
+        def call(*facts: Any) -> None:
+            for method in methods:
+                method(*facts)
 
-    return Callback(on_step_end, on_epoch_end)
+        return call
+
+    return Callback(**{name: call_all(name) for name in _METHODS})

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -109,8 +110,10 @@ def train(
     if checkpoint is not None and checkpoint.exists():
         state.load(checkpoint)
     checkpointer = Checkpointer(state, checkpoint, checkpoint_seconds)
+    ended_by: BaseException | None = None
     gpus = [placement.device] if placement.device.type == "cuda" else []
     try:
+        told.on_train_begin(asdict(config) | {"initial_epoch": state.epoch})
         with torch.random.fork_rng(devices=gpus), placement.limit_threads():
             while state.epoch < config.epochs and not _is_stale(state, config):
                 last = list(_trainable(model).active_optimizers(1.0))
@@ -119,14 +122,17 @@ def train(
                 state.record(epoch, comparable=comparable)
                 callback.on_epoch_end(epoch)
                 checkpointer.after_epoch()
-    except DivergedError:
-        state.restore_best()
+    except BaseException as error:
+        ended_by = error
+        if isinstance(error, DivergedError):
+            state.restore_best()
         raise
     finally:
         # Also when interrupted: what is written is the last whole epoch, never half of one.
         checkpointer.flush()
         model.to("cpu").eval()
         _trainable(model).progress = 1.0
+        told.on_train_end(ended_by)
     if held_out is not None:
         state.restore_best()
     return state.history
