@@ -18,6 +18,7 @@ LABS = SOURCE.parent / "cuello_labs"
 # Imports point downward in this list only.
 LAYERS = [
     "arrays",
+    "clock",
     "seeding",
     "errors",
     "options",

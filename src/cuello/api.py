@@ -45,8 +45,8 @@ def fit(
         Everything random follows from it.
     **model
         Options of :class:`cuello.Autoencoder`, and ``validation``, ``test``, ``image_size``,
-        ``label_column``, ``skip_bad``, ``keep_constant``, ``task``, ``method``,
-        ``encoder_lr_factor`` of :class:`cuello.run.Job`.
+        ``label_column``, ``skip_bad``, ``keep_constant``, ``task``, ``method``, ``max_time``,
+        ``log_to``, ``encoder_lr_factor`` of :class:`cuello.run.Job`.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hi
 
 from cuello.errors import Argument, InputError, Use, unknown
 
-__all__ = ["Option", "Range", "check_options", "describe", "read_options"]
+__all__ = ["Option", "Range", "Seconds", "check_options", "describe", "read_options"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,25 @@ class Range:
         """Raise an :class:`InputError` for a value outside the range, or NaN."""
         if value not in self:
             raise InputError(argument=name, value=value, allowed=str(self))
+
+
+class Seconds(Range):
+    """A range of seconds, which the command line also takes as ``90s``, ``5m`` or ``1h30m``."""
+
+    @staticmethod
+    def read(name: str, text: str) -> float:
+        """Return the seconds of a text.
+
+        >>> [Seconds.read("max_time", text) for text in ("90", "90s", "5m", "1h30m")]
+        [90.0, 90.0, 300.0, 5400.0]
+        """
+        number = r"(\d+\.?\d*|\.\d+)"
+        found = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s?)?", text.strip().lower())
+        if found is None or not text.strip():
+            allowed = "seconds above 0, or a time such as 90s, 5m or 1h30m"
+            raise InputError(argument=name, value=text, allowed=allowed)
+        hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return 3600 * hours + 60 * minutes + seconds
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -166,14 +166,16 @@ def test_wandb_is_told_of_an_interruption(wandb):
 
 def test_a_tracker_that_fails_costs_no_training(wandb, monkeypatch):
     tracker = WandB()
-    monkeypatch.setattr(tracker, "log", lambda run, values, step: 1 / 0)
+    monkeypatch.setattr(tracker, "_log", lambda run, values, step: 1 / 0)
     with pytest.warns(CuelloWarning, match=r"WandB failed and gets nothing more \(division"):
         model = small().fit(X, callbacks=tracker)
     assert len(model.history_) == 3
 
 
-@pytest.mark.parametrize("name", list(TRACKERS))
-def test_a_missing_package_is_one_line(monkeypatch, name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "called"), zip(TRACKERS, ("TensorBoard", "MLflow", "WandB"), strict=True)
+)
+def test_a_missing_package_is_one_line(monkeypatch, name, called, tmp_path):
     def missing(module, *rest):
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
@@ -181,7 +183,7 @@ def test_a_missing_package_is_one_line(monkeypatch, name, tmp_path):
     with pytest.raises(InputError) as caught:
         tracker_of(name, tmp_path)
     assert str(caught.value) == (
-        f"{TRACKERS[name].__name__} needs {name}, which is not installed; install it with: "
+        f"{called} needs {name}, which is not installed; install it with: "
         f'pip install "cuello[{name}]".'
     )
 

@@ -94,7 +94,8 @@ def _panels(choice: Mapping[str, str]) -> dict[str, Mapping[str, Option]]:
     training = {*read_options(TrainingConfig)}
     # Other flags give these, or options of the job.
     hidden = ("kind_options", "network_options", "validation_fraction", "random_state", "verbose")
-    model = read_options(Autoencoder, skip=hidden)
+    job = read_options(Job, skip=("data", "model"))
+    model = read_options(Autoencoder, skip=(*hidden, *job))
     kind = Option(
         name="kind",
         type="str",
@@ -104,7 +105,7 @@ def _panels(choice: Mapping[str, str]) -> dict[str, Mapping[str, Option]]:
     )
     names = {role: _registries()[role].resolve(name) for role, name in choice.items()}
     return {
-        "Data and labels": read_options(Job, skip=("data", "model")),
+        "Data and labels": job,
         "Model": {"kind": kind} | {n: o for n, o in model.items() if n not in training},
         "Training": {n: o for n, o in model.items() if n in training},
     } | {f"Options of {role} {name}": _options_of(role, name) for role, name in names.items()}

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cuello.errors import InputError
-from cuello.options import Option
+from cuello.options import Option, Seconds
 
 __all__ = [
     "OutOption",
@@ -34,6 +34,7 @@ TrustRemoteCodeOption = Annotated[
 
 FLAGS: Mapping[str, tuple[str, ...]] = {
     "latent_dim": ("--latent", "--latent-dim"),
+    "max_time": ("--time", "--max-time"),
     "learning_rate": ("--learning-rate", "--lr"),
     "initializer": ("--initializer", "--initialiser"),
     "optimizer": ("--optimizer", "--optimiser"),
@@ -48,6 +49,8 @@ def option_parameter(option: Option, panel: str) -> inspect.Parameter:
     """Return an option as a parameter of a function that typer reads."""
     flags = FLAGS.get(option.name, (f"--{option.name.replace('_', '-')}",))
     kind = _TYPES.get(option.type.removesuffix(" | None"), str)
+    if isinstance(option.range, Seconds):
+        kind = str
     if kind is bool:
         flags = (f"{flags[0]}/--no-{flags[0][2:]}",) if option.default else flags
     optional = not isinstance(option.default, kind)
@@ -84,6 +87,8 @@ def parse_value(option: Option, value: Any) -> Any:
         return _integers(option.name, value)
     if "tuple[int, int]" in option.type:
         return _size(option.name, value)
+    if isinstance(option.range, Seconds):
+        return option.range.read(option.name, value)
     if "int" in option.type and value != option.default:
         return _number(option, value, int)
     if "float" in option.type and value != option.default:

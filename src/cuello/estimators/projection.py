@@ -27,7 +27,12 @@ Projector = TypeVar("Projector")
 
 
 def fit_projector(
-    autoencoder: Callable[..., Projector], embeddings: Array, seed: int, *, device: str = "auto"
+    autoencoder: Callable[..., Projector],
+    embeddings: Array,
+    seed: int,
+    *,
+    device: str = "auto",
+    max_time: float | None = None,
 ) -> Projector:
     """Fit a projection of 50 or more embeddings (n, K): a ``neighbour`` of 2 latents.
 
@@ -53,6 +58,7 @@ def fit_projector(
         validation_fraction=0.0,
         precision="float32",
         device=device,
+        max_time=max_time,
         random_state=seed,
     )
     fitted: Projector = model.fit(embeddings[some])

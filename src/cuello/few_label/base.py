@@ -149,6 +149,8 @@ class Method(ABC):
     """Whether a run compares it unasked: those that are quick."""
     compared_on_request: bool = False
     """Whether a run compares it when a full comparison is asked for."""
+    trains_encoder: bool = True
+    """Whether it trains the encoder, which takes its time, and so comes after those that do not."""
     refittable: bool = False
     """Whether it is quick enough to be fitted again while somebody waits, as the server does."""
 

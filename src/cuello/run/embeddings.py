@@ -113,13 +113,16 @@ def write_embeddings(
     return int(table.num_rows)
 
 
-def learn_projection(autoencoder: Autoencoder, train: Array, seed: int) -> Autoencoder | None:
+def learn_projection(
+    autoencoder: Autoencoder, train: Array, seed: int, max_time: float | None = None
+) -> Autoencoder | None:
     """Fit a projection to training samples; None if there is no need, or too few samples."""
     if autoencoder.latent_dim_ <= FLAT or len(train) < FEWEST_SAMPLES:
         return None
     try:
         embeddings = autoencoder.transform(train)
-        return fit_projector(Autoencoder, embeddings, seed, device=autoencoder.device)
+        device = autoencoder.device
+        return fit_projector(Autoencoder, embeddings, seed, device=device, max_time=max_time)
     except DivergedError as error:  # a run is worth more than its projection
         warnings.warn(
             f"The run keeps no projection of its embeddings: {error}", CuelloWarning, stacklevel=2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import confusion_matrix, f1_score, multilabel_confusion_matrix
 
+from cuello import clock
 from cuello.arrays import Array, Indices, Record
 from cuello.data import Dataset
 from cuello.data.dataset import keep_labels, labelled_rows
@@ -21,6 +21,7 @@ from cuello.few_label.cross_validation import TOO_WIDE
 from cuello.few_label.targets import CONSTANT_PROPERTY
 from cuello.metrics import mean_sd
 from cuello.run.baselines import BASELINES, Labelled
+from cuello.run.budget import Budget
 from cuello.run.folder import RunFolder
 from cuello.run.job import Job, Progress
 from cuello.run.prepare import Prepared
@@ -116,6 +117,7 @@ def compare_methods(
     pca: PCA,
     folder: RunFolder,
     progress: Progress,
+    budget: Budget,
 ) -> tuple[list[Record], dict[str, FewLabelClassifier | FewLabelRegressor]]:
     """Measure every method on every draw, and return one record for each.
 
@@ -132,17 +134,31 @@ def compare_methods(
     methods = compared_methods(data.task, is_table=is_table, in_full=job.compare)
     if job.method is not None and job.method not in methods:
         methods = (*methods, job.method)
+    kept = job.method or next(m for m in methods if m in METHODS)
+    if job.max_time is not None:  # those that are quick first, and with them what is kept
+        slow = {m for m in methods if m in METHODS and METHODS[m].trains_encoder}
+        methods = tuple(sorted(methods, key=slow.__contains__))
     models: dict[str, FewLabelClassifier | FewLabelRegressor] = {}
     total = len(plan.draws) * len(methods)
     scale = autoencoder.scaling_.apply
     progress.update("few labels", len(records), total)
     for draw, labelled in enumerate(plan.draws):
+        first = [r for r in records if r["draw"] == 0]
+        is_begun = draw in {r["draw"] for r in records}
+        if draw and not is_begun and not budget.allows(sum(r["seconds"] for r in first)):
+            budget.losses.append(f"of {len(plan.draws)} label draws, {draw} were made")
+            break
+        if draw:
+            methods = tuple(dict.fromkeys(r["method"] for r in first))
         held_out = None if plan.held_out is None else plan.held_out[draw]
         test_X, test_y = _test_samples(prepared, held_out)
         for method in methods:
             if (draw, method) in have:
                 continue
-            started = time.perf_counter()
+            if not draw and method != kept and not budget.allows():
+                budget.losses.append(f"{display_name(method, is_table=is_table)} was left out")
+                continue
+            started = clock.now()
             which = f", draw {draw + 1} of {len(plan.draws)}" if len(plan.draws) > 1 else ""
             detail = display_name(method, is_table=is_table) + which
             progress.update("few labels", len(records), total, detail)
@@ -166,7 +182,7 @@ def compare_methods(
                     "labels": len(labelled),
                     **_score(test_y, predicted, data),
                     f"cv_{score_names(data.task)[0]}": None if np.isnan(cv_score) else cv_score,
-                    "seconds": time.perf_counter() - started,
+                    "seconds": clock.now() - started,
                 }
             )
             folder.write_lines("few_labels.jsonl", records)

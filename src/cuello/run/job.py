@@ -15,7 +15,7 @@ from cuello.estimators import Autoencoder
 from cuello.few_label import METHODS
 from cuello.kinds import KINDS, LOSSES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
-from cuello.options import Range
+from cuello.options import Range, Seconds, read_options
 from cuello.train import TrainingConfig
 from cuello.train.trackers import Tracker, tracker_of
 
@@ -71,6 +71,10 @@ class Job:
         Keep columns of a table that hold one value only.
     seed : int
         Split, weights, order, noise and label draws follow from it.
+    max_time : float or None
+        Seconds that everything may take, from reading the data to the report, above 0: training is
+        shortened, and methods are left out, which a note says (:class:`cuello.run.budget.Budget`).
+        None: no limit.
     log_to : str or None
         Where else to log the training of the autoencoder: ``tensorboard`` (in the run folder),
         ``mlflow`` or ``wandb``, or with a target: ``tensorboard:FOLDER``, ``mlflow:TRACKING_URI``,
@@ -93,6 +97,7 @@ class Job:
     skip_bad: bool = False
     keep_constant: bool = False
     seed: int = 0
+    max_time: Annotated[float | None, Seconds(0.0, open_low=True)] = None
     log_to: str | None = None
     model: Mapping[str, Any] = field(default_factory=dict)
 
@@ -100,19 +105,14 @@ class Job:
         if self.repeats != "auto" and (isinstance(self.repeats, str) or self.repeats < 1):
             allowed = "a whole number, at least 1, or 'auto'"
             raise InputError(argument="repeats", value=self.repeats, allowed=allowed)
+        options = read_options(Job)
+        for name in ("task", "encoder_lr_factor", "max_time"):
+            options[name].check(getattr(self, name))
         if not 0 <= self.seed <= _LARGEST_SEED:
             raise InputError(
                 argument="seed",
                 value=self.seed,
                 allowed=f"a whole number from 0 to {_LARGEST_SEED}",
-            )
-        if self.task not in TASK_NAMES:
-            raise unknown("task", self.task, TASK_NAMES)
-        if not 0.0 < self.encoder_lr_factor <= 1.0:
-            raise InputError(
-                argument="encoder_lr_factor",
-                value=self.encoder_lr_factor,
-                allowed="above 0 and at most 1; such as 0.1",
             )
 
     @property

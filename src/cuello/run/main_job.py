@@ -18,6 +18,7 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.sources import name_of_source
 from cuello.few_label import METHODS
 from cuello.networks import NETWORKS
+from cuello.run.budget import Budget
 from cuello.run.folder import RunFolder
 from cuello.run.job import Job, Progress, Silent, check_labels
 from cuello.run.models import check_remote_code
@@ -73,13 +74,14 @@ def start(
     DivergedError
         If a loss became NaN; the folder then holds a checkpoint of the last good epoch.
     """
+    budget = Budget(job.max_time)
     job.check()
     folder = RunFolder(out)
     folder.refuse_to_replace(overwrite=overwrite)  # before minutes are spent on reading
     with collect_warnings() as notes:
         prepared, _ = plan(job)
     folder.start(_run_config(job, prepared, [*prepared.data.notes, *notes]), overwrite=overwrite)
-    return JobSteps(job, prepared, folder, progress or Silent()).run()
+    return JobSteps(job, prepared, folder, progress or Silent(), budget).run()
 
 
 def resume(
@@ -122,13 +124,14 @@ def resume(
     except (KeyError, TypeError) as error:
         raise folder.damaged("config.json", f"{type(error).__name__}: {error}") from error
     check_remote_code(folder, job.model, trust_remote_code=trust_remote_code)
+    budget = Budget(job.max_time)
     prepared = prepare(job)
     if prepared.fingerprint != config["data"]["fingerprint"]:
         raise RunError(
             f"{job.data} is not the data that {out} was started with (another fingerprint)",
             remedy=["restore the data, or ", *start_again],
         )
-    return JobSteps(job, prepared, folder, progress).run()
+    return JobSteps(job, prepared, folder, progress, budget).run()
 
 
 def _run_config(job: Job, prepared: Prepared, notes: list[str]) -> Record:

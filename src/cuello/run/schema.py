@@ -97,6 +97,7 @@ METRICS = {
         }
     ),
     "projection": Maybe({"rows": int, "methods": {str: {str: Maybe(NUMBER)}}}),
+    "time_budget": Maybe({"seconds": Maybe(NUMBER), "losses": [str]}),
     "timing": {
         "train_seconds": NUMBER,
         "epochs": int,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from cuello.estimators.baselines import fit_pca
 from cuello.estimators.projection import FLAT
 from cuello.few_label.cross_validation import warn_of_width
 from cuello.run import few_labels
+from cuello.run.budget import PROJECTION, TRAINING, TRAINING_ALONE, Budget
 from cuello.run.embeddings import learn_projection, measure_projection, write_embeddings
 from cuello.run.examples import example_arrays, measure_reconstruction
 from cuello.run.folder import RunFolder
@@ -41,14 +41,14 @@ class JobSteps:
     prepared: Prepared
     folder: RunFolder
     progress: Progress
+    budget: Budget
 
     def run(self) -> RunFolder:
         """Do all steps that are missing, and return the finished folder."""
-        began = time.perf_counter()
-        before = sum(r["seconds"] for r in self.folder.read_lines("few_labels.jsonl"))
+        done = self.folder.read_lines("few_labels.jsonl")
+        self.budget.spent += sum(r["seconds"] for r in done)
         with collect_warnings() as notes, quiet():
-            autoencoder, seconds_before = self.pretrain()
-            before += seconds_before
+            autoencoder = self.pretrain()
             pca = fit_pca(
                 autoencoder.scaling_.apply(self.prepared.train),
                 autoencoder.latent_dim_,
@@ -92,22 +92,22 @@ class JobSteps:
             "epochs": epochs,
             "rows_per_second": len(self.prepared.rows.train) * epochs / seconds,
             "few_label_seconds": sum(r["seconds"] for r in records),
-            "total_seconds": before + time.perf_counter() - began,
+            "total_seconds": self.budget.elapsed,
             "peak_memory_mb": _peak_memory_mb(),
         }
+        metrics["time_budget"] = {"seconds": self.budget.seconds, "losses": self.budget.losses}
         self.folder.write_json("metrics.json", metrics)
         save_models(self.folder, Models(autoencoder, classifier, detector, projection))
-        notes = [*self.folder.config()["notes"], *notes]
+        notes = [*self.folder.config()["notes"], *self.budget.notes(), *notes]
         self.folder.set_config(notes=list(dict.fromkeys(notes)), status="finished")
         self.folder.checkpoint.unlink(missing_ok=True)
         return self.folder
 
-    def pretrain(self) -> tuple[Autoencoder, float]:
-        """Train on all training samples; also return the seconds of epochs before an interruption.
-
-        Only kinds that need classes see the few labels.
-        """
+    def pretrain(self) -> Autoencoder:
+        """Train on all training samples; only kinds that need classes see the few labels."""
         autoencoder = self.job.autoencoder()
+        share = TRAINING_ALONE if self.prepared.plan is None else TRAINING
+        autoencoder.set_params(max_time=self.budget.share(share))
         now: list[Epoch] = []
         steps = (0, 1)
 
@@ -136,7 +136,9 @@ class JobSteps:
             raise
         history = autoencoder.history_
         self.folder.write_lines("history.jsonl", [epoch.to_json() for epoch in history])
-        return autoencoder, sum(epoch.seconds for epoch in history[: len(history) - len(now)])
+        self.budget.spent += sum(epoch.seconds for epoch in history[: len(history) - len(now)])
+        self.budget.note_training("the autoencoder", autoencoder)
+        return autoencoder
 
     def detect(
         self, autoencoder: Autoencoder, metrics: Record
@@ -170,7 +172,9 @@ class JobSteps:
     ) -> tuple[Autoencoder | None, Float32s | None]:
         """Learn a projection of the embeddings, and return coordinates of test samples (n, 2)."""
         prepared, (test, y) = self.prepared, self.prepared.test
-        projection = learn_projection(autoencoder, prepared.train, self.job.seed)
+        limit = self.budget.share(PROJECTION)
+        projection = learn_projection(autoencoder, prepared.train, self.job.seed, limit)
+        self.budget.note_training("the projection", projection)
         embeddings = autoencoder.transform(test)
         if not len(test) or (projection is None and embeddings.shape[1] > FLAT):
             return projection, None
@@ -188,7 +192,7 @@ class JobSteps:
         plan = self.prepared.plan
         assert plan is not None
         records, models = few_labels.compare_methods(
-            self.job, self.prepared, autoencoder, pca, self.folder, self.progress
+            self.job, self.prepared, autoencoder, pca, self.folder, self.progress, self.budget
         )
         data = self.prepared.data
         summary = few_labels.summarise_methods(records, data.task, is_table=len(data.shape) == 1)

@@ -68,8 +68,6 @@ def combine(callbacks: object | Sequence[object] | None) -> Callback:
     InputError
         If one has none of the methods.
     """
-    if isinstance(callbacks, Callback):
-        return callbacks
     listed = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
     listed = [one for one in listed if one is not None]
     for one in listed:

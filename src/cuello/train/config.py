@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from cuello.arrays import Floats
 from cuello.errors import Argument, InputError, Use
-from cuello.options import Option, Range, read_options
+from cuello.options import Option, Range, Seconds, read_options
 from cuello.registry import Registry
 from cuello.train.muon import Muon
 from cuello.train.optimizers import SGD, Adam, AdamW, GroupedOptimizer, RMSprop
@@ -93,6 +93,9 @@ class TrainingConfig:
         or the order of the data (``never``).
     patience : int or None
         Stop after this many epochs without a better validation loss; None trains to the end.
+    max_time : float or None
+        Seconds that the training may take, above 0. Its schedule then ends with the last epoch that
+        fits, at the pace so far; one epoch is always trained. None: no limit.
     gradient_clip : float or None
         Largest norm of the gradient; None does not clip.
     device : str
@@ -126,6 +129,7 @@ class TrainingConfig:
     batch_size: Annotated[int, Range(1)] = 128
     shuffle: Annotated[str, SHUFFLES] = "always"
     patience: Annotated[int | None, Range(1)] = None
+    max_time: Annotated[float | None, Seconds(0.0, open_low=True)] = None
     gradient_clip: Annotated[float | None, Range(0.0, open_low=True)] = None
     device: str = "auto"
     precision: Annotated[str, PRECISIONS] = "auto"

@@ -9,9 +9,9 @@ there and are read once in ``_SYNC_EVERY`` steps.
 from __future__ import annotations
 
 import functools
-import time
+import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cuello import clock
 from cuello.arrays import Floats
 from cuello.errors import DivergedError
 from cuello.kinds.base import Batch, ParameterGroups
@@ -113,12 +114,15 @@ def train(
     ended_by: BaseException | None = None
     gpus = [placement.device] if placement.device.type == "cuda" else []
     try:
-        told.on_train_begin(asdict(config) | {"initial_epoch": state.epoch})
+        callback.on_train_begin(asdict(config) | {"initial_epoch": state.epoch})
         with torch.random.fork_rng(devices=gpus), placement.limit_threads():
-            while state.epoch < config.epochs and not _is_stale(state, config):
+            while True:
+                plan = replace(config, epochs=affordable_epochs(config, state.history))
+                if state.epoch >= plan.epochs or _is_stale(state, config):
+                    break
                 last = list(_trainable(model).active_optimizers(1.0))
-                comparable = _active_optimizers(state, config) == last
-                epoch = _run_epoch(state, rows, held_out, config, placement, augment, callback)
+                comparable = _active_optimizers(state, plan) == last
+                epoch = _run_epoch(state, rows, held_out, plan, placement, augment, callback)
                 state.record(epoch, comparable=comparable)
                 callback.on_epoch_end(epoch)
                 checkpointer.after_epoch()
@@ -132,7 +136,7 @@ def train(
         checkpointer.flush()
         model.to("cpu").eval()
         _trainable(model).progress = 1.0
-        told.on_train_end(ended_by)
+        callback.on_train_end(ended_by)
     if held_out is not None:
         state.restore_best()
     return state.history
@@ -147,7 +151,7 @@ def _run_epoch(
     augment: Callable[[Tensor], Tensor] | None,
     callbacks: Callback,
 ) -> Epoch:
-    started = time.perf_counter()
+    started = clock.now()
     state.model.train()
     order = row_order(config, state.epoch, len(rows)).to(placement.device)
     highest = epoch_rate(config, state.history)
@@ -180,8 +184,21 @@ def _run_epoch(
         train={name: total / len(rows) for name, total in sums.items()},
         validation=None if held_out is None else evaluate(state, held_out, config, placement),
         learning_rate=rate,
-        seconds=time.perf_counter() - started,
+        seconds=clock.now() - started,
     )
+
+
+def affordable_epochs(config: TrainingConfig, history: Sequence[Epoch]) -> int:
+    """Return how many epochs a training has in all: fewer where ``max_time`` ends it earlier.
+
+    It follows from the seconds of the epochs so far, so that a resumed training counts them too.
+    """
+    if config.max_time is None or not history:
+        return config.epochs
+    pace = statistics.median(epoch.seconds for epoch in history[-5:])
+    left = config.max_time - sum(epoch.seconds for epoch in history)
+    more = config.epochs if pace <= 0 else int(left / pace)
+    return min(config.epochs, len(history) + max(0, more))
 
 
 def row_order(config: TrainingConfig, epoch: int, rows: int) -> Tensor:

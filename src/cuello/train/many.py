@@ -100,8 +100,8 @@ def why_not_stackable(models: Sequence[nn.Module], configs: Sequence[TrainingCon
         return f"the trainings differ in {', '.join(sorted(different))}"
     if getattr(first, "neighbours", 0):
         return "each draws neighbours of its samples"
-    if config.patience is not None:
-        return "patience stops each network at its own time"
+    if config.patience is not None or config.max_time is not None:
+        return "patience or max_time stops each network at its own time"
     optimizers = cast("Trainable", first).optimizers()
     groups = [group for each in optimizers.values() for group in each]
     if len(groups) != 1 or "lr_scale" in groups[0] or len(groups[0]["params"]) != len(shapes):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import textwrap
+import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self, final
+from typing import Any, final
 
 from cuello.errors import CuelloWarning, InputError
 from cuello.registry import Registry
@@ -17,22 +18,22 @@ from cuello.train.state import Epoch
 __all__ = ["TRACKERS", "MLflow", "TensorBoard", "Tracker", "WandB", "tracker_of"]
 
 
+Options = Mapping[str, Any]
+"""Numbers and texts by name."""
+
+
 class Tracker(ABC):
     """Send the options of a training, and the losses of each epoch, to a tracker of experiments.
 
-    Logged are ``train/NAME`` and ``validation/NAME`` for each term of
-    the loss, ``train/loss`` and ``validation/loss`` for their sums, and ``learning_rate``; the step
-    is the number of the epoch, from 0.
+    Logged are ``train/NAME`` and ``validation/NAME`` for each term of the loss, ``train/loss`` and
+    ``validation/loss`` for their sums, and ``learning_rate``; the step is the epoch, from 0.
 
-    Raises
-    ------
-    InputError
-        If the package is not installed; at the beginning of a training, if the tracker cannot be
-        written to. Where that fails later, a warning is given and the training goes on.
+    A package that is not installed is refused at once (InputError), a place that cannot be written
+    to before the first epoch. Where that fails later, a warning is given and the training goes on.
     """
 
     package: str
-    extra: str
+    """Its last name is that of the extra which installs it."""
 
     def __init__(self) -> None:
         try:
@@ -40,32 +41,27 @@ class Tracker(ABC):
         except ImportError as error:
             raise InputError(
                 f"{type(self).__name__} needs {error.name or self.package}, which is not "
-                f'installed; install it with: pip install "cuello[{self.extra}]"'
+                f'installed; install it with: pip install "cuello[{self.package.split(".")[-1]}]"'
             ) from None
         self._run: Any = None
 
-    @classmethod
     @abstractmethod
-    def of(cls, target: str, folder: Path) -> Self:
-        """Return a tracker of the run of a folder; an empty target is the usual one."""
-
-    @abstractmethod
-    def start(self, options: Mapping[str, bool | float | str]) -> Any:
+    def _start(self, options: Options) -> Any:
         """Start a run with these options, and return it."""
 
     @abstractmethod
-    def log(self, run: Any, values: Mapping[str, float], step: int) -> None:
+    def _log(self, run: Any, values: Mapping[str, float], step: int) -> None:
         """Send values, so that whoever watches sees them at once."""
 
     @abstractmethod
-    def finish(self, run: Any, error: BaseException | None) -> None:
+    def _finish(self, run: Any, error: BaseException | None) -> None:
         """Close a run, which an error may have ended."""
 
     @final
     def on_train_begin(self, options: Mapping[str, Any]) -> None:
         """Start a run."""
         try:
-            self._run = self.start(_plain_options(options))
+            self._run = self._start(_plain_options(options))
         except Exception as error:  # of any client: no server, no login, no space
             raise InputError(
                 f"{type(self).__name__} cannot be written to ({_reason(error)})"
@@ -79,12 +75,12 @@ class Tracker(ABC):
             if losses is not None:
                 values |= {f"{split}/{name}": loss for name, loss in losses.items()}
                 values[f"{split}/loss"] = sum(losses.values())
-        self._attempt(self.log, values, record.epoch)
+        self._attempt(self._log, values, record.epoch)
 
     @final
     def on_train_end(self, error: BaseException | None) -> None:
         """Close the run."""
-        self._attempt(self.finish, error)
+        self._attempt(self._finish, error)
         self._run = None
 
     def _attempt(self, send: Callable[..., None], *facts: Any) -> None:
@@ -98,24 +94,7 @@ class Tracker(ABC):
             warnings.warn(text, CuelloWarning, stacklevel=2)
 
 
-TRACKERS: Registry[type[Tracker]] = Registry("log_to")
-"""Trackers by the name of the package's extra that they need."""
-
-
-def tracker_of(text: str, folder: Path) -> Tracker:
-    """Return the tracker that a text ``NAME`` or ``NAME:TARGET`` names, for a run folder.
-
-    Raises
-    ------
-    InputError
-        If no tracker has the name, or its package is not installed.
-    """
-    name, _, target = text.partition(":")
-    return TRACKERS[name].of(target, folder)
-
-
 @final
-@TRACKERS.register("tensorboard")
 class TensorBoard(Tracker):
     """Write event files for TensorBoard: ``tensorboard --logdir FOLDER`` shows them.
 
@@ -135,40 +114,29 @@ class TensorBoard(Tracker):
     ['tfevents']
     """
 
-    package, extra = "torch.utils.tensorboard", "tensorboard"
+    package = "torch.utils.tensorboard"
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__()
         self.folder = Path(folder)
 
-    @classmethod
-    def of(cls, target: str, folder: Path) -> Self:
-        """Write to a folder, by default ``tensorboard`` in the run folder."""
-        return cls(target or folder / "tensorboard")
-
-    def start(self, options: Mapping[str, bool | float | str]) -> Any:
-        """Open an event file, and write the options as a table of text."""
-        first = int(
-            options["initial_epoch"]
-        )  # what an earlier training left from there on is stale
+    def _start(self, options: Options) -> Any:
+        first = int(options["initial_epoch"])  # events of later epochs that lie there are stale
         run = self._package.SummaryWriter(str(self.folder), purge_step=first)
         rows = "".join(f"\n| {name} | {value} |" for name, value in options.items())
         run.add_text("options", f"| option | value |\n|---|---|{rows}", first)
         return run
 
-    def log(self, run: Any, values: Mapping[str, float], step: int) -> None:
-        """Write scalars."""
+    def _log(self, run: Any, values: Mapping[str, float], step: int) -> None:
         for name, value in values.items():
             run.add_scalar(name, value, step)
         run.flush()
 
-    def finish(self, run: Any, error: BaseException | None) -> None:
-        """Close the event file."""
+    def _finish(self, run: Any, error: BaseException | None) -> None:
         run.close()
 
 
 @final
-@TRACKERS.register("mlflow")
 class MLflow(Tracker):
     """Log to an MLflow server or database: one run a training, its options as parameters.
 
@@ -179,52 +147,37 @@ class MLflow(Tracker):
         MLflow's own settings (``MLFLOW_TRACKING_URI``).
     experiment : str
         The experiment; it is made if there is none of this name.
-    run_name : str or None
-        The name of the run; None leaves it to MLflow.
+    run_name : str
+        The name of the run; without one, MLflow gives it one.
     """
 
-    package, extra = "mlflow", "mlflow"
+    package = "mlflow"
 
     def __init__(
-        self,
-        *,
-        tracking_uri: str | None = None,
-        experiment: str = "cuello",
-        run_name: str | None = None,
+        self, tracking_uri: str | None = None, *, experiment: str = "cuello", run_name: str = ""
     ) -> None:
         super().__init__()
         self.tracking_uri, self.experiment, self.run_name = tracking_uri, experiment, run_name
 
-    @classmethod
-    def of(cls, target: str, folder: Path) -> Self:
-        """Log to a tracking URI, as a run of the folder's name."""
-        return cls(tracking_uri=target or None, run_name=folder.name)
-
-    def start(self, options: Mapping[str, bool | float | str]) -> Any:
-        """Create a run."""
-        # A client of its own: the run that a caller may have opened stays what is active.
+    def _start(self, options: Options) -> Any:
         self._client = self._package.MlflowClient(tracking_uri=self.tracking_uri)
-        known = self._client.get_experiment_by_name(self.experiment)
-        where = self._client.create_experiment(self.experiment) if known is None else known
-        where = getattr(where, "experiment_id", where)
-        run = self._client.create_run(where, run_name=self.run_name).info.run_id
-        for name, value in options.items():
-            self._client.log_param(run, name, value)
+        found = self._client.get_experiment_by_name(self.experiment)
+        where = found.experiment_id if found else self._client.create_experiment(self.experiment)
+        run = self._client.create_run(where, run_name=self.run_name or None).info.run_id
+        param = self._package.entities.Param
+        self._client.log_batch(run, params=[param(k, str(v)) for k, v in options.items()])
         return run
 
-    def log(self, run: Any, values: Mapping[str, float], step: int) -> None:
-        """Log metrics."""
-        for name, value in values.items():
-            self._client.log_metric(run, name, value, step=step)
+    def _log(self, run: Any, values: Mapping[str, float], step: int) -> None:
+        metric, now = self._package.entities.Metric, round(1000 * time.time())
+        self._client.log_batch(run, [metric(k, v, now, step) for k, v in values.items()])
 
-    def finish(self, run: Any, error: BaseException | None) -> None:
-        """End the run as finished, killed (Ctrl-C) or failed."""
+    def _finish(self, run: Any, error: BaseException | None) -> None:
         failed = "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
         self._client.set_terminated(run, "FINISHED" if error is None else failed)
 
 
 @final
-@TRACKERS.register("wandb")
 class WandB(Tracker):
     """Log to Weights & Biases: one run a training, its options as configuration.
 
@@ -236,41 +189,46 @@ class WandB(Tracker):
         Of ``wandb.init``: ``entity``, ``name``, ``mode="offline"``, ...
     """
 
-    package, extra = "wandb", "wandb"
+    package = "wandb"
 
     def __init__(self, project: str = "cuello", **options: Any) -> None:
         super().__init__()
         # A run of its own: one that a caller may have opened stays open.
         self.options = {"project": project, "reinit": "create_new", **options}
 
-    @classmethod
-    def of(cls, target: str, folder: Path) -> Self:
-        """Log to a project, as a run of the folder's name."""
-        return cls(target or "cuello", name=folder.name)
-
-    def start(self, options: Mapping[str, bool | float | str]) -> Any:
-        """Start a run; options that are given as ``config`` go before."""
+    def _start(self, options: Options) -> Any:
         config = {**options, **self.options.get("config", {})}
         return self._package.init(**{**self.options, "config": config})
 
-    def log(self, run: Any, values: Mapping[str, float], step: int) -> None:
-        """Log values, without waiting for those of the next step."""
+    def _log(self, run: Any, values: Mapping[str, float], step: int) -> None:
         run.log(dict(values), step=step, commit=True)
 
-    def finish(self, run: Any, error: BaseException | None) -> None:
-        """End the run, as failed where an error ended the training."""
+    def _finish(self, run: Any, error: BaseException | None) -> None:
         run.finish(exit_code=0 if error is None else 1)
 
 
-def _plain_options(options: Mapping[str, Any]) -> dict[str, bool | float | str]:
+TRACKERS: Registry[Callable[[str, Path], Tracker]] = Registry("log_to")
+"""Functions of a target, which may be empty, and a run folder, by the extra that installs them."""
+
+TRACKERS.add("tensorboard", lambda target, run: TensorBoard(target or run / "tensorboard"))
+TRACKERS.add("mlflow", lambda target, run: MLflow(tracking_uri=target or None, run_name=run.name))
+TRACKERS.add("wandb", lambda target, run: WandB(target or "cuello", name=run.name))
+
+
+def tracker_of(text: str, folder: Path) -> Tracker:
+    """Return the tracker that ``NAME`` or ``NAME:TARGET`` stands for, for a run folder."""
+    name, _, target = text.partition(":")
+    return TRACKERS[name](target, folder)
+
+
+def _plain_options(options: Options, prefix: str = "") -> dict[str, Any]:
     """Return numbers and texts by name; those of a mapping after its name and a dot."""
-    plain: dict[str, bool | float | str] = {}
+    plain: dict[str, Any] = {}
     for name, value in options.items():
         if isinstance(value, Mapping):
-            inner = _plain_options(value)
-            plain |= {f"{name}.{key}": each for key, each in inner.items()}
+            plain |= _plain_options(value, f"{prefix}{name}.")
         else:
-            plain[name] = value if isinstance(value, bool | int | float | str) else str(value)
+            plain[prefix + name] = value if isinstance(value, int | float | str) else str(value)
     return plain
 
 

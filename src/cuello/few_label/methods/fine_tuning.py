@@ -128,6 +128,7 @@ class FineTuning(Method):
         self.encoder_lr_factor = encoder_lr_factor
         self.compared_by_default = compared_by_default
         self.pretrained = self.refittable = pretrained
+        self.trains_encoder = encoder_lr_factor != 0.0
         self.overconfident = encoder_lr_factor != 0.0
 
     def fit(self, problem: LearningProblem) -> Solution:

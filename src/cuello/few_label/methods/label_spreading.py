@@ -63,7 +63,7 @@ class LabelSpreading(Method):
     single_label_only = True
     overconfident = False
     compared_by_default = compared_on_request = True
-    refittable = True
+    refittable, trains_encoder = True, False
 
     def fit(self, problem: LearningProblem) -> Solution:
         """Spread along the better of two graphs, by the best alpha."""
