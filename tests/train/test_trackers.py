@@ -173,7 +173,7 @@ def test_a_tracker_that_fails_costs_no_training(wandb, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "called"), zip(TRACKERS, ("TensorBoard", "MLflow", "WandB"), strict=True)
+    ("name", "called"), [*zip(TRACKERS, ("TensorBoard", "MLflow", "WandB"), strict=True)]
 )
 def test_a_missing_package_is_one_line(monkeypatch, name, called, tmp_path):
     def missing(module, *rest):

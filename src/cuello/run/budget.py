@@ -35,7 +35,7 @@ class Budget:
 
     seconds: float | None
     spent: float = 0.0
-    began: float = field(default_factory=clock.now)
+    began: float = field(default_factory=lambda: clock.now())
     losses: list[str] = field(default_factory=list)
     """What was shortened or left out."""
 
