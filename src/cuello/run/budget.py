@@ -54,11 +54,10 @@ class Budget:
 
     def note_training(self, name: str, model: Autoencoder | None) -> None:
         """Note that a training was shortened, if it was."""
-        if model is None:
-            return
-        done, config = len(model.history_), model.training_config_
-        if affordable_epochs(config, model.history_) <= done < config.epochs:
-            self.losses.append(f"{name} trained {done} of {config.epochs} epochs")
+        if model is not None:
+            done, config = len(model.history_), model.training_config_
+            if affordable_epochs(config, model.history_) <= done < config.epochs:
+                self.losses.append(f"{name} trained {done} of {config.epochs} epochs")
 
     def notes(self) -> list[str]:
         """Return the note for summary and report: none if nothing was lost."""

@@ -136,7 +136,7 @@ def train_many(
     """Train networks in place that are stackable by :func:`why_not_stackable`.
 
     All see the same samples, each by its own configuration and in its own order. Of the callbacks,
-    ``step(done, total)`` counts the steps of all stacks, and ``epoch`` is not called.
+    ``on_step_end`` alone is called, and counts the steps of all stacks.
     """
     callback = combine(callbacks)
     first = configs[0]

@@ -18,8 +18,7 @@ from cuello.train.state import Epoch
 __all__ = ["TRACKERS", "MLflow", "TensorBoard", "Tracker", "WandB", "tracker_of"]
 
 
-Options = Mapping[str, Any]
-"""Numbers and texts by name."""
+Options = Mapping[str, Any]  # numbers and texts by name
 
 
 class Tracker(ABC):
@@ -58,14 +57,13 @@ class Tracker(ABC):
         """Close a run, which an error may have ended."""
 
     @final
-    def on_train_begin(self, options: Mapping[str, Any]) -> None:
+    def on_train_begin(self, options: Options) -> None:
         """Start a run."""
         try:
             self._run = self._start(_plain_options(options))
         except Exception as error:  # of any client: no server, no login, no space
-            raise InputError(
-                f"{type(self).__name__} cannot be written to ({_reason(error)})"
-            ) from error
+            text = f"{type(self).__name__} cannot be written to ({_reason(error)})"
+            raise InputError(text) from error
 
     @final
     def on_epoch_end(self, record: Epoch) -> None:
