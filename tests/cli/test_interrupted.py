@@ -67,6 +67,14 @@ class FullDisk:
         monkeypatch.setattr(atomic, "write", write)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _small_forests():
+    # What is compared here is what stopped where: some forty runs, most of whose time forests take.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cuello.run.baselines.TREES", 5)
+        yield
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     """A run that nothing stopped, and how many files it wrote."""

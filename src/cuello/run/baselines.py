@@ -59,6 +59,9 @@ class Baseline:
 BASELINES: Registry[Baseline] = Registry("method")
 """Baselines that are compared with the few-label methods, in the order of the tables."""
 
+TREES = 200
+"""Number of trees of a forest."""
+
 _CLASSES = ("multiclass", "multilabel")
 _ALL_TASKS = (*_CLASSES, "regression")
 
@@ -100,7 +103,7 @@ def _make_forest(data: Labelled) -> Any:
 
     regression = data.task == "regression"
     kind = ensemble.RandomForestRegressor if regression else ensemble.RandomForestClassifier
-    return kind(200, random_state=data.seed)
+    return kind(TREES, random_state=data.seed)
 
 
 def _make_boosting(data: Labelled) -> Any:
