@@ -9,9 +9,9 @@ from cuello.estimators import Autoencoder
 from cuello.formats import duration
 from cuello.train.loop import affordable_epochs
 
-__all__ = ["PROJECTION", "TRAINING", "TRAINING_ALONE", "Budget"]
+__all__ = ["PROJECTION", "SLOW_METHOD", "TRAINING", "TRAINING_ALONE", "Budget"]
 
-TRAINING, TRAINING_ALONE, PROJECTION = 0.5, 0.75, 0.1
+TRAINING, TRAINING_ALONE, PROJECTION, SLOW_METHOD = 0.5, 0.75, 0.1, 0.25
 _RESERVE = 0.1
 
 
@@ -21,9 +21,9 @@ class Budget:
 
     The autoencoder trains for at most half of it, or three quarters without labels; the projection
     for at most a tenth. Few-label methods that do not train the encoder come first. A method is
-    begun while more than a tenth is left, which is for embeddings, models and report; what is begun
-    is finished. The method that was asked for, or else the linear probe, always runs. A further
-    label draw is begun only if all of it, at the pace of the first, fits.
+    begun while more than a tenth is left, for embeddings, models and report (if it trains the
+    encoder, a quarter more), and finished. The method that was asked for, or else the linear probe,
+    always runs. A further label draw is begun only if all of it, at the pace of the first, fits.
 
     Parameters
     ----------

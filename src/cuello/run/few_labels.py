@@ -21,7 +21,7 @@ from cuello.few_label.cross_validation import TOO_WIDE
 from cuello.few_label.targets import CONSTANT_PROPERTY
 from cuello.metrics import mean_sd
 from cuello.run.baselines import BASELINES, Labelled
-from cuello.run.budget import Budget
+from cuello.run.budget import SLOW_METHOD, Budget
 from cuello.run.folder import RunFolder
 from cuello.run.job import Job, Progress
 from cuello.run.prepare import Prepared
@@ -135,8 +135,8 @@ def compare_methods(
     if job.method is not None and job.method not in methods:
         methods = (*methods, job.method)
     kept = job.method or next(m for m in methods if m in METHODS)
-    if job.max_time is not None:  # those that are quick first, and with them what is kept
-        slow = {m for m in methods if m in METHODS and METHODS[m].trains_encoder}
+    slow = {m for m in methods if m in METHODS and METHODS[m].trains_encoder}
+    if job.max_time is not None:  # those that are quick first
         methods = tuple(sorted(methods, key=slow.__contains__))
     models: dict[str, FewLabelClassifier | FewLabelRegressor] = {}
     total = len(plan.draws) * len(methods)
@@ -155,7 +155,8 @@ def compare_methods(
         for method in methods:
             if (draw, method) in have:
                 continue
-            if not draw and method != kept and not budget.allows():
+            needed = SLOW_METHOD * (job.max_time or 0.0) if method in slow else 0.0
+            if not draw and method != kept and not budget.allows(needed):
                 budget.losses.append(f"{display_name(method, is_table=is_table)} was left out")
                 continue
             started = clock.now()
