@@ -61,13 +61,7 @@ _METHODS = tuple(field.name for field in fields(Callback))
 
 
 def combine(callbacks: object | Sequence[object] | None) -> Callback:
-    """Return one callback that calls all of these, in their order.
-
-    Raises
-    ------
-    InputError
-        If one has none of the methods.
-    """
+    """Return one callback that calls all of these in their order; refuse other objects."""
     listed = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
     listed = [one for one in listed if one is not None]
     for one in listed:
