@@ -52,7 +52,7 @@ def option_parameter(option: Option, panel: str) -> inspect.Parameter:
     if isinstance(option.range, Seconds):
         kind = str
     if kind is bool:
-        flags = (f"{flags[0]}/--no-{flags[0][2:]}",) if option.default else flags
+        flags = (f"{flags[0]}/--no-{flags[0][2:]}",) if option.default is not False else flags
     optional = not isinstance(option.default, kind)
     default = "none" if option.default is None else str(option.default)
     details = typer.Option(

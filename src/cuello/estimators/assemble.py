@@ -12,16 +12,20 @@ import torch
 from torch import nn
 
 from cuello import kinds, networks
+from cuello.arrays import Array
 from cuello.data.scaling import Scaling
 from cuello.errors import Argument, InputError, Use
+from cuello.estimators.baselines import fit_pca
 from cuello.estimators.sources import NetworkSource, first_line, make_network
 from cuello.options import Range
 from cuello.seeding import seeded
 
-__all__ = ["Architecture", "assemble", "resolve_network"]
+__all__ = ["Architecture", "assemble", "resolve_network", "start_linear"]
 
 _MOST_LATENTS = 32
 """That an embedding has by default."""
+_PCA_ELEMENTS = 10_000_000
+"""Of scaled samples, which the PCA of a linear skip is fitted to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +73,10 @@ class Architecture:
         ``mean`` over elements or ``sum`` over them.
     output_activation : str
         ``auto`` fits the range of the scaled data: sigmoid for 0..1, otherwise identity.
+    linear_skip : bool or None
+        Whether a linear layer goes past each half of a named network and, where the embedding has
+        no activation, starts as a PCA of the training samples; the layers learn the rest. None:
+        for the kinds ``plain`` and ``denoising``, where there are hidden layers and no tied ones.
     allow_overcomplete : bool
         Allow an embedding as long as a sample or longer.
     """
@@ -89,6 +97,7 @@ class Architecture:
     loss: Annotated[str, ("auto", *kinds.LOSSES)] = "auto"
     reduction: Annotated[str, ("mean", "sum")] = "mean"
     output_activation: Annotated[str, ("auto", *kinds.OUTPUTS)] = "auto"
+    linear_skip: bool | None = None
     allow_overcomplete: bool = False
 
     @property
@@ -157,12 +166,31 @@ def resolve_network(design: Architecture) -> dict[str, Any]:
         # same for every sample, while the decoder learns the mean sample; it hardly returns.
         initializer = "he_uniform" if latent_activation in ("sigmoid", "tanh") else "default"
     hidden = network.default_hidden if design.hidden is None else design.hidden
+    linear_skip = design.linear_skip
+    if linear_skip is None:
+        suits = kinds.KINDS[design.kind].linear_skip and latent_activation == "identity"
+        other = network.is_sequence or options.get("tied", False) or not hidden
+        linear_skip = suits and not other
     return {
         "network_options": options,
         "hidden": tuple(hidden),
         "latent_activation": latent_activation,
         "initializer": initializer,
+        "linear_skip": bool(linear_skip),
     }
+
+
+def start_linear(
+    module: kinds.AutoencoderModule, scaling: Scaling, samples: Array, seed: int
+) -> None:
+    """Start the linear layers past an encoder and a decoder as a PCA of these samples."""
+    encoder, decoder = module.encoder, module.decoder
+    skips = isinstance(encoder, networks.LinearSkip) and isinstance(decoder, networks.LinearSkip)
+    if not skips or not isinstance(encoder.activation, nn.Identity):
+        return
+    every = math.ceil(len(samples) / max(_PCA_ELEMENTS // samples[0].size, 256))
+    pca = fit_pca(scaling.apply(samples[::every]), module.latent_dim, seed)
+    networks.start_as_pca(encoder, decoder, pca, module.reconstruction.activate)
 
 
 def _check_latent_dim(design: Architecture, shape: tuple[int, ...]) -> int:

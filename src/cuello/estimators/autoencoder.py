@@ -22,7 +22,7 @@ from cuello.data.scaling import Scaling
 from cuello.data.sequences import steps_of
 from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
 from cuello.estimators.applications import Applications
-from cuello.estimators.assemble import Architecture, assemble
+from cuello.estimators.assemble import Architecture, assemble, start_linear
 from cuello.estimators.diagnosis import at_most, examine_module
 from cuello.estimators.inputs import check_rows, check_shape, class_codes, divide, parse_augment
 from cuello.estimators.network import TrainedNetwork
@@ -259,6 +259,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.scaling_ = Scaling.fit(steps_of(X) if sequences else X, self.scaling)
         self.module_: kinds.AutoencoderModule = self.build_module(seed)
         self.latent_dim_: int = self.module_.latent_dim
+        start_linear(self.module_, self.scaling_, X, seed)
         # Refuses devices that are not there.
         choose_placement(config.device, config.precision, config.batch_size, self.module_)
         self._n_features_out = self.latent_dim_

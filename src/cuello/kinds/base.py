@@ -127,6 +127,8 @@ class AutoencoderModule(nn.Module, ABC):
     """Whether it learns to restore damaged samples."""
     dense_only: ClassVar[bool] = False
     """Whether it needs dense layers instead of any network."""
+    linear_skip: ClassVar[bool] = False
+    """Whether ``linear_skip="auto"`` starts it as a PCA: of kinds that only reconstruct."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -41,6 +41,7 @@ class Denoising(AutoencoderModule):
     paper = "Vincent et al. 2010, JMLR 11, 3371-3408"
     stacked_options = ("noise_level",)
     restores = True
+    linear_skip = True
 
     level: Tensor
 
@@ -50,7 +51,7 @@ class Denoising(AutoencoderModule):
         *,
         noise: Annotated[str, NOISES] = "masking",
         noise_level: Annotated[float, Range(0.0)] = 0.75,
-        noise_share: Annotated[float, Range(0.0, 1.0, open_low=True)] = 0.9,
+        noise_share: Annotated[float, Range(0.0, 1.0, open_low=True)] = 0.25,
     ) -> None:
         super().__init__(parts)
         self.noise = Noise(

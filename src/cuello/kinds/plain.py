@@ -25,6 +25,7 @@ class Plain(AutoencoderModule):
     display_name = "Plain"
     equation = "loss(x, decode(encode(x)))"
     paper = "Hinton and Salakhutdinov 2006, Science 313, 504-507"
+    linear_skip = True
 
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the reconstruction loss."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from cuello.networks import conv, dense, sequence  # each registers itself
 from cuello.networks.base import COMMON_OPTIONS, NETWORKS, Network, build_network
 from cuello.networks.layers import ACTIVATIONS, INITIALIZERS
+from cuello.networks.linear_skip import LinearSkip, start_as_pca
 from cuello.networks.summary import LayerSummary, multiplications, note_uses, summarize, total
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "COMMON_OPTIONS",
     "INITIALIZERS",
     "LayerSummary",
+    "LinearSkip",
     "NETWORKS",
     "Network",
     "build_network",
@@ -20,6 +22,7 @@ __all__ = [
     "multiplications",
     "note_uses",
     "sequence",
+    "start_as_pca",
     "summarize",
     "total",
 ]

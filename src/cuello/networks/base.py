@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from cuello.errors import Argument
+from cuello.networks.linear_skip import add_linear_skip
 from cuello.networks.summary import note_uses
 from cuello.options import Option, check_options, read_options
 from cuello.registry import Registry
@@ -77,18 +78,25 @@ def build_network(
     outputs: int,
     *,
     options: dict[str, Any] | None = None,
+    linear_skip: bool = False,
     **common: Any,
 ) -> tuple[nn.Module, nn.Module]:
     """Build encoder and decoder of a network by its name or alias in :data:`NETWORKS`.
 
     Samples have this shape; the decoder has so many inputs and the encoder so many outputs.
-    ``options`` are those of this network, ``common`` those in :data:`COMMON_OPTIONS`. A name or
-    option that is unknown, or does not fit the shape, is an InputError.
+    ``options`` are those of this network, ``common`` those in :data:`COMMON_OPTIONS`. With
+    ``linear_skip`` a linear layer goes past each half. A name or option that is unknown, or does
+    not fit the shape, is an InputError.
     """
     network = NETWORKS[name]
     chosen = NETWORKS.implied(name) | (options or {})
     check_options("network_options", Argument("network", name), network.options, chosen)
+    last = common.get("latent_activation", "identity")
+    if linear_skip:
+        common["latent_activation"] = "identity"  # it comes after the sum
     encoder, decoder = network.build(shape, inputs, outputs, **common, **chosen)
+    if linear_skip:
+        encoder, decoder = add_linear_skip(encoder, decoder, shape, inputs, outputs, last)
     # One without memory is built for the shapes of its weights alone; to run it would import the
     # compiler of PyTorch: seconds in every program that opens a run.
     if torch.get_default_device().type != "meta":

@@ -1,0 +1,91 @@
+"""A linear layer beside encoder and decoder, which can start as a principal component analysis."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from cuello.networks.layers import ACTIVATIONS
+
+__all__ = ["LinearSkip", "add_linear_skip", "start_as_pca"]
+
+
+class LinearSkip(nn.Module):
+    """Add a linear layer to a path of layers: activation(path(x) + linear(x)).
+
+    The last layer of the path starts at 0, so that the linear layer is all there is at first; the
+    path learns what a linear layer cannot. After He et al., "Deep residual learning for image
+    recognition", CVPR 2016, arXiv:1512.03385, section 3.2 (equation 2: a linear projection where
+    the widths differ).
+
+    Parameters
+    ----------
+    path : nn.Module
+        (B, ...) -> (B, *shape).
+    linear : nn.Linear
+        From the elements of a sample to those of the output.
+    shape : tuple of int
+        Shape of one output.
+    activation : str
+        After the sum.
+    """
+
+    def __init__(
+        self, path: nn.Module, linear: nn.Linear, shape: tuple[int, ...], activation: str
+    ) -> None:
+        super().__init__()
+        self.path, self.linear, self.shape = path, linear, shape
+        self.activation = ACTIVATIONS[activation].build()
+        *_, last = (m for m in path.modules() if isinstance(m, nn.Linear | _ConvNd))
+        nn.init.zeros_(last.weight)
+        if last.bias is not None:
+            nn.init.zeros_(last.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, *shape)."""
+        skipped = self.linear(x.flatten(1)).unflatten(1, self.shape)
+        y: Tensor = self.activation(self.path(x) + skipped)
+        return y
+
+
+def add_linear_skip(
+    encoder: nn.Module,
+    decoder: nn.Module,
+    shape: tuple[int, ...],
+    inputs: int,
+    outputs: int,
+    latent_activation: str,
+) -> tuple[LinearSkip, LinearSkip]:
+    """Put a linear layer beside an encoder without last activation, and beside its decoder."""
+    features = math.prod(shape)
+    return (
+        LinearSkip(encoder, nn.Linear(features, outputs), (outputs,), latent_activation),
+        LinearSkip(decoder, nn.Linear(inputs, features), shape, "identity"),
+    )
+
+
+@torch.no_grad()
+def start_as_pca(encoder: LinearSkip, decoder: LinearSkip, pca: Any, activate: Any) -> None:
+    """Make the linear layers project on principal components, and back.
+
+    ``pca`` is a fitted :class:`sklearn.decomposition.PCA` of scaled samples. ``activate`` is the
+    last activation of the reconstruction, whose tangent at 0 is inverted: of a sigmoid, 4 (x - 1/2)
+    stands for the logit. Latents beyond the components start without use.
+    """
+    axes, mean = np.asarray(pca.components_), np.asarray(pca.mean_)
+    with torch.enable_grad():
+        zero = torch.zeros((), requires_grad=True)
+        height = activate(zero)
+        slope = float(torch.autograd.grad(height, zero)[0]) or 1.0
+    for layer in (encoder.linear, decoder.linear):
+        layer.weight.zero_()
+        layer.bias.zero_()
+    encoder.linear.weight[: len(axes)] = torch.as_tensor(axes)
+    encoder.linear.bias[: len(axes)] = torch.as_tensor(-axes @ mean)
+    decoder.linear.weight[:, : len(axes)] = torch.as_tensor(axes.T / slope)
+    decoder.linear.bias.copy_(torch.as_tensor((mean - float(height)) / slope))
