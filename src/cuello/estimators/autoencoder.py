@@ -93,7 +93,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
     def __init__(
         self,
-        kind: str = "denoising",
+        kind: str = "plain",
         *,
         validation_fraction: float = 0.1,
         scaling: str = "auto",
@@ -159,6 +159,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
                     augment=augment,
                     checkpoint=checkpoint,
                     callbacks=[told, progress],
+                    keep_start=isinstance(self.module_.encoder, networks.LinearSkip),
                 )
         except DivergedError:
             self._examine(rows.x)
@@ -252,7 +253,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             X, codes, validation = divide(X, codes, self.validation_fraction, seed)
         else:
             validation = self._validate(validation, reset=False)
-        config = resolve_training_config(self, len(X), seed)
+        config = resolve_training_config(self, len(X), X[0].size, seed)
         sequences = networks.NETWORKS[self.network].is_sequence
         augment = parse_augment(self.augment, self.shape_, sequences=sequences)
         # Of sequences, the scaling is fitted to their steps, as a table.

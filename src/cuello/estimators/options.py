@@ -22,7 +22,10 @@ __all__ = ["RecordOptions", "resolve_training_config"]
 Estimator = TypeVar("Estimator", bound=type)
 
 _AUTO = ("epochs", "batch_size")  # for these an estimator also takes ``auto``, its default
-_AUTO_STEPS = 10_000
+_AUTO_STEPS = 4_000
+_MOST_EPOCHS = 300
+_BATCH_ELEMENTS = 4_000_000
+"""Elements of a batch; images of 224x224 pixels and 3 channels come in batches of 26."""
 
 
 class RecordOptions:
@@ -76,8 +79,10 @@ def _entries(record: type) -> str:
     return section.partition("\n\n")[0].partition("\nseed : ")[0]
 
 
-def resolve_training_config(estimator: object, samples: int, seed: int) -> TrainingConfig:
-    """Return the configuration of a training on this many samples, ``auto`` resolved.
+def resolve_training_config(
+    estimator: object, samples: int, elements: int, seed: int
+) -> TrainingConfig:
+    """Return the configuration of a training on samples of so many elements, ``auto`` resolved.
 
     The options are attributes of the estimator; raise InputError for one outside its range.
     """
@@ -85,7 +90,7 @@ def resolve_training_config(estimator: object, samples: int, seed: int) -> Train
     options = {name: getattr(estimator, name) for name in names}
     batch_size, epochs = options["batch_size"], options["epochs"]
     if batch_size == "auto":
-        batch_size = min(128, samples)
+        batch_size = min(128, samples, max(_BATCH_ELEMENTS // elements, 8))
     if not isinstance(batch_size, int | np.integer) or batch_size > samples:
         most = f"a whole number up to the number of training samples ({samples}), or 'auto'"
         raise InputError(argument="batch_size", value=batch_size, allowed=most)
@@ -100,7 +105,7 @@ def resolve_training_config(estimator: object, samples: int, seed: int) -> Train
             remedy=Use("batch_norm", False),
         )
     if epochs == "auto":
-        epochs = min(max(math.ceil(_AUTO_STEPS / math.ceil(samples / batch_size)), 20), 300)
+        epochs = min(math.ceil(_AUTO_STEPS / math.ceil(samples / batch_size)), _MOST_EPOCHS)
     if not isinstance(epochs, int | np.integer):
         whole = "a whole number from 1 on, or 'auto'"
         raise InputError(argument="epochs", value=epochs, allowed=whole)

@@ -84,10 +84,10 @@ class TrainingConfig:
         Share of all steps over which the learning rate first rises from 0, in [0, 1).
     epochs : int
         Passes over the training samples, at least 1. An estimator also takes ``auto``: about
-        10,000 steps, in 20 to 300 passes.
+        4,000 steps, in at most 300 passes.
     batch_size : int
-        Samples a step, at least 1. An estimator also takes ``auto``: 128, or all if there are
-        fewer.
+        Samples a step, at least 1. An estimator also takes ``auto``: 128, fewer of samples
+        of more than 31,250 elements, or all if there are fewer.
     shuffle : str
         Order of the samples: a new one in every epoch (``always``), one for all epochs (``once``),
         or the order of the data (``never``).

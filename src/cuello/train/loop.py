@@ -64,6 +64,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 10.0,
     callbacks: object = None,
+    keep_start: bool = False,
 ) -> list[Epoch]:
     """Train a model in place and leave its best weights in it.
 
@@ -85,6 +86,8 @@ def train(
         Least time between two writings of the checkpoint meanwhile.
     callbacks : Callback, sequence of Callback, or None
         Called while training; see :class:`cuello.train.Callback`.
+    keep_start : bool
+        Whether the first weights are the best ones, if no epoch has a lower validation loss.
 
     Returns
     -------
@@ -116,6 +119,9 @@ def train(
     try:
         callback.on_train_begin(asdict(config) | {"initial_epoch": state.epoch})
         with torch.random.fork_rng(devices=gpus), placement.limit_threads():
+            if keep_start and held_out is not None and not state.history:
+                start = evaluate(state, held_out, config, placement)
+                state.best_loss = sum(start.values())
             while True:
                 plan = replace(config, epochs=affordable_epochs(config, state.history))
                 if state.epoch >= plan.epochs or _is_stale(state, config):
