@@ -185,8 +185,9 @@ def start_linear(
 ) -> None:
     """Start the linear layers past an encoder and a decoder as a PCA of these samples."""
     encoder, decoder = module.encoder, module.decoder
-    skips = isinstance(encoder, networks.LinearSkip) and isinstance(decoder, networks.LinearSkip)
-    if not skips or not isinstance(encoder.activation, nn.Identity):
+    if not isinstance(encoder, networks.LinearSkip) or not isinstance(decoder, networks.LinearSkip):
+        return
+    if not isinstance(encoder.activation, nn.Identity):
         return
     every = math.ceil(len(samples) / max(_PCA_ELEMENTS // samples[0].size, 256))
     pca = fit_pca(scaling.apply(samples[::every]), module.latent_dim, seed)
