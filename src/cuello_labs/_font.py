@@ -59,6 +59,7 @@ def rate_of(eta: float) -> float:
 
 ONLINE: Mapping[str, Any] = {
     "kind": "plain",
+    "linear_skip": False,
     "activation": "tanh",
     "latent_activation": "tanh",
     "output_activation": "tanh",
@@ -91,6 +92,7 @@ ONLINE_TEXT = {
 
 ADAM: Mapping[str, Any] = {
     "kind": "plain",
+    "linear_skip": False,
     "activation": "tanh",
     "loss": "bce",
     "optimizer": "adam",

@@ -43,7 +43,12 @@ PUBLISHED: Mapping[str, tuple[float, float, float]] = {
     "vowels": (0.595, 0.965, 0.741),
     "wbc": (0.924, 0.940, 0.932),
 }
-MODEL: Mapping[str, Any] = {"network": "dense", "validation_fraction": 0.1}
+MODEL: Mapping[str, Any] = {
+    "network": "dense",
+    "linear_skip": False,
+    "validation_fraction": 0.1,
+}
+NOISE: Mapping[str, Any] = {"noise_share": 0.9}
 TABULAR: Mapping[str, Any] = {**MODEL, "scaling": "none", "loss": "mse", "hidden": (64, 32)}
 PIXELS: Mapping[str, Any] = {**MODEL, "loss": "bce", "hidden": (256, 64)}
 _REPORTED = ("Mahalanobis", "k-NN", "isolation forest")  # in the order of PUBLISHED
@@ -91,8 +96,8 @@ def score_all(train: Array, test: Array, options: Mapping[str, Any], seed: int) 
     """Return the anomaly score of each test sample by each method, (m,)."""
     flat, others = train.reshape(len(train), -1), test.reshape(len(test), -1)
     scores: dict[str, Array] = {}
-    for name, kind in zip(OURS, ("plain", "denoising"), strict=True):
-        model = fit(Autoencoder(kind, **options), train)
+    for name, kind, own in zip(OURS, ("plain", "denoising"), (None, NOISE), strict=True):
+        model = fit(Autoencoder(kind, kind_options=own, **options), train)
         scores[name] = -model.score_samples(test)
     methods: dict[str, Callable[[], Array]] = {
         "PCA": lambda: by_components(flat, others, options["latent_dim"]),

@@ -38,6 +38,7 @@ NAMES = {False: "without", True: "batch norm"}
 
 BASE = {
     "kind": "plain",
+    "linear_skip": False,
     "latent_dim": 8,
     "loss": "mse",
     "reduction": "sum",

@@ -34,6 +34,7 @@ DENSE_EPOCHS = 8
 
 TRAINING: Mapping[str, Any] = {
     "kind": "plain",
+    "linear_skip": False,
     "loss": "mse",
     "schedule": "constant",
     "validation_fraction": 0.1,

@@ -78,7 +78,11 @@ def run(missing: list[Trial]) -> Ran:
         data = images(chosen["data"], chosen["train_size"], chosen["test_size"])
         model = Autoencoder(
             **MODEL,
-            kind_options={"noise": chosen["noise"], "noise_level": chosen["level"]},
+            kind_options={
+                "noise": chosen["noise"],
+                "noise_level": chosen["level"],
+                "noise_share": 0.9,
+            },
             latent_dim=chosen["latent_dim"],
             epochs=chosen["epochs"],
             random_state=trial.seed,

@@ -22,6 +22,7 @@ from cuello_labs.base import Findings, Lab, Picture, Table
 
 DENSE: Mapping[str, Any] = {
     "kind": "plain",
+    "linear_skip": False,
     "loss": "mse",
     "validation_fraction": 0.0,
     "output_activation": "identity",

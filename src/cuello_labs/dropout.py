@@ -27,6 +27,7 @@ WIDTHS = (16, 32, 64, 128, 256)
 
 BASE = {
     "kind": "plain",
+    "linear_skip": False,
     "latent_dim": 8,
     "activation": "relu",
     "loss": "mse",

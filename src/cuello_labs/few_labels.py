@@ -95,8 +95,15 @@ def run(missing: list[Trial]) -> Ran:
     @functools.cache
     def encoder(seed: int) -> Autoencoder:
         names = ("hidden", "latent_dim", "epochs", "batch_size")
-        shape = {name: options[name] for name in names}
-        return fit(Autoencoder(**shape, validation_fraction=0.0, random_state=seed), data.X)
+        model = Autoencoder(
+            "denoising",
+            kind_options={"noise_share": 0.9},
+            linear_skip=False,
+            validation_fraction=0.0,
+            **{name: options[name] for name in names},
+            random_state=seed,
+        )
+        return fit(model, data.X)
 
     for trial in missing:
         if trial.options["method"] == "buy":

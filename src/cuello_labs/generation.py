@@ -26,9 +26,15 @@ __all__ = ["LAB"]
 KINDS = ("plain", "variational", "wasserstein", "adversarial")
 SAMPLERS = ("prior", "Gaussian", "mixture")
 PCA_NAME, REAL = "PCA", "test images"
-MODEL: Mapping[str, Any] = {"network": "dense", "loss": "bce", "scaling": "none"}
+MODEL: Mapping[str, Any] = {
+    "network": "dense",
+    "linear_skip": False,
+    "loss": "bce",
+    "scaling": "none",
+}
 ENCODER: Mapping[str, Any] = {
     "kind": "plain",
+    "linear_skip": False,
     "network": "conv",
     "hidden": (16, 32),
     "latent_dim": 32,

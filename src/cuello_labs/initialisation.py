@@ -26,6 +26,7 @@ EXPECTED = {"tanh": "xavier_uniform", "relu": "he_uniform"}
 
 BASE = {
     "kind": "plain",
+    "linear_skip": False,
     "latent_dim": 8,
     "loss": "mse",
     "reduction": "sum",

@@ -40,6 +40,7 @@ PENALTY = 0.1
 
 BASE = {
     "hidden": (),
+    "linear_skip": False,
     "loss": "mse",
     "reduction": "sum",
     "output_activation": "identity",

@@ -29,6 +29,7 @@ HIGHEST = 0.2
 
 TRAINING: Mapping[str, Any] = {
     "kind": "plain",
+    "linear_skip": False,
     "output_activation": "identity",
     "scaling": "none",
     "learning_rate": 0.005,

@@ -16,6 +16,7 @@ RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
 BASE = {
     "kind": "plain",
+    "linear_skip": False,
     "latent_dim": 8,
     "activation": "relu",
     "loss": "mse",

@@ -38,6 +38,7 @@ RATES = {
 }
 BASE = {
     "kind": "plain",
+    "linear_skip": False,
     "hidden": (16,),
     "latent_dim": 3,
     "activation": "tanh",

@@ -78,6 +78,8 @@ def run(missing: list[Trial]) -> Ran:
     models = [
         Autoencoder(
             trial.options["method"],
+            kind_options={"noise_share": 0.9} if trial.options["method"] == "denoising" else None,
+            linear_skip=False,
             validation_fraction=0.0,
             **{name: trial.options[name] for name in NETWORK_OPTIONS},
             random_state=trial.seed,
