@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from cuello.data.neighbours import neighbours
 from cuello.data.noise import Noise
 from cuello.data.scaling import Scaling
 from cuello.data.sequences import steps_of
+from cuello.errors import CuelloWarning
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import flat
 from cuello.estimators.sample import ReferenceEmbeddings, draw_samples
@@ -30,6 +32,8 @@ PROJECTED = 2000
 _EXAMPLES = 12
 _REFERENCES = 2_000
 _SAMPLES_AT_ONCE = 4096
+_WORSE_THAN_PCA = 1.05
+"""Times the error of a PCA, from which a note tells of it."""
 
 
 def unit_width(train: Array, *, sequences: bool = False) -> Array:
@@ -67,9 +71,18 @@ def measure_reconstruction(
         unit = test[some] / width
         errors[some] = sample_errors(unit, autoencoder.reconstruct(test[some]) / width)
         pca_errors[some] = sample_errors(unit, _through_pca(pca, autoencoder, test[some]) / width)
+    error, pca_error = float(errors.mean()), float(pca_errors.mean())
+    if error > _WORSE_THAN_PCA * pca_error:
+        warnings.warn(
+            f"samples of the test split are reconstructed worse (mean squared error {error:.3g}) "
+            f"than by a PCA with as many components ({pca_error:.3g}); train for more epochs, or "
+            "choose kind plain, which starts as that PCA.",
+            CuelloWarning,
+            stacklevel=2,
+        )
     return {
-        "test_mse": float(errors.mean()),
-        "pca_test_mse": float(pca_errors.mean()),
+        "test_mse": error,
+        "pca_test_mse": pca_error,
         "latent_dim": autoencoder.latent_dim_,
         "pca_components": int(pca.n_components_),
     }, errors
