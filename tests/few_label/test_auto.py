@@ -1,4 +1,6 @@
-"""Auto keeps the mean teacher, unless held-out labels show that another method is better.
+"""Auto trains no other method where label spreading leaves no room to be better.
+
+Otherwise it keeps the mean teacher, unless held-out labels show that another method is better.
 
 The oracle is the exact binomial tail, counted out.
 """
@@ -34,7 +36,8 @@ def solution(wrong, task, y, score=None):
     return Solution(module=nn.Identity(), held_out=scores, cv_scores={1.0: accuracy}, chosen=1.0)
 
 
-def kept(mean_teacher, spreading, slow, task=None, score=None):
+def kept(mean_teacher, spreading, slow, task=None, score=None, room=-1.0):
+    """Choose among methods that are wrong on these labels; by default all are compared."""
     task = Multiclass(2) if task is None else task
     y = np.arange(N) % 2
     problem = LearningProblem(
@@ -46,6 +49,7 @@ def kept(mean_teacher, spreading, slow, task=None, score=None):
     )
     made = [solution(wrong, task, y, score) for wrong in (mean_teacher, spreading, slow)]
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(auto, "ROOM", room)
         patched.setattr(MeanTeacherMethod, "fit", lambda *_: made[0])
         patched.setattr(LabelSpreading, "solve", lambda *_: (made[1], None))
         patched.setattr(type(METHODS["fine_tune_slow"]), "fit", lambda *_: made[2])
@@ -66,6 +70,7 @@ def test_pseudo_labels_are_for_very_few_labels(labels, started):
     made = replace(made, held_out=made.held_out[:labels])
     given = []
     with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(auto, "ROOM", -1.0)
         patched.setattr(
             MeanTeacherMethod, "fit", lambda *arguments: given.append(arguments[-1]) or made
         )
@@ -102,3 +107,19 @@ def test_without_folds_the_mean_teacher_is_kept():
     found = kept(range(20), (), (), score=float("nan"))
     assert found.method == "mean_teacher"
     assert "no labels were held out" in found.summary[0]
+
+
+@pytest.mark.parametrize("wrong", range(6))
+@pytest.mark.parametrize("room", [0.05, 1.0])
+def test_nothing_else_is_trained_where_it_could_not_be_better(wrong, room):
+    best = kept((), range(wrong), range(N), room=room)
+    # Right on all labels that spreading missed, and on the others as well.
+    could_be_better = tail(wrong, 0) < 0.05 if wrong else False
+    stopped = wrong <= room * N and not could_be_better
+    assert best.method == ("label_spreading" if stopped else "mean_teacher")
+    assert (f"wrong on {wrong} of {N} held-out labels" in best.summary[0]) == stopped
+
+
+def test_the_room_that_is_left_is_a_share_of_the_labels():
+    assert kept((), range(2), range(N), room=auto.ROOM).method == "label_spreading"
+    assert kept((), range(3), range(N), room=auto.ROOM).method == "mean_teacher"
