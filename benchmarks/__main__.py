@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.timing import Result, Settings, limit_threads, machine
 
 _NAMES = (
+    "speedrun",
     "training_loop",
     "optimizers",
     "many",
