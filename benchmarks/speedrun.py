@@ -10,6 +10,7 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +108,8 @@ def _to_goal(
             raise _ReachedError
 
     started = time.process_time()
-    try:
+    with suppress(_ReachedError):
         model.fit(X, callbacks=cuello.train.Callback(on_step_end=look))
-    except _ReachedError:
-        pass
     return time.process_time() - started - looks, steps, error
 
 
