@@ -32,7 +32,7 @@ _RECIPES: Mapping[str, Mapping[str, Any]] = {
     "default without linear skip": {"linear_skip": False},
     "default before: denoising, 10,128 steps": {
         "kind": "denoising",
-        "kind_options": {"noise_share": 0.9},
+        "kind_options": {"noise_share": 0.9, "noise_until": 1.0},
         "linear_skip": False,
         "epochs": 24,
     },

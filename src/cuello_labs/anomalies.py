@@ -48,7 +48,7 @@ MODEL: Mapping[str, Any] = {
     "linear_skip": False,
     "validation_fraction": 0.1,
 }
-NOISE: Mapping[str, Any] = {"noise_share": 0.9}
+NOISE: Mapping[str, Any] = {"noise_share": 0.9, "noise_until": 1.0}
 TABULAR: Mapping[str, Any] = {**MODEL, "scaling": "none", "loss": "mse", "hidden": (64, 32)}
 PIXELS: Mapping[str, Any] = {**MODEL, "loss": "bce", "hidden": (256, 64)}
 _REPORTED = ("Mahalanobis", "k-NN", "isolation forest")  # in the order of PUBLISHED

@@ -99,7 +99,7 @@ def run(missing: list[Trial]) -> Ran:
 def _pretrain(data: Images, trial: Trial, augmented: bool) -> Autoencoder:
     model = Autoencoder(
         "denoising",
-        kind_options={"noise_share": 0.9},
+        kind_options={"noise_share": 0.9, "noise_until": 1.0},
         linear_skip=False,
         hidden=trial.options["hidden"],
         latent_dim=trial.options["latent_dim"],

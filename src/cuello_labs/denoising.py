@@ -82,6 +82,7 @@ def run(missing: list[Trial]) -> Ran:
                 "noise": chosen["noise"],
                 "noise_level": chosen["level"],
                 "noise_share": 0.9,
+                "noise_until": 1.0,
             },
             latent_dim=chosen["latent_dim"],
             epochs=chosen["epochs"],

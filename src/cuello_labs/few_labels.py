@@ -97,7 +97,7 @@ def run(missing: list[Trial]) -> Ran:
         names = ("hidden", "latent_dim", "epochs", "batch_size")
         model = Autoencoder(
             "denoising",
-            kind_options={"noise_share": 0.9},
+            kind_options={"noise_share": 0.9, "noise_until": 1.0},
             linear_skip=False,
             validation_fraction=0.0,
             **{name: options[name] for name in names},

@@ -78,7 +78,9 @@ def run(missing: list[Trial]) -> Ran:
     models = [
         Autoencoder(
             trial.options["method"],
-            kind_options={"noise_share": 0.9} if trial.options["method"] == "denoising" else None,
+            kind_options={"noise_share": 0.9, "noise_until": 1.0}
+            if trial.options["method"] == "denoising"
+            else None,
             linear_skip=False,
             validation_fraction=0.0,
             **{name: trial.options[name] for name in NETWORK_OPTIONS},

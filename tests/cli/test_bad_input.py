@@ -34,25 +34,22 @@ def write_table(path, rows=40, **columns):
 @pytest.mark.parametrize(
     ("options", "saying"),
     [
-        ("--kind denoising --nosie 0.3", ("--nosie", "did you mean --noise")),
+        ("--nosie 0.3", ("--nosie", "did you mean --noise")),
         ("--lataent 3", ("--lataent", "did you mean --latent")),
         ("--lataent=3", ("--lataent", "did you mean --latent")),
         ("--epoch 3", ("--epoch ", "--epochs")),
         ("-z", ("-z is not an option",)),
         ("extra", ("unexpected extra argument", "extra")),
         ("--epochs", ("--epochs needs a value",)),
-        ("--kind denoising --noise-level", ("--noise-level needs a value",)),
+        ("--noise-level", ("--noise-level needs a value",)),
         ("--out --overwrite", ("--out needs a value", "--overwrite")),
         ("--labels --overwrite", ("--labels needs a value",)),
         ("--epochs abc", ("--epochs", "integer")),
         ("--latent 2.5", ("--latent", "integer")),
         ("--dropout much", ("--dropout", "number")),
-        ("--kind denoising --noise-level x", ("--noise-level", "number")),
-        (
-            "--kind denoising --noise-level -3",
-            ("--noise-level -3.0 must be", "0 or more", "--noise-level 0.75"),
-        ),
-        ("--kind denoising --noise gausian", ("gausian", "'gaussian'")),
+        ("--noise-level x", ("--noise-level", "number")),
+        ("--noise-level -3", ("--noise-level -3.0 must be", "0 or more", "--noise-level 0.75")),
+        ("--noise gausian", ("gausian", "'gaussian'")),
         ("--kind denoisng", ("--kind denoisng is not known", "did you mean 'denoising'", "plain")),
         (
             "--kind plain --noise-level 0.3",
@@ -191,15 +188,7 @@ def test_batch_of_all_training_rows(cuello, arrays):
 
 
 def test_unknown_option_before_the_data(refused, arrays):
-    refused(
-        "fit",
-        "--kind",
-        "dae",
-        "--nosie",
-        "0.3",
-        "rows.npz",
-        saying=("--nosie", "did you mean --noise"),
-    )
+    refused("fit", "--nosie", "0.3", "rows.npz", saying=("--nosie", "did you mean --noise"))
 
 
 @pytest.mark.parametrize(

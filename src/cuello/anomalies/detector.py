@@ -289,7 +289,7 @@ def _default(X: Array, seed: int) -> Autoencoder:
     steps_an_epoch = max(len(X) / _DEFAULT_BATCH, 1.0)
     return Autoencoder(
         "denoising",
-        kind_options={"noise_share": 0.9},
+        kind_options={"noise_share": 0.9, "noise_until": 1.0},
         linear_skip=False,
         hidden=(64, 32) if is_table else (512, 128),
         latent_dim=min(max(values // 4, 1), _WIDEST_EMBEDDING),

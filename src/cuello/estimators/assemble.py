@@ -81,7 +81,7 @@ class Architecture:
         Allow an embedding as long as a sample or longer.
     """
 
-    kind: Annotated[str, kinds.KINDS] = "plain"
+    kind: Annotated[str, kinds.KINDS] = "denoising"
     kind_options: Mapping[str, Any] | None = None
     network: Annotated[str, networks.NETWORKS] = "dense"
     network_options: Mapping[str, Any] | None = None

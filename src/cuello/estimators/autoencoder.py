@@ -93,7 +93,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
     def __init__(
         self,
-        kind: str = "plain",
+        kind: str = "denoising",
         *,
         validation_fraction: float = 0.1,
         scaling: str = "auto",

@@ -264,7 +264,7 @@ def estimator_options(options: Mapping[str, Any]) -> dict[str, Any]:
     of_estimator = [
         name for name in Autoencoder().get_params(deep=False) if name not in _NOT_OPTIONS
     ]
-    kind, network = options.get("kind", "plain"), options.get("network", "dense")
+    kind, network = options.get("kind", "denoising"), options.get("network", "dense")
     of_kind, of_network = kinds.KINDS[kind].options(), networks.NETWORKS[network].options
     sorted_options: dict[str, Any] = {}
     for name, value in options.items():
