@@ -73,6 +73,7 @@ def run(settings: Settings) -> Result:
 
 def _fit(data: Images, noise: str, seed: int, quick: bool) -> cuello.Autoencoder:
     options = {"noise": noise, "noise_level": OWN[noise], "noise_share": 1.0}
+    options |= {"noise_until": 1.0}
     own = dict(MODEL) | ({"epochs": 1} if quick else {})
     return cuello.Autoencoder(**own, kind_options=options, random_state=seed).fit(data.X)
 

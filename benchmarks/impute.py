@@ -29,7 +29,7 @@ Array = npt.NDArray[Any]
 
 SEEDS = 3
 _MISSING = {"table": 0.2, "mnist": 0.5}
-_HIDING = {"noise": "masking", "noise_share": 1.0}
+_HIDING = {"noise": "masking", "noise_share": 1.0, "noise_until": 1.0}
 MODELS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "table": {
         "denoising": {"kind_options": _HIDING | {"noise_level": 0.2}, "latent_dim": 16},

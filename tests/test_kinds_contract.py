@@ -416,6 +416,7 @@ def test_denoising_reconstructs_the_clean_row_from_the_noise_it_was_given(
     chosen = {"noise": noise, "noise_level": level, "noise_share": share}
     options = {"kind_options": chosen, "validation_fraction": 0.0, "scaling": "none", "loss": "mse"}
     module = small("denoising", **options).initialize(X).module_.eval()
+    module.progress = 0.0  # at the end no sample is damaged
     x = torch.from_numpy(X)
     bounds = {"low": float(X.min()), "high": float(X.max())}
     assert module.noise == Noise(noise, level, share=share, **bounds)
@@ -441,3 +442,16 @@ def test_embeddings_that_are_drawn_can_be_decoded(kind):
     assert torch.equal(drawn, module.prior(7, torch.Generator().manual_seed(0)))
     torch.testing.assert_close(module.nearest_embedding(drawn), drawn)
     assert module.decode(drawn).shape == (7, 12)
+
+
+@pytest.mark.parametrize(("progress", "damaged"), [(0.0, True), (0.5, True), (0.6, False)])
+def test_denoising_ends_with_clean_samples(progress, damaged):
+    options = {"noise_level": 0.9, "noise_share": 1.0, "noise_until": 0.5}
+    X = np.random.default_rng(0).normal(size=(40, 12))
+    module = small("denoising", kind_options=options).initialize(X).module_.eval()
+    module.progress = progress
+    x = torch.from_numpy(X).float()
+    clean = module.reconstruction(module.decoder(module.encoder(x)), x)
+    with torch.random.fork_rng(devices=[]):
+        loss = module.losses(Batch(x), "autoencoder")["reconstruction"]
+    assert (loss != clean) == damaged

@@ -100,7 +100,7 @@ def test_it_trains_saves_and_loads(network, kind, tmp_path):
 )
 def test_training_improves_reconstruction(network, kind):
     """Terms against one another need not fall in total; what they are for must."""
-    how = {"epochs": 25, "learning_rate": 0.01} | LATE.get(kind, {})
+    how = {"epochs": 25, "learning_rate": 0.01, "linear_skip": False} | LATE.get(kind, {})
     model, X = fit(network, kind, **how), rows(network)
     untrained = clone(model).initialize(X, labels(kind, len(X)))
     assert model.score(X) > untrained.score(X)

@@ -36,7 +36,7 @@ SHOWN = "AFKSIJQ@"
 
 _FLIPS = {
     "kind": "denoising",
-    "kind_options": {"noise": "flip", "noise_level": 0.2, "noise_share": 1.0},
+    "kind_options": {"noise": "flip", "noise_level": 0.2, "noise_share": 1.0, "noise_until": 1.0},
 }
 _LARGE = {"hidden": [100], "latent_dim": 10, "activation": "relu", "learning_rate": 0.003}
 NETWORKS: dict[str, dict[str, Any]] = {

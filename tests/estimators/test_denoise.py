@@ -28,7 +28,7 @@ def noisy(name, level, X=DIGITS[1500:]):
 
 
 def fitted(name, level, **options):
-    own = {"noise": name, "noise_level": level, "noise_share": 1.0}
+    own = {"noise": name, "noise_level": level, "noise_share": 1.0, "noise_until": 1.0}
     defaults = {"hidden": (256,), "latent_dim": 32, "epochs": 40}
     return Autoencoder(kind_options=own, **(defaults | options)).fit(DIGITS[:1500])
 

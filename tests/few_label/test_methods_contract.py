@@ -14,7 +14,9 @@ from cuello import Autoencoder, FewLabelClassifier, FewLabelRegressor, InputErro
 from cuello.few_label import METHODS
 from cuello.few_label.estimator import classifier_of, record_classifier, tensors_of_classifier
 
-SMALL = Autoencoder(kind="plain", hidden=(12,), latent_dim=4, epochs=8, batch_size=32)
+SMALL = Autoencoder(
+    kind="plain", hidden=(12,), latent_dim=4, epochs=8, batch_size=32, linear_skip=False
+)
 QUICK = {
     "auto": {"steps": 15},
     "mean_teacher": {"steps": 15},

@@ -20,7 +20,7 @@ from cuello.estimators.sources import NetworkSource, first_line, make_network
 from cuello.options import Range
 from cuello.seeding import seeded
 
-__all__ = ["Architecture", "assemble", "resolve_network", "start_linear"]
+__all__ = ["Architecture", "assemble", "is_linear_start", "resolve_network", "start_linear"]
 
 _MOST_LATENTS = 32
 """That an embedding has by default."""
@@ -192,6 +192,12 @@ def start_linear(
     every = math.ceil(len(samples) / max(_PCA_ELEMENTS // samples[0].size, 256))
     pca = fit_pca(scaling.apply(samples[::every]), module.latent_dim, seed)
     networks.start_as_pca(encoder, decoder, pca, module.reconstruction.activate)
+
+
+def is_linear_start(module: kinds.AutoencoderModule) -> bool:
+    """Return whether encoder and decoder are still no more than their linear layers."""
+    halves = (module.encoder, module.decoder)
+    return all(isinstance(half, networks.LinearSkip) and half.is_linear for half in halves)
 
 
 def _check_latent_dim(design: Architecture, shape: tuple[int, ...]) -> int:

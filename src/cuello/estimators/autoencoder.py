@@ -22,7 +22,7 @@ from cuello.data.scaling import Scaling
 from cuello.data.sequences import steps_of
 from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
 from cuello.estimators.applications import Applications
-from cuello.estimators.assemble import Architecture, assemble, start_linear
+from cuello.estimators.assemble import Architecture, assemble, is_linear_start, start_linear
 from cuello.estimators.diagnosis import at_most, examine_module
 from cuello.estimators.inputs import check_rows, check_shape, class_codes, divide, parse_augment
 from cuello.estimators.network import TrainedNetwork
@@ -142,7 +142,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         DivergedError
             If a loss became NaN. The estimator is fitted with the last good weights.
         """
-        shown = show_progress(self.verbose)
+        shown, is_divided = show_progress(self.verbose), validation is None
         X, codes, validation, augment = self._prepare(X, y, validation)
         near = self.module_.neighbours, self.module_.neighbour_features
         rows = self._rows(X, codes).with_neighbours(*near)
@@ -164,6 +164,14 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         except DivergedError:
             self._examine(rows.x)
             raise
+        if is_divided and validation is not None and is_linear_start(self.module_):
+            # No epoch was better, so nothing is left to choose by the samples that were held out.
+            start_linear(
+                self.module_,
+                self.scaling_,
+                np.concatenate([X, validation]),
+                self.training_config_.seed,
+            )
         self._examine(rows.x)
         return self
 

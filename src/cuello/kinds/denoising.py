@@ -30,9 +30,8 @@ class Denoising(AutoencoderModule):
     noise_share : float
         Share of the samples that are damaged. The others teach the network to reconstruct clean
         samples well too, which strong noise alone does not.
-    noise_until : float or None
-        Share of the training after which no sample is damaged any more, in (0, 1]. None: 2/3,
-        or 1 if all samples are damaged before.
+    noise_until : float
+        Share of the training after which no sample is damaged any more; 1 for the best restoring.
 
     Notes
     -----
@@ -55,7 +54,7 @@ class Denoising(AutoencoderModule):
         noise: Annotated[str, NOISES] = "masking",
         noise_level: Annotated[float, Range(0.0)] = 0.75,
         noise_share: Annotated[float, Range(0.0, 1.0, open_low=True)] = 0.25,
-        noise_until: Annotated[float | None, Range(0.0, 1.0, open_low=True)] = None,
+        noise_until: Annotated[float, Range(0.0, 1.0, open_low=True)] = 0.7,
     ) -> None:
         super().__init__(parts)
         self.noise = Noise(
@@ -66,9 +65,7 @@ class Denoising(AutoencoderModule):
             high=parts.reconstruction.high,
             missing=parts.reconstruction.missing,
         )
-        self.noise_until = (
-            (1.0 if noise_share == 1.0 else 2 / 3) if noise_until is None else noise_until
-        )
+        self.noise_until = noise_until
         # Not part of what is saved: it follows from the options.
         level = torch.tensor(noise_level, dtype=torch.float64)
         self.register_buffer("level", level, persistent=False)

@@ -41,10 +41,18 @@ class LinearSkip(nn.Module):
         super().__init__()
         self.path, self.linear, self.shape = path, linear, shape
         self.activation = ACTIVATIONS[activation].build()
-        *_, last = (m for m in path.modules() if isinstance(m, nn.Linear | _ConvNd))
-        nn.init.zeros_(last.weight)
-        if last.bias is not None:
-            nn.init.zeros_(last.bias)
+        for parameter in self._last.parameters():
+            nn.init.zeros_(parameter)
+
+    @property
+    def _last(self) -> nn.Module:
+        *_, last = (m for m in self.path.modules() if isinstance(m, nn.Linear | _ConvNd))
+        return last
+
+    @property
+    def is_linear(self) -> bool:
+        """Return whether the path still adds nothing."""
+        return not any(bool(parameter.any()) for parameter in self._last.parameters())
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, *shape)."""
