@@ -243,11 +243,14 @@ def test_training_rows_are_augmented_and_held_out_rows_are_not():
 def test_validation_has_no_dropout_and_the_same_noise_in_every_epoch():
     X = low_rank(64)
     options = {"hidden": (8,), "latent_dim": 3, "learning_rate": 1e-30, "epochs": 3}
+    options |= {"linear_skip": False}  # its layers add nothing at first, with dropout or without
     plain = Autoencoder(kind="plain", dropout=0.5, loss="mse", **options).fit(X, validation=X)
     losses = [epoch.validation["reconstruction"] for epoch in plain.history_]
     assert losses == pytest.approx([-plain.score(X)] * 3)
     assert plain.history_[0].train["reconstruction"] != pytest.approx(losses[0])
-    noisy = Autoencoder(kind="denoising", **options).fit(X, validation=X)
+    noisy = Autoencoder(kind="denoising", kind_options={"noise_until": 1.0}, **options).fit(
+        X, validation=X
+    )
     losses = [epoch.validation["reconstruction"] for epoch in noisy.history_]
     assert losses == [losses[0]] * 3
     assert len({epoch.train["reconstruction"] for epoch in noisy.history_}) == 3
@@ -422,7 +425,13 @@ def test_unknown_device_is_refused(device):
 def test_early_stopping_keeps_the_best_weights():
     X = low_rank(60)
     model = Autoencoder(
-        kind="plain", hidden=(64,), latent_dim=9, epochs=2000, patience=5, learning_rate=0.02
+        kind="plain",
+        hidden=(64,),
+        latent_dim=9,
+        linear_skip=False,
+        epochs=2000,
+        patience=5,
+        learning_rate=0.02,
     ).fit(X)
     losses = [epoch.loss for epoch in model.history_]
     assert len(losses) < 2000
@@ -536,7 +545,7 @@ def test_divergence_in_a_later_epoch_restores_the_best_epoch():
             with torch.no_grad():
                 next(model.module_.parameters()).fill_(torch.nan)
 
-    model = Autoencoder(kind="plain", hidden=(8,), latent_dim=3, epochs=9)
+    model = Autoencoder(kind="plain", hidden=(8,), latent_dim=3, linear_skip=False, epochs=9)
     with pytest.raises(DivergedError, match="at step 9\\."):
         model.fit(X, callbacks=Callback(on_epoch_end=sabotage))
     kept = model.module_.state_dict()
