@@ -79,6 +79,7 @@ def _networks(
         Autoencoder(
             "plain",
             hidden=hidden,
+            linear_skip=False,
             latent_dim=8,
             loss="mse",
             output_activation="identity",

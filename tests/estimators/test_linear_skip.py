@@ -51,7 +51,7 @@ def test_its_start_is_the_tangent_of_the_last_activation(output):
     if output == "relu":
         X = X + 1.0  # its own tangent at 0 is level; above 0 it is the identity
     halves = build_network("dense", (6,), 2, 2, linear_skip=True, hidden=(4,))
-    start_as_pca(*halves, PCA(2).fit(X), activate)
+    start_as_pca(*halves, PCA(2).fit(X), X, activate)
     encoder, decoder = halves
     back = activate(decoder(encoder(torch.as_tensor(X, dtype=torch.float32)))).detach().numpy()
     assert mean_error(X, back) < 1e-2 * X.var()

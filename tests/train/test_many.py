@@ -384,10 +384,11 @@ def test_only_plain_dense_networks_under_squared_error_are_compiled():
     assert layers_of(network(0, kind="denoising")) is None
     rows = np.random.default_rng(0).random((20, 5), dtype=np.float32)
     options = {"hidden": (4,), "latent_dim": 2, "loss": "mse", "output_activation": "sigmoid"}
-    options["scaling"] = "none"
+    options |= {"scaling": "none", "linear_skip": False}
     ours = Autoencoder("plain", **options).initialize(rows).module_
     assert layers_of(ours).activations[-1] == "sigmoid"
-    for other in ({"loss": "bce"}, {"dropout": 0.1}, {"network_options": {"tied": True}}):
+    tied = {"network_options": {"tied": True}}
+    for other in ({"loss": "bce"}, {"dropout": 0.1}, tied, {"linear_skip": True}):
         assert layers_of(Autoencoder("plain", **options | other).initialize(rows).module_) is None
 
 

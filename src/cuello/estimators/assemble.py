@@ -15,7 +15,7 @@ from cuello import kinds, networks
 from cuello.arrays import Array
 from cuello.data.scaling import Scaling
 from cuello.errors import Argument, InputError, Use
-from cuello.estimators.baselines import fit_pca
+from cuello.estimators.baselines import fit_pca, flat
 from cuello.estimators.sources import NetworkSource, first_line, make_network
 from cuello.options import Range
 from cuello.seeding import seeded
@@ -190,8 +190,9 @@ def start_linear(
     if not isinstance(encoder.activation, nn.Identity):
         return
     every = math.ceil(len(samples) / max(_PCA_ELEMENTS // samples[0].size, 256))
-    pca = fit_pca(scaling.apply(samples[::every]), module.latent_dim, seed)
-    networks.start_as_pca(encoder, decoder, pca, module.reconstruction.activate)
+    table = flat(scaling.apply(samples[::every]))
+    pca = fit_pca(table, module.latent_dim, seed)
+    networks.start_as_pca(encoder, decoder, pca, table, module.reconstruction.activate)
 
 
 def is_linear_start(module: kinds.AutoencoderModule) -> bool:

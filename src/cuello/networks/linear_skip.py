@@ -19,7 +19,8 @@ class LinearSkip(nn.Module):
     """Add a linear layer to a path of layers: activation(path(x) + linear(x)).
 
     The last layer of the path starts at 0, so that the linear layer is all there is at first; the
-    path learns what a linear layer cannot. After He et al., "Deep residual learning for image
+    path learns what a linear layer cannot, and sees inputs no further than the training samples
+    reach (``low`` to ``high``): beyond, where it learned nothing, the linear layer decides. After He et al., "Deep residual learning for image
     recognition", CVPR 2016, arXiv:1512.03385, section 3.2 (equation 2: a linear projection where
     the widths differ).
 
@@ -35,6 +36,9 @@ class LinearSkip(nn.Module):
         After the sum.
     """
 
+    low: Tensor
+    high: Tensor
+
     def __init__(
         self, path: nn.Module, linear: nn.Linear, shape: tuple[int, ...], activation: str
     ) -> None:
@@ -43,6 +47,9 @@ class LinearSkip(nn.Module):
         self.activation = ACTIVATIONS[activation].build()
         for parameter in self._last.parameters():
             nn.init.zeros_(parameter)
+        infinite = torch.full((linear.in_features,), math.inf)
+        self.register_buffer("low", -infinite)
+        self.register_buffer("high", infinite)
 
     @property
     def _last(self) -> nn.Module:
@@ -56,8 +63,9 @@ class LinearSkip(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, *shape)."""
-        skipped = self.linear(x.flatten(1)).unflatten(1, self.shape)
-        y: Tensor = self.activation(self.path(x) + skipped)
+        flat = x.flatten(1)
+        seen = torch.clamp(flat, self.low, self.high).view_as(x)
+        y: Tensor = self.activation(self.path(seen) + self.linear(flat).unflatten(1, self.shape))
         return y
 
 
@@ -78,10 +86,13 @@ def add_linear_skip(
 
 
 @torch.no_grad()
-def start_as_pca(encoder: LinearSkip, decoder: LinearSkip, pca: Any, activate: Any) -> None:
+def start_as_pca(
+    encoder: LinearSkip, decoder: LinearSkip, pca: Any, samples: Any, activate: Any
+) -> None:
     """Make the linear layers project on principal components, and back.
 
-    ``pca`` is a fitted :class:`sklearn.decomposition.PCA` of scaled samples. ``activate`` is the
+    ``pca`` is a :class:`sklearn.decomposition.PCA` fitted to scaled samples (n, features), which
+    tell how far the layers beside may look. ``activate`` is the
     last activation of the reconstruction, whose tangent at 0 is inverted: of a sigmoid, 4 (x - 1/2)
     stands for the logit. Latents beyond the components start without use.
     """
@@ -93,7 +104,16 @@ def start_as_pca(encoder: LinearSkip, decoder: LinearSkip, pca: Any, activate: A
     for layer in (encoder.linear, decoder.linear):
         layer.weight.zero_()
         layer.bias.zero_()
+    _limit(encoder, samples)
+    _limit(decoder, pca.transform(samples))
     encoder.linear.weight[: len(axes)] = torch.as_tensor(axes)
     encoder.linear.bias[: len(axes)] = torch.as_tensor(-axes @ mean)
     decoder.linear.weight[:, : len(axes)] = torch.as_tensor(axes.T / slope)
     decoder.linear.bias.copy_(torch.as_tensor((mean - float(height)) / slope))
+
+
+def _limit(half: LinearSkip, seen: Any) -> None:
+    """Limit what the path sees to the range of these inputs (n, at most as many as it takes)."""
+    low, high = np.min(seen, axis=0), np.max(seen, axis=0)
+    half.low[: len(low)] = torch.as_tensor(low)
+    half.high[: len(high)] = torch.as_tensor(high)
