@@ -19,10 +19,10 @@ class LinearSkip(nn.Module):
     """Add a linear layer to a path of layers: activation(path(x) + linear(x)).
 
     The last layer of the path starts at 0, so that the linear layer is all there is at first; the
-    path learns what a linear layer cannot, and sees inputs no further than the training samples
-    reach (``low`` to ``high``): beyond, where it learned nothing, the linear layer decides. After He et al., "Deep residual learning for image
-    recognition", CVPR 2016, arXiv:1512.03385, section 3.2 (equation 2: a linear projection where
-    the widths differ).
+    path learns what a linear layer cannot. It sees inputs no further than training samples reach
+    (``low`` to ``high``): beyond, where it learned nothing, the linear layer decides. After He et
+    al., "Deep residual learning for image recognition", CVPR 2016, arXiv:1512.03385, section 3.2
+    (equation 2: a linear projection where the widths differ).
 
     Parameters
     ----------
