@@ -33,6 +33,53 @@ threadpool_limits(1)
 torch.set_num_threads(1)
 
 
+EXPORTING = (
+    "tests/export/",
+    "tests/web/",
+    "tests/cli/test_export_command.py",
+    "tests/cli/test_page_command.py",
+)
+"""Tests that export networks: for one worker, as to import what that takes costs seconds."""
+LONGEST = (
+    *EXPORTING,
+    "tests/server/test_fuzz.py",
+    "tests/test_kinds_contract.py",
+    "tests/report/test_report_browser.py",
+    "tests/server/",
+    "tests/cli/",
+    "tests/estimators/",
+    "tests/few_label/",
+    "tests/run/",
+    "tests/test_readme.py",
+    "tests/test_networks_contract.py",
+    "tests/train/",
+)
+"""What takes longest, first: otherwise one worker ends long after the other."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "exports" if nodeid.startswith(EXPORTING) else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False  # by their number of tests, which says little
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        found = (i for i, start in enumerate(LONGEST) if item.nodeid.startswith(start))
+        return next(found, len(LONGEST))
+
+    items.sort(key=place)
+
+
 def pytest_collection_finish() -> None:
     # What is imported lives until the end: not to be looked through at each collection of garbage,
     # of which exports, that make many small objects, asked for thousands.
@@ -47,6 +94,14 @@ def _short_maps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cuello.estimators.projection.STEPS", 20)
         patch.setattr("cuello.estimators.projection.EPOCHS", 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _small_forests() -> Iterator[None]:
+    # Every run of a table with labels grows forests: most of the time of a small one.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cuello.run.baselines.TREES", 5)
         yield
 
 

@@ -24,9 +24,9 @@ def shell_lines():
 
 
 def shorten(patch):
-    """Train for a twentieth of the default steps, and leave nothing to held-out labels."""
-    patch.setattr("cuello.estimators.options._AUTO_STEPS", 500)
-    quick = {"epochs": 20, "learning_rates": (0.01,), "weight_decay": 0.01, "augment": None}
+    """Train for a few steps, and leave nothing to held-out labels."""
+    patch.setattr("cuello.estimators.options._AUTO_STEPS", 100)
+    quick = {"epochs": 5, "learning_rates": (0.01,), "weight_decay": 0.01, "augment": None}
     for name, value in quick.items():
         patch.setitem(FewLabelClassifier.__init__.__kwdefaults__, name, value)
 

@@ -88,31 +88,45 @@ def halt():
 """
 
 
-@contextmanager
-def halting(folder: Path, program: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run a real process until it calls ``halt()``; kill it in the end.
+class Halting(subprocess.Popen[str]):
+    """A real process that calls ``halt()``.
 
     It says so in a pipe: nobody has to look again and again whether it is there yet.
     """
-    reading, writing = os.pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-c", _HALT + program, *map(str, arguments)],
-        cwd=folder,
-        env=os.environ | {"HALTED": str(writing)},
-        pass_fds=(writing,),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    os.close(writing)
+
+    def __init__(self, folder: Path, program: str, *arguments: object) -> None:
+        reading, writing = os.pipe()
+        self._halted = open(reading, "rb")  # noqa: SIM115
+        super().__init__(
+            [sys.executable, "-c", _HALT + program, *map(str, arguments)],
+            cwd=folder,
+            env=os.environ | {"HALTED": str(writing)},
+            pass_fds=(writing,),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(writing)
+
+    def wait_until_it_halts(self) -> None:
+        # Nothing comes of a process that ended; pytest's time limit ends one that never halts.
+        assert self._halted.read(1) == b".", self.communicate()
+
+    def end(self) -> None:
+        self.kill()
+        self.communicate()
+        self._halted.close()
+
+
+@contextmanager
+def halting(folder: Path, program: str, *arguments: object) -> Iterator[Halting]:
+    """Run a real process until it calls ``halt()``; kill it in the end."""
+    process = Halting(folder, program, *arguments)
     try:
-        with open(reading, "rb") as halted:
-            # Nothing comes of a process that ended; pytest's time limit ends one that never halts.
-            assert halted.read(1) == b".", process.communicate()
+        process.wait_until_it_halts()
         yield process
     finally:
-        process.kill()
-        process.communicate()
+        process.end()
 
 
 def interrupt(

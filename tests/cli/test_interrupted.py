@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -65,14 +66,6 @@ class FullDisk:
             return real(path, fail if self.count == at else fill)
 
         monkeypatch.setattr(atomic, "write", write)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _small_forests():
-    # What is compared here is what stopped where: some forty runs, most of whose time forests take.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cuello.run.baselines.TREES", 5)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -138,113 +131,134 @@ def test_disk_full_in_each_step_of_a_write(refused, finished, monkeypatch, step)
     refused("report", "run", saying=("report.html", "No space left on device"))
 
 
-LIMITED = """
-import resource, sys
+PROGRAM = """
+import json, resource, sys
 from cuello.cli import main
-_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-for limit in (30_000, 300_000):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+from cuello.few_label import FewLabelClassifier
+from cuello.run import baselines, few_labels
+from cuello.train import loop, train
+
+# What is compared is what stopped where.
+baselines.TREES = 5
+FewLabelClassifier.__init__.__kwdefaults__ |= {
+    "epochs": 2, "learning_rates": (0.01,), "weight_decay": 0.01, "augment": None
+}
+train.__kwdefaults__["checkpoint_seconds"] = 0.0
+_, unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+def run(arguments):
+    sys.argv = ["cuello", *arguments]
     try:
         main()
     except SystemExit as stop:
-        print(stop.code)
-    sys.argv[-1] = "other"
-    print("next", file=sys.stderr)
+        print(stop.code, flush=True)
+    print("next", file=sys.stderr, flush=True)
+
+def halting(module, name, at):
+    real, calls = getattr(module, name), []
+
+    def call(*arguments, **options):
+        calls.append(1)
+        if len(calls) == at:
+            halt()
+        return real(*arguments, **options)
+
+    setattr(module, name, call)
+    return real
+
+for limit, module, name, at, arguments in json.loads(sys.argv[1]):
+    module = {"loop": loop, "few_labels": few_labels}[module]
+    real = halting(module, name, at)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit or unlimited, unlimited))
+    run(arguments)
+    setattr(module, name, real)
 """
-
-
-@posix
-def test_file_that_may_not_grow(tmp_path):
-    # The writers of safetensors, Arrow and zip each have their own way to say it.
-    X, _ = rows_of_three_classes(20_000)
-    np.savez(tmp_path / "rows.npz", X=X)
-    options = ("--epochs", "1", "--hidden", "300", "--latent", "2", "--out", "run")
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, "fit", "rows.npz", *options],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, "2\n2\n"), done.stderr
-    *complaints, after = done.stderr.split("next\n")
-    assert (len(complaints), after) == (2, "")
-    assert all("cannot be written" in text.splitlines()[-1] for text in complaints)
-    assert "Traceback" not in done.stderr
-    assert not list(tmp_path.rglob("*.part"))
-
-
-HALTING = """
-from cuello.train import loop, train
-train.__kwdefaults__['checkpoint_seconds'] = 0.0
-real, calls = loop.evaluate, []
-
-def halting(*arguments):
-    calls.append(1)
-    if len(calls) == {epochs}:
-        halt()
-    return real(*arguments)
-
-loop.evaluate = halting
-from cuello.cli import main
-main()
-"""
-
-
-HALTING_DRAWS = """
-from cuello.run import few_labels
-real, calls = few_labels.fit_method, []
-
-def halting(*arguments, **options):
-    calls.append(1)
-    if len(calls) == 4:  # the first one after the baselines of the second draw
-        halt()
-    return real(*arguments, **options)
-
-few_labels.fit_method = halting
-from cuello.cli import main
-main()
-"""
+"""Runs that are stopped by a signal or by a limit on the size of a file, in one program: to start
+one costs more than all they do."""
 
 
 LONG = ("fit", "rows.npz", "--epochs", 12, "--hidden", 8, "--latent", 2)
+DRAWS = ("fit", "few.npz", *SMALL, "--labels", 3, "--repeats", 2)
+LARGE = ("fit", "large.npz", "--epochs", 1, "--hidden", 300, "--latent", 2)
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """What became of the runs of the program."""
+
+    folder: Path
+    codes: list[str]
+    """Exit codes; that of the program itself at the end."""
+    messages: list[str]
+    """What each run wrote to standard error."""
+    epochs: list[int]
+    """Epochs in the checkpoint of each long run when the signal came."""
 
 
 @pytest.fixture(scope="module")
-def whole_long_run(tmp_path_factory):
-    """Weights of LONG that nothing stopped, and the folder with its data."""
-    folder = tmp_path_factory.mktemp("whole")
-    X, _ = rows_of_three_classes(400)
-    np.savez(folder / "rows.npz", X=X)
-    assert run(folder, *LONG, "--out", "whole").code == 0
-    return weights(folder / "whole"), folder / "rows.npz"
+def stopped(tmp_path_factory):
+    """Stop runs: two by a limit, two by Ctrl-C, and the last is killed."""
+    folder = tmp_path_factory.mktemp("stopped")
+    for name, rows in (("rows", 400), ("few", 60), ("large", 4000)):
+        X, y = rows_of_three_classes(rows)
+        np.savez(folder / f"{name}.npz", X=X, **({"y": y} if name == "few" else {}))
+    runs = [
+        (30_000, "loop", "evaluate", 0, [*LARGE, "--out", "large"]),
+        (100_000, "loop", "evaluate", 0, [*LARGE, "--out", "other"]),
+        # The fourth is the first one after the baselines of the second draw.
+        (None, "few_labels", "fit_method", 4, [*DRAWS, "--out", "draws"]),
+        (None, "loop", "evaluate", 6, [*LONG, "--out", "my run"]),
+        (None, "loop", "evaluate", 6, [*LONG, "--out", "killed"]),
+    ]
+    runs = [(*halt, [str(argument) for argument in arguments]) for *halt, arguments in runs]
+    epochs = []
+
+    def look(name):
+        with safe_open(folder / name / "checkpoint.safetensors", framework="np") as f:
+            epochs.append(len(json.loads(f.metadata()["state"])["history"]))
+
+    with halting(folder, PROGRAM, json.dumps(runs)) as process:
+        process.send_signal(signal.SIGINT)
+        process.wait_until_it_halts()
+        look("my run")
+        process.send_signal(signal.SIGINT)
+        process.wait_until_it_halts()
+        look("killed")
+        code, out, err = interrupt(process, signal.SIGKILL)
+    return Stopped(folder, [*out.split(), str(code)], err.split("next\n"), epochs)
 
 
 @posix
-@pytest.mark.slow
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "killed"])
-def test_stopped_while_training(cuello, whole_long_run, tmp_path, signum):
-    whole, rows = whole_long_run
-    shutil.copy(rows, tmp_path)
-    folder = tmp_path / "my run"
+def test_file_that_may_not_grow(stopped):
+    # The writers of safetensors, Arrow and zip each have their own way to say it.
+    assert stopped.codes[:2] == ["2", "2"]
+    assert all("cannot be written" in text.splitlines()[-1] for text in stopped.messages[:2])
+    assert "Traceback" not in "".join(stopped.messages[:2])
+    assert not list(stopped.folder.rglob("*.part"))
+
+
+@posix
+@pytest.mark.parametrize("name", ["my run", "killed"])
+def test_stopped_while_training(stopped, name):
+    folder = stopped.folder / name
     checkpoint = folder / "checkpoint.safetensors"
-    with halting(tmp_path, HALTING.format(epochs=6), *LONG, "--out", "my run") as process:
-        with safe_open(checkpoint, framework="np") as f:
-            assert len(json.loads(f.metadata()["state"])["history"]) == 5
-        code, out, err = interrupt(process, signum)
-    assert out == ""
-    if signum == signal.SIGINT:
-        assert code == 130
-        assert err.splitlines()[-1] == (
+    assert stopped.epochs == [5, 5]
+    if name == "my run":
+        assert stopped.codes[3] == "130"
+        assert stopped.messages[3].splitlines()[-1] == (
             "cuello: interrupted; continue with: cuello fit --resume 'my run'"
         )
-        assert "Traceback" not in err
+        assert "Traceback" not in stopped.messages[3]
+    else:
+        assert stopped.codes[4:] == [str(-signal.SIGKILL)]
     assert sorted(os.listdir(folder)) == ["checkpoint.safetensors", "config.json"]
-    cuello("fit", "--resume", "my run")
+    assert run(stopped.folder, "fit", "--resume", name).code == 0
     history = (folder / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in history] == list(range(12))
     assert not checkpoint.exists()
-    assert weights(folder) == whole
+    if not (stopped.folder / "whole").exists():
+        assert run(stopped.folder, *LONG, "--out", "whole").code == 0
+    assert weights(folder) == weights(stopped.folder / "whole")
 
 
 def test_every_finished_epoch_is_kept(cuello, arrays, tmp_path, monkeypatch):
@@ -293,17 +307,15 @@ def test_the_time_of_all_sessions_counts(cuello, arrays, tmp_path, monkeypatch):
 
 
 @posix
-@pytest.mark.slow
-def test_ctrl_c_among_the_label_draws(cuello, arrays, tmp_path):
-    options = ("fit", "rows.npz", *SMALL, "--labels", 3, "--repeats", 2)
-    file = tmp_path / "run" / "few_labels.jsonl"
-    with halting(tmp_path, HALTING_DRAWS, *options, "--out", "run") as process:
-        code, out, err = interrupt(process)
-    assert (code, out) == (130, "")
-    assert err.splitlines()[-1] == "cuello: interrupted; continue with: cuello fit --resume run"
+def test_ctrl_c_among_the_label_draws(stopped):
+    file = stopped.folder / "draws" / "few_labels.jsonl"
+    assert stopped.codes[2] == "130"
+    assert stopped.messages[2].splitlines()[-1] == (
+        "cuello: interrupted; continue with: cuello fit --resume draws"
+    )
     kept = file.read_text().splitlines()
     assert len(kept) == 9 + 6  # the first draw, and the baselines of the second
-    cuello("fit", "--resume", "run")
+    assert run(stopped.folder, "fit", "--resume", "draws").code == 0
     after = file.read_text().splitlines()
     assert after[: len(kept)] == kept  # with their seconds: none was computed again
     records = [json.loads(line) for line in after]
