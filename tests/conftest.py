@@ -38,6 +38,7 @@ EXPORTING = (
     "tests/web/",
     "tests/cli/test_export_command.py",
     "tests/cli/test_page_command.py",
+    "tests/test_readme.py",
 )
 """Tests that export networks: for one worker, as to import what that takes costs seconds."""
 LONGEST = (
@@ -50,7 +51,6 @@ LONGEST = (
     "tests/estimators/",
     "tests/few_label/",
     "tests/run/",
-    "tests/test_readme.py",
     "tests/test_networks_contract.py",
     "tests/train/",
 )

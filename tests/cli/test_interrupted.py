@@ -207,8 +207,9 @@ def stopped(tmp_path_factory):
         (100_000, "loop", "evaluate", 0, [*LARGE, "--out", "other"]),
         # The fourth is the first one after the baselines of the second draw.
         (None, "few_labels", "fit_method", 4, [*DRAWS, "--out", "draws"]),
-        (None, "loop", "evaluate", 6, [*LONG, "--out", "my run"]),
-        (None, "loop", "evaluate", 6, [*LONG, "--out", "killed"]),
+        # The loss is also evaluated before the first epoch.
+        (None, "loop", "evaluate", 7, [*LONG, "--out", "my run"]),
+        (None, "loop", "evaluate", 7, [*LONG, "--out", "killed"]),
     ]
     runs = [(*halt, [str(argument) for argument in arguments]) for *halt, arguments in runs]
     epochs = []
@@ -268,7 +269,7 @@ def test_every_finished_epoch_is_kept(cuello, arrays, tmp_path, monkeypatch):
 
     def stop_in_sixth(*arguments):
         calls.append(1)
-        if len(calls) == 6:
+        if len(calls) == 7:  # the first is before all epochs
             raise KeyboardInterrupt
         return real(*arguments)
 
@@ -278,7 +279,7 @@ def test_every_finished_epoch_is_kept(cuello, arrays, tmp_path, monkeypatch):
     with safe_open(tmp_path / "run" / "checkpoint.safetensors", framework="np") as f:
         assert len(json.loads(f.metadata()["state"])["history"]) == 5
     cuello("fit", "--resume", "run")
-    assert len(calls) == 6 + 4  # epochs 5 to 8
+    assert len(calls) == 7 + 4  # epochs 5 to 8
     assert weights(tmp_path / "run") == weights(tmp_path / "whole")
 
 
