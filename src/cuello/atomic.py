@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 
 from cuello.errors import RunError
 
-__all__ = ["write", "write_bytes", "write_json"]
+__all__ = ["write", "write_bytes"]
 
 
 def write(path: Path, fill: Callable[[Path], object]) -> None:
@@ -54,9 +52,3 @@ def write(path: Path, fill: Callable[[Path], object]) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write bytes atomically."""
     write(path, lambda temporary: temporary.write_bytes(content))
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON atomically, readable by people and by strict parsers (no NaN)."""
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, (text + "\n").encode())

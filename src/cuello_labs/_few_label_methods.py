@@ -12,19 +12,33 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from cuello import few_label
 from cuello.data.dataset import UNLABELLED
-from cuello.data.splits import draw_by_class
+from cuello.data.splits import draw_by_class, stratified_folds
 from cuello.errors import CuelloWarning
 from cuello.estimators import Autoencoder
-from cuello.estimators.baselines import fit_knn_pixels, fit_pca_logistic, flat
+from cuello.estimators.baselines import INVERSE_PENALTIES, flat
 from cuello.few_label import FewLabelClassifier
 from cuello.few_label.suggest import suggest_samples
 from cuello.study.trials import Trial
 from cuello_labs._images import Images
 
-__all__ = ["METHODS", "Method", "buy_labels", "draw_labelled", "measure", "mistakes"]
+__all__ = [
+    "METHODS",
+    "Method",
+    "buy_labels",
+    "draw_labelled",
+    "fit_knn_pixels",
+    "fit_pca_logistic",
+    "measure",
+    "mistakes",
+]
 
 CV = 3
 KEPT_MISTAKES = 12
@@ -185,3 +199,34 @@ def buy_labels(trial: Trial, data: Images, encoder: Autoencoder) -> dict[str, fl
         more = fit(np.concatenate([labelled, indices]))
         measured[name] = float(more.score(data.X_test, data.y_test))
     return measured
+
+
+def fit_pca_logistic(
+    pca: PCA, samples: Array, y: Labels, *, cv: int, seed: int
+) -> tuple[Pipeline, float]:
+    """Fit a logistic regression on PCA components; its penalty is chosen by cross-validation.
+
+    Return it, for samples as :func:`flat` returns them, and its accuracy on held-out folds: NaN
+    where a class has a single label.
+    """
+    table = flat(samples)
+    regression = LogisticRegression(max_iter=2000)
+    folds = stratified_folds(y, cv, seed)
+    if not folds:
+        model = make_pipeline(FrozenEstimator(pca), StandardScaler(), regression)
+        return model.fit(table, y), float("nan")
+    search = GridSearchCV(regression, {"C": INVERSE_PENALTIES}, cv=folds)
+    model = make_pipeline(FrozenEstimator(pca), StandardScaler(), search).fit(table, y)
+    return model, float(search.best_score_)
+
+
+def fit_knn_pixels(
+    samples: Array, y: Labels, *, cv: int, seed: int
+) -> tuple[KNeighborsClassifier, float]:
+    """Fit a 5-nearest-neighbour classifier on samples as they are (fewer than 5: all)."""
+    table = flat(samples)
+    folds = stratified_folds(y, cv, seed)
+    neighbours = min(5, *(len(train) for train, _ in folds), len(table))
+    model = KNeighborsClassifier(neighbours)
+    accuracy = float(cross_val_score(model, table, y, cv=folds).mean()) if folds else float("nan")
+    return model.fit(table, y), accuracy

@@ -12,8 +12,8 @@ import torch
 import cuello
 from cuello import AnomalyDetector, Autoencoder
 from cuello.anomalies import SCORES, Score, register_score
-from cuello.anomalies.records import arrays_of_detector, detector_of, record_detector
 from cuello.errors import CuelloWarning, RunError
+from cuello.run.models import arrays_of_detector, detector_of, record_detector
 
 pytestmark = pytest.mark.filterwarnings("ignore::cuello.CuelloWarning")  # of two epochs
 

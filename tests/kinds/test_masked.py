@@ -49,7 +49,7 @@ def test_every_row_hides_exactly_its_share_of_whole_patches(shape, share, rows, 
     largest = 1 if len(shape) == 1 else min(min(shape[-2:]), max(shape[-2:]) - 1)
     side = min(side, max(largest, 1))
     model = built(shape, share=share, patch=side)
-    hidden = model.draw_mask(torch.zeros(rows, *shape))
+    hidden = model.hide(torch.zeros(rows, *shape))[1]
     assert hidden.shape == (rows, *shape)
     assert hidden.dtype == torch.bool
     patches = corners(hidden, model.patch)
@@ -84,7 +84,7 @@ def test_patches_are_about_a_seventh_of_the_shorter_side(shape, patch):
 
 def test_every_row_draws_its_own_and_all_are_as_likely():
     model = built((6, 6), patch=2, share=1 / 3)
-    hidden = corners(model.draw_mask(torch.zeros(4000, 6, 6)), 2)
+    hidden = corners(model.hide(torch.zeros(4000, 6, 6))[1], 2)
     assert len(hidden.unique(dim=0)) == math.comb(9, 3)
     error = math.sqrt(1 / 3 * 2 / 3 / 4000)
     assert ((hidden.float().mean(dim=0) - 1 / 3).abs() < 4 * error).all()
@@ -93,7 +93,7 @@ def test_every_row_draws_its_own_and_all_are_as_likely():
 @pytest.mark.parametrize("shape", [(10,), (9, 6), (2, 9, 6)])
 def test_what_the_encoder_gets_has_the_mean_of_the_row(shape):
     model, x = built(shape, share=0.6), torch.rand(1, *shape) + 0.5
-    seen = model.hide(x.expand(20_000, *shape))
+    seen = model.hide(x.expand(20_000, *shape))[0]
     torch.testing.assert_close(seen.mean(dim=0), x[0], rtol=0.08, atol=0)
     hidden = seen == 0
     torch.testing.assert_close(seen, torch.where(hidden, 0, x * model.growth))
@@ -104,7 +104,7 @@ def test_the_same_seed_hides_the_same():
     draws = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        draws.append(model.draw_mask(x))
+        draws.append(model.hide(x)[1])
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
 
@@ -118,7 +118,7 @@ def test_elements_count_as_their_weight_says(visible_weight):
     torch.manual_seed(0)
     model.losses(Batch(x), "autoencoder")["reconstruction"].backward()
     torch.manual_seed(0)
-    weight = torch.where(model.draw_mask(x), 1.0, visible_weight)
+    weight = torch.where(model.hide(x)[1], 1.0, visible_weight)
     expected = 2 * (sums - x) * weight / weight.sum()
     torch.testing.assert_close(sums.grad, expected.detach())
     assert (sums.grad[weight == 0] == 0).all()
@@ -148,7 +148,7 @@ def test_encode_sees_whole_rows_and_training_does_not():
 def test_missing_steps_stay_missing_and_do_not_count():
     model, x = built((6, 4), missing=True), torch.rand(3, 6, 4)
     x[:, 4:] = torch.nan
-    assert torch.equal(model.hide(x).isnan(), x.isnan())
+    assert torch.equal(model.hide(x)[0].isnan(), x.isnan())
     model.encoder = nn.Sequential(Zeroed(), model.encoder)
     assert model.losses(Batch(x), "autoencoder")["reconstruction"].isfinite()
 
@@ -166,9 +166,9 @@ def test_it_fills_in_what_is_hidden():
     ).fit(X)
     x = torch.from_numpy(model.scaling_.apply(X))
     torch.manual_seed(0)
-    hidden = model.module_.draw_mask(x)
+    hidden = model.module_.hide(x)[1]
     torch.manual_seed(0)
-    filled = model.module_.reconstruct(model.module_.hide(x))
+    filled = model.module_.reconstruct(model.module_.hide(x)[0])
     assert (filled - x)[hidden].square().mean() < 0.1 * x.var()
     assert (model.module_.reconstruct(x) - x).square().mean() < 0.1 * x.var()
 

@@ -20,11 +20,11 @@ from cuello.estimators.inputs import check_rows, check_shape
 from cuello.networks import NETWORKS
 from cuello.options import Range
 
-__all__ = ["AnomalyDetector", "check_contamination"]
+__all__ = ["CONTAMINATIONS", "AnomalyDetector"]
 
 REFERENCE_SAMPLES = 5_000  # of the training, that others are compared with at most
 _SHARES = Range(0.0, 1.0, open_low=True, open_high=True)
-_CONTAMINATIONS = Range(0.0, 0.5, open_low=True)
+CONTAMINATIONS = Range(0.0, 0.5, open_low=True)
 _STEPS = 1500
 _DEFAULT_BATCH = 128
 _WIDEST_EMBEDDING = 32
@@ -246,7 +246,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
             raise unknown("method", self.method, (COMBINED, *SCORES))
         _SHARES.check("false_positive_rate", self.false_positive_rate)
         _SHARES.check("held_out_fraction", self.held_out_fraction)
-        check_contamination(self.contamination)
+        if self.contamination is not None:
+            CONTAMINATIONS.check("contamination", self.contamination)
 
     def _check_score(self, model: Autoencoder, shape: tuple[int, ...]) -> None:
         if self.method == COMBINED:
@@ -272,12 +273,6 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def check_contamination(share: float | None) -> None:
-    """Raise InputError for a share of anomalies outside (0, 0.5]; None is allowed."""
-    if share is not None:
-        _CONTAMINATIONS.check("contamination", share)
 
 
 def _draw_seed(random_state: int | np.random.RandomState | None) -> int:

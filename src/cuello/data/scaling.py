@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,13 +87,9 @@ class Scaling:
             out[some] = X[some] * np.asarray(self.width) + np.asarray(self.offset)
         return out
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers, enough for :meth:`from_json`."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Scaling:
-        """Rebuild a scaling from the record of :meth:`to_json`."""
+        """Rebuild a scaling from JSON of its ``asdict``."""
         bounds = {"offset": tuple(record["offset"]), "width": tuple(record["width"])}
         return cls(**record | bounds)
 

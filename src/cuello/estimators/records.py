@@ -32,7 +32,7 @@ def record_autoencoder(model: Autoencoder) -> Record:
         | {which: name_of_source(which, params[which]) for which in ("encoder", "decoder")},
         "classes": model.classes_.tolist(),
         "shape": list(model.shape_),
-        "scaling": model.scaling_.to_json(),
+        "scaling": asdict(model.scaling_),
         "training": asdict(model.training_config_),
         "resolved": {
             "latent_dim": model.latent_dim_,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from cuello.few_label.base import LearningProblem, Solution
 from cuello.few_label.tasks import SingleLabel, Task
 from cuello.metrics import Interval, accuracy_interval, expected_calibration_error, temperature
 
-__all__ = ["TOO_WIDE", "Candidate", "Confidence", "assess", "scores_of", "select", "train_long"]
+__all__ = ["TOO_WIDE", "Candidate", "assess", "scores_of", "select", "train_long"]
 
 FOLD_SHARE = 0.1
 """Length of a training that is only evaluated on its fold, where a whole one takes long."""
@@ -122,26 +122,18 @@ def scores_of(module: nn.Module, x: Tensor, index: Indices, outputs: int) -> Flo
     return in_batches(len(index), lambda a, b: module(x[index[a:b]]), (outputs,))
 
 
-class Confidence(NamedTuple):
-    """Temperature and accuracy by held-out scores, and both in plain sentences.
-
-    The estimate is None where nothing was held out, or labels are no classes.
-    """
-
-    temperature: float = 1.0
-    estimate: Interval | None = None
-    summary: Sequence[str] = ()
-
-
-def assess(task: Task, held_out: Array, y: Array, *, find_temperature: bool) -> Confidence:
-    """Estimate accuracy and temperature of a classifier from held-out scores (n, C).
+def assess(
+    task: Task, held_out: Array, y: Array, *, find_temperature: bool
+) -> tuple[float, Interval | None, list[str]]:
+    """Return temperature and accuracy of a classifier by held-out scores (n, C), and sentences.
 
     The scores are of models that were not trained on those samples, NaN where there are none. The
-    temperature is 1 unless it is to be found. Warns of an interval wider than ``MAX_WIDTH``.
+    temperature is 1 unless it is to be found; the accuracy is None where nothing was held out, or
+    labels are no classes. Warns of an interval wider than ``MAX_WIDTH``.
     """
     finite = np.isfinite(held_out).all(axis=1)
     if not isinstance(task, SingleLabel) or not finite.any():
-        return Confidence()
+        return 1.0, None, []
     scores, y = held_out[finite], y[finite]
     t = 1.0
     if find_temperature:
@@ -159,7 +151,7 @@ def assess(task: Task, held_out: Array, y: Array, *, find_temperature: bool) -> 
         "On those samples the probability of the prediction differs from how often it is right by "
         f"{100 * error:.1f} points on average (expected calibration error; temperature {t:.2f}).",
     ]
-    return Confidence(t, estimate, summary)
+    return t, estimate, summary
 
 
 def warn_of_width(estimate: Interval, n: int) -> None:

@@ -21,28 +21,19 @@ _MAX_STEPS = 50
 _TINY = np.finfo(np.float64).tiny
 
 
-class _GraphsOfFeatures:
-    """The graphs of the latest features: further label draws of a run spread along the same ones.
-
-    Features are told apart by their digest, which takes no time beside the graph.
-    """
-
-    def __init__(self, kept: int = 2) -> None:
-        self.kept = kept
-        self.graphs: dict[tuple[Any, ...], sparse.csr_array] = {}
-
-    def __call__(self, features: Tensor, k: int) -> sparse.csr_array:
-        values = np.ascontiguousarray(features.numpy())
-        key = (values.shape, k, hashlib.blake2b(values.data).digest())
-        graph = self.graphs.pop(key, None)
-        self.graphs[key] = neighbour_graph(features, k) if graph is None else graph
-        while len(self.graphs) > self.kept:
-            self.graphs.pop(next(iter(self.graphs)))
-        return self.graphs[key]
+_latest: dict[tuple[Any, ...], sparse.csr_array] = {}
 
 
-latest_graph = _GraphsOfFeatures()
-"""Returns the graph of features and k, as :func:`neighbour_graph`."""
+def latest_graph(features: Tensor, k: int) -> sparse.csr_array:
+    """Return :func:`neighbour_graph`; the two latest are kept for further label draws of a run."""
+    # Features are told apart by their digest, which takes no time beside the graph.
+    values = np.ascontiguousarray(features.numpy())
+    key = (values.shape, k, hashlib.blake2b(values.data).digest())
+    graph = _latest.pop(key, None)
+    _latest[key] = neighbour_graph(features, k) if graph is None else graph
+    if len(_latest) > 2:
+        del _latest[next(iter(_latest))]
+    return _latest[key]
 
 
 def neighbour_graph(features: Tensor, k: int) -> sparse.csr_array:

@@ -48,9 +48,6 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
-    display_name: ClassVar[str]
-    """As tables and reports show it."""
-    summary: ClassVar[str]
     unit: ClassVar[str] = "accuracy"
     """What :meth:`score` measures."""
 
@@ -129,8 +126,6 @@ class Multiclass(SingleLabel):
     """
 
     name = "multiclass"
-    display_name = "Classes"
-    summary = "Every sample has one of several classes: softmax, cross-entropy."
 
     def losses(self, scores: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Return the cross-entropy."""
@@ -162,8 +157,6 @@ class Binary(SingleLabel):
     """
 
     name = "binary"
-    display_name = "Two classes"
-    summary = "Every sample has one of two classes: sigmoid, binary cross-entropy."
 
     outputs: int = 1
 
@@ -212,8 +205,6 @@ class Multilabel(Task):
     """
 
     name = "multilabel"
-    display_name = "Properties"
-    summary = "Every sample has any number of properties: sigmoids, binary cross-entropy."
 
     def losses(self, scores: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Return the binary cross-entropy, mean over properties."""
@@ -254,8 +245,6 @@ class Regression(Task):
     """
 
     name = "regression"
-    display_name = "Numbers"
-    summary = "Every sample has a number: linear output, squared error or another."
     unit = "R²"
 
     outputs: int = 1

@@ -100,15 +100,6 @@ class Conditional(EvidenceModule):
         classes = zip(self._frequencies().log(), self._every_class(x), strict=True)
         return torch.stack([p + self.log_density(z, x, c) for p, c in classes]).logsumexp(0)
 
-    def sample(self, samples: int, y: Tensor | None = None) -> Tensor:
-        """Decode draws from the prior: means of new samples (samples, ...).
-
-        Classes (samples,) that are not given are drawn by their frequencies.
-        """
-        if y is None:
-            y = self._frequencies().multinomial(samples, replacement=True)
-        return self.decode(torch.randn(samples, self.latent_dim, device=y.device), y)
-
     def _frequencies(self) -> Tensor:
         return self.class_counts / self.class_counts.sum()
 

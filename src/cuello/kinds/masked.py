@@ -80,13 +80,13 @@ class Masked(AutoencoderModule):
 
     def losses(self, batch: Batch, optimizer: str) -> dict[str, Tensor]:
         """Return the loss on hidden elements, and on visible ones as far as they count."""
-        hidden = self.draw_mask(batch.x)
-        sums = self.decoder(self.encoder(self._without(batch.x, hidden)))
+        seen, hidden = self.hide(batch.x)
+        sums = self.decoder(self.encoder(seen))
         weight = torch.where(hidden, 1.0, self.visible_weight)
         return {"reconstruction": self.reconstruction(sums, batch.x, weight)}
 
-    def draw_mask(self, x: Tensor) -> Tensor:
-        """Return which elements of samples (B, ...) to hide, True or False in the same shape."""
+    def hide(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return samples (B, ...) as the encoder gets them in training, and what they lack."""
         batch, patches = len(x), math.prod(self.grid)
         order_BN = torch.rand(batch, patches, device=x.device).argsort(dim=1)
         hidden = (order_BN < self.hidden_patches).reshape(batch, *self.grid)
@@ -94,14 +94,8 @@ class Masked(AutoencoderModule):
             hidden = hidden.repeat_interleave(self.patch, dim).narrow(dim, 0, side)
         if len(self.shape) == 3:
             hidden = hidden.unsqueeze(1)
-        return hidden.expand(x.shape)
-
-    def hide(self, x: Tensor) -> Tensor:
-        """Return samples (B, ...) as the encoder gets them in training."""
-        return self._without(x, self.draw_mask(x))
-
-    def _without(self, x: Tensor, hidden: Tensor) -> Tensor:
-        return x * torch.where(hidden, 0.0, self.growth).to(x.dtype)  # 0 times NaN is NaN
+        hidden = hidden.expand(x.shape)
+        return x * torch.where(hidden, 0.0, self.growth).to(x.dtype), hidden  # 0 times NaN is NaN
 
 
 def _patch(patch: int, shape: tuple[int, ...]) -> int:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from cuello.kinds.base import KINDS
 from cuello.kinds.evidence import EvidenceModule
 
@@ -52,8 +49,3 @@ class Variational(EvidenceModule):
     display_name = "Variational (VAE)"
     equation = "-E_q[log p(x | z)] + beta KL(q(z | x) || N(0, I))"
     paper = "Kingma and Welling 2014, arXiv:1312.6114"
-
-    def sample(self, samples: int) -> Tensor:
-        """Decode draws from the prior: means of new samples (samples, ...)."""
-        device = next(self.parameters()).device
-        return self.decode(torch.randn(samples, self.latent_dim, device=device))

@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from cuello.arrays import Record
+from cuello.data.readers.base import join_names
 from cuello.formats import duration, finite, number_text, rounded
 from cuello.report.assets import draw, sprite
 from cuello.report.content import LatentProjection, ReportContent, Section
@@ -94,9 +95,8 @@ def _describe_curves(
         sentences.append("There was no validation split, so no best epoch is marked.")
     bad = [str(epoch) for epoch, value in zip(epochs, total["train"], strict=True) if value is None]
     if bad and shown:
-        more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
         word = "epoch" if len(bad) == 1 else "epochs"
-        sentences.append(f"The training loss was not finite in {word} {', '.join(bad[:5])}{more}.")
+        sentences.append(f"The training loss was not finite in {word} {join_names(bad, 5)}.")
     if len(set(rates)) == 1:
         sentences.append(f"The learning rate was {number_text(rates[0])} throughout.")
     seconds = math.fsum(record["seconds"] for record in history) / len(history)

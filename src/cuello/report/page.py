@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from cuello import atomic
 from cuello.arrays import Record
+from cuello.data.readers.base import join_names
 from cuello.formats import duration, finite, number_text
 from cuello.metrics import accuracy_interval
 from cuello.report.assets import draw, plotly, script_json, security_policy, text_of, utf8
@@ -174,9 +175,7 @@ def _option_tables(config: Record) -> dict[str, dict[str, str]]:
 
 def _statistic(value: float | list[float]) -> str:
     if isinstance(value, list):
-        shown = ", ".join(f"{v:.2g}" for v in value[:_SHOWN_LATENTS])
-        more = len(value) - _SHOWN_LATENTS
-        return shown + (f" and {more} more" if more > 0 else "")
+        return join_names((f"{v:.2g}" for v in value), _SHOWN_LATENTS)
     return f"{value:.4g}"
 
 

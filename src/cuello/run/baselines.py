@@ -13,9 +13,9 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
 from cuello.arrays import Array, Float32s
-from cuello.estimators.baselines import INVERSE_PENALTIES, fit_knn_pixels, fit_pca_logistic, flat
+from cuello.estimators.baselines import INVERSE_PENALTIES, flat
 from cuello.few_label.targets import Targets, read_classes, read_numbers
-from cuello.few_label.tasks import Regression
+from cuello.few_label.tasks import Multiclass, Regression
 from cuello.registry import Registry
 
 __all__ = ["BASELINES", "Baseline", "Labelled", "Predict", "fit_knn", "fit_pca_linear"]
@@ -46,8 +46,6 @@ class Baseline:
     """As tables and reports show it."""
     display_name_of_tables: str = ""
     """The same where samples are rows of a table, if it differs."""
-    summary: str
-    """One sentence."""
     tasks: tuple[str, ...]
     """Tasks that it can learn."""
     tables_only: bool = False
@@ -124,7 +122,6 @@ BASELINES.add(
     "majority",
     Baseline(
         display_name="Most frequent class",
-        summary="Gives every row the most frequent class.",
         tasks=_CLASSES,
         fit=partial(_fit_labelled, make=_make_constant),
     ),
@@ -133,43 +130,36 @@ BASELINES.add(
     "mean",
     Baseline(
         display_name="Mean of the labels",
-        summary="Gives every row the mean of the labels.",
         tasks=("regression",),
         fit=BASELINES["majority"].fit,
     ),
 )
 
 
-def _fit(
-    data: Labelled,
-    fit_classes: Callable[..., tuple[Any, float]],
-    fit_targets: Callable[..., tuple[Scorer, float]],
-) -> tuple[Predict, float]:
-    """Fit a baseline for classes, or else one for properties or numbers."""
-    if data.task == "multiclass":
-        model, cv_score = fit_classes(data.X, data.y, cv=data.cv, seed=data.seed)
-        return lambda X: np.asarray(model.predict(flat(X))), cv_score
+def _fit_scorer(data: Labelled, fit: Callable[..., tuple[Scorer, float]]) -> tuple[Predict, float]:
+    """Fit a baseline that scores samples; its predictions are in the terms of the labels."""
     regression = data.task == "regression"
     targets = (
         read_numbers(data.X, data.y, "regression", "mse")
         if regression
-        else read_classes(data.X, data.y, "multilabel")
+        else read_classes(data.X, data.y, data.task)
     )
-    scores, cv_score = fit_targets(targets, rows=data.X, cv=data.cv, seed=data.seed)
+    scores, cv_score = fit(targets, rows=data.X, cv=data.cv, seed=data.seed)
     if regression:
         return lambda X: targets.task.link(scores(X)), cv_score
-    return lambda X: (scores(X) > 0).astype(np.int64), cv_score
+    if data.task == "multilabel":
+        return lambda X: (scores(X) > 0).astype(np.int64), cv_score
+    return lambda X: targets.classes[scores(X).argmax(axis=1)], cv_score
 
 
 def _fit_linear(data: Labelled) -> tuple[Predict, float]:
-    return _fit(data, partial(fit_pca_logistic, data.pca), partial(fit_pca_linear, pca=data.pca))
+    return _fit_scorer(data, partial(fit_pca_linear, pca=data.pca))
 
 
 BASELINES.add(
     "pca_logistic",
     Baseline(
         display_name="PCA + logistic regression",
-        summary="Logistic regression on principal components; the penalty is cross-validated.",
         tasks=_CLASSES,
         fit=_fit_linear,
     ),
@@ -178,51 +168,24 @@ BASELINES.add(
     "pca_ridge",
     Baseline(
         display_name="PCA + ridge regression",
-        summary="Ridge regression on principal components; the penalty is cross-validated.",
         tasks=("regression",),
         fit=_fit_linear,
     ),
 )
-for _name, _model, _summary, _make in (
-    (
-        "linear_columns",
-        "Linear model",
-        "Logistic regression on the columns as they are, or ridge regression for numbers.",
-        _make_linear,
-    ),
-    (
-        "random_forest",
-        "Random forest",
-        "A random forest of 200 trees on the columns as they are.",
-        _make_forest,
-    ),
-    (
-        "gradient_boosting",
-        "Gradient boosting",
-        "Gradient boosting of trees on the columns as they are.",
-        _make_boosting,
-    ),
+for _name, _model, _make in (
+    ("linear_columns", "Linear model", _make_linear),
+    ("random_forest", "Random forest", _make_forest),
+    ("gradient_boosting", "Gradient boosting", _make_boosting),
 ):
     BASELINES.add(
         _name,
         Baseline(
             display_name=f"{_model} on the columns",
-            summary=_summary,
             tasks=_ALL_TASKS,
             tables_only=True,
             fit=partial(_fit_labelled, make=_make),
         ),
     )
-BASELINES.add(
-    "knn_pixels",
-    Baseline(
-        display_name="5-NN on pixels",
-        display_name_of_tables="5-NN on the columns",
-        summary="The 5 nearest neighbours among raw samples.",
-        tasks=_ALL_TASKS,
-        fit=lambda data: _fit(data, fit_knn_pixels, fit_knn),
-    ),
-)
 
 
 def fit_pca_linear(
@@ -248,9 +211,10 @@ def fit_pca_linear(
 
 
 def fit_knn(targets: Targets, rows: Array, *, cv: int, seed: int) -> tuple[Scorer, float]:
-    """Fit 5 nearest neighbours to scaled samples (fewer than 5: all), for numbers or properties.
+    """Fit 5 nearest neighbours to scaled samples (fewer than 5: all).
 
-    Return a function that scores samples (1 or -1 for properties), and the cross-validated score.
+    Return a function that scores samples (1 or 0 for classes, 1 or -1 for properties), and the
+    cross-validated score.
     """
     table = flat(rows)
     folds = targets.task.folds(targets.y, cv, seed)
@@ -261,6 +225,9 @@ def fit_knn(targets: Targets, rows: Array, *, cv: int, seed: int) -> tuple[Score
             mean = KNeighborsRegressor(neighbours).fit(table, y)
             return lambda some: np.asarray(mean.predict(some), dtype=np.float32)[:, None]
         vote = KNeighborsClassifier(neighbours).fit(table, y.astype(np.int64))
+        if isinstance(targets.task, Multiclass):
+            classes = np.eye(targets.task.classes, dtype=np.float32)
+            return lambda some: classes[vote.predict(some)]
         return lambda some: (2.0 * vote.predict(some) - 1.0).astype(np.float32)
 
     model, cv_score = _fit_best([fit], targets, table, folds)
@@ -283,3 +250,14 @@ def _fit_best(
     ]
     best = cv_scores.index(max(cv_scores))
     return candidates[best](table, y), cv_scores[best]
+
+
+BASELINES.add(
+    "knn_pixels",
+    Baseline(
+        display_name="5-NN on pixels",
+        display_name_of_tables="5-NN on the columns",
+        tasks=_ALL_TASKS,
+        fit=partial(_fit_scorer, fit=fit_knn),
+    ),
+)

@@ -129,7 +129,7 @@ class RunFolder:
             # configuration goes last, so that a kill half-way leaves a folder that is still a run.
             for name in _RUN_FILES:
                 (self.path / name).unlink(missing_ok=True)
-        atomic.write_json(self.path / "config.json", config)
+        self.write_json("config.json", config)
 
     def refuse_to_replace(self, *, overwrite: bool = False) -> None:
         """Refuse (RunError) a folder that holds a run (unless ``overwrite``), or anything else."""
@@ -168,8 +168,9 @@ class RunFolder:
         return content
 
     def write_json(self, name: str, content: Any) -> None:
-        """Write one of the JSON files."""
-        atomic.write_json(self.path / name, content)
+        """Write one of the JSON files, readable by people and by strict parsers (no NaN)."""
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        atomic.write_bytes(self.path / name, (text + "\n").encode())
 
     def read_lines(self, name: str) -> list[Record]:
         """Read a file of one JSON object a line; a file that does not exist has none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -155,13 +155,9 @@ class Job:
         of_training = {field.name for field in fields(TrainingConfig)} & set(options)
         TrainingConfig(**{name: options[name] for name in of_training if options[name] != "auto"})
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers and texts."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Job:
-        """Rebuild a job from the result of :meth:`to_json`."""
+        """Rebuild a job from JSON of its ``asdict``."""
         size = record["image_size"]
         return cls(**{**record, "image_size": None if size is None else tuple(size)})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import shlex
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -141,7 +142,7 @@ def _run_config(job: Job, prepared: Prepared, notes: list[str]) -> Record:
         "status": "running",
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["cuello", *sys.argv[1:]]) if from_shell else None,
-        "job": job.to_json(),
+        "job": asdict(job),
         "data": {
             **prepared.describe(),
             "fingerprint": prepared.fingerprint,

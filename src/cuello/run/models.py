@@ -6,25 +6,39 @@ under ``NAME/...``.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from cuello import atomic
 from cuello.anomalies import AnomalyDetector
-from cuello.anomalies.records import arrays_of_detector, detector_of, record_detector
+from cuello.anomalies.base import SCORES
+from cuello.anomalies.fitted import COMBINED, FittedScores, ScoreTail
 from cuello.arrays import Record
-from cuello.errors import Argument, RunError, Use
+from cuello.errors import Argument, CuelloWarning, RunError, Use
 from cuello.estimators import Autoencoder
 from cuello.estimators.records import autoencoder_of, projector_of, record_autoencoder
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.estimator import classifier_of, record_classifier, tensors_of_classifier
 from cuello.run.folder import RunFolder
 
-__all__ = ["FewLabelModel", "Models", "check_remote_code", "load_models", "save_models"]
+__all__ = [
+    "FewLabelModel",
+    "Models",
+    "arrays_of_detector",
+    "check_remote_code",
+    "detector_of",
+    "load_models",
+    "record_detector",
+    "save_models",
+]
 
 FewLabelModel = FewLabelClassifier | FewLabelRegressor
 
@@ -52,6 +66,63 @@ class _Part(NamedTuple):
 def _weights(model: Any) -> Tensors:
     weights: Tensors = model.module_.state_dict()
     return weights
+
+
+def record_detector(detector: AnomalyDetector) -> Record:
+    """Return everything but the arrays and the autoencoder."""
+    check_is_fitted(detector, "scores_")
+    params = detector.get_params(deep=False)
+    del params["autoencoder"], params["random_state"]
+    fitted = detector.scores_
+    return {
+        "params": params,
+        "threshold": detector.threshold_,
+        "scores": {name: list(learned) for name, learned in fitted.learned.items()},
+        "combined": list(fitted.members),
+        "held_out": fitted.n_held_out,
+    }
+
+
+def arrays_of_detector(detector: AnomalyDetector) -> dict[str, Tensor]:
+    """Return the learned arrays, by ``learned/SCORE/ARRAY`` and ``tails/SCORE``."""
+    fitted = detector.scores_
+    arrays = {
+        f"learned/{score}/{name}": array
+        for score, learned in fitted.learned.items()
+        for name, array in learned.items()
+    } | {f"tails/{name}": tail.scores for name, tail in fitted.tails.items()}
+    return {name: torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
+
+
+def detector_of(record: Record, arrays: Tensors, autoencoder: Autoencoder) -> AnomalyDetector:
+    """Rebuild the detector that :func:`record_detector` and :func:`arrays_of_detector` describe.
+
+    Scores that are not registered here are left out. Raise KeyError, TypeError or ValueError where
+    record, arrays and autoencoder do not belong together.
+    """
+    method, members = record["params"]["method"], tuple(record["combined"])
+    for name in [name for name in record["scores"] if name not in SCORES]:
+        problem = f"the anomaly score {name!r} is not registered; import the module that defines it"
+        if name in (method, *members):
+            raise ValueError(problem)
+        warnings.warn(f"{problem}, or do without", CuelloWarning, stacklevel=2)
+    learned = {
+        name: {key: arrays[f"learned/{name}/{key}"].numpy() for key in keys}
+        for name, keys in record["scores"].items()
+        if name in SCORES
+    }
+    for name, kept in learned.items():
+        if kept:
+            SCORES[name].check(kept, autoencoder)
+    tails = {name: ScoreTail(arrays[f"tails/{name}"].numpy()) for name in (*learned, COMBINED)}
+    detector = AnomalyDetector(autoencoder, **record["params"])
+    detector.autoencoder_ = autoencoder
+    detector.n_features_in_ = autoencoder.n_features_in_
+    detector.scores_ = FittedScores(learned, tails, members, int(record["held_out"]))
+    detector.threshold_ = float(record["threshold"])
+    detector.offset_ = -detector.threshold_
+    detector.false_positive_rate_ = detector.scores_.count_positives(method, detector.threshold_)
+    return detector
 
 
 _MODEL_PARTS = {

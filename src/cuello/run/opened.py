@@ -16,7 +16,7 @@ from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier
 from cuello.metrics import sample_errors
 from cuello.networks import NETWORKS
-from cuello.run.anomalies import ScoredRows, largest_contributions, score_rows
+from cuello.run import predictions
 from cuello.run.embeddings import read_embeddings, write_embeddings
 from cuello.run.folder import RunFolder
 from cuello.run.further_data import (
@@ -26,7 +26,6 @@ from cuello.run.further_data import (
     write_rows,
 )
 from cuello.run.models import FewLabelModel, load_models
-from cuello.run.predictions import Classified, classify_rows, suggest_rows, typical_error
 
 __all__ = ["Run", "open_run"]
 
@@ -133,7 +132,7 @@ class Run:
 
     def classify(
         self, data: Dataset, out: Path, *, min_precision: float | None = None
-    ) -> Classified:
+    ) -> predictions.Classified:
         """Predict the label of every sample, and write it to CSV.
 
         Columns: ``row``, ``name`` (where samples have one), and for classes ``class``,
@@ -163,7 +162,7 @@ class Run:
         if self.task == "multiclass":
             assert isinstance(model, FewLabelClassifier)
             head = ["class", "probability", "decision"]
-            cells, basis = classify_rows(model, X, self.classes, min_precision)
+            cells, basis = predictions.classify_rows(model, X, self.classes, min_precision)
             undecided = sum(row[-1] == "undecided" for row in cells)
         elif min_precision is not None:
             answers = "numbers" if self.task == "regression" else "a probability for each property"
@@ -177,11 +176,10 @@ class Run:
             basis, head = "", list(self.properties)
             cells = [[f"{p:.4f}" for p in row] for row in model.predict_proba(X)]
         else:
-            error = typical_error(model)
-            basis, head = "" if error is None else str(error), ["value"]
+            basis, head = predictions.typical_error(model), ["value"]
             cells = [[format_number(value)] for value in model.predict(X)]
         write_rows(out, data, head, cells)
-        return Classified(len(X), undecided, basis)
+        return predictions.Classified(len(X), undecided, basis)
 
     def anomalies(
         self,
@@ -191,7 +189,7 @@ class Run:
         method: str = "combined",
         false_positive_rate: float = 0.01,
         contamination: float | None = None,
-    ) -> ScoredRows:
+    ) -> predictions.ScoredRows:
         """Write the anomaly score of every sample to CSV.
 
         Columns: ``row``, ``name`` (where samples have one), ``score`` (of normal samples one in 100
@@ -224,8 +222,10 @@ class Run:
                 remedy=["fit again with ", Use("validation", 0.1)],
             )
         rows = all_rows(data)
-        scored = score_rows(self.detector, rows, method, false_positive_rate, contamination)
-        why = largest_contributions(self.detector, rows, data.columns)
+        scored = predictions.score_rows(
+            self.detector, rows, method, false_positive_rate, contamination
+        )
+        why = predictions.largest_contributions(self.detector, rows, data.columns)
         write_rows(out, data, ["score", "anomaly", *scored.by_score, "why"], scored.cells(why))
         return scored
 
@@ -250,7 +250,9 @@ class Run:
                 remedy="label samples at random",
             )
         model, classes = self.autoencoder, self.classes
-        rows, cells = suggest_rows(self.folder, model, classifier, classes, data, n, seed)
+        rows, cells = predictions.suggest_rows(
+            self.folder, model, classifier, classes, data, n, seed
+        )
         write_rows(out, data, ["class", "probability", "why"], cells, rows)
         return len(rows)
 

@@ -1,17 +1,23 @@
-"""Predictions for further data: abstention, typical errors, and samples to label next."""
+"""Predictions for further data: classes, typical errors, samples to label next, and anomalies."""
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from cuello.arrays import Array, Bools
+from cuello.anomalies import AnomalyDetector
+from cuello.anomalies.detector import CONTAMINATIONS
+from cuello.anomalies.fitted import COMBINED
+from cuello.arrays import Array, Bools, Floats
 from cuello.data import Dataset
 from cuello.errors import InputError
 from cuello.estimators import Autoencoder
 from cuello.few_label import FewLabelClassifier, FewLabelRegressor
 from cuello.few_label.suggest import distance_to_labelled, suggest_samples
+from cuello.formats import number_text
 from cuello.metrics import ABSTAINED, Threshold, decide, find_threshold
 from cuello.run.embeddings import SAME_EMBEDDING, read_embeddings
 from cuello.run.folder import RunFolder
@@ -19,14 +25,18 @@ from cuello.run.folder import RunFolder
 __all__ = [
     "MIN_PRECISION",
     "Classified",
-    "TypicalError",
+    "ScoredRows",
     "check_min_precision",
     "classify_rows",
+    "largest_contributions",
+    "score_rows",
     "suggest_rows",
     "typical_error",
 ]
 
 MIN_PRECISION = 0.95
+_NAMED = 3
+_ROWS_A_BLOCK = 4096
 _NOVEL = 0.9  # share of the samples that are nearer to a labelled one
 
 
@@ -47,44 +57,25 @@ class Classified(NamedTuple):
         return f"{counts} ({self.basis})" if self.basis else counts
 
 
-class TypicalError(NamedTuple):
-    """Error of numbers that were predicted for held-out labelled samples."""
+def typical_error(model: FewLabelClassifier | FewLabelRegressor) -> str:
+    """Return the end of a sentence on a regressor's absolute errors of held-out labels.
 
-    mean: float
-    """Absolute error, in the units of the labels."""
-    most: float
-    """Nine errors in ten are below it."""
-    labels: int
-
-    def __str__(self) -> str:
-        """Write it as a sentence without its subject."""
-        return (
-            f"off by {_rounded(self.mean)} on average, nine in ten by {_rounded(self.most)} or "
-            f"less: by {self.labels:,} held-out labels"
-        )
-
-
-def _rounded(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.3g}"
-
-
-def typical_error(model: FewLabelClassifier | FewLabelRegressor) -> TypicalError | None:
-    """Return the error of a regressor on labels that were held out while it was fitted.
-
-    It is a cautious figure, as the networks of the folds learned from fewer labels. None where
-    nothing was held out, and for classifiers.
+    A cautious figure, as the networks of the folds learned from fewer labels. Empty where nothing
+    was held out, and for classifiers.
     """
     if not isinstance(model, FewLabelRegressor):
-        return None
+        return ""
     task, scores = model.task_, model.held_out_scores_
     measured = np.isfinite(scores).all(axis=1)
     if not measured.any():
-        return None
+        return ""
     true = task.link(model.held_out_labels_[measured, None])
     errors = np.abs(task.link(scores[measured]) - true)
     # As for conformal prediction, a new sample is the (n + 1)th.
     most = np.quantile(errors, min(1.0, 0.9 * (1 + 1 / len(errors))), method="higher")
-    return TypicalError(float(errors.mean()), float(most), len(errors))
+    mean, most = (number_text(float(error)) for error in (errors.mean(), most))
+    labels = f"{len(errors):,} held-out labels"
+    return f"off by {mean} on average, nine in ten by {most} or less: by {labels}"
 
 
 def check_min_precision(min_precision: float) -> None:
@@ -210,3 +201,86 @@ def _labelled(
         if i is not None and (np.abs(embeddings[i] - embedding) <= SAME_EMBEDDING * scale).all():
             has_label[i] = True
     return has_label, stored[learned]
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Anomaly scores of n samples."""
+
+    scores: Floats
+    """In powers of ten: of normal samples, one in 100 has a score of 2 or more."""
+    by_score: dict[str, Floats]
+    """The same by each single score."""
+    threshold: float
+    """Above it a sample is an anomaly."""
+    basis: str
+    """Reason of the threshold, in words."""
+
+    def summary(self) -> str:
+        """Return the number of anomalies and the basis of the threshold, in words."""
+        count = int((self.scores > self.threshold).sum())
+        return f"{count} of {len(self.scores)} samples are anomalies ({self.basis})"
+
+    def cells(self, why: list[str]) -> list[list[str]]:
+        """Return a line of cells for each sample: score, anomaly or not, single scores, and why."""
+        return [
+            [
+                f"{score:.4f}",
+                "yes" if score > self.threshold else "no",
+                *(f"{single[i]:.4f}" for single in self.by_score.values()),
+                why[i],
+            ]
+            for i, score in enumerate(self.scores)
+        ]
+
+
+def score_rows(
+    detector: AnomalyDetector,
+    rows: Array,
+    method: str,
+    false_positive_rate: float,
+    contamination: float | None,
+) -> ScoredRows:
+    """Return the scores of samples (n, ...), and the threshold that the options ask for."""
+    if contamination is not None:
+        CONTAMINATIONS.check("contamination", contamination)
+    # A copy: other options must not change the detector of the run.
+    detector = copy(detector).use(method=method, false_positive_rate=false_positive_rate)
+    by_score = detector.single_scores(rows)
+    scores = by_score[method]
+    del by_score[COMBINED]
+    if contamination is None:
+        _, low, high = detector.false_positive_rate_
+        basis = (
+            f"{false_positive_rate:.2%} of normal samples may be: by {detector.scores_.n_held_out} "
+            f"held-out samples between {low:.2%} and {high:.2%} are"
+        )
+        return ScoredRows(scores, by_score, detector.threshold_, basis)
+    count = round(contamination * len(rows))
+    ranked = np.sort(scores)[::-1]
+    threshold = float(np.inf if count == 0 else ranked[min(count, len(rows) - 1)])
+    return ScoredRows(scores, by_score, threshold, f"{contamination:.2%} of the samples, as given")
+
+
+def largest_contributions(
+    detector: AnomalyDetector, rows: Array, columns: tuple[str, ...]
+) -> list[str]:
+    """Return up to three features that add most to each reconstruction error, with their shares."""
+    shape = rows.shape[1:]
+    texts: list[str] = []
+    for start in range(0, len(rows), _ROWS_A_BLOCK):
+        errors = np.nan_to_num(detector.contributions(rows[start : start + _ROWS_A_BLOCK]))
+        flat = errors.reshape(len(errors), -1)
+        shares = flat / np.maximum(flat.sum(axis=1, keepdims=True), 1e-12)
+        most = np.argsort(-shares, axis=1, kind="stable")[:, :_NAMED]
+        texts += [
+            ", ".join(f"{_feature_name(k, shape, columns)} {row[k]:.0%}" for k in features)
+            for row, features in zip(shares, most, strict=True)
+        ]
+    return texts
+
+
+def _feature_name(k: int, shape: tuple[int, ...], columns: tuple[str, ...]) -> str:
+    if len(shape) == 1:
+        return columns[k] if k < len(columns) else f"column {k}"
+    return f"({' '.join(str(i) for i in np.unravel_index(k, shape))})"

@@ -15,8 +15,9 @@ import numpy as np
 
 from cuello.arrays import Array, Codes, Record
 from cuello.data import Dataset, constant_columns, load
-from cuello.data.dataset import keep_labels
+from cuello.data.dataset import feature_blocks, keep_labels
 from cuello.data.labels import with_labels
+from cuello.data.readers.base import join_names
 from cuello.data.splits import Split, make_split, split_arrays
 from cuello.errors import Argument, DataError, InputError
 from cuello.run.job import Job
@@ -104,13 +105,11 @@ def prepare(job: Job) -> Prepared:
 
 def explain_empty_text(data: Dataset) -> Dataset:
     """Add a note on cells of a table that hold none of the categories."""
-    without, start = [], 0
-    for column in data.encoding.get("columns", ()):
-        is_category = column["kind"] == "category"
-        width = len(column["categories"]) if is_category else 1
-        if is_category and not data.X[:, start : start + width].any(axis=1).all():
-            without.append(repr(column["name"]))
-        start += width
+    without = [
+        repr(column["name"])
+        for column, block in feature_blocks(data.encoding)
+        if column["kind"] == "category" and not data.X[:, block].any(axis=1).all()
+    ]
     if not without:
         return data
     note = f"empty or unknown categories became 0 in all 0/1 columns of {', '.join(without)}"
@@ -151,10 +150,9 @@ def _refuse_constant(data: Dataset, rows: Split, job: Job) -> None:
     same = constant_columns(replace(data, X=train, y=None, row_names=None))
     constant = [name for name in same if name not in rare]
     if constant:
-        shown = ", ".join(str(name) for name in constant[:10])
-        more = f" and {len(constant) - 10} more" if len(constant) > 10 else ""
         raise DataError(
-            f"{data.source}: these columns hold a single value in training samples: {shown}{more}",
+            f"{data.source}: these columns hold a single value in training samples: "
+            f"{join_names(constant, 10)}",
             remedy=[
                 "remove them, or keep them, scaled to zero, with ",
                 Argument("keep_constant", True),

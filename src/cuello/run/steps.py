@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -135,7 +135,7 @@ class JobSteps:
             self.folder.set_config(status="diverged")
             raise
         history = autoencoder.history_
-        self.folder.write_lines("history.jsonl", [epoch.to_json() for epoch in history])
+        self.folder.write_lines("history.jsonl", [asdict(epoch) for epoch in history])
         self.budget.spent += sum(epoch.seconds for epoch in history[: len(history) - len(now)])
         self.budget.note_training("the autoencoder", autoencoder)
         return autoencoder
@@ -216,7 +216,7 @@ class JobSteps:
             )
         error = typical_error(model)
         metrics |= {
-            "summary": [*model.summary_, *([] if error is None else [f"Numbers are {error}."])],
+            "summary": [*model.summary_, *([f"Numbers are {error}."] if error else [])],
             "temperature": model.temperature_,
             "accuracy_estimate": model.accuracy_estimate_,
         }

@@ -12,7 +12,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -45,10 +44,6 @@ class Epoch:
     def loss(self) -> float:
         """Return the number that early stopping watches: the validation total, or training's."""
         return sum((self.validation or self.train).values())
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers."""
-        return asdict(self)
 
 
 @dataclass
@@ -97,7 +92,7 @@ class State:
         for name, optimizer in self.optimizers.items():
             tensors |= {f"optimizer/{name}/{k}": v for k, v in optimizer.tensors().items()}
         record = {
-            "history": [epoch.to_json() for epoch in self.history],
+            "history": [asdict(epoch) for epoch in self.history],
             "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
         }

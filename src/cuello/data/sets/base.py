@@ -18,8 +18,8 @@ class NamedSet:
 
     Parameters
     ----------
-    display_name, summary, licence : str
-        As shown in tables, one sentence, and under what terms it may be used.
+    summary, licence : str
+        One sentence, and under what terms it may be used.
     rows, test_rows : int
         Samples in the training and in the official test split.
     shape : tuple of int
@@ -32,7 +32,6 @@ class NamedSet:
         Files on this machine or to be downloaded, and addresses; empty for a bundled set.
     """
 
-    display_name: str
     summary: str
     licence: str
     rows: int

@@ -34,7 +34,6 @@ def read_digits(subset: str, offline: bool) -> Dataset:
 NAMED_SETS.add(
     "digits",
     NamedSet(
-        display_name="Digits",
         summary="handwritten digits of 43 people, bundled with scikit-learn",
         licence="CC BY 4.0 (UCI, Alpaydin and Kaynak)",
         rows=1797,

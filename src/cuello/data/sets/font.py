@@ -89,7 +89,6 @@ def read_font(subset: str, offline: bool) -> Dataset:
 NAMED_SETS.add(
     "font",
     NamedSet(
-        display_name="Font 7x5",
         summary="7x5 bitmap characters: font or font:upper, font:digits, font:lower, font:all",
         licence="public domain (facts)",
         rows=32,

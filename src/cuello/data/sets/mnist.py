@@ -52,7 +52,6 @@ def _files(*sums_and_sizes: tuple[str, int]) -> tuple[RemoteFile, ...]:
 NAMED_SETS.add(
     "mnist",
     NamedSet(
-        display_name="MNIST",
         summary="handwritten digits (LeCun, Cortes, Burges)",
         licence="CC BY-SA 3.0",
         rows=60000,
@@ -74,7 +73,6 @@ NAMED_SETS.add(
 NAMED_SETS.add(
     "fashion-mnist",
     NamedSet(
-        display_name="Fashion-MNIST",
         summary="garments in ten classes (Zalando Research)",
         licence="MIT",
         rows=60000,

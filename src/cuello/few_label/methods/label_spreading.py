@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cuello.arrays import Array, Float32s, Indices
 from cuello.data.edges import edge_histograms_of
+from cuello.data.neighbours import nearest_of
 from cuello.estimators.baselines import fit_pca
 from cuello.estimators.network import in_batches
 from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
@@ -194,7 +195,8 @@ class NeighbourVote(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logarithms of the shares as the task's scores."""
-        index, squares = self._nearest(self.space(x), self.features, self.k)
+        k = min(self.k, len(self.features))
+        index, squares = nearest_of(self.space(x), self.features, k)
         radius = squares[:, -1:].clamp(min=float(np.finfo(np.float32).tiny))
         weights = (-squares / radius).exp()
         votes = (weights[:, :, None] * self.shares[index]).sum(dim=1)
@@ -207,7 +209,7 @@ class NeighbourVote(nn.Module):
         if self.k >= len(self.features):
             return torch.zeros(len(x), dtype=torch.bool)
         features = self.space(x).double()
-        _, squares = self._nearest(features, self.features.double(), self.k + 1)
+        _, squares = nearest_of(features, self.features.double(), self.k + 1)
         last, next_one = squares[:, -2:].unbind(1)
         return next_one - last <= _TIE * next_one.clamp(min=1e-12)
 
@@ -217,16 +219,6 @@ class NeighbourVote(nn.Module):
         for name in self.state_dict():
             buffers[name].resize_(state_dict[name].shape)
         return super().load_state_dict(state_dict, *args, **options)
-
-    @staticmethod
-    def _nearest(queries: Tensor, features: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """Return the k nearest samples of queries (B, K), and squared distances, (B, k) each."""
-        squares = (features * features).sum(dim=1)
-        # Without the query's own square, which changes no order and is added afterwards.
-        partial = torch.addmm(squares, queries, features.mT, alpha=-2.0)
-        nearest = partial.topk(min(k, len(features)), dim=1, largest=False)
-        distances = nearest.values + (queries * queries).sum(dim=1, keepdim=True)
-        return nearest.indices, distances.clamp(min=0.0)
 
 
 @torch.no_grad()
