@@ -17,12 +17,8 @@ __all__ = ["write", "write_bytes"]
 def write(path: Path, fill: Callable[[Path], object]) -> None:
     """Let ``fill`` write a temporary file beside ``path``, then move it there in one step.
 
-    A killed process, a full disk or an error inside ``fill`` leaves what was at ``path`` before.
-
-    Raises
-    ------
-    RunError
-        If the file cannot be written; the message names the file and the reason.
+    A killed process, a full disk or an error inside ``fill`` leaves what was at ``path`` before. A
+    file that cannot be written is a RunError.
     """
     temporary = None
     try:

@@ -24,13 +24,6 @@ def number_text(value: float | None, digits: int = 3, *, padded: bool = False) -
     """Write a number with so many significant digits, whole ones with thousands separators.
 
     ``padded`` keeps trailing zeros, for figures that stand side by side.
-
-    Examples
-    --------
-    >>> number_text(0.0123456), number_text(1797), number_text(float("nan"))
-    ('0.0123', '1,797', '–')
-    >>> number_text(0.01), number_text(0.0099999, padded=True)
-    ('0.01', '0.0100')
     """
     plain = finite(value)
     if plain is None:
@@ -43,13 +36,7 @@ def number_text(value: float | None, digits: int = 3, *, padded: bool = False) -
 
 
 def duration(seconds: float | None) -> str:
-    """Write seconds as people say them.
-
-    Examples
-    --------
-    >>> duration(0.42), duration(41.3), duration(83), duration(7300)
-    ('0.42 s', '41 s', '1 min 23 s', '2 h 1 min')
-    """
+    """Write seconds as people say them: ``0.42 s``, ``1 min 23 s``, ``2 h 1 min``."""
     plain = finite(seconds)
     if plain is None:
         return MISSING
@@ -68,13 +55,7 @@ def rounded(values: Iterable[float | None] | Array) -> list[float | None]:
 
 
 def shorten(text: str, longest: int = 40) -> str:
-    """Cut a long name in the middle, where file names differ least.
-
-    Examples
-    --------
-    >>> shorten("scan_0000000000017.png", 12)
-    'scan_0…7.png'
-    """
+    """Cut a long name in the middle, where file names differ least."""
     if len(text) <= longest:
         return text
     return text[: longest // 2] + "…" + text[len(text) - (longest - 1) // 2 :]

@@ -62,13 +62,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             del self._aliases[alias]
 
     def resolve(self, name: str) -> str:
-        """Return the name of an entry for its name or alias.
-
-        Raises
-        ------
-        InputError
-            If nothing is registered under it; names the nearest.
-        """
+        """Return the name of an entry for its name or alias; refuse (InputError) other names."""
         if name in self._entries:
             return name
         if name in self._aliases:

@@ -23,16 +23,7 @@ def seed_generators(seed: int) -> None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Draw from the processor's generator as this seed has it, and leave it as it was.
-
-    Examples
-    --------
-    >>> with seeded(3):
-    ...     one = torch.rand(2)
-    >>> with seeded(3):
-    ...     print(torch.equal(torch.rand(2), one))
-    True
-    """
+    """Draw from the processor's generator as this seed has it, and leave it as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield

@@ -152,10 +152,10 @@ def project(
     with importing():
         from cuello.run.generation import write_projection
     run, samples, to = inputs.read(to, ".csv")
-    done = write_projection(run, samples, to, seed=seed)
-    say(f"{done.rows:,} samples: {to}")
-    for name, quality in done.quality.items():
+    count, measured, qualities = write_projection(run, samples, to, seed=seed)
+    say(f"{count:,} samples: {to}")
+    for name, quality in qualities.items():
         accuracy = quality.knn_accuracy
         more = "" if accuracy is None else f", 5-NN accuracy {100 * accuracy:.1f} %"
         kept = f"trustworthiness {quality.trustworthiness:.3f}{more}"
-        say(f"{name}: {kept} ({done.measured:,} samples)")
+        say(f"{name}: {kept} ({measured:,} samples)")

@@ -47,6 +47,8 @@ def with_labels(path: str | Path, dataset: Dataset, task: str = "auto") -> Datas
     path = Path(path)
     header, lines = read_lines(path, dataset, task)
     properties: tuple[str, ...] = header[1:] if len(header) > 2 else ()
+    labels = [line.label for line in lines]
+    amounts = all(map(_LABEL_NUMBER.fullmatch, labels)) and are_amounts(np.array(labels, float))
     if properties:
         y: Floats = np.full((len(dataset), len(properties)), np.nan)
         for line in _one_each(lines, dataset):
@@ -56,7 +58,7 @@ def with_labels(path: str | Path, dataset: Dataset, task: str = "auto") -> Datas
             ]
         keep = dataset.task == "multilabel" and dataset.properties == properties
         note = note_task(path, "multilabel", f"{len(properties)} columns of 0 and 1")
-    elif task == "regression" or (task == "auto" and not dataset.classes and _amounts(lines)):
+    elif task == "regression" or (task == "auto" and not dataset.classes and amounts):
         y = np.full(len(dataset), np.nan)
         for line in _one_each(lines, dataset):
             y[line.row] = _finite_number(line)
@@ -93,13 +95,6 @@ def _to_codes(lines: list[Line], dataset: Dataset) -> tuple[Codes, tuple[str, ..
     for line in labels:
         codes[line.row] = code[line.label]
     return codes, classes
-
-
-def _amounts(lines: list[Line]) -> bool:
-    texts = [line.label for line in lines]
-    if not all(_LABEL_NUMBER.fullmatch(text) for text in texts):
-        return False
-    return are_amounts(np.array([float(text) for text in texts]))
 
 
 def _finite_number(line: Line) -> float:

@@ -41,7 +41,9 @@ class Scaling:
         """Fit on training samples by one of :data:`SCALINGS`."""
         if name not in SCALINGS:
             raise unknown("scaling", name, SCALINGS)
-        name = _choose(X) if name == "auto" else name
+        if name == "auto":
+            in_unit = X.dtype != np.uint8 and X.min() >= 0.0 and X.max() <= 1.0
+            name = "standard" if X.ndim == 2 else "none" if in_unit else "minmax"
         if name == "none":
             return cls(name, (0.0,), (1.0,), float(X.min()), float(X.max()))
         axis = 0 if X.ndim == 2 else None
@@ -98,11 +100,3 @@ def _chunks(X: Array) -> Iterator[slice]:
     """Yield parts of samples that stay in a processor's caches in double precision."""
     size = max(_ELEMENTS_AT_ONCE // max(X[:1].size, 1), 1)
     return (slice(start, start + size) for start in range(0, len(X), size))
-
-
-def _choose(X: Array) -> str:
-    if X.ndim == 2:
-        return "standard"
-    if X.dtype != np.uint8 and X.min() >= 0.0 and X.max() <= 1.0:
-        return "none"
-    return "minmax"

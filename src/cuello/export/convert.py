@@ -181,13 +181,18 @@ def _reach(values: Array) -> float:
 
 def convert(run: Run, name: str, part: Part) -> Exported:
     """Write one network as ONNX; raise RunError where that fails or differs from PyTorch."""
+    import onnxruntime
+
     if not (clear := ~part.tied).any():
         raise RunError(
             f"{run.folder.path}: the {name} cannot be compared with PyTorch: of every sample "
             "tried, which neighbours vote hangs on rounding; fit with another method."
         )
     content = _to_onnx(run, name, part)
-    inputs, expected, session = part.inputs[clear], part.expected[clear], _session(content)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    inputs, expected = part.inputs[clear], part.expected[clear]
     # A fixed batch size would fail for one of these.
     apart = [
         np.abs(session.run(None, {part.module.takes: inputs[:n]})[0] - expected[:n]) / part.span
@@ -248,14 +253,6 @@ def _forget_sources(graph: Any) -> None:
         record.ClearField("doc_string")
     for record in graph.initializer:
         record.ClearField("metadata_props")
-
-
-def _session(content: bytes) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 @contextlib.contextmanager

@@ -46,12 +46,6 @@ def read_classes(X: Array, y: npt.ArrayLike | None, task: str) -> Targets:
 
     Properties are 0 and 1, rows of NaN where there is no label. Refuses labels that are all alike
     or do not fit the task, ``auto`` or one of a classifier; samples are needed for their number.
-
-    Examples
-    --------
-    >>> targets = read_classes(np.zeros((4, 2)), ["cat", "dog", -1, "dog"], "auto")
-    >>> targets.y, targets.summary
-    (array([ 0,  1, -1,  1]), "Task 'binary': the labels are two classes.")
     """
     _check_task(task)
     if task == Regression.name:
@@ -85,12 +79,6 @@ def read_numbers(X: Array, y: npt.ArrayLike | None, task: str, loss: str) -> Tar
     """Read numbers, NaN where a sample has no label, and standardise them.
 
     Refuses fewer than two labels, labels that are all alike, and options that do not fit them.
-
-    Examples
-    --------
-    >>> targets = read_numbers(np.zeros((3, 2)), [1.0, 3.0, np.nan], "auto", "mse")
-    >>> targets.y, targets.labelled
-    (array([-1.,  1.,  0.], dtype=float32), array([ True,  True, False]))
     """
     _check_task(task)
     if task not in ("auto", Regression.name):

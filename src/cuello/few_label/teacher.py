@@ -99,7 +99,10 @@ class MeanTeacher(SingleOptimizer):
             shares = self.pseudo_labels[batch.y]
             fading = max(1.0 - self.progress / PSEUDO_LABEL_SHARE, 0.0)
             off = F.cross_entropy(scores, shares, reduction="none")
-            terms["pseudo_labels"] = fading * (_certainty(shares) * off).mean()
+            # 1 where one class has all shares, 0 where they are even: 1 less the relative entropy.
+            entropy = -(shares * shares.clamp(min=1e-12).log()).sum(dim=1)
+            certainty = 1.0 - entropy / math.log(shares.shape[1])
+            terms["pseudo_labels"] = fading * (certainty * off).mean()
         return terms
 
     def optimizers(self) -> ParameterGroups:
@@ -184,13 +187,6 @@ def _radius(x: Tensor, share: float) -> float:
     some = torch.randperm(len(flat), generator=torch.Generator().manual_seed(0))[:2000]
     _, squares = nearest_others(flat[some], 1)
     return float(share * np.median(np.sqrt(squares[:, 0])))
-
-
-def _certainty(shares: Tensor) -> Tensor:
-    """Return 1 less the relative entropy: 1 where one class has it all, 0 for even shares."""
-    entropy = -(shares * shares.clamp(min=1e-12).log()).sum(dim=1)
-    certainty: Tensor = 1.0 - entropy / math.log(shares.shape[1])
-    return certainty
 
 
 def _unit(x: Tensor) -> Tensor:

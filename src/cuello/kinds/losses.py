@@ -13,7 +13,7 @@ from torch import Tensor
 from cuello.errors import Argument, InputError, Use, unknown
 from cuello.registry import Registry
 
-__all__ = ["LOSSES", "OUTPUTS", "Loss", "Output", "ReconstructionLoss", "full_precision"]
+__all__ = ["LOSSES", "OUTPUTS", "Output", "ReconstructionLoss", "full_precision"]
 
 
 def full_precision(a: Tensor) -> Tensor:
@@ -25,8 +25,6 @@ def full_precision(a: Tensor) -> Tensor:
 class Output:
     """A last activation, and the interval that it can reach: no target outside can ever be met."""
 
-    display_name: str
-    summary: str
     activate: Callable[[Tensor], Tensor]
     low: float = -inf
     high: float = inf
@@ -34,29 +32,15 @@ class Output:
 
 OUTPUTS: Registry[Output] = Registry("output_activation")
 """Last activations by name."""
-OUTPUTS.add("identity", Output("Identity", "Any number.", lambda a: a))
-OUTPUTS.add("sigmoid", Output("Sigmoid", "From 0 to 1.", torch.sigmoid, 0.0, 1.0))
-OUTPUTS.add("tanh", Output("Tanh", "From -1 to 1.", torch.tanh, -1.0, 1.0))
-OUTPUTS.add("relu", Output("ReLU", "0 and more, often exactly 0.", torch.relu, 0.0))
-OUTPUTS.add("softplus", Output("Softplus", "Above 0.", F.softplus, 0.0))
+OUTPUTS.add("identity", Output(lambda a: a))
+OUTPUTS.add("sigmoid", Output(torch.sigmoid, 0.0, 1.0))
+OUTPUTS.add("tanh", Output(torch.tanh, -1.0, 1.0))
+OUTPUTS.add("relu", Output(torch.relu, 0.0))
+OUTPUTS.add("softplus", Output(F.softplus, 0.0))
 
 _REDUCTIONS = ("mean", "sum")
 
 _MAPE_FLOOR = 1e-2  # keeps |error| / |target| finite where a target is (nearly) zero
-
-
-@dataclass(frozen=True)
-class Loss:
-    """A distance between output and target.
-
-    ``compute(output, target, reduction=...)`` is a scalar, or a number an element for ``"none"``;
-    the cross-entropy takes sums before the sigmoid. Reducing in the same call is one pass over the
-    elements, reducing afterwards is three.
-    """
-
-    display_name: str
-    summary: str
-    compute: Callable[..., Tensor]
 
 
 def _mape(output: Tensor, target: Tensor, reduction: str) -> Tensor:
@@ -65,21 +49,23 @@ def _mape(output: Tensor, target: Tensor, reduction: str) -> Tensor:
 
 
 def _gaussian(output: Tensor, target: Tensor, reduction: str) -> Tensor:
+    """Return minus the log-likelihood under a Gaussian of variance 1."""
     variance = torch.ones_like(output)
     return F.gaussian_nll_loss(output, target, variance, full=True, reduction=reduction)
 
 
-_GAUSSIAN = "Minus the log-likelihood under a Gaussian of variance 1."
-_BCE = "Binary cross-entropy, for data in 0..1."
+LOSSES: Registry[Callable[..., Tensor]] = Registry("loss")
+"""Distances by name: ``loss(output, target, reduction=...)``, a number an element for ``"none"``.
 
-LOSSES: Registry[Loss] = Registry("loss")
-"""Losses by name."""
-LOSSES.add("mse", Loss("MSE", "Mean squared error.", F.mse_loss), aliases=("l2",))
-LOSSES.add("mae", Loss("MAE", "Mean absolute error.", F.l1_loss), aliases=("l1",))
-LOSSES.add("gaussian", Loss("Gaussian", _GAUSSIAN, _gaussian))
-LOSSES.add("huber", Loss("Huber", "Squared error up to 1, absolute beyond.", F.huber_loss))
-LOSSES.add("mape", Loss("MAPE", "Mean absolute error as a share of the target.", _mape))
-LOSSES.add("bce", Loss("BCE", _BCE, F.binary_cross_entropy_with_logits), aliases=("bernoulli",))
+The cross-entropy takes sums before the sigmoid. Reducing in the same call is one pass over the
+elements, reducing afterwards is three.
+"""
+LOSSES.add("mse", F.mse_loss, aliases=("l2",))
+LOSSES.add("mae", F.l1_loss, aliases=("l1",))
+LOSSES.add("gaussian", _gaussian)
+LOSSES.add("huber", F.huber_loss)
+LOSSES.add("mape", _mape)
+LOSSES.add("bce", F.binary_cross_entropy_with_logits, aliases=("bernoulli",))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +164,7 @@ class ReconstructionLoss:
             target = target.nan_to_num()
             weight = present.to(a.dtype) if weight is None else weight * present
         output = a if self.loss == "bce" else self.activate(a)
-        compute = LOSSES[self.loss].compute
+        compute = LOSSES[self.loss]
         if weight is None:
             total = compute(output, target, reduction=self.reduction)
             return total if self.reduction == "mean" else total / len(a)

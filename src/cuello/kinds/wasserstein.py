@@ -49,15 +49,14 @@ def mmd(x: Tensor, y: Tensor, kernel: str = "imq") -> Tensor:
         within = (torch.pdist(x).square(), torch.pdist(y).square())
         lengths = x.square().sum(dim=1)[:, None] + y.square().sum(dim=1)
         between = (lengths - 2.0 * x @ y.T).clamp_min(0.0)
-        a, b, c = (_similarity(squares, x.shape[1], kernel) for squares in (*within, between))
+        similarities = []
+        for squares in (*within, between):
+            total = torch.zeros_like(squares)
+            for width in KERNEL_WIDTHS:
+                total = total + KERNELS[kernel](squares, 2.0 * x.shape[1] * width)
+            similarities.append(total.mean())
+    a, b, c = similarities
     return a + b - 2.0 * c
-
-
-def _similarity(squares: Tensor, latents: int, kernel: str) -> Tensor:
-    total = torch.zeros_like(squares)
-    for width in KERNEL_WIDTHS:
-        total = total + KERNELS[kernel](squares, 2.0 * latents * width)
-    return total.mean()
 
 
 @KINDS.register("wasserstein", aliases=("wae",))

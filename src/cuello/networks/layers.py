@@ -65,31 +65,22 @@ class Initializer:
     ``fill`` writes into a tensor and returns it; None leaves PyTorch's own weights and biases.
     """
 
-    display_name: str
-    summary: str
     fill: Callable[[Tensor], Tensor] | None
     fill_bias: Callable[[Tensor], Tensor] = nn.init.zeros_
 
 
 INITIALIZERS: Registry[Initializer] = Registry("initializer")
 """Initializers by name."""
-_HE, _XAVIER = "Variance 2 / inputs, for ReLU.", "Variance 2 / (inputs + outputs)."
 _draw_uniform = functools.partial(nn.init.uniform_, a=-1.0, b=1.0)
 _he_normal = functools.partial(nn.init.kaiming_normal_, nonlinearity="relu")
 _he_uniform = functools.partial(nn.init.kaiming_uniform_, nonlinearity="relu")
-INITIALIZERS.add(
-    "default", Initializer("PyTorch", "U(-1/sqrt(inputs), 1/sqrt(inputs)), biases too.", None)
-)
-INITIALIZERS.add("he_normal", Initializer("He, normal", _HE, _he_normal))
-INITIALIZERS.add("he_uniform", Initializer("He, uniform", _HE, _he_uniform))
-INITIALIZERS.add(
-    "orthogonal", Initializer("Orthogonal", "Orthonormal vectors.", nn.init.orthogonal_)
-)
-INITIALIZERS.add(
-    "uniform", Initializer("Uniform", "U(-1, 1), biases too.", _draw_uniform, _draw_uniform)
-)
-INITIALIZERS.add("xavier_normal", Initializer("Xavier, normal", _XAVIER, nn.init.xavier_normal_))
-INITIALIZERS.add("xavier_uniform", Initializer("Xavier, uniform", _XAVIER, nn.init.xavier_uniform_))
+INITIALIZERS.add("default", Initializer(None))  # U(-1/sqrt(inputs), 1/sqrt(inputs)), biases too
+INITIALIZERS.add("he_normal", Initializer(_he_normal))
+INITIALIZERS.add("he_uniform", Initializer(_he_uniform))
+INITIALIZERS.add("orthogonal", Initializer(nn.init.orthogonal_))
+INITIALIZERS.add("uniform", Initializer(_draw_uniform, _draw_uniform))
+INITIALIZERS.add("xavier_normal", Initializer(nn.init.xavier_normal_))
+INITIALIZERS.add("xavier_uniform", Initializer(nn.init.xavier_uniform_))
 
 
 def check_common(hidden: Sequence[int], dropout: float) -> None:

@@ -124,7 +124,11 @@ def example_arrays(
     if y is not None:
         arrays["projection_labels"] = y[projected]
     if prepared.data.is_image and not is_sequence:
-        arrays["projection_images"] = _stretch_to_bytes(test[projected])
+        images = test[projected]
+        if images.dtype != np.uint8:
+            low, high = float(images.min()), float(images.max())
+            images = np.round((images - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8)
+        arrays["projection_images"] = images
     for name, rows in shown.items():
         arrays |= {
             f"{name}_rows": rows,
@@ -186,10 +190,3 @@ def _sampled(model: Autoencoder, train: Array, seed: int) -> dict[str, Array]:
         "sampled_nearest": train[nearest],
         "sampled_distance": np.sqrt(sample_errors(scaled.numpy(), scaled_train.numpy()[nearest])),
     }
-
-
-def _stretch_to_bytes(images: Array) -> Array:
-    if images.dtype == np.uint8:
-        return images
-    low, high = float(images.min()), float(images.max())
-    return np.round((images - low) * (255.0 / max(high - low, 1e-12))).astype(np.uint8)

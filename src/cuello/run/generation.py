@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +30,6 @@ from cuello.run.opened import Run
 from cuello.run.sheets import write_sheet
 
 __all__ = [
-    "Projected",
     "write_denoised",
     "write_imputed",
     "write_interpolation",
@@ -239,18 +238,13 @@ def _sample_by_classifier(
     )
 
 
-class Projected(NamedTuple):
-    """Summary of a projection that was written."""
-
-    rows: int
-    measured: int
-    """How many samples, evenly spaced, it was measured on."""
-    quality: dict[str, ProjectionQuality]
-    """By method; empty where samples are too few."""
-
-
-def write_projection(run: Run, data: Dataset, out: Path, *, seed: int = 0) -> Projected:
+def write_projection(
+    run: Run, data: Dataset, out: Path, *, seed: int = 0
+) -> tuple[int, int, dict[str, ProjectionQuality]]:
     """Write 2-D coordinates of every sample to CSV, and measure their quality.
+
+    Return how many samples there are, on how many of them, evenly spaced, it was measured, and the
+    quality by method, which is empty where samples are too few.
 
     Columns: ``row``, ``name`` (where samples have one), ``x`` and ``y`` (of one latent ``x``
     alone), and ``label``, where the data has one. If the run has no projection, one is fitted to
@@ -272,4 +266,4 @@ def write_projection(run: Run, data: Dataset, out: Path, *, seed: int = 0) -> Pr
     if labels:
         cells = [[*row, label] for row, label in zip(cells, labels, strict=True)]
     write_rows(out, data, head, cells)
-    return Projected(len(rows), *measure_projection(run.autoencoder, xy, rows, classes, seed=seed))
+    return len(rows), *measure_projection(run.autoencoder, xy, rows, classes, seed=seed)

@@ -65,11 +65,6 @@ def enlargement(height: int, width: int, wanted: int = 56) -> float:
     """Return the factor that brings the longer side of an image near ``wanted`` pixels.
 
     A whole number for tiny images, which keeps their pixels square; 1 up to 96 pixels.
-
-    Examples
-    --------
-    >>> enlargement(8, 8), enlargement(28, 28), enlargement(64, 64), enlargement(384, 192)
-    (7, 2, 1, 0.25)
     """
     side = max(height, width)
     return math.ceil(wanted / side) if side <= 96 else 96 / side

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import warnings
-from typing import NamedTuple
 
 import numpy as np
 from fastapi import HTTPException
@@ -25,13 +24,8 @@ __all__ = ["Session", "refuse_infinite"]
 _FOLDS = 3
 
 
-class Predictor(NamedTuple):
-    """The current classifier or regressor."""
-
-    model: FewLabelClassifier | FewLabelRegressor | None
-    classes: tuple[str, ...]
-    """Classes or properties, one a column; none for numbers."""
-    refitted: bool = False
+Predictor = tuple[FewLabelClassifier | FewLabelRegressor | None, tuple[str, ...], bool]
+"""The current model, its classes or properties (none for numbers), and whether it was refitted."""
 
 
 class Session:
@@ -56,12 +50,15 @@ class Session:
             for value in columns.get("label", [None] * self.size)
         ]
         learned = columns.get("labelled", [False] * self.size)
+        asked = run.config["job"].get("labels")
+        from_file = asked is not None and asked != "all" and not asked.isdecimal()
         names = None if self.names is None else tuple(n or "" for n in self.names[: self.labelable])
         self.labels = LabelFile(
             path=run.folder.path / LABELS_FILE,
             names=names,
             samples=self.labelable,
-            classes=self._fixed_classes(),
+            # Classes that only a file of labels named leave room for others.
+            classes=() if from_file or run.task != "multiclass" else run.classes,
             learned={
                 i: label
                 for i, label in enumerate(self.data_labels[: self.labelable])
@@ -69,7 +66,7 @@ class Session:
             },
         )
         self.labels.read()  # a damaged file is refused now
-        self.predictor = Predictor(run.classifier, tuple(probability_columns(run)))
+        self.predictor: Predictor = (run.classifier, tuple(probability_columns(run)), False)
         self._refitting = threading.Lock()
         self._reading = threading.Lock()
         self._data: Dataset | None = None
@@ -162,7 +159,7 @@ class Session:
         except (CuelloError, ValueError) as error:
             raise HTTPException(409, f"the labels cannot be learned from: {error}") from error
         columns = tuple(classes[int(k)] for k in model.classes_)
-        self.predictor = Predictor(model, columns, refitted=True)
+        self.predictor = (model, columns, True)
         estimate = model.accuracy_estimate_
         return Refit(
             method=model.method_,
@@ -175,13 +172,6 @@ class Session:
             summary=list(model.summary_),
             probabilities=np.round(refuse_infinite(probabilities), 4).tolist(),
         )
-
-    def _fixed_classes(self) -> tuple[str, ...]:
-        """Return the allowed labels: the classes of the data, if it has some."""
-        job = self.run.config.get("job")
-        labels = job.get("labels") if isinstance(job, dict) else None
-        from_file = isinstance(labels, str) and labels != "all" and not labels.isdecimal()
-        return () if from_file or self.run.task != "multiclass" else self.run.classes
 
 
 def _check_networks(run: Run) -> None:

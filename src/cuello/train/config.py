@@ -173,11 +173,6 @@ def adapted_rate(rate: npt.ArrayLike, first: npt.ArrayLike, losses: npt.ArrayLik
     after more than 4 in which it rose, the present rate times a tenth of the first is subtracted.
     A run of falls goes on after it was answered: each further fall adds again. No state is needed
     but the last ``losses``, (epochs, N), oldest first. One network may do without N.
-
-    Examples
-    --------
-    >>> print(adapted_rate(0.5, 0.5, [6, 5, 4, 3, 2, 1]))
-    0.55
     """
     present, start = np.asarray(rate, dtype=np.float64), np.asarray(first, dtype=np.float64)
     steps = np.diff(np.asarray(losses, dtype=np.float64)[-ADAPTIVE_EPOCHS - 1 :], axis=0)

@@ -23,16 +23,8 @@ _KEPT_SQUARE = 0.99
 class GroupedOptimizer(ABC):
     """Move groups of weights, each group with its own learning rate and weight decay.
 
-    Parameters
-    ----------
-    groups : iterable of dict, or of Tensor
-        ``params`` of each group, and what differs from the options below.
-    lr : float
-        Learning rate.
-    momentum : float
-        For those that have one; others leave it aside.
-    weight_decay : float
-        Weight decay.
+    ``groups`` are weights, or mappings of ``params`` and what differs from the other options.
+    Optimizers without a momentum leave it aside.
     """
 
     slots: tuple[str, ...] = ()

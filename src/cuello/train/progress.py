@@ -31,15 +31,7 @@ def quiet() -> Iterator[None]:
 
 
 def epoch_text(record: Epoch, epochs: int) -> str:
-    """Return the number and the losses of an epoch, in a line.
-
-    Examples
-    --------
-    >>> from cuello.train import Epoch
-    >>> losses = {"train": {"reconstruction": 0.25}, "validation": {"reconstruction": 0.3}}
-    >>> epoch_text(Epoch(epoch=2, learning_rate=0.001, seconds=1.0, **losses), 40)
-    'epoch 3 of 40, loss 0.25, validation 0.3'
-    """
+    """Return the number and the losses of an epoch, in a line."""
     text = f"epoch {record.epoch + 1} of {epochs}, loss {number_text(sum(record.train.values()))}"
     if record.validation is not None:
         text += f", validation {number_text(sum(record.validation.values()))}"
@@ -47,13 +39,7 @@ def epoch_text(record: Epoch, epochs: int) -> str:
 
 
 class EpochProgress:
-    """A bar with epoch, losses and the time left; without a terminal a line an epoch.
-
-    Examples
-    --------
-    >>> with EpochProgress("plain", 40, visible=False) as progress:
-    ...     progress.on_step_end(1, 400)
-    """
+    """A bar with epoch, losses and the time left; without a terminal a line an epoch."""
 
     def __init__(self, title: str, epochs: int, *, visible: bool = True) -> None:
         self.title, self.epochs, self.visible = title, epochs, visible
@@ -92,13 +78,7 @@ class EpochProgress:
 
 
 def show_progress(verbose: bool | str) -> bool:
-    """Return whether to show progress: ``auto`` does in a terminal or notebook.
-
-    Raises
-    ------
-    InputError
-        If it is neither True nor False nor ``auto``.
-    """
+    """Return whether to show progress: ``auto`` does in a terminal or notebook."""
     if verbose != "auto" and not isinstance(verbose, bool):
         raise InputError(argument="verbose", value=verbose, allowed="True, False or 'auto'")
     if _QUIET.get():

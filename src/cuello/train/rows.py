@@ -110,11 +110,6 @@ def batch_bounds(rows: int, batch_size: int) -> list[tuple[int, int]]:
     """Cut samples into batches; a last one alone joins the batch before it.
 
     A batch of one sample has no variance, which batch normalisation needs.
-
-    Examples
-    --------
-    >>> batch_bounds(9, 4)
-    [(0, 4), (4, 9)]
     """
     starts = list(range(0, rows, batch_size))
     if len(starts) > 1 and batch_size > 1 and rows - starts[-1] == 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast, overload
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from cuello.arrays import Bools, Floats
 from cuello.kinds.base import Batch
@@ -23,7 +24,7 @@ from cuello.train.rows import Rows, batch_bounds
 from cuello.train.state import Epoch
 from cuello.train.stepper import Stepper
 
-__all__ = ["Histories", "NetworkHistory", "Stack", "fill_weights", "flatten_weights"]
+__all__ = ["Histories", "NetworkHistory", "Stack"]
 
 _LOOK_EVERY = 100  # steps, after which progress is reported and the weights so far kept
 
@@ -111,7 +112,8 @@ class Stack:
         (optimizer,) = cast("Trainable", first).optimizers()
         self.losses = _Losses(first, optimizer)
         named = [dict(model.named_parameters()) for model in self.models]
-        self.flat = torch.stack([flatten_weights(weights.values()) for weights in named])
+        with torch.no_grad():
+            self.flat = torch.stack([parameters_to_vector(w.values()) for w in named])
         self.weights = _views(self.flat, named[0])
         buffers = [dict(model.named_buffers()) for model in self.models]
         self.buffers = {k: torch.stack([b[k] for b in buffers]) for k in buffers[0]}
@@ -237,7 +239,7 @@ class Stack:
 
     @torch.no_grad()
     def _put_back(self, model: nn.Module, i: int, state: dict[str, Tensor]) -> None:
-        fill_weights(model, state["weights"][i])
+        vector_to_parameters(state["weights"][i].clone(), model.parameters())
         for name, buffer in model.named_buffers():
             buffer.copy_(state[f"buffer {name}"][i])
         model.eval()
@@ -249,26 +251,10 @@ def _columns(means: Mapping[str, list[Floats]]) -> dict[str, Floats]:
     return {name: np.stack(values, axis=1) for name, values in means.items()}
 
 
-def flatten_weights(weights: Iterable[Tensor]) -> Tensor:
-    """Return weights one after another, (P,)."""
-    return torch.cat([weight.detach().reshape(-1) for weight in weights])
-
-
-@torch.no_grad()
-def fill_weights(model: nn.Module, flat: Tensor) -> None:
-    """Put flat weights (P,) back into a network."""
-    start = 0
-    for weight in model.parameters():
-        stop = start + weight.numel()
-        weight.copy_(flat[start:stop].view_as(weight))
-        start = stop
-
-
 def _views(flat: Tensor, like: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return each weight as a view (N, ...) of the flat weights."""
-    views, start = {}, 0
-    for name, weight in like.items():
-        stop = start + weight.numel()
-        views[name] = flat[:, start:stop].view(len(flat), *weight.shape).detach().requires_grad_()
-        start = stop
-    return views
+    parts = torch.split(flat, [weight.numel() for weight in like.values()], dim=1)
+    return {
+        name: part.view(len(flat), *weight.shape).detach().requires_grad_()
+        for (name, weight), part in zip(like.items(), parts, strict=True)
+    }

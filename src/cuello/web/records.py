@@ -129,16 +129,13 @@ def pack_runs(runs: list[Run], contents: list[ReportContent], packs: Packs) -> l
             record["notes"] += notes
         records.append(record)
     if len(runs) == 2:
-        for record, title in zip(records, _titles(*runs), strict=True):
-            record["title"] = title
+        # Their folders, as both may be of one kind on one data set.
+        paths = [run.folder.path for run in runs]
+        names = [path.resolve().name for path in paths]
+        for record, path, name in zip(records, paths, names, strict=True):
+            record["title"] = str(path) if names[0] == names[1] else name
         records[1]["same_rows"] = _have_same_rows(*runs) and records[0]["n"] == records[1]["n"]
     return records
-
-
-def _titles(one: Run, two: Run) -> list[str]:
-    """Return the folders of two runs, as both may be of one kind on one data set."""
-    names = [run.folder.path.resolve().name for run in (one, two)]
-    return [str(run.folder.path) for run in (one, two)] if names[0] == names[1] else names
 
 
 def _have_same_rows(one: Run, two: Run) -> bool:

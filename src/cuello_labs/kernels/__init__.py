@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from cuello.train import Callback, Rows, TrainingConfig
-from cuello.train.stack import Histories, fill_weights, flatten_weights
+from cuello.train.stack import Histories
 from cuello_labs.kernels.plain_dense import layers_of, train_plain_dense
 from cuello_labs.kernels.steps import available
 
@@ -34,10 +35,11 @@ def train(
     layers = layers_of(models[0])
     if layers is None:
         return None
-    weights = torch.stack([flatten_weights(model.parameters()) for model in models])
+    with torch.no_grad():
+        weights = torch.stack([parameters_to_vector(model.parameters()) for model in models])
     with torch.random.fork_rng(devices=[]):
         histories = train_plain_dense(layers, weights.numpy(), rows, configs, callbacks)
     for model, trained in zip(models, weights, strict=True):
-        fill_weights(model, trained)
+        vector_to_parameters(trained.clone(), model.parameters())
         model.eval()
     return histories

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cuello.arrays import Array, Float32s, Indices
+from cuello.arrays import Array, Float32s
 from cuello.data.edges import edge_histograms_of
 from cuello.data.neighbours import nearest_of
 from cuello.estimators.baselines import fit_pca
@@ -74,7 +74,10 @@ class LabelSpreading(Method):
         """Return the solution, and a function that spreads other labels of the same samples."""
         index, small = np.arange(len(problem.x)), problem
         if len(problem.x) > MAX_GRAPH_SAMPLES:
-            index = _draw_samples(problem)
+            labelled, others = np.flatnonzero(problem.labelled), np.flatnonzero(~problem.labelled)
+            room = max(MAX_GRAPH_SAMPLES - len(labelled), 0)
+            drawn = np.random.default_rng(problem.seed).choice(others, room, replace=False)
+            index = np.sort(np.concatenate([labelled, drawn]))
             small = problem.subset(index)
         spreads = [_SpreadLabels(small, space) for space in FeatureSpace.candidates(small)]
         best = max(spreads, key=lambda spread: spread.solution.cv_score)
@@ -226,11 +229,3 @@ def _compute(function: Callable[[Tensor], Tensor], x: Tensor) -> Float32s:
     """Return what a function makes of samples, a batch at a time."""
     shape = tuple(function(x[:1]).shape[1:])
     return in_batches(len(x), lambda start, stop: function(x[start:stop]), shape)
-
-
-def _draw_samples(problem: LearningProblem) -> Indices:
-    """Return the positions of the samples in the graph: all labelled ones, and others drawn."""
-    labelled, others = np.flatnonzero(problem.labelled), np.flatnonzero(~problem.labelled)
-    room = max(MAX_GRAPH_SAMPLES - len(labelled), 0)
-    drawn = np.random.default_rng(problem.seed).choice(others, room, replace=False)
-    return np.sort(np.concatenate([labelled, drawn]))
