@@ -43,7 +43,7 @@ class RecordOptions:
             for name, parameter in inspect.signature(record).parameters.items():
                 # Without ranges and choices, which the hints have, it is read more easily.
                 written = re.sub(r"Annotated\[([^,]+),.*\]", r"\1", str(parameter.annotation))
-                if name in _AUTO:
+                if name in _AUTO and record is TrainingConfig:
                     self.hints[name] = Annotated[(int | str, *get_args(self.hints[name])[1:])]
                     parameter = parameter.replace(default="auto")
                     written = "int | str"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -21,6 +20,7 @@ from cuello.errors import Argument, InputError
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.estimators.inputs import check_rows, check_shape, parse_augment
 from cuello.estimators.network import in_batches
+from cuello.estimators.options import RecordOptions
 from cuello.few_label.base import METHODS, LearningProblem
 from cuello.few_label.cross_validation import assess
 from cuello.few_label.options import FewLabelOptions
@@ -30,6 +30,10 @@ from cuello.few_label.tasks import SingleLabel, Task
 __all__ = ["FewLabelEstimator"]
 
 
+_FEW_LABEL_OPTIONS = RecordOptions(FewLabelOptions)
+
+
+@_FEW_LABEL_OPTIONS
 class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
     """What the classifier and the regressor share: options, training, and scores of samples."""
 
@@ -40,41 +44,15 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
         method: str = "auto",
         task: str = "auto",
         head_loss: str = "auto",
-        head_hidden: int | None = None,
-        batch_norm: bool = False,
-        dropout: float = 0.0,
-        encoder_lr_factor: float = 0.1,
-        layer_decay: float = 1.0,
-        learning_rates: Sequence[float] = (0.001, 0.003, 0.01, 0.03),
-        cv: int = 3,
-        epochs: int | str = "auto",
-        batch_size: int = 64,
-        weight_decay: float | str = "auto",
-        augment: str | None = "auto",
-        device: str = "auto",
-        precision: str = "auto",
-        method_options: Mapping[str, Any] | None = None,
         random_state: int | np.random.RandomState | None = 0,
+        **options: Any,
     ) -> None:
         self.autoencoder = autoencoder
         self.method = method
         self.task = task
         self.head_loss = head_loss
-        self.head_hidden = head_hidden
-        self.batch_norm = batch_norm
-        self.dropout = dropout
-        self.encoder_lr_factor = encoder_lr_factor
-        self.layer_decay = layer_decay
-        self.learning_rates = learning_rates
-        self.cv = cv
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.weight_decay = weight_decay
-        self.augment = augment
-        self.device = device
-        self.precision = precision
-        self.method_options = method_options
         self.random_state = random_state
+        self.__dict__.update(_FEW_LABEL_OPTIONS.complete(options))
 
     def fit(self, X: Array, y: npt.ArrayLike, *, callbacks: object = None) -> Self:
         """Train the autoencoder on all samples, then the head on the labelled ones.
@@ -105,9 +83,9 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
                     value=name,
                     allowed=", ".join(sorted(method.options)) or "none",
                 )
-        if self.augment != "auto":
+        if options.augment != "auto":
             sequences = networks.NETWORKS[template.network].is_sequence
-            parse_augment(self.augment, X.shape[1:], sequences=sequences)
+            parse_augment(options.augment, X.shape[1:], sequences=sequences)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.task_: Task = targets.task
         self.autoencoder_ = clone(template)
