@@ -8,8 +8,8 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 
 from cuello import Autoencoder, InputError, kinds
-from cuello.estimators.records import autoencoder_of, record_autoencoder
 from cuello.estimators.sample import draw_embeddings, fit_mixture
+from cuello.run.models import autoencoder_of, record_autoencoder
 from cuello_labs.metrics import frechet_distance
 
 X, y = load_digits(return_X_y=True)

@@ -9,7 +9,7 @@ import cuello
 from cuello import Autoencoder, InputError
 from cuello.options import Seconds
 from cuello.run import few_labels
-from cuello.run.budget import Budget
+from cuello.run.job import Budget
 from cuello.train import Callback, TrainingConfig
 from cuello.train.many import why_not_stackable
 

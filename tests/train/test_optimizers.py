@@ -102,7 +102,7 @@ def test_neither_a_training_nor_a_reading_imports_the_compiler_of_torch():
     script = (
         "import sys, numpy as np\n"
         "from cuello import Autoencoder, FewLabelClassifier\n"
-        "from cuello.estimators.records import autoencoder_of, record_autoencoder\n"
+        "from cuello.run.models import autoencoder_of, record_autoencoder\n"
         "X = np.random.default_rng(0).random((60, 5), dtype=np.float32)\n"
         "y = np.where(np.arange(60) < 30, np.arange(60) % 2, -1)\n"
         "model = Autoencoder(latent_dim=2, hidden=(4,), epochs=1)\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import final
 
@@ -13,10 +14,9 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from cuello.arrays import Array
+from cuello.arrays import Array, Record
 from cuello.errors import InputError, Use
 from cuello.estimators import Autoencoder
-from cuello.estimators.records import Record, Weights
 from cuello.few_label.base import METHODS
 from cuello.few_label.fitting import FewLabelEstimator
 from cuello.few_label.targets import Targets, read_classes, read_numbers
@@ -259,7 +259,7 @@ def tensors_of_classifier(model: FewLabelClassifier | FewLabelRegressor) -> dict
 
 
 def classifier_of(
-    record: Record, tensors: Weights, autoencoder: Autoencoder
+    record: Record, tensors: Mapping[str, Tensor], autoencoder: Autoencoder
 ) -> FewLabelClassifier | FewLabelRegressor:
     """Rebuild an estimator from its record and tensors, on top of its autoencoder.
 

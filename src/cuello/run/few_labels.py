@@ -21,9 +21,8 @@ from cuello.few_label.cross_validation import TOO_WIDE
 from cuello.few_label.targets import CONSTANT_PROPERTY
 from cuello.metrics import mean_sd
 from cuello.run.baselines import BASELINES, Labelled
-from cuello.run.budget import SLOW_METHOD, Budget
 from cuello.run.folder import RunFolder
-from cuello.run.job import Job, Progress
+from cuello.run.job import SLOW_METHOD, Budget, Job, Progress
 from cuello.run.prepare import Prepared
 from cuello.run.schema import score_names
 from cuello.train import Callback

@@ -1,4 +1,4 @@
-"""Options of the main job, as one record that a run folder can keep, and their checks."""
+"""Options of the main job, as one record that a run folder can keep, and the time it may take."""
 
 from __future__ import annotations
 
@@ -7,21 +7,39 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
+from cuello import clock
 from cuello.data.augment import Augment
 from cuello.data.dataset import TASK_NAMES
 from cuello.data.scaling import SCALINGS
 from cuello.errors import Argument, InputError, Text, unknown
 from cuello.estimators import Autoencoder
 from cuello.few_label import METHODS
+from cuello.formats import duration
 from cuello.kinds import KINDS, LOSSES, OUTPUTS
 from cuello.networks import ACTIVATIONS, INITIALIZERS, NETWORKS
 from cuello.options import Range, Seconds, read_options
 from cuello.train import TrainingConfig
+from cuello.train.loop import affordable_epochs
 from cuello.train.trackers import Tracker, tracker_of
 
-__all__ = ["KEEP_LABELS", "TASK_NAMES", "Job", "Progress", "Silent", "check_labels"]
+__all__ = [
+    "KEEP_LABELS",
+    "PROJECTION",
+    "SLOW_METHOD",
+    "TASK_NAMES",
+    "TRAINING",
+    "TRAINING_ALONE",
+    "Budget",
+    "Job",
+    "Progress",
+    "Silent",
+    "check_labels",
+]
 
 _LARGEST_SEED = 2**31 - 1  # NumPy's legacy generators end at 2**32 - 1, and each draw adds to it
+
+TRAINING, TRAINING_ALONE, PROJECTION, SLOW_METHOD = 0.5, 0.75, 0.1, 0.25
+_RESERVE = 0.1
 
 KEEP_LABELS: Text = [
     "pass ",
@@ -73,7 +91,7 @@ class Job:
         Split, weights, order, noise and label draws follow from it.
     max_time : float or None
         Seconds that everything may take, from reading the data to the report, above 0: training is
-        shortened, and methods are left out, which a note says (:class:`cuello.run.budget.Budget`).
+        shortened, and methods are left out, which a note says (:class:`cuello.run.job.Budget`).
         None: no limit.
     log_to : str or None
         Where else to log the training of the autoencoder: ``tensorboard`` (in the run folder),
@@ -196,3 +214,48 @@ class Silent:
 
     def say(self, text: str) -> None:
         """Do nothing."""
+
+
+@dataclass
+class Budget:
+    """Keep a run within its time, reading and training before an interruption included.
+
+    The autoencoder trains for at most half of it, or three quarters without labels; the projection
+    for at most a tenth. Few-label methods that do not train the encoder come first. A method is
+    begun while more than a tenth is left, for embeddings, models and report (if it trains the
+    encoder, a quarter more), and finished. The method that was asked for, or else the linear probe,
+    always runs. A further label draw is begun only if all of it, at the pace of the first, fits.
+    """
+
+    seconds: float | None
+    """None is no limit."""
+    spent: float = 0.0
+    """Seconds of the run before it was interrupted."""
+    began: float = field(default_factory=lambda: clock.now())
+    losses: list[str] = field(default_factory=list)
+    """What was shortened or left out."""
+
+    @property
+    def elapsed(self) -> float:
+        """Return the seconds that the run has taken."""
+        return self.spent + clock.now() - self.began
+
+    def share(self, factor: float) -> float | None:
+        """Return a share in seconds; None without a budget."""
+        return None if self.seconds is None else factor * self.seconds
+
+    def allows(self, seconds: float = 0.0) -> bool:
+        """Return whether there is time for so many seconds more, and then for the rest."""
+        return self.seconds is None or (self.elapsed + seconds < (1.0 - _RESERVE) * self.seconds)
+
+    def note_training(self, name: str, model: Autoencoder | None) -> None:
+        """Note that a training was shortened, if it was."""
+        if model is not None:
+            done, config = len(model.history_), model.training_config_
+            if affordable_epochs(config, model.history_) <= done < config.epochs:
+                self.losses.append(f"{name} trained {done} of {config.epochs} epochs")
+
+    def notes(self) -> list[str]:
+        """Return the note for summary and report: none if nothing was lost."""
+        budget = f"to keep the time budget of {duration(self.seconds)}, "
+        return [budget + "; ".join(self.losses)] if self.losses else []

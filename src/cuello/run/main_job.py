@@ -19,9 +19,8 @@ from cuello.estimators import Autoencoder
 from cuello.estimators.sources import name_of_source
 from cuello.few_label import METHODS
 from cuello.networks import NETWORKS
-from cuello.run.budget import Budget
 from cuello.run.folder import RunFolder
-from cuello.run.job import Job, Progress, Silent, check_labels
+from cuello.run.job import Budget, Job, Progress, Silent, check_labels
 from cuello.run.models import check_remote_code
 from cuello.run.prepare import Prepared, prepare
 from cuello.run.steps import JobSteps, collect_warnings

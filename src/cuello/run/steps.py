@@ -19,11 +19,10 @@ from cuello.estimators.baselines import fit_pca
 from cuello.estimators.projection import FLAT
 from cuello.few_label.cross_validation import warn_of_width
 from cuello.run import few_labels
-from cuello.run.budget import PROJECTION, TRAINING, TRAINING_ALONE, Budget
 from cuello.run.embeddings import learn_projection, measure_projection, write_embeddings
 from cuello.run.examples import example_arrays, measure_reconstruction
 from cuello.run.folder import RunFolder
-from cuello.run.job import Job, Progress
+from cuello.run.job import PROJECTION, TRAINING, TRAINING_ALONE, Budget, Job, Progress
 from cuello.run.models import FewLabelModel, Models, save_models
 from cuello.run.predictions import typical_error
 from cuello.run.prepare import Prepared

@@ -74,7 +74,11 @@ class LabelFile:
                     labels.pop(row, None)
                 else:
                     labels[row] = label.strip()
-            content = self._content(labels)
+            text = io.StringIO(newline="")
+            if labels:
+                lines = [(self._name(row), labels[row]) for row in sorted(labels)]
+                csv.writer(text).writerows([("row", "label"), *lines])
+            content = text.getvalue().encode()
             if labels:
                 with tempfile.TemporaryDirectory() as folder:
                     trial = Path(folder) / self.path.name
@@ -97,13 +101,6 @@ class LabelFile:
             raise DataError(str(error).replace(str(path), self.path.name)) from error
         assert data.y is not None
         return {int(row): data.classes[data.y[row]] for row in np.flatnonzero(data.labelled)}
-
-    def _content(self, labels: Mapping[int, str]) -> bytes:
-        text = io.StringIO(newline="")
-        if labels:
-            lines = [(self._name(row), labels[row]) for row in sorted(labels)]
-            csv.writer(text).writerows([("row", "label"), *lines])
-        return text.getvalue().encode()
 
     def _name(self, row: int) -> str | int:
         name = self.names[row] if self.names else ""
