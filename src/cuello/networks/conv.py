@@ -86,10 +86,6 @@ def build_conv(
     hidden : sequence of int
         Channels of the stages. Each halves height and width, rounding up; the decoder's double
         them, back to the exact size. Empty: one linear layer each.
-    batch_norm : bool
-        Batch normalisation of each channel before each activation.
-    dropout : float
-        Rate at the end of each stage.
     up : str
         The decoder's doubling of height and width: ``upsample`` repeats pixels and convolves,
         ``transposed`` is a transposed convolution of stride 2.
@@ -98,8 +94,8 @@ def build_conv(
     kernel_size : int
         Side of every kernel in pixels, odd and at least 3: at stride 2 a kernel of one pixel never
         sees three of four.
-    inputs, outputs, activation, latent_activation, initializer
-        As for :func:`cuello.networks.dense.build_dense`.
+    inputs, outputs, activation, latent_activation, initializer, batch_norm, dropout
+        As for :func:`cuello.networks.dense.build_dense`; dropout ends each stage.
     """
     _check_conv(shape, kernel_size)
     check_common(hidden, dropout)

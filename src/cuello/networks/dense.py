@@ -52,16 +52,12 @@ def build_dense(
     ----------
     shape : tuple of int
         Shape of one sample; images are flattened for the encoder and restored by the decoder.
-    inputs : int
-        Inputs of the decoder (K).
-    outputs : int
-        Outputs of the encoder (C).
+    inputs, outputs : int
+        Inputs of the decoder (K), and outputs of the encoder (C).
     hidden : sequence of int
         Widths from input to embedding; the decoder mirrors them. Empty: one linear layer each.
-    activation : str
-        After every layer but the last of each half.
-    latent_activation : str
-        After the last layer of the encoder.
+    activation, latent_activation : str
+        After every layer but the last of each half, and after the last layer of the encoder.
     initializer : str
         See :data:`cuello.networks.INITIALIZERS`.
     batch_norm : bool
