@@ -94,7 +94,7 @@ def test_activations_are_their_formulas():
     }
     assert expected.keys() == ACTIVATIONS.keys()
     for name, value in expected.items():
-        torch.testing.assert_close(ACTIVATIONS[name].build()(a), value)
+        torch.testing.assert_close(ACTIVATIONS[name]()(a), value)
 
 
 def test_the_initializer_reaches_every_layer():
@@ -187,12 +187,10 @@ def test_an_alias_is_the_network_with_the_options_it_implies(alias, network, opt
     one = Autoencoder("plain", network=alias, **common).fit(X)
     other = Autoencoder("plain", network=network, network_options=options, **common).fit(X)
     assert np.array_equal(one.transform(X), other.transform(X))
-    assert isinstance(networks.ACTIVATIONS["swish"].build(), torch.nn.SiLU)
+    assert isinstance(networks.ACTIVATIONS["swish"](), torch.nn.SiLU)
 
 
 def test_every_entry_says_what_it_is():
-    registries = (networks.NETWORKS, ACTIVATIONS)
-    for registry in registries:
-        for name in registry:
-            assert registry[name].display_name
-            assert registry[name].summary.endswith(".")
+    for entry in networks.NETWORKS.values():
+        assert entry.display_name
+        assert entry.summary.endswith(".")

@@ -44,7 +44,7 @@ def activation_statistics(
         sds.append(float(inputs[0].std(0, correction=0).mean()))
         silent.append(float((output.std(0, correction=0) < SILENT).float().mean()))
 
-    wanted = type(ACTIVATIONS[activation].build())
+    wanted = type(ACTIVATIONS[activation]())
     for layer in module.modules():
         if isinstance(layer, wanted):
             layer.register_forward_hook(note)

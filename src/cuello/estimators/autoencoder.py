@@ -23,9 +23,8 @@ from cuello.data.sequences import steps_of
 from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
 from cuello.estimators.applications import Applications
 from cuello.estimators.assemble import Architecture, assemble, is_linear_start, start_linear
-from cuello.estimators.diagnosis import at_most, examine_module
 from cuello.estimators.inputs import check_rows, check_shape, class_codes, divide, parse_augment
-from cuello.estimators.network import TrainedNetwork
+from cuello.estimators.network import TrainedNetwork, at_most, examine_module
 from cuello.estimators.options import RecordOptions, resolve_training_config
 from cuello.train import Epoch, Rows, TrainingConfig, choose_placement, train
 from cuello.train.callbacks import combine

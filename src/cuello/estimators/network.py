@@ -1,9 +1,10 @@
-"""A trained module between the data's own units."""
+"""A trained module between the data's own units, and how well it learned."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,12 +12,17 @@ from torch import Tensor
 
 from cuello.arrays import Array, Codes, Float32s, Floats
 from cuello.data.scaling import Scaling
-from cuello.kinds import AutoencoderModule
+from cuello.kinds import AutoencoderModule, Diagnosis
 from cuello.metrics import sample_errors
 
-__all__ = ["TrainedNetwork", "in_batches"]
+__all__ = ["TrainedNetwork", "at_most", "examine_module", "in_batches"]
 
 _INFERENCE_BATCH = 1024  # the layer outputs of a convolutional network are many times its input
+_EXAMINED_SAMPLES = 10_000
+_DIAGNOSED_ELEMENTS = 2_000_000
+"""A kind diagnoses all samples at once, which takes many times their memory."""
+_CONSTANT = 1e-5
+"""Deviation of embeddings, as a share of their size, that rounding alone may cause."""
 
 
 @torch.no_grad()
@@ -121,3 +127,39 @@ class TrainedNetwork:
 
     def _unscale(self, x: Tensor) -> Float32s:
         return self.scaling.invert(x.numpy())
+
+
+@torch.no_grad()
+def examine_module(module: AutoencoderModule, x: Tensor, rate: float) -> tuple[Float32s, Diagnosis]:
+    """Return embeddings of scaled training samples (n, ...), and how well they were learned.
+
+    That is what the kind says of its module, the variance it explains, and whether it learned
+    nothing; ``rate`` is the learning rate to lower then. Up to 10,000 samples are examined.
+    """
+    x = x[:_EXAMINED_SAMPLES]
+    embeddings = in_batches(len(x), lambda a, b: module.encode(x[a:b]), (module.latent_dim,))
+    x = at_most(x, x[0].numel())
+    statistics, findings = module.diagnose(x)
+    present = ~x.isnan()
+    back, filled = module.reconstruct(x), x.nan_to_num()
+    mean = filled.sum(dim=0) / present.sum(dim=0).clamp(min=1)
+    error = float((filled - back)[present].square().mean())
+    variance = float((filled - mean)[present].square().mean())
+    explained = 1.0 - error / variance if variance > 0.0 else 0.0
+    lower = f"learning_rate={float(f'{rate / 10:g}')}, more epochs, or batch_norm=True"
+    size = np.abs(embeddings).max(initial=0.0)
+    if variance > 0.0 and embeddings.std(axis=0).max() <= _CONSTANT * size:
+        text = f"every sample has the same embedding: nothing was learned; try {lower}"
+        findings = findings or [text]  # a kind knows more of its latents
+    elif variance > 0.0 and explained <= 0.0:
+        text = (
+            "reconstructions are no better than the mean of each feature (explained variance "
+            f"{explained:.3f}); try {lower}"
+        )
+        findings = [*findings, text]
+    return embeddings, Diagnosis({"explained_variance": explained, **statistics}, findings)
+
+
+def at_most(samples: Any, elements: int) -> Any:
+    """Return the first samples, of so many elements each: two million elements in all."""
+    return samples[: max(256, _DIAGNOSED_ELEMENTS // elements)]

@@ -52,9 +52,9 @@ class Residual(nn.Module):
             layer = nn.Conv2d(channels, channels, kernel_size, padding=kernel_size // 2)
             return [initialize(layer, initializer), *[nn.BatchNorm2d(channels)] * batch_norm]
 
-        between = ACTIVATIONS[activation].build()
+        between = ACTIVATIONS[activation]()
         self.inner = nn.Sequential(*convolution(), between, *convolution())
-        self.activation = ACTIVATIONS[activation].build()
+        self.activation = ACTIVATIONS[activation]()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, H, W)."""
@@ -106,7 +106,7 @@ def build_conv(
     smallest = (channels[-1], *sizes[-1])
 
     def finish(width: int) -> list[nn.Module]:
-        return [nn.BatchNorm2d(width)] * batch_norm + [ACTIVATIONS[activation].build()]
+        return [nn.BatchNorm2d(width)] * batch_norm + [ACTIVATIONS[activation]()]
 
     def drop() -> list[nn.Module]:
         return [nn.Dropout(dropout)] if dropout else []
@@ -139,9 +139,7 @@ def build_conv(
         for a, b in itertools.pairwise(channels)
     ]
     to_latent = initialize(nn.Linear(math.prod(smallest), outputs), initializer)
-    encoder.append(
-        nn.Sequential(FlattenPixels(), to_latent, ACTIVATIONS[latent_activation].build())
-    )
+    encoder.append(nn.Sequential(FlattenPixels(), to_latent, ACTIVATIONS[latent_activation]()))
     encoder[0].insert(0, ToImage())
 
     from_latent = initialize(nn.Linear(inputs, math.prod(smallest)), initializer)

@@ -89,7 +89,7 @@ def build_dense(
         return nn.Sequential(
             layer,
             *([nn.BatchNorm1d(width)] if batch_norm else []),
-            ACTIVATIONS[activation].build(),
+            ACTIVATIONS[activation](),
             *([nn.Dropout(dropout)] if dropout else []),
         )
 
@@ -104,7 +104,7 @@ def build_dense(
     )
     *first, last = encoder_layers
     encoder = [block(*pair) for pair in zip(first, hidden, strict=True)]
-    encoder.append(nn.Sequential(last, ACTIVATIONS[latent_activation].build()))
+    encoder.append(nn.Sequential(last, ACTIVATIONS[latent_activation]()))
     encoder[0].insert(0, nn.Flatten())
     *first_back, last_back = decoder_layers
     decoder = [block(*pair) for pair in zip(first_back, reversed(hidden), strict=True)]

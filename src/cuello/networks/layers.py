@@ -22,7 +22,6 @@ from cuello.registry import Registry
 __all__ = [
     "ACTIVATIONS",
     "INITIALIZERS",
-    "Activation",
     "FlattenPixels",
     "Initializer",
     "ToImage",
@@ -34,28 +33,17 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Activation:
-    """A nonlinearity after a layer; ``build()`` makes a new one."""
-
-    display_name: str
-    summary: str
-    build: Callable[[], nn.Module]
-
-
-ACTIVATIONS: Registry[Activation] = Registry("activation")
-"""Activations by name."""
-ACTIVATIONS.add("elu", Activation("ELU", "x above 0, exp(x) - 1 below.", nn.ELU))
-ACTIVATIONS.add("gelu", Activation("GELU", "x times the chance of a normal below x.", nn.GELU))
-ACTIVATIONS.add("identity", Activation("Identity", "x itself: a linear layer.", nn.Identity))
-ACTIVATIONS.add(
-    "leaky_relu", Activation("Leaky ReLU", "x above 0, x / 10 below.", lambda: nn.LeakyReLU(0.1))
-)
-ACTIVATIONS.add("relu", Activation("ReLU", "x above 0, 0 below.", nn.ReLU))
-ACTIVATIONS.add("sigmoid", Activation("Sigmoid", "From 0 to 1.", nn.Sigmoid))
-ACTIVATIONS.add("silu", Activation("SiLU", "x times its sigmoid.", nn.SiLU), aliases=("swish",))
-ACTIVATIONS.add("softplus", Activation("Softplus", "A smooth ReLU.", nn.Softplus))
-ACTIVATIONS.add("tanh", Activation("Tanh", "From -1 to 1.", nn.Tanh))
+ACTIVATIONS: Registry[Callable[[], nn.Module]] = Registry("activation")
+"""Makers of nonlinearities, which come after a layer, by name."""
+ACTIVATIONS.add("elu", nn.ELU)
+ACTIVATIONS.add("gelu", nn.GELU)
+ACTIVATIONS.add("identity", nn.Identity)
+ACTIVATIONS.add("leaky_relu", lambda: nn.LeakyReLU(0.1))
+ACTIVATIONS.add("relu", nn.ReLU)
+ACTIVATIONS.add("sigmoid", nn.Sigmoid)
+ACTIVATIONS.add("silu", nn.SiLU, aliases=("swish",))
+ACTIVATIONS.add("softplus", nn.Softplus)
+ACTIVATIONS.add("tanh", nn.Tanh)
 
 
 @dataclass(frozen=True)

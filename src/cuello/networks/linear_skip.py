@@ -44,7 +44,7 @@ class LinearSkip(nn.Module):
     ) -> None:
         super().__init__()
         self.path, self.linear, self.shape = path, linear, shape
-        self.activation = ACTIVATIONS[activation].build()
+        self.activation = ACTIVATIONS[activation]()
         for parameter in self._last.parameters():
             nn.init.zeros_(parameter)
         infinite = torch.full((linear.in_features,), math.inf)

@@ -174,9 +174,9 @@ def build_sequence(
 
     reading = recurrent([features, *hidden])
     last = dense(reading[-1].outputs, outputs)
-    to_latent = nn.Sequential(last, ACTIVATIONS[latent_activation].build())
+    to_latent = nn.Sequential(last, ACTIVATIONS[latent_activation]())
     held = hidden[-1]
-    from_latent = nn.Sequential(dense(inputs, held), ACTIVATIONS[activation].build())
+    from_latent = nn.Sequential(dense(inputs, held), ACTIVATIONS[activation]())
     writing = recurrent([held + 1, *reversed(hidden)])
     to_steps = dense(writing[-1].outputs, features)
     return (
