@@ -21,8 +21,6 @@ from cuello.cli import main
 
 SMALL = ("--epochs", 2, "--hidden", 8, "--latent", 2)
 
-SUBPROCESS = (sys.executable, "-c", "from cuello.cli import main; main()")
-
 
 @dataclass(frozen=True)
 class Outcome:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
@@ -95,21 +92,3 @@ def test_what_is_kept_goes_on_where_it_was(name):
         if halted is not None:
             step(halted, resumed)
     assert all(map(torch.equal, whole, halted))
-
-
-def test_neither_a_training_nor_a_reading_imports_the_compiler_of_torch():
-    """It takes three seconds, half of the start of a small training."""
-    script = (
-        "import sys, numpy as np\n"
-        "from cuello import Autoencoder, FewLabelClassifier\n"
-        "from cuello.run.models import autoencoder_of, record_autoencoder\n"
-        "X = np.random.default_rng(0).random((60, 5), dtype=np.float32)\n"
-        "y = np.where(np.arange(60) < 30, np.arange(60) % 2, -1)\n"
-        "model = Autoencoder(latent_dim=2, hidden=(4,), epochs=1)\n"
-        "FewLabelClassifier(model, method='fine_tune', epochs=1).fit(X, y).predict(X)\n"
-        "model.fit(X)\n"
-        "autoencoder_of(record_autoencoder(model), model.module_.state_dict()).transform(X)\n"
-        "assert 'torch._dynamo' not in sys.modules\n"
-    )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True)
-    assert done.returncode == 0, done.stderr.decode()

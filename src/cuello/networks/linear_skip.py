@@ -47,9 +47,9 @@ class LinearSkip(nn.Module):
         self.activation = ACTIVATIONS[activation]()
         for parameter in self._last.parameters():
             nn.init.zeros_(parameter)
-        infinite = torch.full((linear.in_features,), math.inf)
-        self.register_buffer("low", -infinite)
-        self.register_buffer("high", infinite)
+        # To negate on the meta device would import the compiler of torch: three seconds.
+        for name, bound in (("low", -math.inf), ("high", math.inf)):
+            self.register_buffer(name, torch.full((linear.in_features,), bound))
 
     @property
     def _last(self) -> nn.Module:
