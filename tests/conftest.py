@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 import cuello
-from cuello.few_label import FewLabelClassifier
+from cuello.few_label import FewLabelClassifier, fitting
 from cuello.run import RunFolder
 
 # The same examples in every run, and no deadline: time says nothing on a busy machine.
@@ -94,6 +94,21 @@ def _short_maps() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cuello.estimators.projection.STEPS", 20)
         patch.setattr("cuello.estimators.projection.EPOCHS", 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _defaults_of_few_labels() -> Iterator[None]:
+    # Tests shorten what few labels take by other defaults in FewLabelClassifier.__init__, whose
+    # options come from a record.
+    options = fitting._FEW_LABEL_OPTIONS
+    complete, changed = options.complete, FewLabelClassifier.__init__.__kwdefaults__
+
+    def complete_with(given: Mapping[str, Any]) -> dict[str, Any]:
+        return complete({k: v for k, v in changed.items() if k in options.parameters} | dict(given))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(options, "complete", complete_with)
         yield
 
 

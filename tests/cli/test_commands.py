@@ -571,10 +571,11 @@ def test_names_are_printed_as_they_are(cuello, tmp_path):
 TYPED = """
 import json, sys
 from cuello.cli import main
-from cuello.few_label import FewLabelClassifier
+from cuello.few_label import fitting
 
 quick = {"epochs": 2, "learning_rates": (0.01,), "weight_decay": 0.01, "augment": None}
-FewLabelClassifier.__init__.__kwdefaults__ |= quick
+complete = fitting._FEW_LABEL_OPTIONS.complete
+fitting._FEW_LABEL_OPTIONS.complete = lambda options: complete(quick | options)
 for arguments in json.loads(sys.argv[1]):
     sys.argv = ["cuello", *arguments]
     try:

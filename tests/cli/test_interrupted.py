@@ -134,15 +134,15 @@ def test_disk_full_in_each_step_of_a_write(refused, finished, monkeypatch, step)
 PROGRAM = """
 import json, resource, sys
 from cuello.cli import main
-from cuello.few_label import FewLabelClassifier
+from cuello.few_label import fitting
 from cuello.run import baselines, few_labels
 from cuello.train import loop, train
 
 # What is compared is what stopped where.
 baselines.TREES = 5
-FewLabelClassifier.__init__.__kwdefaults__ |= {
-    "epochs": 2, "learning_rates": (0.01,), "weight_decay": 0.01, "augment": None
-}
+quick = {"epochs": 2, "learning_rates": (0.01,), "weight_decay": 0.01, "augment": None}
+complete = fitting._FEW_LABEL_OPTIONS.complete
+fitting._FEW_LABEL_OPTIONS.complete = lambda options: complete(quick | options)
 train.__kwdefaults__["checkpoint_seconds"] = 0.0
 _, unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
 
