@@ -51,7 +51,7 @@ def test_its_start_is_the_tangent_of_the_last_activation(output):
     if output == "relu":
         X = X + 1.0  # its own tangent at 0 is level; above 0 it is the identity
     halves = build_network("dense", (6,), 2, 2, linear_skip=True, hidden=(4,))
-    start_as_pca(*halves, PCA(2).fit(X), X, activate)
+    start_as_pca(*halves, PCA(2).fit(X), activate)
     encoder, decoder = halves
     back = activate(decoder(encoder(torch.as_tensor(X, dtype=torch.float32)))).detach().numpy()
     assert mean_error(X, back) < 1e-2 * X.var()
@@ -135,3 +135,15 @@ def test_the_layers_beside_it_learn_what_it_cannot(network):
     start = Autoencoder(**options).initialize(X)
     model = Autoencoder(**options, epochs=60, learning_rate=0.01).fit(X)
     assert model.score(X) > 0.5 * start.score(X)
+
+
+def test_far_outside_the_training_samples_of_a_table_the_linear_layers_decide():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 5)) + 0.3 * rng.normal(size=(300, 5)) ** 2
+    model = Autoencoder(latent_dim=2, hidden=(32,), epochs=30, learning_rate=0.01).fit(X)
+    assert not model.module_.encoder.is_linear
+    scaled = np.ones((3, 5)) * [[50.0], [100.0], [200.0]]
+    first, second = np.diff(model.transform(model.scaling_.invert(scaled)), axis=0)
+    weight = model.module_.encoder.linear.weight.detach().numpy()
+    np.testing.assert_allclose(first, 50.0 * weight.sum(axis=1), rtol=1e-3)
+    np.testing.assert_allclose(second, 2 * first, rtol=1e-3)

@@ -192,7 +192,8 @@ def start_linear(
     every = math.ceil(len(samples) / max(_PCA_ELEMENTS // samples[0].size, 256))
     table = flat(scaling.apply(samples[::every]))
     pca = fit_pca(table, module.latent_dim, seed)
-    networks.start_as_pca(encoder, decoder, pca, table, module.reconstruction.activate)
+    unbounded = table if scaling.name == "standard" else None
+    networks.start_as_pca(encoder, decoder, pca, module.reconstruction.activate, unbounded)
 
 
 def is_linear_start(module: kinds.AutoencoderModule) -> bool:

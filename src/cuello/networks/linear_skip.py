@@ -19,7 +19,7 @@ class LinearSkip(nn.Module):
     """Add a linear layer to a path of layers: activation(path(x) + linear(x)).
 
     The last layer of the path starts at 0, so that the linear layer is all there is at first; the
-    path learns what a linear layer cannot. It sees inputs no further than training samples reach
+    path learns what a linear layer cannot. It may see inputs no further than training samples reach
     (``low`` to ``high``): beyond, where it learned nothing, the linear layer decides. After He et
     al., "Deep residual learning for image recognition", CVPR 2016, arXiv:1512.03385, section 3.2
     (equation 2: a linear projection where the widths differ).
@@ -87,12 +87,13 @@ def add_linear_skip(
 
 @torch.no_grad()
 def start_as_pca(
-    encoder: LinearSkip, decoder: LinearSkip, pca: Any, samples: Any, activate: Any
+    encoder: LinearSkip, decoder: LinearSkip, pca: Any, activate: Any, unbounded: Any = None
 ) -> None:
     """Make the linear layers project on principal components, and back.
 
-    ``pca`` is a :class:`sklearn.decomposition.PCA` fitted to scaled samples (n, features), which
-    tell how far the layers beside may look. ``activate`` is the
+    ``pca`` is a fitted :class:`sklearn.decomposition.PCA` of scaled samples. These are given as
+    ``unbounded`` (n, features) where others may lie far outside their range: then the layers beside
+    see no further. ``activate`` is the
     last activation of the reconstruction, whose tangent at 0 is inverted: of a sigmoid, 4 (x - 1/2)
     stands for the logit. Latents beyond the components start without use.
     """
@@ -104,8 +105,9 @@ def start_as_pca(
     for layer in (encoder.linear, decoder.linear):
         layer.weight.zero_()
         layer.bias.zero_()
-    _limit(encoder, samples)
-    _limit(decoder, pca.transform(samples))
+    if unbounded is not None:
+        _limit(encoder, unbounded)
+        _limit(decoder, pca.transform(unbounded))
     encoder.linear.weight[: len(axes)] = torch.as_tensor(axes)
     encoder.linear.bias[: len(axes)] = torch.as_tensor(-axes @ mean)
     decoder.linear.weight[:, : len(axes)] = torch.as_tensor(axes.T / slope)
@@ -113,7 +115,7 @@ def start_as_pca(
 
 
 def _limit(half: LinearSkip, seen: Any) -> None:
-    """Limit what the path sees to the range of these inputs (n, at most as many as it takes)."""
+    """Limit what the path sees to the range of these inputs (n, features)."""
     low, high = np.min(seen, axis=0), np.max(seen, axis=0)
     half.low[: len(low)] = torch.as_tensor(low)
     half.high[: len(high)] = torch.as_tensor(high)
