@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "DENOISING",
     "Images",
     "checkerboard",
     "draw_labelled",
@@ -34,6 +35,13 @@ __all__ = [
     "knn_accuracy",
     "rounded",
 ]
+
+DENOISING: Mapping[str, Any] = {
+    "kind": "denoising",
+    "kind_options": {"noise_share": 0.9, "noise_until": 1.0},
+    "linear_skip": False,
+}
+"""Options of the autoencoder whose encoder starts a classifier."""
 
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int64]

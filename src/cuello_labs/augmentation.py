@@ -22,6 +22,7 @@ from cuello.study.summary import Spread, group, spread, values
 from cuello.study.trials import Ran, Record, Trial, over
 from cuello_labs._comparison import sign_of_difference
 from cuello_labs._images import (
+    DENOISING,
     Images,
     draw_labelled,
     few_label_accuracy,
@@ -98,12 +99,8 @@ def run(missing: list[Trial]) -> Ran:
 
 def _pretrain(data: Images, trial: Trial, augmented: bool) -> Autoencoder:
     model = Autoencoder(
-        "denoising",
-        kind_options={"noise_share": 0.9, "noise_until": 1.0},
-        linear_skip=False,
-        hidden=trial.options["hidden"],
-        latent_dim=trial.options["latent_dim"],
-        epochs=trial.options["epochs"],
+        **DENOISING,
+        **{name: trial.options[name] for name in ("hidden", "latent_dim", "epochs")},
         augment=trial.options["augment"] if augmented else None,
         random_state=trial.seed,
     )

@@ -37,7 +37,6 @@ TRAINING: Mapping[str, Any] = {
     "linear_skip": False,
     "loss": "mse",
     "schedule": "constant",
-    "validation_fraction": 0.1,
 }
 EXAMPLES = 8
 

@@ -20,7 +20,7 @@ from cuello_labs._few_label_pictures import (
 )
 from cuello_labs._few_label_tables import tabulate_accuracies, tabulate_bought, tabulate_estimates
 from cuello_labs._fit import fit
-from cuello_labs._images import images
+from cuello_labs._images import DENOISING, images
 from cuello_labs.base import Findings, Lab, Picture
 
 PUBLISHED: Mapping[str, Mapping[int, Published]] = {
@@ -96,9 +96,7 @@ def run(missing: list[Trial]) -> Ran:
     def encoder(seed: int) -> Autoencoder:
         names = ("hidden", "latent_dim", "epochs", "batch_size")
         model = Autoencoder(
-            "denoising",
-            kind_options={"noise_share": 0.9, "noise_until": 1.0},
-            linear_skip=False,
+            **DENOISING,
             validation_fraction=0.0,
             **{name: options[name] for name in names},
             random_state=seed,

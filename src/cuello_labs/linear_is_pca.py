@@ -40,7 +40,6 @@ PENALTY = 0.1
 
 BASE = {
     "hidden": (),
-    "linear_skip": False,
     "loss": "mse",
     "reduction": "sum",
     "output_activation": "identity",

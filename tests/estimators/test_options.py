@@ -107,6 +107,7 @@ def test_options_reach_the_training(monkeypatch):
         "gradient_clip": 1.5,
         "device": "cpu",
         "precision": "float32",
+        "max_time": 100.0,
     }
     assert values.keys() == training_options().keys() - {"seed"}
     X = [[float(i), float(i % 3), 1.0] for i in range(12)]

@@ -15,7 +15,14 @@ from cuello.few_label.methods.fine_tuning import EncoderWithHead
 from cuello.train import Rows, TrainingConfig, train
 
 DEEP = Autoencoder(
-    "plain", hidden=(7, 5), latent_dim=3, epochs=3, batch_norm=True, dropout=0.2, batch_size=32
+    "plain",
+    hidden=(7, 5),
+    latent_dim=3,
+    linear_skip=False,
+    epochs=3,
+    batch_norm=True,
+    dropout=0.2,
+    batch_size=32,
 )
 
 
@@ -63,14 +70,28 @@ def test_layers_of_the_head(trained, options, layers):
 
 @pytest.mark.parametrize("decay", [1.0, 0.4])
 def test_each_block_learns_at_its_share_of_the_rate_of_the_next(trained, decay):
+    check_rates(with_head(trained, encoder_lr_factor=0.5, layer_decay=decay), trained, decay, "")
+
+
+@pytest.mark.parametrize("decay", [1.0, 0.4])
+def test_a_linear_skip_learns_at_the_rate_of_the_last_block(decay):
+    X, _ = clouds()
+    skipped = clone(DEEP).set_params(linear_skip=True).fit(X)
+    torch.nn.init.uniform_(skipped.module_.encoder.path[2][0].weight)  # 0 until it is trained
+    network = with_head(skipped, encoder_lr_factor=0.5, layer_decay=decay)
+    check_rates(network, skipped, decay, "path.", {"body.encoder.linear": 0.01 * 0.5})
+
+
+def check_rates(network, trained, decay, within, others=None):
+    """Check how far the first step moves the weights of each block."""
     X, y = clouds()
-    network = with_head(trained, encoder_lr_factor=0.5, layer_decay=decay)
     before = {name: p.clone() for name, p in network.named_parameters()}
     rows = Rows(torch.from_numpy(trained.scaling_.apply(X)), torch.from_numpy(y))
     how = TrainingConfig(optimizer="adam", learning_rate=0.01, epochs=1, batch_size=60)
     train(network, rows, how)
     rates = {"head": 0.01}  # the first step of Adam moves every weight by the rate itself
-    rates |= {f"body.encoder.{i}": 0.01 * 0.5 * decay ** (2 - i) for i in range(3)}
+    rates |= {f"body.encoder.{within}{i}": 0.01 * 0.5 * decay ** (2 - i) for i in range(3)}
+    rates |= others or {}
     for prefix, rate in rates.items():
         moved = [
             float((p - before[name]).detach().abs().max())

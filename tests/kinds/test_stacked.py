@@ -141,6 +141,7 @@ def test_stages_train_a_deep_sigmoid_stack_further_than_plain():
     """What they were invented for: gradients fade on their way through many sigmoids."""
     X = load_digits().images
     options = {"hidden": (64, 48, 32), "activation": "sigmoid", "latent_dim": 10}
+    options |= {"linear_skip": False}
     stacked, plain = (
         -Autoencoder(kind, **options, epochs=60, learning_rate=0.01).fit(X).score(X)
         for kind in ("stacked", "plain")

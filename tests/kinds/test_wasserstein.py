@@ -98,6 +98,7 @@ def fit(kind, X, epochs=40, **options):
         kind_options=options,
         hidden=(32,),
         latent_dim=3,
+        linear_skip=False,
         epochs=epochs,
         batch_size=min(64, len(X) // 2),
         learning_rate=0.01,

@@ -51,7 +51,8 @@ def test_verdict_follows_the_records(made, holds, said):
 @pytest.mark.parametrize("norm", [False, True])
 def test_statistics_are_those_of_each_layer(norm):
     rows = np.random.default_rng(0).random((50, 6)).astype(np.float32)
-    model = Autoencoder("plain", hidden=(5,), latent_dim=2, batch_norm=norm).initialize(rows)
+    options = {"hidden": (5,), "latent_dim": 2, "batch_norm": norm, "linear_skip": False}
+    model = Autoencoder("plain", **options).initialize(rows)
     linear = model.module_.encoder[0][1]
     with torch.no_grad():
         linear.weight[0] = 0.0  # a unit that says the same of every row

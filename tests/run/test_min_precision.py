@@ -41,9 +41,8 @@ def digits():
 
 @pytest.fixture(scope="module")
 def autoencoder(digits):
-    return Autoencoder("plain", hidden=(64,), latent_dim=16, epochs=40, learning_rate=0.003).fit(
-        digits.X
-    )
+    options = {"hidden": (64,), "latent_dim": 16, "linear_skip": False}
+    return Autoencoder("plain", **options, epochs=40, learning_rate=0.003).fit(digits.X)
 
 
 @pytest.fixture(scope="module")

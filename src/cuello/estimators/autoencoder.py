@@ -177,16 +177,11 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     def initialize(self, X: Array, y: npt.ArrayLike | None = None) -> Self:
         """Do all of ``fit`` but the training: check options and data, build an untrained network.
 
-        Raises
-        ------
-        InputError
-            If an option is outside its range or does not fit the data.
-
         Examples
         --------
         >>> model = Autoencoder(hidden=(4,), latent_dim=2).initialize(np.eye(12, 6))
         >>> sum(p.numel() for p in model.module_.parameters())
-        80
+        112
         """
         self._prepare(X, y, None)
         self.embedding_mean_ = np.zeros(self.latent_dim_, dtype=np.float32)
@@ -213,10 +208,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return network.decode(Z)
 
     def reconstruct(self, X: Array) -> Float32s:
-        """Return each sample after encoding and decoding, in the data's own units.
-
-        Sequences come as an array filled up with NaN, each as long as it was given.
-        """
+        """Return each sample after encoding and decoding, in the data's units; NaN stays NaN."""
         return self.trained_.reconstruct(self._check(X))
 
     def score_samples(self, X: Array) -> Floats:
@@ -263,7 +255,6 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         config = resolve_training_config(self, len(X), X[0].size, seed)
         sequences = networks.NETWORKS[self.network].is_sequence
         augment = parse_augment(self.augment, self.shape_, sequences=sequences)
-        # Of sequences, the scaling is fitted to their steps, as a table.
         self.scaling_ = Scaling.fit(steps_of(X) if sequences else X, self.scaling)
         self.module_: kinds.AutoencoderModule = self.build_module(seed)
         self.latent_dim_: int = self.module_.latent_dim
@@ -289,8 +280,8 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return X
 
     def _rows(self, X: Array, codes: Codes | None = None) -> Rows:
-        y = None if codes is None else torch.from_numpy(codes)
-        return Rows(torch.from_numpy(self.scaling_.apply(X)), y)
+        x = torch.from_numpy(self.scaling_.apply(X))
+        return Rows(x, None if codes is None else torch.from_numpy(codes))
 
     def _examine(self, x: Tensor) -> None:
         """Describe embeddings of scaled training samples, and diagnose the module."""

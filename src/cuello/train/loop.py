@@ -99,10 +99,7 @@ def train(
     DivergedError
         If a loss became NaN or infinite. The model holds its last good weights.
 
-    Notes
-    -----
-    Training interrupted after any epoch and continued from its checkpoint gives, on the CPU with
-    the same number of threads, the same weights to the bit.
+    Continued from a checkpoint, on the CPU with as many threads, weights are the same to the bit.
     """
     callback = combine(callbacks)
     placement = choose_placement(config.device, config.precision, config.batch_size, model)
@@ -120,8 +117,7 @@ def train(
         callback.on_train_begin(asdict(config) | {"initial_epoch": state.epoch})
         with torch.random.fork_rng(devices=gpus), placement.limit_threads():
             if keep_start and held_out is not None and not state.history:
-                start = evaluate(state, held_out, config, placement)
-                state.best_loss = sum(start.values())
+                state.best_loss = sum(evaluate(state, held_out, config, placement).values())
             while True:
                 plan = replace(config, epochs=affordable_epochs(config, state.history))
                 if state.epoch >= plan.epochs or _is_stale(state, config):

@@ -57,7 +57,7 @@ def layers_of(model: nn.Module) -> Layers | None:
     --------
     >>> from cuello import Autoencoder
     >>> X = np.random.default_rng(0).normal(size=(9, 4))
-    >>> options = {"hidden": (3,), "latent_dim": 2, "activation": "tanh"}
+    >>> options = {"hidden": (3,), "latent_dim": 2, "activation": "tanh", "linear_skip": False}
     >>> layers_of(Autoencoder("plain", **options).initialize(X).module_)
     Layers(sizes=(4, 3, 2, 3, 4), activations=('tanh', 'identity', 'tanh', 'identity'), scale=0.25)
     >>> layers_of(Autoencoder("denoising", **options).initialize(X).module_)

@@ -22,6 +22,7 @@ from cuello.few_label.options import FewLabelOptions
 from cuello.few_label.students import SingleOptimizer
 from cuello.few_label.tasks import Regression, Task
 from cuello.kinds import AutoencoderModule, Batch, ParameterGroups
+from cuello.networks import LinearSkip
 from cuello.seeding import seeded
 from cuello.train import Rows, train
 
@@ -99,7 +100,11 @@ class EncoderWithHead(SingleOptimizer):
         """Return the head and, block by block at their own rates, the encoder."""
         groups: list[dict[str, Any]] = [{"params": list(self.head.parameters())}]
         encoder, rate = self.body.encoder, self.encoder_lr_factor
-        blocks = list(encoder) if isinstance(encoder, nn.Sequential) else [encoder]
+        if isinstance(encoder, LinearSkip):
+            *first, last = encoder.path.children()
+            blocks = [*first, nn.ModuleList([last, encoder.linear])]
+        else:
+            blocks = list(encoder) if isinstance(encoder, nn.Sequential) else [encoder]
         for block in reversed(blocks):
             parameters = list(block.parameters())
             if rate > 0.0 and parameters:
