@@ -26,6 +26,9 @@ SMALL = Autoencoder(
     batch_size="auto",
 )
 
+# As a PCA with as many latents as columns it would copy every sample, normal or not.
+NOT_LINEAR = Autoencoder(**SMALL.get_params() | {"linear_skip": False})
+
 # Where few epochs leave so little that rounding is seen in it.
 LONGER = Autoencoder(**SMALL.get_params() | {"epochs": 20})
 WIDE = Autoencoder(**LONGER.get_params() | {"latent_dim": 16})
@@ -39,8 +42,8 @@ ESTIMATORS = [
     FewLabelClassifier(LONGER, method="linear_probe", cv=2, **ONE_RATE),
     FewLabelClassifier(SMALL, method="label_spreading"),
     FewLabelRegressor(WIDE, method="linear_probe", cv=2, learning_rates=(0.01,)),
-    AnomalyDetector(SMALL),
-    AnomalyDetector(SMALL, method="neighbours", contamination=0.1),
+    AnomalyDetector(NOT_LINEAR),
+    AnomalyDetector(NOT_LINEAR, method="neighbours", contamination=0.1),
 ]
 
 # The same estimators once more, by methods that train a whole network at each of the fits.
