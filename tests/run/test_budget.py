@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import cuello
-from cuello import Autoencoder, InputError
+from cuello import Autoencoder, FewLabelClassifier, InputError
 from cuello.options import Seconds
 from cuello.run import few_labels
 from cuello.run.job import Budget
@@ -112,6 +112,9 @@ def run(clock, monkeypatch, out, seconds_of, max_time=100.0, **options):
         return fit_method(method, *arguments, **more)
 
     monkeypatch.setattr(few_labels, "fit_method", timed)
+    quick = {"epochs": 2, "learning_rates": (0.01,), "weight_decay": 0.01, "augment": None}
+    for name, value in quick.items():
+        monkeypatch.setitem(FewLabelClassifier.__init__.__kwdefaults__, name, value)
     return cuello.fit("digits", labels=30, out=out, max_time=max_time, **SMALL, **options)
 
 
