@@ -47,12 +47,12 @@ def run(settings: Settings) -> Result:
     for name, X in sets.items():
         for latents in (k for k in _LATENTS if k < X[0].size):
             row: list[object] = [name, latents]
-            for own in _MODELS.values():
+            for changes in _MODELS.values():
                 ratios = [
-                    _ratio(X, seed, {**own, **options, "latent_dim": latents}) for seed in seeds
+                    _ratio(X, seed, {**changes, **options, "latent_dim": latents}) for seed in seeds
                 ]
                 row.append(f"{np.mean(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
-                if not own:
+                if not changes:
                     worst.append(float(np.mean(ratios)))
             rows.append(tuple(row))
     above = sum(ratio > _TARGET for ratio in worst)
@@ -83,8 +83,8 @@ def _ratio(X: Array, seed: int, options: Mapping[str, Any]) -> float:
         model = cuello.Autoencoder(**options, random_state=seed, verbose=False).fit(train)
     # In the units of the training samples, which PCA is given as well.
     scaling = Scaling.fit(train, "auto")
-    scaled, known = (scaling.apply(a).reshape(len(a), -1) for a in (test, train))
-    pca = PCA(options["latent_dim"], random_state=0).fit(known)
+    scaled, scaled_train = (scaling.apply(a).reshape(len(a), -1) for a in (test, train))
+    pca = PCA(options["latent_dim"], random_state=0).fit(scaled_train)
     back = scaling.apply(model.reconstruct(test)).reshape(len(test), -1)
     error = np.square(scaled - back).mean()
     return float(error / np.square(scaled - pca.inverse_transform(pca.transform(scaled))).mean())

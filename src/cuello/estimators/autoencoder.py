@@ -147,7 +147,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         rows = self._rows(X, codes).with_neighbours(*near)
         held_out = None if validation is None else self._rows(validation).with_neighbours(*near)
         self.history_: Sequence[Epoch] = []
-        told = combine(callbacks).knowing(self.get_params() | {"latent_dim": self.latent_dim_})
+        callback = combine(callbacks).knowing(self.get_params() | {"latent_dim": self.latent_dim_})
         try:
             with EpochProgress(self.kind, self.training_config_.epochs, visible=shown) as progress:
                 self.history_ = train(
@@ -157,7 +157,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
                     validation=held_out,
                     augment=augment,
                     checkpoint=checkpoint,
-                    callbacks=[told, progress],
+                    callbacks=[callback, progress],
                     keep_start=isinstance(self.module_.encoder, networks.LinearSkip),
                 )
         except DivergedError:

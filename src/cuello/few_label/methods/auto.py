@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import final
@@ -33,8 +32,6 @@ class, 1.8 and 1.7 % with 10, 0.9 and 0.6 % with 30.
 FIRST = MeanTeacherMethod.name
 SIGNIFICANCE = 0.05
 """Probability below which a lead on held-out labels is not explained by chance."""
-FEWEST_GAINS = math.ceil(-math.log2(SIGNIFICANCE))
-"""Fewest labels on which one of two methods alone is right that chance does not explain."""
 ROOM = 0.05
 """Share of wrong predictions above which another method is tried, however few labels there are."""
 
@@ -135,7 +132,8 @@ def _reason_to_stop(problem: LearningProblem, spreading: Solution) -> str:
         return ""
     right = _is_right(problem, spreading)
     wrong = int((~right).sum())
-    if wrong >= FEWEST_GAINS or wrong > ROOM * len(right):
+    could_lead = _chance_of_lead(np.ones_like(right), right) < SIGNIFICANCE
+    if could_lead or wrong > ROOM * len(right):
         return ""
     return (
         f"Label spreading was wrong on {wrong} of {len(right)} held-out labels: another method "
