@@ -94,7 +94,8 @@ def start_as_pca(
     ``pca`` is a fitted :class:`sklearn.decomposition.PCA` of scaled samples. These are given as
     ``unbounded`` (n, features) where others may lie far outside their range: then the layers beside
     see no further. ``activate`` is the last activation of the reconstruction, whose tangent at 0 is
-    inverted: of a sigmoid, 4 (x - 1/2) stands for the logit. Latents beyond the components start without use.
+    inverted: of a sigmoid, 4 (x - 1/2) stands for the logit. Latents beyond the components start
+    without use.
     """
     axes, mean = np.asarray(pca.components_), np.asarray(pca.mean_)
     with torch.enable_grad():
