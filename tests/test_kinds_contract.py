@@ -73,7 +73,6 @@ def equal(a, b):
 def test_says_what_it_is(kind):
     entry = kinds.KINDS[kind]
     assert entry.summary.endswith(".")
-    assert entry.display_name
     assert entry.equation
     assert any(character.isdigit() for character in entry.paper)  # the year, at least
     for option in entry.options().values():

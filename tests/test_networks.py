@@ -188,9 +188,3 @@ def test_an_alias_is_the_network_with_the_options_it_implies(alias, network, opt
     other = Autoencoder("plain", network=network, network_options=options, **common).fit(X)
     assert np.array_equal(one.transform(X), other.transform(X))
     assert isinstance(networks.ACTIVATIONS["swish"](), torch.nn.SiLU)
-
-
-def test_every_entry_says_what_it_is():
-    for entry in networks.NETWORKS.values():
-        assert entry.display_name
-        assert entry.summary.endswith(".")

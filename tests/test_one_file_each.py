@@ -37,7 +37,6 @@ class ToyKind(AutoencoderModule):
         Weight of the mean square of the embeddings.
     """
 
-    display_name = "Toy kind"
     equation = "loss(x, decode(z)) + shrinkage |z|^2"
     paper = "this file, 2026"
 
@@ -95,9 +94,6 @@ class ToyMethod(Method):
 class ToyScore(Score):
     """Distance from the median sample."""
 
-    name, display_name = "toy_score", "Toy score"
-    summary = "The distance of the sample from the median of all samples."
-
     def learn(self, samples, seed):
         return {"middle": np.median(samples.scaled, axis=0)}
 
@@ -121,13 +117,7 @@ def _toys():
     KINDS.add("toy-kind", ToyKind, aliases=("tk",))
     NETWORKS.add(
         "toy-network",
-        Network(
-            build=build_toy,
-            display_name="Toy network",
-            summary="Wider dense layers.",
-            paper="this file, 2026",
-            shape="any shape",
-        ),
+        Network(build_toy),
     )
     METHODS.add("toy_method", ToyMethod())
     SCORES.add("toy_score", ToyScore())

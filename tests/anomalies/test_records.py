@@ -52,8 +52,6 @@ def test_every_score_is_equal_to_the_bit_after_its_record_and_arrays(name):
 class LargestValue(Score):
     """Largest scaled value, in units of that of the reference samples."""
 
-    display_name = "largest value"
-    summary = "largest scaled value"
     combined_for = ("tables",)
 
     def learn(self, samples, seed):

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from torch import distributions, nn
 
 from cuello import Autoencoder, CuelloWarning, InputError, kinds
-from cuello.kinds import Batch, Parts, ReconstructionLoss, evidence
+from cuello.kinds import Batch, Parts, ReconstructionLoss, variational
 from cuello.kinds.distributions import (
     DecoderLikelihood,
     kl_to_standard_normal,
@@ -139,7 +139,7 @@ def test_importance_weighted_bound_rises_to_the_likelihood():
 @torch.no_grad()
 @pytest.mark.parametrize("chunk", [2**22, 100])
 def test_log_likelihood_converges_to_the_exact_one(chunk, monkeypatch):
-    monkeypatch.setattr(evidence, "_MOST_DECODED", chunk)
+    monkeypatch.setattr(variational, "_MOST_DECODED", chunk)
     module, x = linear(variance=0.3), rows(8)
     torch.manual_seed(0)
     estimates = module.log_likelihood(x, 5_000)

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from cuello.registry import Registry
 __all__ = ["SCORES", "DataType", "EncodedSamples", "Score", "data_type", "register_score"]
 
 DataType = Literal["tables", "images", "sequences"]
+Need = Literal["images", "likelihood"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,7 @@ class EncodedSamples:
     @cached_property
     def errors(self) -> Floats:
         """Mean squared error (n,) of each scaled sample after encoding and decoding."""
-        errors: Floats = -self.model.score_samples(self.X)
-        return errors
+        return np.asarray(-self.model.score_samples(self.X))
 
     @cached_property
     def scaled(self) -> Float32s:
@@ -80,10 +80,6 @@ class Score(ABC):
 
     Attributes
     ----------
-    display_name : str
-        As shown in tables and reports.
-    summary : str
-        What the score measures, in a few words.
     needs : tuple of str
         ``images`` or ``likelihood``, where not every model has the score.
     combined_for : tuple of str
@@ -95,10 +91,8 @@ class Score(ABC):
     ['reconstruction', 'mahalanobis', 'neighbours', 'samples', 'nearest', 'edges', 'likelihood']
     """
 
-    display_name: ClassVar[str]
-    summary: ClassVar[str]
-    needs: ClassVar[tuple[Literal["images", "likelihood"], ...]] = ()
-    combined_for: ClassVar[tuple[DataType, ...]] = ()
+    needs: tuple[Need, ...] = ()
+    combined_for: tuple[DataType, ...] = ()
 
     def learn(self, samples: EncodedSamples, seed: int) -> dict[str, Array]:
         """Return the arrays, by name, that the score keeps of reference samples: here none."""
@@ -127,9 +121,9 @@ class Score(ABC):
             with np.errstate(all="ignore"):  # no matter how unlikely that sample is
                 shape = self(EncodedSamples(model, middle), learned).shape
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{self.display_name}: of another autoencoder ({error})") from error
+            raise ValueError(f"an anomaly score is of another autoencoder ({error})") from error
         if shape != (1,):
-            raise ValueError(f"{self.display_name}: of another autoencoder")
+            raise ValueError("an anomaly score is of another autoencoder")
 
 
 def data_type(model: Autoencoder, shape: tuple[int, ...]) -> DataType:

@@ -1,4 +1,4 @@
-"""The anomaly scores, one class for each.
+"""The anomaly scores.
 
 Shapes: n samples, m reference samples, K latents or features.
 """
@@ -6,13 +6,13 @@ Shapes: n samples, m reference samples, K latents or features.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, final
+from typing import Literal, final
 
 import numpy as np
 import torch
 from sklearn.covariance import LedoitWolf
 
-from cuello.anomalies.base import EncodedSamples, Score, register_score
+from cuello.anomalies.base import SCORES, DataType, EncodedSamples, Need, Score, register_score
 from cuello.arrays import Array, Float32s, Floats
 from cuello.data.neighbours import neighbours
 
@@ -41,23 +41,17 @@ _LIKELIHOOD_SAMPLES = 64
 class Reconstruction(Score):
     """Error of reconstruction."""
 
-    display_name = "reconstruction error"
-    summary = "mean squared error after encoding and decoding"
     combined_for = ("tables", "images", "sequences")
 
     def __call__(self, samples: EncodedSamples, learned: Mapping[str, Array]) -> Floats:
         """Return the logarithm of the error."""
-        score: Floats = np.log(samples.errors + _SMALLEST)
-        return score
+        return np.asarray(np.log(samples.errors + _SMALLEST))
 
 
 @register_score("mahalanobis")
 @final
 class Mahalanobis(Score):
     """Distance of an embedding from the mean, in standard deviations of each direction."""
-
-    display_name = "Mahalanobis distance"
-    summary = "distance of its embedding from the mean, by the covariance of all embeddings"
 
     def learn(self, samples: EncodedSamples, seed: int) -> dict[str, Array]:
         """Return mean (K,) and inverse covariance (K, K), shrunk as few samples need.
@@ -72,25 +66,34 @@ class Mahalanobis(Score):
         """Return the logarithm of the squared distance."""
         centred = samples.embeddings - learned["mean"]
         squares = ((centred @ learned["precision"]) * centred).sum(axis=1)
-        score: Floats = np.log(np.maximum(squares, 0.0) + _SMALLEST)
-        return score
+        return np.asarray(np.log(np.maximum(squares, 0.0) + _SMALLEST))
 
 
+@final
 class NeighbourDistance(Score):
     """Distance to near reference samples.
 
-    Attributes
+    Parameters
     ----------
     features : {"embeddings", "scaled", "edges"}
         The features that are compared, an attribute of :class:`EncodedSamples`.
     near : float
         Below 1 the share of the reference samples that counts as near, otherwise their number.
+    needs, combined_for : tuple of str
+        As for :class:`Score`.
     """
 
-    features: ClassVar[Literal["embeddings", "scaled", "edges"]]
-    near: ClassVar[float]
+    def __init__(
+        self,
+        features: Literal["embeddings", "scaled", "edges"],
+        near: float,
+        *,
+        needs: tuple[Need, ...] = (),
+        combined_for: tuple[DataType, ...] = (),
+    ) -> None:
+        self.features, self.near = features, near
+        self.needs, self.combined_for = needs, combined_for
 
-    @final
     def learn(self, samples: EncodedSamples, seed: int) -> dict[str, Array]:
         """Return the features of the reference samples, (m, K); the longer, the fewer samples."""
         features: Float32s = getattr(samples, self.features)
@@ -98,7 +101,6 @@ class NeighbourDistance(Score):
         kept = np.random.default_rng(seed).permutation(len(features))[:most]
         return {"reference": features[np.sort(kept)]}
 
-    @final
     def __call__(self, samples: EncodedSamples, learned: Mapping[str, Array]) -> Floats:
         """Return the logarithm of the distance to the farthest of those that count as near."""
         reference = torch.from_numpy(learned["reference"])
@@ -108,56 +110,16 @@ class NeighbourDistance(Score):
         index, _ = neighbours(torch.from_numpy(features), reference, near)
         # Once more without the cancellation of large squares: equal samples are 0 apart.
         difference = features.astype(np.float64) - learned["reference"][index[:, -1]]
-        score: Floats = 0.5 * np.log((difference**2).sum(axis=1) + _SMALLEST)
-        return score
+        return np.asarray(0.5 * np.log((difference**2).sum(axis=1) + _SMALLEST))
 
 
-@register_score("neighbours")
-@final
-class EmbeddingNeighbours(NeighbourDistance):
-    """Distance to the nearest embeddings."""
-
-    display_name = "distance to near embeddings"
-    summary = f"distance of its embedding to the nearest {NEAR:.0%} of all embeddings"
-    features = "embeddings"
-    near = NEAR
-
-
-@register_score("samples")
-@final
-class SampleNeighbours(NeighbourDistance):
-    """Distance to the nearest samples, without the autoencoder."""
-
-    display_name = "distance to near samples"
-    summary = f"distance to the nearest {NEAR:.0%} of all samples, scaled but not encoded"
-    combined_for = ("tables",)
-    features = "scaled"
-    near = NEAR
-
-
-@register_score("nearest")
-@final
-class FifthNearest(NeighbourDistance):
-    """Distance to the fifth nearest sample, without the autoencoder."""
-
-    display_name = "distance to the nearest samples"
-    summary = f"distance to the {NEAREST}th nearest sample, scaled but not encoded"
-    combined_for = ("sequences",)
-    features = "scaled"
-    near = NEAREST
-
-
-@register_score("edges")
-@final
-class EdgeNeighbours(NeighbourDistance):
-    """Distance of an image to the fifth nearest by directions of edges."""
-
-    display_name = "distance of edges"
-    summary = f"distance to the {NEAREST}th nearest image by the directions of edges"
-    needs = ("images",)
-    combined_for = ("images",)
-    features = "edges"
-    near = NEAREST
+SCORES.add("neighbours", NeighbourDistance("embeddings", NEAR))
+SCORES.add("samples", NeighbourDistance("scaled", NEAR, combined_for=("tables",)))
+SCORES.add("nearest", NeighbourDistance("scaled", NEAREST, combined_for=("sequences",)))
+SCORES.add(
+    "edges",
+    NeighbourDistance("edges", NEAREST, needs=("images",), combined_for=("images",)),
+)
 
 
 @register_score("likelihood")
@@ -165,11 +127,9 @@ class EdgeNeighbours(NeighbourDistance):
 class Likelihood(Score):
     """Likelihood of a sample under the model itself."""
 
-    display_name = "negative log-likelihood"
-    summary = "minus the log-likelihood of the sample under the model"
     needs = ("likelihood",)
 
     def __call__(self, samples: EncodedSamples, learned: Mapping[str, Array]) -> Floats:
         """Return minus the log-likelihood, estimated with 64 draws of the latents."""
-        score: Floats = -samples.model.log_likelihood(samples.X, samples=_LIKELIHOOD_SAMPLES)
-        return score
+        likelihood = samples.model.log_likelihood(samples.X, samples=_LIKELIHOOD_SAMPLES)
+        return np.asarray(-likelihood)

@@ -147,11 +147,12 @@ def _stored_samples(run: Run) -> Float32s:
 def parts_of(run: Run, X: Float32s) -> dict[str, Part]:
     """Return the networks of a run by name."""
     model = run.autoencoder
+    scaled = model.module_, model.scaling_
     back = model.inverse_transform(embeddings := model.transform(X))
     none = np.zeros(len(X), dtype=bool)
     parts = {
-        "encoder": Part(Encoder(model), X, embeddings, _reach(embeddings), none),
-        "decoder": Part(Decoder(model), embeddings, back, _range(X), none),
+        "encoder": Part(Encoder(*scaled), X, embeddings, _reach(embeddings), none),
+        "decoder": Part(Decoder(*scaled), embeddings, back, _range(X), none),
     }
     few_label = run.classifier
     if few_label is not None:

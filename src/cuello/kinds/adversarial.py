@@ -71,7 +71,6 @@ class Adversarial(AutoencoderModule):
     embeddings shrank into a small region in our trials.
     """
 
-    display_name = "Adversarial"
     equation = "loss(x, decode(encode(x))) - weight * log critic(encode(x))"
     paper = "Makhzani et al. 2015, arXiv:1511.05644"
     normal_prior = True

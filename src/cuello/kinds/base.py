@@ -105,8 +105,6 @@ class AutoencoderModule(nn.Module, ABC):
         that are warmed up read it. It is 1 on held-out samples, so that epochs can be compared.
     """
 
-    display_name: ClassVar[str]
-    """In tables and reports; by default the name of the class."""
     summary: ClassVar[str]
     """One sentence for readers who do not know the kind."""
     equation: ClassVar[str]
@@ -133,7 +131,6 @@ class AutoencoderModule(nn.Module, ABC):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.summary = describe(cls).summary
-        cls.display_name = cls.__dict__.get("display_name", cls.__name__)
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from cuello.errors import InputError, Use
 from cuello.kinds.base import KINDS, Batch, Parts
-from cuello.kinds.evidence import EvidenceModule
+from cuello.kinds.variational import Variational
 
 __all__ = ["Conditional"]
 
 
 @KINDS.register("conditional", aliases=("cvae",))
-class Conditional(EvidenceModule):
+class Conditional(Variational):
     """Learns, from labelled samples, to draw new samples of a chosen class.
 
     The decoder is given the class of each sample. An embedding need not hold what the class says
@@ -38,7 +38,6 @@ class Conditional(EvidenceModule):
     generative models", NeurIPS 2015.
     """
 
-    display_name = "Conditional variational (CVAE)"
     equation = "-E_q[log p(x | z, y)] + beta KL(q(z | x) || N(0, I))"
     paper = "Sohn, Lee and Yan 2015, NeurIPS 28"
     needs_labels = True

@@ -55,7 +55,6 @@ class Contractive(AutoencoderModule):
     trace of the influence matrix", Communications in Statistics 18 (1989).
     """
 
-    display_name = "Contractive"
     equation = "loss(x, decode(encode(x))) + weight * |d encode(x) / dx|^2"
     paper = "Rifai et al. 2011, ICML, 833-840"
     latent_activation = "sigmoid"

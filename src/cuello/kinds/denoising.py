@@ -38,7 +38,6 @@ class Denoising(AutoencoderModule):
     Source: Vincent et al., "Stacked denoising autoencoders", JMLR 11 (2010).
     """
 
-    display_name = "Denoising"
     equation = "loss(x, decode(encode(noise(x))))"
     paper = "Vincent et al. 2010, JMLR 11, 3371-3408"
     stacked_options = ("noise_level",)

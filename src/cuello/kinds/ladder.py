@@ -63,7 +63,6 @@ class Ladder(AutoencoderModule):
     networks", NIPS (2015), arXiv:1507.02672.
     """
 
-    display_name = "Ladder"
     equation = "input_weight * loss(x, x') + Σ weight_l * |z_l - z'_l|², z' from noisy z and above"
     paper = "Rasmus et al. 2015, NIPS 28, arXiv:1507.02672"
     restores = True

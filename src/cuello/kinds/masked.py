@@ -49,7 +49,6 @@ class Masked(AutoencoderModule):
     learners", CVPR (2022).
     """
 
-    display_name = "Masked"
     equation = "loss(hidden x, decode(encode(visible x))) + visible_weight * the same on visible x"
     paper = "He et al. 2022, CVPR, 15979-15988"
     restores = True

@@ -65,7 +65,6 @@ class NeighbourPreserving(AutoencoderModule):
     in its first half a sample comes with a neighbour of a neighbour of a neighbour.
     """
 
-    display_name = "Neighbour-preserving"
     equation = "loss(x, decode(z)) + weight * (-log q(z, near z) - negatives * log(1 - q(z, z')))"
     paper = "Sainburg, McInnes and Gentner 2021, Neural Computation 33, 2881-2907"
 

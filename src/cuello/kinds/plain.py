@@ -22,7 +22,6 @@ class Plain(AutoencoderModule):
     Science 313 (2006).
     """
 
-    display_name = "Plain"
     equation = "loss(x, decode(encode(x)))"
     paper = "Hinton and Salakhutdinov 2006, Science 313, 504-507"
     linear_skip = True

@@ -66,7 +66,6 @@ class Sparse(AutoencoderModule):
     images", Nature 381 (1996), for ``l1``.
     """
 
-    display_name = "Sparse"
     equation = "loss(x, decode(z)) + weight * (mean |z| or KL(rate || mean z)), z = encode(x)"
     paper = "Ng 2011, CS294A lecture notes; Olshausen and Field 1996, Nature 381, 607-609"
     latent_activation = "sigmoid"

@@ -51,7 +51,6 @@ class Stacked(AutoencoderModule):
     networks", Science 313 (2006), who train the stages as restricted Boltzmann machines.
     """
 
-    display_name = "Stacked"
     equation = "loss(x_i, decode_i(encode_i(x_i))) block by block, then loss(x, decode(encode(x)))"
     paper = "Bengio et al. 2007, NIPS 19; Hinton and Salakhutdinov 2006, Science 313, 504-507"
 

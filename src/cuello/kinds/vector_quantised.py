@@ -55,7 +55,6 @@ class VectorQuantised(AutoencoderModule):
     before it has seen a batch, embeddings are left as they are.
     """
 
-    display_name = "Vector-quantised (VQ-VAE)"
     equation = "loss(x, decode(q)) + commitment * |encode(x) - q|², q the nearest vectors"
     paper = "van den Oord et al. 2017, arXiv:1711.00937"
 

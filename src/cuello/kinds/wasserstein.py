@@ -80,7 +80,6 @@ class Wasserstein(AutoencoderModule):
     not compared with the prior: the estimate needs two.
     """
 
-    display_name = "Wasserstein"
     equation = "loss(x, decode(encode(x))) + weight * MMD²(encode(x), N(0, I))"
     paper = "Tolstikhin et al. 2018, arXiv:1711.01558"
     normal_prior = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from cuello.errors import Argument
-from cuello.networks.linear_skip import add_linear_skip
+from cuello.networks.linear_skip import LinearSkip
 from cuello.networks.summary import note_uses
 from cuello.options import Option, check_options, read_options
 from cuello.registry import Registry
@@ -28,7 +29,7 @@ COMMON_OPTIONS = (
 """Options that every network has, under the same names."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Network:
     """A pair of encoder and decoder that can be chosen by name.
 
@@ -36,23 +37,11 @@ class Network:
     ----------
     build : callable
         ``(shape, inputs, outputs, *, <options>) -> (encoder, decoder)``.
-    display_name : str
-        In tables and reports.
-    summary : str
-        One sentence for readers who do not know it.
-    paper : str
-        Author, year and place of publication.
-    shape : str
-        Shape of the samples that it takes, in words.
     is_sequence : bool
         Whether samples are sequences: (time, features), shorter ones filled up with NaN.
     """
 
     build: Callable[..., tuple[nn.Module, nn.Module]]
-    display_name: str
-    summary: str
-    paper: str
-    shape: str
     is_sequence: bool = False
 
     @property
@@ -96,7 +85,9 @@ def build_network(
         common["latent_activation"] = "identity"  # it comes after the sum
     encoder, decoder = network.build(shape, inputs, outputs, **common, **chosen)
     if linear_skip:
-        encoder, decoder = add_linear_skip(encoder, decoder, shape, inputs, outputs, last)
+        features = math.prod(shape)
+        encoder = LinearSkip(encoder, nn.Linear(features, outputs), (outputs,), last)
+        decoder = LinearSkip(decoder, nn.Linear(inputs, features), shape, "identity")
     # One without memory is built for the shapes of its weights alone; to run it would import the
     # compiler of PyTorch: seconds in every program that opens a run.
     if torch.get_default_device().type != "meta":

@@ -5,7 +5,6 @@ Shapes: B samples of a batch, C channels, H height and W width in pixels, K inpu
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -96,6 +95,10 @@ def build_conv(
         sees three of four.
     inputs, outputs, activation, latent_activation, initializer, batch_norm, dropout
         As for :func:`cuello.networks.dense.build_dense`; dropout ends each stage.
+
+    Notes
+    -----
+    Source: LeCun, Bottou, Bengio and Haffner, Proc. IEEE 86 (1998), 2278-2324.
     """
     _check_conv(shape, kernel_size)
     check_common(hidden, dropout)
@@ -111,16 +114,10 @@ def build_conv(
     def drop() -> list[nn.Module]:
         return [nn.Dropout(dropout)] if dropout else []
 
-    residual_of = functools.partial(
-        Residual,
-        activation=activation,
-        initializer=initializer,
-        batch_norm=batch_norm,
-        kernel_size=kernel_size,
-    )
-
     def around(width: int) -> list[nn.Module]:
-        return [residual_of(width)] if residual else []
+        options: Any = {"activation": activation, "initializer": initializer}
+        options |= {"batch_norm": batch_norm, "kernel_size": kernel_size}
+        return [Residual(width, **options)] if residual else []
 
     halving: Any = {"kernel_size": kernel_size, "stride": 2, "padding": kernel_size // 2}
 
@@ -170,14 +167,4 @@ def _check_conv(shape: tuple[int, ...], kernel_size: int) -> None:
         )
 
 
-NETWORKS.add(
-    "conv",
-    Network(
-        build=build_conv,
-        display_name="Convolutional (CNN)",
-        summary="Learns patterns that may be anywhere in an image, coarser from layer to layer.",
-        paper="LeCun et al. 1998, Proc. IEEE 86, 2278-2324",
-        shape="(height, width) or (channels, height, width), any size",
-    ),
-    aliases=("cnn",),
-)
+NETWORKS.add("conv", Network(build_conv), aliases=("cnn",))

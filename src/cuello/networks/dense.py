@@ -73,6 +73,10 @@ def build_dense(
     encoder, decoder : nn.Sequential
         As many blocks each; block i of the encoder is undone by block -1 - i of the decoder. The
         decoder's last block has no activation: the loss decides (:mod:`cuello.kinds.losses`).
+
+    Notes
+    -----
+    Source: Rumelhart, Hinton and Williams, Nature 323 (1986), 533-536.
     """
     check_common(hidden, dropout)
     if tied and inputs != outputs:
@@ -112,14 +116,4 @@ def build_dense(
     return nn.Sequential(*encoder), nn.Sequential(*decoder)
 
 
-NETWORKS.add(
-    "dense",
-    Network(
-        build=build_dense,
-        display_name="Dense (MLP)",
-        summary="Connects every unit of a layer to every unit of the next; takes any data.",
-        paper="Rumelhart, Hinton and Williams 1986, Nature 323, 533-536",
-        shape="any shape",
-    ),
-    aliases=("mlp",),
-)
+NETWORKS.add("dense", Network(build_dense), aliases=("mlp",))

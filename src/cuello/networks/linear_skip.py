@@ -12,7 +12,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from cuello.networks.layers import ACTIVATIONS
 
-__all__ = ["LinearSkip", "add_linear_skip", "start_as_pca"]
+__all__ = ["LinearSkip", "start_as_pca"]
 
 
 class LinearSkip(nn.Module):
@@ -67,22 +67,6 @@ class LinearSkip(nn.Module):
         seen = torch.clamp(flat, self.low, self.high).view_as(x)
         y: Tensor = self.activation(self.path(seen) + self.linear(flat).unflatten(1, self.shape))
         return y
-
-
-def add_linear_skip(
-    encoder: nn.Module,
-    decoder: nn.Module,
-    shape: tuple[int, ...],
-    inputs: int,
-    outputs: int,
-    latent_activation: str,
-) -> tuple[LinearSkip, LinearSkip]:
-    """Put a linear layer beside an encoder without last activation, and beside its decoder."""
-    features = math.prod(shape)
-    return (
-        LinearSkip(encoder, nn.Linear(features, outputs), (outputs,), latent_activation),
-        LinearSkip(decoder, nn.Linear(inputs, features), shape, "identity"),
-    )
 
 
 @torch.no_grad()

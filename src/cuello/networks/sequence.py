@@ -218,13 +218,6 @@ def _at_step(states: Tensor, step: Tensor) -> Tensor:
 
 NETWORKS.add(
     "sequence",
-    Network(
-        build=build_sequence,
-        display_name="Recurrent (GRU or LSTM)",
-        summary="Reads a sequence step by step into a hidden state; lengths may differ.",
-        paper="Cho et al. 2014, arXiv:1406.1078; Hochreiter and Schmidhuber 1997",
-        shape="(time, features), any length",
-        is_sequence=True,
-    ),
+    Network(build_sequence, is_sequence=True),
     aliases={"gru": {"cell": "gru"}, "lstm": {"cell": "lstm"}},
 )

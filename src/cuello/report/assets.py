@@ -17,6 +17,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from PIL import Image
 
+from cuello.data.readers.base import join_names
 from cuello.formats import duration, number_text, shorten
 from cuello.run.sheets import PixelBytes, contact_sheet, to_pixels
 
@@ -113,6 +114,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number_text, "shorten": shorten, "duration": duration}
+    environment.filters["names"] = join_names
     environment.filters["decimals"] = "{0:.{1}f}".format
     return environment
 

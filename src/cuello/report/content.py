@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
-from sklearn.decomposition import PCA
 
 from cuello.arrays import Array, Codes, Float32s, Floats, Record
 from cuello.data import Dataset
@@ -16,7 +15,7 @@ from cuello.kinds import KINDS
 from cuello.networks import NETWORKS
 from cuello.run.folder import RunFolder
 
-__all__ = ["Gallery", "LatentProjection", "ReportContent", "Section", "gather"]
+__all__ = ["Gallery", "LatentProjection", "ReportContent", "Section", "gather", "principal_plane"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +189,8 @@ def _projection(arrays: Mapping[str, Array], classes: tuple[str, ...]) -> Latent
     elif "projection_coordinates" in arrays:
         xy, axes = arrays["projection_coordinates"], ("learned projection of the embeddings", "")
     else:
-        xy, axes = _principal_components(embeddings)
+        components, centre, axes = principal_plane(embeddings)
+        xy = (embeddings - centre) @ components.T
     labels = arrays.get("projection_labels")
     numbers = labels if labels is not None and _are_numbers(labels) else None
     return LatentProjection(
@@ -203,13 +203,20 @@ def _projection(arrays: Mapping[str, Array], classes: tuple[str, ...]) -> Latent
     )
 
 
-def _principal_components(embeddings: Array) -> tuple[Array, tuple[str, str]]:
-    xy, shares = np.zeros((len(embeddings), 2)), np.zeros(2)
-    if len(embeddings) > 1:  # a single one has no components: it is at the mean
-        pca = PCA(2, random_state=0).fit(embeddings)
-        xy, shares = pca.transform(embeddings), pca.explained_variance_ratio_
-    first, second = (f"{100 * share:.0f} %" for share in shares)
-    return xy, (f"first principal component ({first})", f"second principal component ({second})")
+def principal_plane(embeddings: Array) -> tuple[Floats, Floats, tuple[str, str]]:
+    """Return the first two principal components (2, K), their origin, and their titles.
+
+    (Pearson, 1901.) Each is turned so that its largest entry is positive.
+    """
+    exact = embeddings.astype(np.float64)
+    centre = exact.mean(axis=0)
+    variance, vectors = np.linalg.eigh((exact - centre).T @ (exact - centre))
+    axes = vectors.T[::-1][:2]
+    largest = np.abs(axes).argmax(axis=1)
+    axes = axes * np.sign(axes[[0, 1], largest])[:, None]
+    shares = 100 * variance[::-1][:2] / max(float(variance.sum()), 1e-12)
+    first, second = (f"principal component ({share:.0f} %)" for share in shares)
+    return axes, centre, (f"first {first}", f"second {second}")
 
 
 def _galleries(

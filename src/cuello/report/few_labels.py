@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from cuello.arrays import Record
 from cuello.few_label import METHODS
-from cuello.formats import MISSING, finite, number_text, rounded, shorten
+from cuello.formats import MISSING, finite, rounded, shorten
 from cuello.report.assets import draw
 from cuello.report.content import ReportContent, Section
 from cuello.report.measures import has_spread, labels_text, measures, method_name
@@ -36,11 +36,11 @@ def few_labels_section(content: ReportContent) -> Section:
             "cuello.report/few_labels.html",
             main=main,
             second=second,
-            setting=_setting(content),
+            metrics=metrics,
             rows=rows,
             ours={row["method"] for row in rows} - BASELINES.keys(),
-            best=metrics["best_method"],
-            explanation=_explanation(rows, content),
+            best=content.best_row,
+            better=_best_after_all(content),
         )
     ]
     data: Record = {
@@ -91,73 +91,15 @@ def _chart_row(row: Record, content: ReportContent) -> Record:
     }
 
 
-def _setting(content: ReportContent) -> list[str]:
-    """Return sentences on what was measured where, and how the method was chosen."""
-    metrics, best = content.metrics, content.best_row
-    main, second = measures(metrics)
-    where = metrics["evaluated_on"]
-    the = "the " if where.startswith(("official ", "test ", "validation ", "held-out ")) else ""
-    sentences = [f"{main.capitalised} and {second.name} are measured on {the}{where}."]
-    if metrics["data"]["task"] == "multilabel":
-        sentences.append("Both are means over the properties.")
-    if main.key == "r2":
-        sentences.append(
-            "R² is 1 where every number is right, and 0 for predicting the mean of those samples; "
-            "the error is in the labels' own unit."
-        )
-    assert best is not None, "the chosen method is among those compared"
-    name = best["display_name"]
-    if metrics["method"]:
-        sentences.append(f"“{name}” is kept, as it was asked for.")
-    elif best[f"cv_{main.key}_mean"] is not None:
-        sentences.append(
-            f"Of cuello's methods “{name}” was chosen by cross-validation on the labelled "
-            "samples; the samples it is measured on played no part in the choice."
-        )
-    else:
-        sentences.append(
-            f"“{name}” was taken without comparing: there was no cross-validation on the "
-            "labelled samples."
-        )
-    return sentences
-
-
-def _explanation(rows: list[Record], content: ReportContent) -> list[str]:
-    """Return paragraphs on how to read the table, and on the kept method."""
-    main = measures(content.metrics)[0]
-    repeats = {row["repeats"] for row in rows}
-    text = "Every method ran once, so there is no spread to show."
-    if max(repeats) > 1:
-        count = " to ".join(str(n) for n in sorted({min(repeats), max(repeats)}))
-        text = (
-            f"± is the standard deviation over {count} repeats, each with another draw of labelled "
-            "samples or, where all of them are used, another random seed; each small dot in the "
-            "chart is one repeat."
-        )
-    if any(row[f"cv_{main.key}_mean"] is not None for row in rows):
-        text += (
-            f" “Cross-validated” is the {main.name} on folds of the labelled samples: all you "
-            "would know without further labels."
-        )
-    model = "regressor" if main.key == "r2" else "classifier"
-    kept = f"The {model} of this run. {' '.join(content.metrics['summary'])}"
-    return [paragraph for paragraph in (text, _better_method(rows, content), kept) if paragraph]
-
-
-def _better_method(rows: list[Record], content: ReportContent) -> str:
-    """Return a sentence where something else than the chosen method turned out best."""
-    best, main = content.best_row, measures(content.metrics)[0]
-    key = f"{main.key}_mean"
+def _best_after_all(content: ReportContent) -> Record | None:
+    """Return the row that turned out better than that of the chosen method, if one did."""
+    best, key = content.best_row, f"{measures(content.metrics)[0].key}_mean"
     if best is None or finite(best[key]) is None:
-        return ""
+        return None
+    rows = content.metrics["few_labels"]
     rivals = [row for row in rows if row["labels"] == best["labels"] and finite(row[key])]
     top = max(rivals, key=lambda row: float(row[key]), default=best)
-    if top[key] <= best[key]:
-        return ""
-    name = top["display_name"]
-    better = "was more accurate here" if main.unit else f"reached a higher {main.name} here"
-    figures = f"{main.value_text(top[key])} against {main.value_text(best[key])} {main.unit}"
-    return f"Measured afterwards, “{name}” {better} than the chosen method: {figures.rstrip()}."
+    return top if top[key] > best[key] else None
 
 
 def _axis_title(content: ReportContent) -> str:
@@ -176,8 +118,6 @@ def _draw_confusion(confusion: Record, method: str, *, summed: bool) -> Markup:
     """
     counts = np.asarray(confusion["matrix"], dtype=np.float64)
     names, dense = confusion["classes"], len(counts) > MOST_WITH_COUNTS
-    right = np.trace(counts) / max(counts.sum(), 1.0)
-    predictions = number_text(counts.sum()) + " predictions" + " of all repeats" * summed
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     diagonal = np.eye(len(counts), dtype=bool)
     wrong = np.where(diagonal, 0.0, counts)
@@ -186,8 +126,7 @@ def _draw_confusion(confusion: Record, method: str, *, summed: bool) -> Markup:
     return draw(
         "cuello.report/confusion.html",
         method=method,
-        caption=f"Rows: true class; columns: predicted class. {predictions}, {100 * right:.1f} % "
-        "right (blue diagonal); mistakes in orange, darker for a larger share of the true class.",
+        summed=summed,
         names=names,
         dense=dense,
         upright=dense or max(map(len, names)) > 4,
@@ -229,9 +168,8 @@ def _draw_properties(properties: Record, method: str, *, summed: bool) -> Markup
         "cuello.report/properties.html",
         method=method,
         rows=rows,
-        caption=f"{number_text(total)} {'predictions of all repeats' if summed else 'samples'} for "
-        "each property. Precision: of the samples predicted to have it, those that do; recall: of "
-        "the samples that have it, those predicted.",
+        total=total,
+        summed=summed,
     )
 
 

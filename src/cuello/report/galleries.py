@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from cuello.arrays import Array
-from cuello.formats import finite, number_text
+from cuello.formats import finite
 from cuello.report.assets import data_uri, draw
 from cuello.report.content import Gallery, ReportContent, Section
 from cuello.run.sheets import enlargement, to_pixels
@@ -37,76 +37,36 @@ _STYLES = {"original": "Thick and pale", "model": "blue", "pca": "dashed"}
 
 def reconstruction_section(content: ReportContent) -> Section:
     """Draw the comparison with PCA and every gallery."""
-    galleries = _draw_galleries(content.galleries, content.columns)
-    body = _draw_body(
-        _reconstruction_quality(content), galleries, "No test samples were reconstructed."
+    quality = content.metrics["reconstruction"]
+    body = draw(
+        "cuello.report/reconstruction.html",
+        model=finite(quality["test_mse"]),
+        pca=finite(quality["pca_test_mse"]),
+        components=quality["latent_dim"],
+        galleries=_draw_galleries(content.galleries, content.columns),
     )
     return Section(anchor="reconstruction", title="Reconstruction", body=body)
 
 
 def applications_section(content: ReportContent) -> Section:
     """Draw a gallery for each application: anomalies, denoised samples, new samples."""
-    galleries = _draw_galleries(content.applications, content.columns)
-    otherwise = "No sample was held out to show anomalies by, and none was made."
-    body = _draw_body(_anomalies(content), galleries, otherwise)
+    body = draw(
+        "cuello.report/applications.html",
+        anomalies=content.metrics.get("anomalies") or {},
+        galleries=_draw_galleries(content.applications, content.columns),
+    )
     return Section(anchor="applications", title="Applications", body=body)
 
 
-def _draw_body(text: str, galleries: Markup, otherwise: str) -> Markup:
-    if not text and not galleries:
-        return draw("cuello.report/empty.html", text=otherwise)
-    return (Markup("<p>{}</p>\n").format(text) if text else Markup()) + galleries
-
-
-def _reconstruction_quality(content: ReportContent) -> str:
-    """Return sentences on the error of the test samples beside that of PCA."""
-    quality = content.metrics["reconstruction"]
-    model, pca = finite(quality["test_mse"]), finite(quality["pca_test_mse"])
-    if model is None or pca is None:
-        return ""
-    text = (
-        "Mean squared error per value over the test samples, lower is better: "
-        f"{number_text(model)} for the model, {number_text(pca)} for PCA with as many "
-        f"components ({number_text(quality['latent_dim'])}). "
-    )
-    if pca <= 0:
-        return text + "PCA loses nothing here."
-    change = 100 * (1 - model / pca)
-    if abs(change) < 0.05:
-        return text + "They are equal."
-    verdict = "lower than" if change > 0 else "higher than"
-    return text + f"The model's error is {abs(change):.1f} % {verdict} PCA's."
-
-
-def _anomalies(content: ReportContent) -> str:
-    """Return how many test samples are anomalous, and the interval of the false positive rate."""
-    measured = content.metrics.get("anomalies") or {}
-    if measured.get("test_count") is None:
-        return ""
-    _, low, high = measured["false_positive_rate"]
-    return (
-        f"{measured['test_count']:,} of {measured['test_rows']:,} test samples score above "
-        f"{measured['threshold']:.3g}, and count as anomalous. By {measured['held_out_rows']:,} "
-        f"held-out samples, between {100 * low:.2g} % and {100 * high:.2g} % of normal samples do."
-    )
-
-
 def _draw_galleries(galleries: tuple[Gallery, ...], columns: tuple[str, ...]) -> Markup:
-    """Draw galleries below one another; ``columns`` names those of tables.
+    """Draw those that hold samples below one another; ``columns`` names those of tables."""
 
-    Galleries without a sample are left out.
-    """
-    drawn = []
-    for gallery in galleries:
-        if not len(gallery.first):
-            continue
+    def draw_one(gallery: Gallery) -> Markup:
         if gallery.sequences:
-            drawn.append(_draw_sequences(gallery))
-        elif gallery.first.ndim == 2:
-            drawn.append(_draw_table(gallery, columns))
-        else:
-            drawn.append(_draw_images(gallery))
-    return Markup("\n").join(drawn)
+            return _draw_sequences(gallery)
+        return _draw_table(gallery, columns) if gallery.first.ndim == 2 else _draw_images(gallery)
+
+    return Markup("\n").join(draw_one(gallery) for gallery in galleries if len(gallery.first))
 
 
 def _draw_images(gallery: Gallery) -> Markup:
@@ -224,17 +184,9 @@ def _draw_table(gallery: Gallery, column_names: tuple[str, ...]) -> Markup:
     # An array has columns without names.
     names = column_names or tuple(f"column {i}" for i in range(off.shape[1]))
     largest = np.argsort(-off[:, columns], axis=1, kind="stable")[:, :HIGHLIGHTS]
-    caption = (
-        f"Marked: the largest deviations of {list(gallery.versions)[1]!r} in each row, in units of "
-        "the column's spread."
-    )
-    left_out = off.shape[1] - len(columns)
-    if left_out:
-        caption += f" The {len(columns)} columns that deviate most; {left_out} more are left out."
     return draw(
         "cuello.report/values.html",
         gallery=gallery,
-        caption=caption,
         columns=columns,
         names=names,
         marks=[{k for k in row if off[i, k] > 0} for i, row in enumerate(columns[largest])],

@@ -191,19 +191,9 @@ def _value_text(value: Any) -> str:
 
 def _timing_section(content: ReportContent) -> Section:
     """Draw the timing, the versions and the command that repeats the run."""
-    timing = content.metrics["timing"]
-    rows = {
-        "Training": duration(timing["train_seconds"]),
-        "Epochs": number_text(timing["epochs"]),
-        "Rows per second while training": number_text(timing["rows_per_second"]),
-        "Few-label comparison": duration(timing["few_label_seconds"]),
-        "Everything": duration(timing["total_seconds"]),
-    }
-    if timing["peak_memory_mb"] is not None:
-        rows["Peak memory"] = f"{number_text(timing['peak_memory_mb'])} MB"
     body = draw(
         "cuello.report/timing.html",
-        timing=rows,
+        timing=content.metrics["timing"],
         versions=content.config["versions"],
         command=content.config.get("command"),
     )

@@ -13,6 +13,7 @@ from torch import nn
 from cuello.arrays import Array, Bools, Float32s, Floats, Indices
 from cuello.errors import RunError
 from cuello.estimators import Autoencoder
+from cuello.report.content import principal_plane
 from cuello.run import Run
 
 __all__ = [
@@ -208,8 +209,7 @@ def projections(embeddings: Float32s, projector: Autoencoder | None = None) -> l
     """Return the projections in which embeddings (n, latents) can be shown, the best one first.
 
     One latent makes a strip and two are shown as they are. Of more there is the learned projection,
-    if the run has one, and the plane of the largest variance: the first two principal components
-    (Pearson, 1901), each turned so that its largest entry is positive.
+    if the run has one, and the plane of the largest variance.
     """
     latents = embeddings.shape[1]
     if latents > 2:
@@ -221,17 +221,10 @@ def projections(embeddings: Float32s, projector: Autoencoder | None = None) -> l
 
 
 def _principal_plane(embeddings: Float32s) -> Projection:
-    exact = embeddings.astype(np.float64)
-    centre = exact.mean(axis=0)
-    variance, vectors = np.linalg.eigh((exact - centre).T @ (exact - centre))
-    axes = vectors.T[::-1][:2]
-    largest = np.abs(axes).argmax(axis=1)
-    axes = axes * np.sign(axes[[0, 1], largest])[:, None]
-    shares = 100 * variance[::-1][:2] / max(float(variance.sum()), 1e-12)
-    first, second = (f"principal component ({share:.0f} %)" for share in shares)
+    axes, centre, titles = principal_plane(embeddings)
     return Projection(
         name="PCA",
-        titles=(f"first {first}", f"second {second}"),
+        titles=titles,
         meaning="the plane of the first two principal components, all others at their mean. The "
         "sliders leave that plane",
         forward=(AffineLayer(axes, -axes @ centre),),
