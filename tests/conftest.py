@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 from threadpoolctl import threadpool_limits
 
 import cuello
+from cuello.export import convert
 from cuello.few_label import FewLabelClassifier, fitting
 from cuello.run import RunFolder
 
@@ -36,17 +37,19 @@ torch.set_num_threads(1)
 EXPORTING = (
     "tests/export/",
     "tests/web/",
+    "tests/server/",  # all share runs, and some serve the page
     "tests/cli/test_export_command.py",
     "tests/cli/test_page_command.py",
     "tests/test_readme.py",
+    "docs/export.md",
+    "src/cuello/export/",
+    "src/cuello/web/",
 )
 """Tests that export networks: for one worker, as to import what that takes costs seconds."""
 LONGEST = (
     *EXPORTING,
-    "tests/server/test_fuzz.py",
     "tests/test_kinds_contract.py",
     "tests/report/test_report_browser.py",
-    "tests/server/",
     "tests/cli/",
     "tests/estimators/",
     "tests/few_label/",
@@ -123,8 +126,24 @@ def _small_forests() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _one_table_of_onnx_operators() -> Iterator[None]:
     # PyTorch reads all its translations to ONNX, and looks through all operators that it could
-    # take apart, anew for every export: more than half of the time of one. It registers ten
-    # thousand kernels for each, and evaluates the annotations of a function for every one.
+    # take apart, anew for every export: more than half of the time of one. To import what does it
+    # takes seconds, too: by the first test that exports.
+    to_onnx, ready = convert._to_onnx, []
+
+    def with_one_table(run: Any, name: str, part: Any) -> bytes:
+        if not ready:
+            _keep_tables(patch)
+            ready.append(True)
+        return to_onnx(run, name, part)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(convert, "_to_onnx", with_one_table)
+        yield
+
+
+def _keep_tables(patch: pytest.MonkeyPatch) -> None:
+    # PyTorch also registers ten thousand kernels for each table, and evaluates the annotations of
+    # a function for every one.
     from torch._C import DispatchKey
     from torch._export.utils import _collect_all_valid_cia_ops
     from torch._ops import OperatorBase
@@ -152,15 +171,13 @@ def _one_table_of_onnx_operators() -> Iterator[None]:
             found.append(whole(operators))
         return found[0]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OperatorBase, "py_impl", py_impl)
-        table = functools.cache(ONNXRegistry.from_torchlib)
-        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(table))
-        patch.setattr(_decomp, whole.__name__, of_the_same_registry)
-        composite = functools.cache(_collect_all_valid_cia_ops)
-        for module in ("exported_program", "decomp_utils"):
-            patch.setattr(f"torch.export.{module}._collect_all_valid_cia_ops", composite)
-        yield
+    patch.setattr(OperatorBase, "py_impl", py_impl)
+    table = functools.cache(ONNXRegistry.from_torchlib)
+    patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(table))
+    patch.setattr(_decomp, whole.__name__, of_the_same_registry)
+    composite = functools.cache(_collect_all_valid_cia_ops)
+    for module in ("exported_program", "decomp_utils"):
+        patch.setattr(f"torch.export.{module}._collect_all_valid_cia_ops", composite)
 
 
 @pytest.fixture(scope="session")
