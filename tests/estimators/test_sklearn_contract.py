@@ -22,16 +22,18 @@ SMALL = Autoencoder(
     hidden=(16,),
     latent_dim=4,
     allow_overcomplete=True,
-    epochs=8,
+    epochs=3,
     batch_size="auto",
 )
 
 # As a PCA with as many latents as columns it would copy every sample, normal or not.
-NOT_LINEAR = Autoencoder(**SMALL.get_params() | {"linear_skip": False})
+NOT_LINEAR = Autoencoder(**SMALL.get_params() | {"linear_skip": False, "epochs": 8})
 
 # Where few epochs leave so little that rounding is seen in it.
-LONGER = Autoencoder(**SMALL.get_params() | {"epochs": 20})
+LONGER = Autoencoder(**SMALL.get_params() | {"epochs": 10})
 WIDE = Autoencoder(**LONGER.get_params() | {"latent_dim": 16})
+LONGEST = Autoencoder(**SMALL.get_params() | {"epochs": 20})
+WIDEST = Autoencoder(**LONGEST.get_params() | {"latent_dim": 16})
 
 
 ONE_RATE = {"epochs": 60, "learning_rates": (0.01,)}
@@ -39,18 +41,18 @@ ONE_RATE = {"epochs": 60, "learning_rates": (0.01,)}
 ESTIMATORS = [
     SMALL,
     Autoencoder(kind="denoising", hidden=(8,), latent_dim=1, epochs=3),
-    FewLabelClassifier(LONGER, method="linear_probe", cv=2, **ONE_RATE),
+    FewLabelClassifier(LONGER, method="linear_probe", cv=2, **ONE_RATE | {"epochs": 30}),
     FewLabelClassifier(SMALL, method="label_spreading"),
-    FewLabelRegressor(WIDE, method="linear_probe", cv=2, learning_rates=(0.01,)),
+    FewLabelRegressor(WIDE, method="linear_probe", cv=2, **ONE_RATE),
     AnomalyDetector(NOT_LINEAR),
     AnomalyDetector(NOT_LINEAR, method="neighbours", contamination=0.1),
 ]
 
 # The same estimators once more, by methods that train a whole network at each of the fits.
 TRAINED_FOR_LONGER = [
-    FewLabelClassifier(LONGER, method="fine_tune", weight_decay=0.01, **ONE_RATE),
-    FewLabelClassifier(LONGER, epochs=20, learning_rates=(0.01,), method_options={"steps": 30}),
-    FewLabelRegressor(WIDE, method="fine_tune", weight_decay=0.01, **ONE_RATE),
+    FewLabelClassifier(LONGEST, method="fine_tune", weight_decay=0.01, **ONE_RATE),
+    FewLabelClassifier(LONGEST, epochs=20, learning_rates=(0.01,), method_options={"steps": 30}),
+    FewLabelRegressor(WIDEST, method="fine_tune", weight_decay=0.01, **ONE_RATE),
 ]
 
 
