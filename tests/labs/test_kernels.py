@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cuello import InputError
 from cuello_labs.kernels.rows import LANES, activate
-from cuello_labs.kernels.steps import available, train_compiled
+from cuello_labs.kernels.steps import train_compiled
 from cuello_labs.kernels.supported import ACTIVATIONS, OPTIMIZERS
 
 FUNCTIONS = {
