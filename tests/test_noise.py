@@ -195,11 +195,11 @@ def test_options_come_from_the_signature():
         ({"name": "flip", "high": math.inf}, r"high=inf must be a finite number"),
         (
             {"name": "masking", "options": {"rescal": 1}},
-            r"'rescal' is not one of noise 'masking', which has rescale",
+            r"options='rescal' is not an option of noise='masking'. Allowed: rescale",
         ),
         (
             {"name": "flip", "options": {"rescale": True}},
-            r"options: 'rescale' is not one of noise 'flip', which has none",
+            r"options='rescale' is not an option of noise='flip'. Allowed: none",
         ),
     ],
 )

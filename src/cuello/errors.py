@@ -52,22 +52,19 @@ class Argument:
 
 
 @dataclass(frozen=True)
-class Use:
+class Use(Argument):
     """Advice to set an argument: ``use augment=None``, or ``leave --augment out``."""
 
-    name: str
-    value: object
 
-
-Text = str | Sequence[str | Argument | Use]
+Text = str | Sequence[str | Argument]
 """A text, or its pieces where it mentions arguments."""
 
 
-Spelling = Callable[[Argument | Use], str]
+Spelling = Callable[[Argument], str]
 """Writes the mention of an argument, or the advice to set it, for one way to call the program."""
 
 
-def spell_as_python(mention: Argument | Use) -> str:
+def spell_as_python(mention: Argument) -> str:
     """Write ``name=value``, or the name alone; as advice after "use"."""
     text = mention.name if mention.value is UNSET else f"{mention.name}={mention.value!r}"
     return f"use {text}" if isinstance(mention, Use) else text
@@ -103,8 +100,8 @@ class CuelloError(Exception):
         *,
         argument: str = "",
         value: object = UNSET,
-        allowed: Text | Use = "",
-        remedy: Text | Use = "",
+        allowed: Text | Argument = "",
+        remedy: Text | Argument = "",
     ) -> None:
         self.problem = problem
         self.argument = argument
@@ -188,8 +185,8 @@ def unknown(argument: str, value: object, allowed: Iterable[str]) -> UnknownName
     )
 
 
-def _write(text: Text | Argument | Use, spelling: Spelling) -> str:
-    pieces = [text] if isinstance(text, str | Argument | Use) else text
+def _write(text: Text | Argument, spelling: Spelling) -> str:
+    pieces = [text] if isinstance(text, str | Argument) else text
     return "".join(piece if isinstance(piece, str) else spelling(piece) for piece in pieces)
 
 

@@ -47,23 +47,15 @@ class FlagSpelling:
     def __init__(self, flags: dict[str, str]) -> None:
         self.flags = flags
 
-    def __call__(self, mention: Argument | Use) -> str:
+    def __call__(self, mention: Argument) -> str:
         """Write a mention of an argument, or the advice to set it."""
-        write = self.advice if isinstance(mention, Use) else self.argument
-        return write(mention.name, mention.value)
-
-    def argument(self, name: str, value: object) -> str:
-        """Write a mention of an argument."""
-        flag = self._flag(name)
+        name, value, flag = mention.name, mention.value, self._flag(mention.name)
+        if isinstance(mention, Use) and value in (None, False, "auto"):
+            return f"leave {flag} out"
+        text = f"{flag} {_typed(value)}"
         if value is UNSET or value is True or flag == name:
-            return flag if value in (UNSET, True) else f"{name}={value!r}"
-        return f"{flag} {_typed(value)}"
-
-    def advice(self, name: str, value: object) -> str:
-        """Write the advice to give an argument this value."""
-        if value in (None, False, "auto"):
-            return f"leave {self._flag(name)} out"
-        return f"{'give' if value is True else 'use'} {self.argument(name, value)}"
+            text = flag if value in (UNSET, True) else f"{name}={value!r}"
+        return f"{'give' if value is True else 'use'} {text}" if isinstance(mention, Use) else text
 
     def _flag(self, name: str) -> str:
         # X and y are arrays of Python, which no flag gives.

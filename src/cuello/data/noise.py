@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from cuello.errors import Argument, InputError, Use
-from cuello.options import Option, Range, read_options
+from cuello.options import Option, Range, check_options, read_options
 from cuello.registry import Registry
 
 __all__ = ["NOISES", "Noise", "NoiseEntry", "register_noise"]
@@ -166,12 +166,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         entry = NOISES[self.name]
-        for option in self.options:
-            if option not in entry.options:
-                raise InputError(
-                    f"options: {option!r} is not one of noise {self.name!r}, which has "
-                    f"{', '.join(entry.options) or 'none'}; leave it out."
-                )
+        check_options("options", Argument("noise", self.name), entry.options, self.options)
         if not (_is_finite(self.level) and self.level in entry.level):
             raise InputError(
                 f"must be {entry.level} for noise {self.name!r} ({entry.meaning})",

@@ -109,35 +109,28 @@ class ReportContent:
         return max(rows, key=lambda row: int(row["labels"]), default=None)
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """Texts of a gallery, and its arrays: names in the file to names on the page."""
-
-    title: str
-    caption: str
-    versions: Mapping[str, str]
-    figures: Mapping[str, str]
-
+_Shown = tuple[str, str, Mapping[str, str], Mapping[str, str]]
+"""Title and caption of a gallery; names in the file to names on the page: versions, figures."""
 
 _RECONSTRUCTED = {"original": "original", "model": "model", "pca": "PCA"}
 
-_GALLERIES = {
-    name: _Shown(title, caption, _RECONSTRUCTED, {"errors": "MSE"})
+_GALLERIES: dict[str, _Shown] = {
+    name: (title, caption, _RECONSTRUCTED, {"errors": "MSE"})
     for name, title, caption in (
         ("typical", "Test samples", "Drawn at random from the test split."),
         ("best", "Best reconstructions", "The smallest errors of the test split."),
         ("worst", "Worst reconstructions", "The largest errors of the test split."),
     )
 }
-_APPLICATIONS = {
-    "anomalous": _Shown(
+_APPLICATIONS: dict[str, _Shown] = {
+    "anomalous": (
         "Anomalies",
         "The most anomalous test samples. One normal sample in 100 scores 2 or more, one in 1,000 "
         "scores 3. `cuello anomalies` scores all samples, and explains each score.",
         {"original": "original", "model": "model"},
         {"scores": "score"},
     ),
-    "denoised": _Shown(
+    "denoised": (
         "Denoising",
         "Test samples, the same with the noise that the model learned with (Gaussian, of 0.3 "
         "of the range, where it learned with none), and their reconstructions, scaled. "
@@ -145,7 +138,7 @@ _APPLICATIONS = {
         {"original": "original", "noisy": "noisy", "result": "denoised"},
         {"before": "noise, MSE", "after": "left, MSE"},
     ),
-    "sampled": _Shown(
+    "sampled": (
         "Sampling",
         "Decoded from embeddings that were drawn, not from any sample; below each the nearest "
         "training sample, and how far it is (root of the mean squared difference, scaled). "
@@ -229,17 +222,17 @@ def _galleries(
     low, span = (0.0, 1.0) if sequences else _unit_range(arrays)
     return tuple(
         Gallery(
-            title=one.title,
-            caption=one.caption,
+            title=title,
+            caption=caption,
             versions={
-                title: (arrays[f"{name}_{version}"] - low) / span
-                for version, title in one.versions.items()
+                shown_name: (arrays[f"{name}_{version}"] - low) / span
+                for version, shown_name in versions.items()
             },
-            figures={title: arrays[f"{name}_{figure}"] for figure, title in one.figures.items()},
+            figures={shown_name: arrays[f"{name}_{key}"] for key, shown_name in figures.items()},
             names=_names(arrays[f"{name}_rows"], arrays.get(f"{name}_labels"), classes),
             sequences=sequences,
         )
-        for name, one in shown.items()
+        for name, (title, caption, versions, figures) in shown.items()
         if f"{name}_original" in arrays
     )
 

@@ -10,7 +10,7 @@ from cuello.few_label import METHODS
 from cuello.formats import MISSING, finite, rounded, shorten
 from cuello.report.assets import draw
 from cuello.report.content import ReportContent, Section
-from cuello.report.measures import has_spread, labels_text, measures, method_name
+from cuello.report.measures import has_spread, measures, method_name
 from cuello.run.baselines import BASELINES
 
 __all__ = ["few_labels_section"]
@@ -84,7 +84,7 @@ def _chart_row(row: Record, content: ReportContent) -> Record:
         "name": row["display_name"],
         "ours": row["method"] not in BASELINES,
         "best": row["method"] == content.metrics["best_method"],
-        "labels": "" if one_count else labels_text(row["labels"]),
+        "labels": "" if one_count else f"{row['labels']:,} label{'s' * (row['labels'] != 1)}",
         "mean": shown(row[f"{main.key}_mean"]),
         "sd": shown(row[f"{main.key}_sd"]) if has_spread(row) else None,
         "draws": [shown(value) for value in row[main.key]],

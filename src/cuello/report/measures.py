@@ -8,7 +8,7 @@ from typing import Any
 
 from cuello.formats import MISSING, finite, number_text
 
-__all__ = ["Measure", "has_spread", "labels_text", "measures", "method_name"]
+__all__ = ["Measure", "has_spread", "measures", "method_name"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +49,6 @@ class Measure:
         sd = row[f"{self.key}_sd"] if has_spread(row) else None
         return self.value_text(row[f"{self.key}_mean"], sd)
 
-    def with_unit(self, row: Mapping[str, Any]) -> str:
-        """Write the mean of a row with its unit."""
-        return f"{self.text(row)} {self.unit}".rstrip()
-
     def value_text(self, mean: float | None, sd: float | None = None) -> str:
         """Write a value, or a mean and its deviation."""
         parts = [self.factor * part for part in (finite(mean), finite(sd)) if part is not None]
@@ -77,11 +73,6 @@ def measures(metrics: Mapping[str, Any]) -> tuple[Measure, Measure]:
 def has_spread(row: Mapping[str, Any]) -> bool:
     """Return whether a row is of two label draws or more: one has no deviation to show."""
     return bool(row["repeats"] > 1)
-
-
-def labels_text(count: int) -> str:
-    """Write a number of labels."""
-    return f"{number_text(count)} label{'' if count == 1 else 's'}"
 
 
 def method_name(method: str, metrics: Mapping[str, Any]) -> str:

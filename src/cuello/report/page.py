@@ -14,14 +14,14 @@ from markupsafe import Markup
 from cuello import atomic
 from cuello.arrays import Record
 from cuello.data.readers.base import join_names
-from cuello.formats import duration, finite, number_text
+from cuello.formats import finite
 from cuello.metrics import accuracy_interval
 from cuello.report.assets import draw, plotly, script_json, security_policy, text_of, utf8
 from cuello.report.charts import curves_section, latent_section
 from cuello.report.content import ReportContent, Section, gather
 from cuello.report.few_labels import few_labels_section
 from cuello.report.galleries import applications_section, reconstruction_section
-from cuello.report.measures import has_spread, labels_text, measures
+from cuello.report.measures import has_spread, measures
 from cuello.run.baselines import BASELINES
 from cuello.run.folder import RunFolder
 
@@ -86,32 +86,20 @@ def _draw_page(content: ReportContent, sections: list[Section], *, charts: bool)
 
 def _draw_headline(content: ReportContent) -> Markup:
     """Draw the three or four figures that a hurried reader looks for, and the next steps."""
-    figures: list[tuple[str, str, str]] = []
     metrics, best = content.metrics, content.best_row
-    if best is not None:
-        main, labels = measures(metrics)[0], labels_text(best["labels"])
-        beside = ", ".join(filter(None, (best["display_name"], _interval_text(metrics, best))))
-        figures.append((f"{main.capitalised} with {labels}", main.with_unit(best), beside))
-        baselines = [
-            row
-            for row in metrics["few_labels"]
-            if row["method"] in BASELINES and finite(row[f"{main.key}_mean"]) is not None
-        ]
-        if baselines:
-            top = max(baselines, key=lambda row: float(row[f"{main.key}_mean"]))
-            figures.append(("The best baseline", main.with_unit(top), top["display_name"]))
-    error = finite(metrics["reconstruction"]["test_mse"])
-    if error is not None:
-        pca = number_text(metrics["reconstruction"]["pca_test_mse"])
-        figures.append(("Reconstruction error (test MSE)", number_text(error), f"PCA: {pca}"))
-    timing = metrics["timing"]
-    epochs = f"{number_text(timing['epochs'])} epoch{'' if timing['epochs'] == 1 else 's'}"
-    figures.append(("Training time", duration(timing["train_seconds"]), epochs))
+    main = measures(metrics)[0]
+    mean = f"{main.key}_mean"
+    rows = [row for row in metrics["few_labels"] if finite(row[mean]) is not None]
+    baselines = [row for row in rows if row["method"] in BASELINES]
     return draw(
         "cuello.report/headline.html",
-        figures=figures,
+        main=main,
+        best=best,
+        interval="" if best is None else _interval_text(metrics, best),
+        baseline=max(baselines, key=lambda row: float(row[mean]), default=None),
+        error=finite(metrics["reconstruction"]["test_mse"]),
+        metrics=metrics,
         findings=content.config["autoencoder"]["diagnosis"].get("findings", []),
-        has_labels=best is not None,
     )
 
 
@@ -129,15 +117,15 @@ def _configuration_section(content: ReportContent) -> Section:
     """Draw the notes and the tables of options."""
     body = draw(
         "cuello.report/configuration.html",
-        notes=content.config["notes"],
+        config=content.config,
         tables=_option_tables(content.config),
     )
     return Section(anchor="configuration", title="Configuration", body=body)
 
 
 def _option_tables(config: Record) -> dict[str, dict[str, str]]:
-    """Return the options of a run by title and name."""
-    data, record = config["data"], config["autoencoder"]
+    """Return the options of a run, and the diagnosis of its model, by title and name."""
+    record = config["autoencoder"]
     params, resolved = record["params"], record["resolved"]
     # User-defined networks replace a named one.
     absent = ("network", "network_options") if params["encoder"] else ("encoder", "decoder")
@@ -147,21 +135,7 @@ def _option_tables(config: Record) -> dict[str, dict[str, str]]:
         else _value_text(resolved.get(name, params[name]))
         for name in params
     }
-    targets = {
-        "multiclass": {"classes": ", ".join(data["classes"]) or "none"},
-        "multilabel": {"properties": ", ".join(data["properties"])},
-        "regression": {"classes": "none; labels are numbers"},
-    }
     tables = {
-        "Data": {
-            "name": data["name"],
-            "source": data["source"],
-            "samples": ", ".join(f"{n:,} {split}" for split, n in data["rows"].items()),
-            "shape of a sample": " x ".join(map(str, data["shape"])),
-            **targets[data["task"]],
-            "labels": config["job"]["labels"] or "none kept",
-            "fingerprint": data["fingerprint"][:16],
-        },
         "Model": {name: values[name] for name in _OF_THE_MODEL if name not in absent},
         "Training": {name: text for name, text in values.items() if name not in _OF_THE_MODEL},
     }

@@ -123,13 +123,6 @@ def _write_results(study: Study, rows: list[Combination], folder: Path) -> None:
         note="Mean ± standard deviation over seeds; table.csv has the confidence intervals. "
         f"The order is by {measure}.",
     )
-    protocol = {
-        "data": study.data,
-        "fixed": ", ".join(f"{k} {option_text(v)}" for k, v in study.options.items()) or "defaults",
-        "seeds": str(study.seeds),
-        "split": f"{study.validation:g} of the samples validate, {study.test:g} test where there "
-        f"is no test split; seed {study.split_seed}, the same for all trials",
-    }
     page = draw_document(
         "cuello.study/study.html",
         f"Study of {study.data}",
@@ -137,7 +130,8 @@ def _write_results(study: Study, rows: list[Combination], folder: Path) -> None:
         caption=picture.caption,
         uri=picture_uri(picture, folder / "figures"),
         table=table,
-        protocol=protocol,
+        study=study,
+        fixed=", ".join(f"{k} {option_text(v)}" for k, v in study.options.items()) or "defaults",
     )
     atomic.write_bytes(folder / "index.html", page.encode())
 

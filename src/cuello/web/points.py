@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -49,8 +49,8 @@ class Points:
     """(n, latents)."""
     row: Indices
     """Number of each sample within its array, (n,)."""
-    names: tuple[str, ...] | None
-    """None: samples have no names."""
+    names: Array | None
+    """Texts (n,); None: samples have no names."""
     learnable: Bools
     """Whether a labels file can name the sample: all but an official test split, (n,)."""
     colourings: tuple[Colouring, ...]
@@ -63,16 +63,11 @@ class Points:
 
     def take(self, which: Array) -> Points:
         """Return some of the points."""
-        return replace(
-            self,
-            embeddings=self.embeddings[which],
-            row=self.row[which],
-            names=None if self.names is None else tuple(self.names[i] for i in which),
-            learnable=self.learnable[which],
-            colourings=tuple(replace(c, values=c.values[which]) for c in self.colourings),
-            error=None if self.error is None else self.error[which],
-            values=None if self.values is None else self.values[which],
-        )
+        names = ("embeddings", "row", "names", "learnable", "error", "values")
+        arrays = {name: getattr(self, name) for name in names}
+        taken: Any = {name: None if a is None else a[which] for name, a in arrays.items()}
+        colourings = tuple(replace(c, values=c.values[which]) for c in self.colourings)
+        return replace(self, colourings=colourings, **taken)
 
 
 def gather_points(run: Run, most: int = MOST_POINTS) -> Points:
@@ -121,7 +116,7 @@ def _read_embeddings(run: Run) -> tuple[Points, Array]:
     points = Points(
         embeddings=np.nan_to_num(embeddings),
         row=np.asarray(row, dtype=np.int64),
-        names=None if names is None else tuple(str(name or "") for name in names),
+        names=None if names is None else np.array([str(name or "") for name in names]),
         learnable=learnable,
         colourings=colourings,
     )

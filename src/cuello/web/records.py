@@ -170,7 +170,7 @@ def _pack_run(run: Run, content: ReportContent, points: Points, packs: Packs) ->
         "mean": points.embeddings.mean(axis=0, dtype=np.float64).tolist(),
         "projections": _projections(run, points, packs),
         "row": packs.array(points.row.astype(np.int32)),
-        "names": None if points.names is None else packs.json(points.names),
+        "names": None if points.names is None else packs.json(points.names.tolist()),
         "learnable": packs.array(points.learnable.astype(np.uint8)),
         "error": None if points.error is None else packs.array(points.error.astype(np.float32)),
         "colourings": [
