@@ -21,10 +21,7 @@ def finite(value: float | None) -> float | None:
 
 
 def number_text(value: float | None, digits: int = 3, *, padded: bool = False) -> str:
-    """Write a number with so many significant digits, whole ones with thousands separators.
-
-    ``padded`` keeps trailing zeros, for figures that stand side by side.
-    """
+    """Write a number with so many significant digits; ``padded`` keeps trailing zeros."""
     plain = finite(value)
     if plain is None:
         return MISSING

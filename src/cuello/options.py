@@ -17,9 +17,9 @@ __all__ = ["Option", "Range", "Seconds", "check_options", "describe", "read_opti
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers that an option may take, as in ``Annotated[float, Range(0.0, 1.0)]``.
+    """Numbers that an option may take: ``Annotated[float, Range(0.0, 1.0)]``; None is no bound.
 
-    None is no bound; ``open_low`` and ``open_high`` exclude the bound itself.
+    ``open_low`` and ``open_high`` exclude the bound itself.
     """
 
     low: float | None = None
@@ -135,11 +135,7 @@ def read_options(made: Callable[..., Any], *, skip: tuple[str, ...] = ()) -> dic
 def check_options(
     argument: str, owner: Argument, options: Mapping[str, Option], chosen: Mapping[str, Any]
 ) -> None:
-    """Refuse options that an entry does not have, and values that they cannot take.
-
-    ``argument`` holds the options (``kind_options``), and ``owner`` chose the entry
-    (``kind="denoising"``).
-    """
+    """Refuse options that the ``owner`` does not have, and values that they cannot take."""
     for name, value in chosen.items():
         if name not in options:
             raise InputError(

@@ -11,11 +11,9 @@ __all__ = ["seed_generators", "seeded"]
 
 
 def seed_generators(seed: int) -> None:
-    """Seed the generators of the processor and of every GPU in use.
-
-    ``torch.manual_seed`` also queues the seed, with a stack trace that takes a millisecond to
-    format, for each sort of device that was never used.
-    """
+    """Seed the generators of the processor and of every GPU in use."""
+    # torch.manual_seed queues the seed, too, with a stack trace that takes a millisecond to format,
+    # for each sort of device that was never used.
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.manual_seed_all(seed)

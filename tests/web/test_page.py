@@ -164,7 +164,7 @@ def test_points_are_the_rows_of_the_run(made: Made) -> None:
     points = gather_points(run)
     data = run.load(made.folder / "digits")
     np.testing.assert_array_equal(points.values, data.X)
-    assert points.names == data.row_names
+    assert tuple(points.names) == data.row_names
     np.testing.assert_allclose(points.embeddings, run.autoencoder.transform(data.X), atol=1e-5)
     assert points.error is not None
     np.testing.assert_allclose(points.error, -run.autoencoder.score_samples(data.X))

@@ -40,10 +40,7 @@ class Inputs:
     trust_remote_code: TrustRemoteCodeOption = False
 
     def read(self, to: Path, *suffixes: str, holes: bool = False) -> tuple[Run, Dataset, Path]:
-        """Check that the output can be written, open the run, and read the data as the run did.
-
-        Return run, data and the expanded output, which has one of the suffixes.
-        """
+        """Return run, data read as it did, and the expanded output, once that can be written."""
         to, source = expanded(to), expanded(Path(self.data))
         if to.exists() and source.exists() and to.samefile(source):
             raise InputError(

@@ -39,10 +39,7 @@ PANELS = ("Train", "Apply to data", "Look at results", "Experiments")
 
 
 class FlagSpelling:
-    """Write arguments as flags: ``latent_dim=9`` is ``--latent 9``.
-
-    ``flags`` holds the flag of each option of a command; other names get dashes.
-    """
+    """Write arguments as flags: ``latent_dim=9`` as ``--latent 9``, others with dashes."""
 
     def __init__(self, flags: dict[str, str]) -> None:
         self.flags = flags

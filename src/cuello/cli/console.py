@@ -43,8 +43,7 @@ class Bars:
     """A progress bar with an estimate of the time left, one for each stage.
 
     Where nobody looks, in a log, there is a line for each epoch or method instead; ``quiet`` shows
-    neither. Before the first appears, ``announce`` is called, and the line that it returns is
-    printed.
+    neither. The line that ``announce`` returns is printed before the first appears.
     """
 
     def __init__(self, announce: Callable[[], str] | None = None, *, quiet: bool = False) -> None:

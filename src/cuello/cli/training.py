@@ -65,10 +65,7 @@ def finish_training(
     quiet: bool = False,
     trust_remote_code: bool = False,
 ) -> None:
-    """Train a run with progress bars, and print its results, or how to continue.
-
-    To be watched, the run is served to a browser from the first epoch on, until Ctrl-C.
-    """
+    """Train a run with progress bars, print its results, and serve it until Ctrl-C if watched."""
     if not watch:
         _train(path, work, Bars(quiet=quiet))
         return

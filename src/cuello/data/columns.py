@@ -58,10 +58,7 @@ class Column:
 
 
 def convert_column(name: str, column: Any, path: Path, *, wanted: str | None = None) -> Column:
-    """Convert an Arrow column to the kind it can be, or the wanted one.
-
-    A column of numbers that cannot be converted comes back as a category: see ``number_like``.
-    """
+    """Convert an Arrow column to the kind it can be, or the wanted one; otherwise to a category."""
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     column = _clean_text(column)
     if wanted != "category" and not pa.types.is_dictionary(column.type):
@@ -109,10 +106,7 @@ def describe_column(column: Column, path: Path) -> dict[str, Any]:
 
 
 def encode_column(column: Column, spec: Mapping[str, Any]) -> tuple[Float32s, int]:
-    """Return a column as features, (n, 1) or (n, categories), and how many categories are unseen.
-
-    Empty cells are NaN (or the fill value, where there is one), or all zeros for a category.
-    """
+    """Return features (n, 1) or (n, categories), NaN or 0 where empty, and how many are unseen."""
     if spec["kind"] != "category":
         with np.errstate(over="ignore"):
             block = column.values.astype(np.float32)
@@ -201,11 +195,7 @@ def _is_number_type(kind: Any) -> bool:
 
 
 def as_cells(X: Array, encoding: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Return the names of the columns, and the cells of every row of X (n, features).
-
-    The largest feature of a category is its value. Columns of an array, whose encoding is empty,
-    are ``0``, ``1``, ...
-    """
+    """Return the names of columns (``0``, ``1``, ... of an array) and the cells of every row."""
     if not encoding.get("columns"):
         return [str(k) for k in range(X.shape[1])], [[format_number(v) for v in row] for row in X]
     names, cells = [], []

@@ -22,10 +22,7 @@ _log = logging.getLogger("cuello")
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a named set: name at the mirrors (.gz), checksum, and bytes of the download.
-
-    The checksum is of the uncompressed content, so that a copy compressed anew is as good.
-    """
+    """A file of a named set: name at the mirrors (.gz), checksum of its content, download size."""
 
     name: str
     sha256: str

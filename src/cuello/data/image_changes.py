@@ -68,11 +68,8 @@ def _from_centre(size: int, like: Tensor) -> Tensor:
 
 
 def elastic_field(x_BCHW: Tensor, amplitude: float, generator: torch.Generator | None) -> Tensor:
-    """Draw smooth displacements in pixels along x and y, (B, 2, H, W), within ``amplitude``.
-
-    The weights of a cubic B-spline are positive and sum to 1, so the field stays within its
-    coefficients; bicubic upsampling would overshoot.
-    """
+    """Draw smooth displacements in pixels along x and y, (B, 2, H, W), within ``amplitude``."""
+    # Weights of a cubic B-spline are positive and sum to 1; bicubic upsampling would overshoot.
     B, _, H, W = x_BCHW.shape
     span = max(min(H, W) / 4, 1.0)
     rows, columns = spline_basis(H, span, x_BCHW), spline_basis(W, span, x_BCHW)

@@ -34,9 +34,8 @@ def with_label_arrays(
 ) -> Dataset:
     """Return data with the labels of the training and the test split, read for a task.
 
-    ``y`` and ``y_test`` hold names, numbers, or for ``multilabel`` 0 and 1, (n, properties). For
-    ``auto`` the task is regression where numbers can be no classes (see :func:`are_amounts`), else
-    multiclass; None reads no labels. ``source`` is the file, for the errors.
+    They are names, numbers, or 0 and 1 (n, properties). ``auto`` is regression where numbers can be
+    no classes (see :func:`are_amounts`), else multiclass; None reads no labels.
     """
     arrays = {key: a for key, a in (("y", y), ("y_test", y_test)) if a is not None}
     if task is None or not arrays:
@@ -102,10 +101,7 @@ def _many_whole_numbers(arrays: list[Array]) -> bool:
 def _as_codes(
     stored: Sequence[tuple[Array, int, str]], source: str
 ) -> tuple[list[Codes | None], tuple[str, ...]]:
-    """Number the classes of all splits together; None for all where not one sample has a class.
-
-    -1, NaN and the empty string mean unlabelled. Classes are sorted, numbers as numbers.
-    """
+    """Number the classes of all splits together, sorted; None for all where no sample has one."""
     splits = [_names_or_integers(*split) for split in stored]
     if len({values.dtype.kind for values, _ in splits}) > 1:
         raise DataError(

@@ -39,11 +39,7 @@ class Line:
 
 
 def read_lines(path: Path, dataset: Dataset, task: str) -> tuple[tuple[str, ...], list[Line]]:
-    """Read a file: its first line, if that is a header, and the others.
-
-    ``multilabel``, or ``auto`` with more than two names in the header: each line has as many cells.
-    Otherwise two.
-    """
+    """Read a file: its first line, if that is a header, and the others, with as many cells."""
     if not path.is_file():
         raise DataError(
             "does not exist or is no file", value=path, remedy="give a CSV of row,label"

@@ -1,7 +1,4 @@
-"""A few labels for many samples, from a CSV of ``row,label``.
-
-With ``row,property,property,...`` below names, a sample has several properties, each 0 or 1.
-"""
+"""A few labels for many samples, from a CSV of ``row,label`` or ``row,property,property,...``."""
 
 from __future__ import annotations
 

@@ -15,8 +15,7 @@ __all__ = ["pad", "sequence_lengths", "steps_of"]
 def pad(X: Any, steps: int | None = None) -> Any:
     """Fill up sequences with NaN to a length, that of the longest by default.
 
-    ``X`` is (n, time, features), or a list of arrays (time, features); anything else is returned
-    as it is. A sequence longer than ``steps`` is refused.
+    They are (n, time, features), or a list of arrays (time, features); anything else stays.
     """
     if isinstance(X, list | tuple):
         rows = [np.asarray(row, dtype=np.float32) for row in X]
@@ -46,10 +45,7 @@ def pad(X: Any, steps: int | None = None) -> Any:
 
 
 def sequence_lengths(X: Array) -> Indices:
-    """Return the length of each sequence in (n, time, features): NaN fills up its end.
-
-    Empty sequences, and NaN elsewhere than at their end, are refused.
-    """
+    """Return the length of each sequence (n, time, features); refuse NaN but at the end."""
     present = ~np.isnan(X)
     steps = present.all(axis=2)
     lengths: Indices = steps.sum(axis=1)

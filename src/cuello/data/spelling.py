@@ -44,8 +44,8 @@ def whole_number(text: str) -> int | None:
 def near_misses(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     """Return rare labels that look like a typing error of a common one, each with the nearest.
 
-    Rare is one or two samples, and at most a quarter of the other's. Alike is the same but for case
-    and spaces, or one letter apart in a long word, or two in a very long one.
+    Alike is the same but for case and spaces, one letter apart in a long word, or two in a very
+    long one.
     """
     pairs = []
     for rare, few in counts.items():

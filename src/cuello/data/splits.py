@@ -28,10 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Positions of the training, validation and test samples of a data set.
-
-    ``test`` is None where the set has an official test split, which is then used whole.
-    """
+    """Positions of the samples of each split; ``test`` is None if the set has an official one."""
 
     train: Indices
     validation: Indices
@@ -123,9 +120,8 @@ def draw_by_class(
 ) -> Indices:
     """Draw labelled samples, as evenly over the classes as these have samples.
 
-    Each class gives ``count // len(classes)`` samples, random classes one more each; a class with
-    fewer gives all it has, and the others share what is missing. Returns ascending positions in
-    ``y``, which holds codes into ``classes``, -1 where unlabelled.
+    A class with fewer than its share gives all it has, and the others share what is missing.
+    Returns ascending positions in ``y``, which holds codes into ``classes``, -1 where unlabelled.
     """
     codes = np.asarray(y)
     members = [np.flatnonzero(codes == code) for code in range(len(classes))]

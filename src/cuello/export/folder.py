@@ -1,7 +1,6 @@
-"""A folder to publish: ONNX files, embeddings, and the model card.
+"""A folder to publish: ONNX files, embeddings, and a model card as Hugging Face lays it out.
 
-The card is laid out as Hugging Face has it: a head of YAML, and Markdown below. It names no file or
-folder of the machine that the model was trained on, so it can be published.
+The card names no file or folder of the machine that the model was trained on.
 """
 
 from __future__ import annotations

@@ -67,11 +67,7 @@ class Decoder(_Scaled):
 
 
 class LabelPredictor(_Scaled):
-    """Samples (B, ...) in the data's own units to predictions.
-
-    Probabilities, one a class (B, classes) or one a property (B, C), with the temperature applied;
-    or numbers in the labels' own units (B,).
-    """
+    """Samples (B, ...) in the data's own units to calibrated probabilities (B, C), or numbers."""
 
     takes = "samples"
 

@@ -85,10 +85,7 @@ WeightedLayer = TypeVar(
 
 @torch.no_grad()
 def initialize(layer: WeightedLayer, name: str) -> WeightedLayer:
-    """Fill a layer's weights and biases by the named initializer, and each gate by itself.
-
-    A convolution counts as a dense layer from all that its kernel covers.
-    """
+    """Fill weights and biases by the named initializer; a kernel counts as a dense layer."""
     initializer = INITIALIZERS[name]
     if initializer.fill is None:
         return layer
@@ -110,9 +107,8 @@ def initialize(layer: WeightedLayer, name: str) -> WeightedLayer:
 class ToImage(nn.Module):
     """Turn samples (B, H, W) or (B, C, H, W) into (B, C, H, W) with channels innermost in memory.
 
-    Convolutions on processors are fastest in that order of memory and keep it, so it is made once,
-    here. Weights stay in PyTorch's order: reordering them measured no gain, and fused optimizers
-    want a weight and its state in the same order.
+    Convolutions on processors are fastest in that order and keep it. Weights stay in PyTorch's:
+    reordering them measured no gain, and fused optimizers want weight and state in one order.
     """
 
     def forward(self, x: Tensor) -> Tensor:

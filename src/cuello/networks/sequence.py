@@ -38,9 +38,8 @@ def reverse_within(x: Tensor, lengths: Tensor) -> Tensor:
 class Recurrent(nn.Module):
     """One recurrent layer, or two that read each sample from both ends.
 
-    Every sample is run through to the last step of the longest, so that the host need not know the
-    lengths; what comes after a sample's end cannot change what came before, and is never used.
-    ``inputs`` numbers a step go in and, for each direction, ``units`` come out.
+    All samples run to the last step of the longest, so that the host need not know the lengths;
+    what comes after a sample's end cannot change what came before, and is never used.
     """
 
     def __init__(

@@ -66,11 +66,7 @@ def digest(text: bytes) -> str:
 
 
 def security_policy(script: str, *hashes: str, more: str = "") -> str:
-    """Return the policy of a page: it runs its script, and others by their hashes.
-
-    Even a page that someone edited cannot load anything or run another script, but for what
-    ``more`` allows.
-    """
+    """Return a policy that lets a page run its script, others by their hashes, and nothing else."""
     allowed = " ".join(f"'sha256-{one}'" for one in (digest(script.encode()), *hashes))
     return (
         f"default-src 'none'; script-src {allowed}{more}; style-src 'unsafe-inline'; "
@@ -87,18 +83,13 @@ def script_json(value: object) -> str:
 
 
 def utf8(page: str) -> str:
-    """Return a page that can be written as UTF-8.
-
-    A file name may hold bytes that are no text (lone surrogates); they become question marks.
-    """
+    """Return a page that can be written as UTF-8."""
+    # A file name may hold bytes that are no text (lone surrogates).
     return page.encode("utf-8", "replace").decode("utf-8")
 
 
 def draw(template: str, **values: object) -> Markup:
-    """Fill in ``package/file.html``, of the folder ``templates`` in that package.
-
-    All values but :class:`markupsafe.Markup` are text, and escaped in HTML.
-    """
+    """Fill in ``package/file.html`` of ``package/templates``; all but Markup is escaped in HTML."""
     return Markup(_environment().get_template(template).render(values).rstrip())
 
 
@@ -127,10 +118,10 @@ def data_uri(pixels: PixelBytes, *, longest: int = 128) -> str:
 
 
 def sprite(images: npt.NDArray[Any], *, max_bytes: int) -> tuple[str, int, int] | None:
-    """Put one image or more on one sheet; return a data URI of so many bytes, columns and rows.
+    """Put images on one sheet; return a data URI of at most so many bytes, columns and rows.
 
-    Image i lies at row ``i // columns``, column ``i % columns``. Lossless where that fits; then
-    JPEG; then smaller and smaller images. None when even 8 pixels a side are too much.
+    Lossless where that fits; then JPEG; then smaller and smaller images. None when even 8 pixels a
+    side are too much.
     """
     pixels = to_pixels(images)
     side = min(LONGEST_SIDE, max(pixels.shape[1:3]))

@@ -112,10 +112,7 @@ def _axis_title(content: ReportContent) -> str:
 
 
 def _draw_confusion(confusion: Record, method: str, *, summed: bool) -> Markup:
-    """Draw the confusion matrix, rows true and columns predicted, and its largest mistakes.
-
-    Counts are ``summed`` over repeats.
-    """
+    """Draw the confusion matrix, rows true and columns predicted, and its largest mistakes."""
     counts = np.asarray(confusion["matrix"], dtype=np.float64)
     names, dense = confusion["classes"], len(counts) > MOST_WITH_COUNTS
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -147,11 +144,7 @@ def _draw_confusion(confusion: Record, method: str, *, summed: bool) -> Markup:
 
 
 def _draw_properties(properties: Record, method: str, *, summed: bool) -> Markup:
-    """Draw a table of how well each property was predicted.
-
-    ``counts`` holds ((true negatives, false positives), (false negatives, true positives)) for
-    each property, ``summed`` over repeats.
-    """
+    """Draw a table of how well each property was predicted, by ((tn, fp), (fn, tp)) of each."""
     total = sum(map(sum, properties["counts"][0]))
     rows = []
     for name, counts in zip(properties["names"], properties["counts"], strict=True):

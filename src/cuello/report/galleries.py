@@ -98,10 +98,7 @@ def _draw_images(gallery: Gallery) -> Markup:
 
 
 def _draw_sequences(gallery: Gallery) -> Markup:
-    """Draw the course of each feature over time, features below one another.
-
-    Up to three versions share the axes of a cell; all cells of a feature have the same range.
-    """
+    """Draw features over time: versions share a cell, and all cells of a feature one range."""
     spread = np.nanstd(gallery.first, axis=(0, 1))
     off = np.abs(gallery.second - gallery.first) / np.where(spread > 0, spread, 1.0)
     worst = np.argsort(-np.nanmean(off, axis=(0, 1)), kind="stable")

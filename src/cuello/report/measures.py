@@ -39,11 +39,7 @@ class Measure:
         return 100.0 if self.unit == "%" else 1.0
 
     def text(self, row: Mapping[str, Any], *, cross_validated: bool = False) -> str:
-        """Write the mean of a row, with its deviation where there are two label draws or more.
-
-        Instead, write the score on folds of the labelled samples (``cross_validated``), which has
-        no deviation.
-        """
+        """Write the mean of a row and its deviation, if any, or its cross-validated score."""
         if cross_validated:
             return self.value_text(row[f"cv_{self.key}_mean"])
         sd = row[f"{self.key}_sd"] if has_spread(row) else None

@@ -1,7 +1,4 @@
-"""One HTML file that shows a run: it opens by double click, offline, and loads nothing.
-
-Its head, and the sections on configuration and on timing, are drawn here.
-"""
+"""One HTML file that shows a run: it opens by double click, offline, and loads nothing."""
 
 from __future__ import annotations
 

@@ -26,8 +26,7 @@ LABELS_FILE = "labels.csv"
 class LabelFile:
     """The labels of a run's samples, kept in a CSV that need not exist until labels are saved.
 
-    ``samples`` can be labelled, by ``names`` where they have some, with one of ``classes`` (empty:
-    with anything); ``learned`` holds the labels to start with, those of the training.
+    Without ``classes`` any label may be set; ``learned`` holds those of the training.
     """
 
     def __init__(
@@ -62,11 +61,7 @@ class LabelFile:
         return codes, classes
 
     def change(self, changes: Sequence[tuple[int, str | None]]) -> dict[int, str]:
-        """Set or (None) remove labels, save them all, and return them.
-
-        If ``cuello fit`` would refuse the file (a DataError), or it cannot be written (a RunError),
-        it is left as it was.
-        """
+        """Set or (None) remove labels and save all, unless ``cuello fit`` would refuse the file."""
         with self._lock:  # nobody else may write between reading and writing
             labels = self.read()
             for row, label in changes:

@@ -81,10 +81,7 @@ def overview_app(
 
 
 def read_history(folder: RunFolder) -> list[Record]:
-    """Return one record an epoch, of a training that is finished or not.
-
-    NaN and infinity, which JSON does not have, are None. A damaged file is a RunError.
-    """
+    """Return one record an epoch; NaN and infinity, which JSON does not have, are None."""
     epochs = folder.read_lines("history.jsonl") or _from_checkpoint(folder)
     plain: list[Record] = json.loads(json.dumps(epochs), parse_constant=lambda name: None)
     return plain

@@ -1,7 +1,6 @@
 """Requests and responses of one run: shapes, ranges and names are part of the types.
 
-So a request that does not fit is refused before any work, with the place of the mistake, and the
-OpenAPI document describes a request that fits.
+So a request that does not fit is refused with the place of the mistake, before any work.
 """
 
 from __future__ import annotations

@@ -28,10 +28,7 @@ _PATIENCE = 5.0  # seconds, for responses that are under way
 
 
 def app_for(path: Path, *, host: str = "127.0.0.1", trust_remote_code: bool = False) -> ASGIApp:
-    """Return the application for a run folder, of a run that is finished or being trained.
-
-    A folder that holds no run, or is damaged or not trusted, is refused with a CuelloError.
-    """
+    """Return the application for a run folder, of a run that is finished or being trained."""
 
     def create() -> ASGIApp:
         return create_app(open_run(path, trust_remote_code=trust_remote_code), host=host)

@@ -29,11 +29,7 @@ Predictor = tuple[FewLabelClassifier | FewLabelRegressor | None, tuple[str, ...]
 
 
 class Session:
-    """State that the requests share.
-
-    Raises a RunError if the embeddings that the folder keeps are missing, damaged or of another
-    model.
-    """
+    """State that the requests share; missing or damaged embeddings are a RunError."""
 
     def __init__(self, run: Run) -> None:
         self.run = run

@@ -1,7 +1,6 @@
 """Figures in one style, and the pages of studies and labs, one file each that opens offline.
 
-Colours are those of Okabe and Ito; series differ in marks or dashes too, so that a figure survives
-a black-and-white printer.
+Colours are those of Okabe and Ito; marks and dashes differ too, for a black-and-white printer.
 """
 
 from __future__ import annotations
@@ -84,10 +83,7 @@ def save(figure: Figure, folder: Path, name: str) -> None:
 
 @contextmanager
 def spread_axes(rows: Mapping[str, Spread], unit: str) -> Iterator[tuple[Figure, Any]]:
-    """Yield a figure with one line a row, mean and standard deviation, and axes for more.
-
-    ``unit`` labels the axis. The legend also names what is drawn meanwhile with a label.
-    """
+    """Yield a figure with one line a row, mean and standard deviation in a unit, and its axes."""
     from matplotlib.lines import Line2D
 
     # Long labels take room from the axes, whose own label needs it.
@@ -180,10 +176,7 @@ def _is_numeric(value: object) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Hold a table on the page: title, heads with units, cells, and a sentence below.
-
-    Of the cells, :class:`~cuello.study.summary.Spread` is shown as mean ± sd, and None as –.
-    """
+    """A table on the page: title, heads with units, cells (None is –), and a sentence below."""
 
     title: str
     columns: Sequence[str]
@@ -197,10 +190,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """Hold a figure on the page, kept as PNG and SVG under its name.
-
-    ``caption`` describes the figure, for those who do not see it too.
-    """
+    """A figure on the page, kept as PNG and SVG, and its description in words."""
 
     name: str
     caption: str

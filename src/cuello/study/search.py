@@ -42,11 +42,7 @@ def run_search(
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Record]:
-    """Run the trials that the journal of a search lacks, and return the records of all.
-
-    ``workers`` processes do it here; others may do so elsewhere at the same time. ``progress`` is
-    called with trials done, and all trials.
-    """
+    """Run the trials that the journal of a search lacks, here in processes, and return all."""
     if workers == 1:
         _work(study, prepared, folder, progress)
     else:

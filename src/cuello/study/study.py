@@ -27,8 +27,7 @@ _NOT_OPTIONS = ("random_state", "kind_options", "network_options", "encoder", "d
 class SearchRange:
     """One option of a search: a range with both its ends, or choices instead.
 
-    Ranges with whole ends have whole values; with ``log``, every factor is equally likely instead
-    of every difference.
+    Whole ends have whole values; with ``log`` every factor is equally likely, not every difference.
     """
 
     low: float | int | None = None

@@ -1,7 +1,4 @@
-"""Trials of a study: their measures, and the file in which finished ones are kept.
-
-A record is a line of ``trials.jsonl``: options and seed of a trial, and its measures.
-"""
+"""Trials of a study: their measures, and the file in which finished ones are kept, one a line."""
 
 from __future__ import annotations
 
@@ -82,10 +79,8 @@ def run_trials(
 ) -> list[Record]:
     """Run the trials that a file does not hold yet, and return the records of all, in this order.
 
-    The file has one JSON record a line, written when its trial ends, so an interruption loses only
-    what was under way. ``run`` takes the trials that are missing and yields each with its measures;
-    ``progress`` is called with trials done, and all trials. A file that cannot be written, or holds
-    something else, is a RunError.
+    Each is written when it ends, so an interruption loses only what was under way. ``run`` takes
+    the missing ones and yields each with its measures. An unusable file is a RunError.
     """
     wanted = {trial.key: trial for trial in trials}
     finished = {_trial_key(record): record for record in read_records(path)}
@@ -118,10 +113,7 @@ def unwritable(path: Path, error: OSError) -> RunError:
 
 
 def read_records(path: Path) -> list[Record]:
-    """Return the finished trials of a file, without a last line that a killed process left cut.
-
-    That is also cut off the file, so that the next line starts clean.
-    """
+    """Return the finished trials of a file; cut off a last line that a killed process left."""
     if not path.exists():
         return []
     try:

@@ -73,8 +73,7 @@ class Points:
 def gather_points(run: Run, most: int = MOST_POINTS) -> Points:
     """Read the embeddings of a run, and its data where that is still at hand.
 
-    Without the data, the test samples that the run folder keeps are shown (up to 2,000), and the
-    notes say so. Missing or damaged embeddings are a RunError.
+    Otherwise the test samples that the run folder keeps (up to 2,000) are shown; notes say so.
     """
     points, splits = _read_embeddings(run)
     try:
@@ -201,11 +200,7 @@ class Projection:
 
 
 def projections(embeddings: Float32s, projector: Autoencoder | None = None) -> list[Projection]:
-    """Return the projections in which embeddings (n, latents) can be shown, the best one first.
-
-    One latent makes a strip and two are shown as they are. Of more there is the learned projection,
-    if the run has one, and the plane of the largest variance.
-    """
+    """Return the projections in which embeddings (n, latents) can be shown, the best one first."""
     latents = embeddings.shape[1]
     if latents > 2:
         learned = [] if projector is None else [_learned(projector)]

@@ -67,9 +67,8 @@ def store_samples(
 ) -> tuple[Record | None, list[str]]:
     """Put as many samples into the page as fit into so much text, evenly spaced among all.
 
-    Images become bytes from black (the lower bound) to white, those larger than :data:`LONGEST`
-    pixels smaller; tables stay float32. Returned are a record for the browser to read them back
-    (None where not one sample fits), and notes on samples left out and images made smaller.
+    Images become bytes from black (the lower bound) to white. Return a record for the browser, None
+    where not one sample fits, and notes on samples left out and images made smaller.
     """
     notes: list[str] = []
     images = values.ndim > 2

@@ -39,9 +39,8 @@ KEYS = {
 def as_samples(X: Array, source: str, *, allow_nan: bool = False) -> tuple[Array, tuple[str, ...]]:
     """Check an array of samples and bring it to the stored form, with notes on what changed.
 
-    uint8 stays uint8 (0..255), everything else becomes float32. Channels that come last,
-    (n, height, width, 1|3|4), are moved to the front. In (n, time, features), NaN at the end of a
-    sequence marks a short one. With ``allow_nan``, NaN is a missing element, anywhere.
+    uint8 stays uint8, all else becomes float32; last channels are moved to the front. NaN ends a
+    short sequence of (n, time, features), or (``allow_nan``) is a missing element, anywhere.
     """
     if X.dtype.kind not in "biuf":
         raise DataError(

@@ -70,10 +70,7 @@ def find_separator(text: str) -> str:
 
 
 def _parse_csv(raw: bytes, path: Path, *, skip_bad: bool) -> tuple[Any, list[str]]:
-    """Return an Arrow table of text, and notes; types are decided later, over whole columns.
-
-    With ``skip_bad`` rows with more or fewer cells than the first one are left out.
-    """
+    """Return an Arrow table of text, and notes; types are decided later, over whole columns."""
     import pyarrow as pa
     import pyarrow.csv as pacsv
 

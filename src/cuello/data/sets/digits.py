@@ -14,8 +14,7 @@ __all__ = ["read_digits"]
 def read_digits(subset: str, offline: bool) -> Dataset:
     """Read scikit-learn's digits: X (1797, 8, 8) uint8, y their digit.
 
-    The stored values 0..16 are scaled to 0..255 and rounded, ``(v * 255 + 8) // 16``, so that a
-    pixel means the same as in every other image set. The original is ``round(X / 255 * 16)``.
+    Their 0..16 are scaled to 0..255, so that a pixel means the same as in every other image set.
     """
     from sklearn.datasets import load_digits
 

@@ -21,11 +21,7 @@ SUBSETS = (*BITMAPS, "all")
 
 
 def read_font(subset: str, offline: bool) -> Dataset:
-    """Read a subset of the font: X (n, 7, 5) uint8 of 0 and 255; every character is its own class.
-
-    ``upper`` has the 32 characters 0x40 to 0x5f of the 7x5 experiments, ``digits`` ten, ``lower``
-    the 32 from 0x60 on, ``all`` the three one after the other.
-    """
+    """Read a subset: X (n, 7, 5) uint8 of 0 and 255; every character is its own class."""
     if subset not in SUBSETS:
         raise unknown("subset of font", subset, SUBSETS)
     chosen = BITMAPS.values() if subset == "all" else (BITMAPS[subset],)
