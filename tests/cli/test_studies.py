@@ -73,7 +73,7 @@ def test_what_cannot_be_studied_is_one_line(tmp_path, refused, text, saying):
 def test_flags_that_do_not_fit(grid, refused):
     refused("study", "none.toml", saying=("none.toml does not exist",))
     refused("study", "grid.toml", "--workers", "2", saying=("--workers is for a search",))
-    refused("study", "grid.toml", "--workers", "0", saying=("--workers 0",))
+    refused("study", "grid.toml", "--workers", "0", saying=("--workers",))
     refused("study", "grid.toml", "--overwrite", saying=("--overwrite goes with --refit",))
     (grid / "test.toml").write_text(GRID.replace("seeds", 'measure = "test_mse"\nseeds'))
     refused("study", "test.toml", "--refit", "x", saying=("cannot be chosen on test samples",))

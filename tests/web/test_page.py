@@ -25,7 +25,7 @@ from cuello.errors import InputError, RunError
 from cuello.report.assets import digest, text_of
 from cuello.web import page_html
 from cuello.web.page import PROGRAMS
-from cuello.web.points import gather_points, projections
+from cuello.web.points import gather_points, projections, through
 from cuello.web.records import LONGEST, Packs, store_samples
 
 
@@ -65,11 +65,11 @@ EMBEDDINGS = arrays(
 def test_the_principal_plane_keeps_the_largest_variance(embeddings: np.ndarray) -> None:
     (plane,) = projections(embeddings)
     latents = embeddings.shape[1]
-    coordinates = plane.transform(embeddings)
+    coordinates = through(plane.forward, embeddings)
     assert len(plane.titles) == coordinates.shape[1] == min(2, latents)
     if latents <= 2:
         np.testing.assert_array_equal(coordinates, embeddings)
-        np.testing.assert_array_equal(plane.inverse_transform(coordinates), embeddings)
+        np.testing.assert_array_equal(through(plane.inverse, coordinates), embeddings)
         return
     axes = plane.forward[0].weight
     np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-9)
@@ -78,7 +78,7 @@ def test_the_principal_plane_keeps_the_largest_variance(embeddings: np.ndarray) 
     kept = (coordinates**2).sum(axis=0)[: len(largest)]
     np.testing.assert_allclose(kept, largest, atol=1e-6 * max(1.0, largest.max(initial=0)))
     # Coordinates lead to an embedding in that plane, which has them.
-    back = plane.inverse_transform(coordinates)
+    back = through(plane.inverse, coordinates)
     np.testing.assert_allclose(back - embeddings.mean(axis=0, dtype=np.float64), coordinates @ axes,
                                atol=1e-6 * max(1.0, np.abs(embeddings).max()))  # fmt: skip
 
@@ -90,8 +90,11 @@ def test_principal_components_show_their_share_of_the_variance() -> None:
         "first principal component (80 %)",
         "second principal component (20 %)",
     )
-    assert plane.transform(embeddings)[1].tolist() == [1.0, -0.5]  # largest entries are positive
-    assert plane.inverse_transform(np.array([[1.0, -0.5]])).tolist() == [[2.0, 0.0, 0.0]]
+    assert through(plane.forward, embeddings)[1].tolist() == [
+        1.0,
+        -0.5,
+    ]  # largest entries are positive
+    assert through(plane.inverse, np.array([[1.0, -0.5]])).tolist() == [[2.0, 0.0, 0.0]]
 
 
 def test_the_learned_projection_is_that_of_the_run(made: Made) -> None:
@@ -101,9 +104,9 @@ def test_the_learned_projection_is_that_of_the_run(made: Made) -> None:
     learned, principal = projections(embeddings, run.projection)
     assert [learned.name, principal.name] == ["learned projection", "PCA"]
     coordinates = run.projection.transform(embeddings)
-    np.testing.assert_allclose(learned.transform(embeddings), coordinates, atol=1e-4)
+    np.testing.assert_allclose(through(learned.forward, embeddings), coordinates, atol=1e-4)
     np.testing.assert_allclose(
-        learned.inverse_transform(coordinates),
+        through(learned.inverse, coordinates),
         run.projection.inverse_transform(coordinates),
         atol=1e-4,
     )

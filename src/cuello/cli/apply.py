@@ -130,7 +130,6 @@ def classify(
     min_precision: Annotated[
         float | None,
         typer.Option(
-            "--min-precision",
             help="For classes: share of decided samples that must be right; others are undecided.",
             show_default="0.95",
         ),

@@ -27,8 +27,7 @@ def denoise(
     inputs: Inputs,
     to: OutOption,
     masked: Annotated[
-        float,
-        typer.Option("--masked", help="Share of the values that noise set to 0, if known."),
+        float, typer.Option(help="Share of the values that noise set to 0, if known.")
     ] = 0.0,
 ) -> None:
     """Write every sample without its noise to .npz."""
@@ -58,14 +57,12 @@ def sample(
     sampler: Annotated[
         str,
         typer.Option(
-            "--sampler",
             help="auto, prior (kinds that have one) or mixture (of Gaussians, fitted to all "
             "embeddings).",
         ),
     ] = "auto",
     classes: Annotated[
-        str | None,
-        typer.Option("--classes", help="Classes of the new samples, in turn, such as cat,dog."),
+        str | None, typer.Option(help="Classes of the new samples, in turn, such as cat,dog.")
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed, the same samples.", min=0)] = 0,
     trust_remote_code: TrustRemoteCodeOption = False,
@@ -88,13 +85,11 @@ def sample(
 def interpolate(
     inputs: Inputs,
     to: OutOption,
-    rows: Annotated[str, typer.Option("--rows", help="Two or more, counted from 0, such as 3,17.")],
+    rows: Annotated[str, typer.Option(help="Two or more, counted from 0, such as 3,17.")],
     steps: Annotated[
-        int, typer.Option("--steps", help="Samples from one to the next, both counted.", min=2)
+        int, typer.Option(help="Samples from one to the next, both counted.", min=2)
     ] = 9,
-    method: Annotated[
-        str, typer.Option("--method", help="auto, linear, or spherical (around 0).")
-    ] = "auto",
+    method: Annotated[str, typer.Option(help="auto, linear, or spherical (around 0).")] = "auto",
 ) -> None:
     """Interpolate between samples, through their embeddings; write .npz, and images to .png."""
     with importing():
@@ -121,7 +116,6 @@ def impute(
     draws: Annotated[
         int,
         typer.Option(
-            "--draws",
             help="Imputations of each sample; 2 or more for kinds with a posterior, such as "
             "variational.",
             min=1,

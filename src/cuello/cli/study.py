@@ -37,11 +37,10 @@ def study(
             "--out", "-o", help="Where results go.", metavar="<path>", show_default="studies/NAME"
         ),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", help="Processes of a search.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes of a search.", min=1)] = 1,
     refit: Annotated[
         Path | None,
         typer.Option(
-            "--refit",
             help="Train with the best options once more, as a normal run in this folder.",
             metavar="<path>",
             show_default="no",
@@ -56,8 +55,6 @@ def study(
     Started again, it runs only the trials that are missing.
     """
     record = _read(expanded(file))
-    if workers < 1:
-        raise InputError(f"--workers {workers} must be 1 or more.")
     if overwrite and refit is None:
         raise InputError("--overwrite goes with --refit; leave it out.")
     with importing():

@@ -10,6 +10,7 @@ Sources: see :mod:`cuello.data.image_changes`. Shapes: B images, C channels, H r
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from numbers import Real
 from typing import Any
@@ -204,19 +205,11 @@ def _read_value(name: str, value: str, has_value: bool) -> Any:
             choices = " or ".join(f"{name}={padding}" for padding in PADDINGS)
             raise InputError(f"{name} needs a value: {choices}.")
         return mild
-    if mild is None:
-        return value
     if mild is True:
         return {"true": True, "false": False}.get(value.lower(), value)
-    try:
-        return float(value)
-    except ValueError:
-        raise InputError(
-            "is not a number",
-            argument=name,
-            value=value,
-            remedy=f"write for example {name}=0.1, or 0 to leave it out",
-        ) from None
+    with suppress(ValueError):  # what is no number is refused with the other fields
+        return value if mild is None else float(value)
+    return value
 
 
 _FIELDS = {change.name: change for change in fields(Augment)}

@@ -13,13 +13,7 @@ from typing import Any
 import numpy as np
 
 from cuello.arrays import Array, Bools, Float32s
-from cuello.data.columns import (
-    Column,
-    convert_column,
-    describe_column,
-    encode_column,
-    number_like,
-)
+from cuello.data.columns import Column, convert_column, describe_column, encode_column, number_like
 from cuello.data.dataset import Dataset, check_finite
 from cuello.data.label_arrays import as_properties, is_integral, note_task, with_label_arrays
 from cuello.data.readers.base import SKIP_BAD, join_names, stem

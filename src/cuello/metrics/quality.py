@@ -68,9 +68,9 @@ def projection_quality(
         return None
     flat = samples.reshape(len(samples), -1)
     kept = float(trustworthiness(flat, coordinates, n_neighbors=_VOTERS))
-    labelled = np.flatnonzero(np.full(len(samples), False) if y is None else y >= 0)
-    if y is None or len(labelled) < _FEWEST_SAMPLES:
+    if y is None or (y >= 0).sum() < _FEWEST_SAMPLES:
         return ProjectionQuality(kept, None)
+    labelled = y >= 0
     vote = KNeighborsClassifier(_VOTERS).fit(coordinates[labelled], y[labelled])
     return ProjectionQuality(kept, float(vote.score(None, y[labelled])))
 

@@ -99,13 +99,9 @@ class ReportContent:
 
     @property
     def best_row(self) -> Record | None:
-        """The row of the few-label method that is kept; None where there is none."""
-        return self.row_of(self.metrics.get("best_method"))
-
-    def row_of(self, method: str | None, labels: int | None = None) -> Record | None:
-        """Return the row of a few-label method with so many labels, or with the most, if any."""
-        rows = [row for row in self.metrics["few_labels"] if row["method"] == method]
-        rows = [row for row in rows if labels in (None, row["labels"])]
+        """The row of the kept few-label method, with the most labels; None where there is none."""
+        best = self.metrics.get("best_method")
+        rows = [row for row in self.metrics["few_labels"] if row["method"] == best]
         return max(rows, key=lambda row: int(row["labels"]), default=None)
 
 

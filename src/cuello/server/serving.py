@@ -75,9 +75,6 @@ def _losses_app(folder: RunFolder, status: Callable[[], str]) -> FastAPI:
     config = folder.config()
     data, model = config["data"], config["job"]["model"]
 
-    def page() -> str:
-        return draw("cuello.server/waiting.html")
-
     def info() -> s.RunInfo:
         """Return the description of the training."""
         return s.RunInfo(
@@ -94,7 +91,7 @@ def _losses_app(folder: RunFolder, status: Callable[[], str]) -> FastAPI:
     def not_yet(rest: str) -> None:
         raise HTTPException(409, f"the run is not ready ({status()}); /api/history has its losses.")
 
-    app = overview_app(folder, page, info, status)
+    app = overview_app(folder, lambda: draw("cuello.server/waiting.html"), info, status)
     methods = ["GET", "POST"]
     app.api_route("/api/{rest:path}", methods=methods, include_in_schema=False)(not_yet)
     return app

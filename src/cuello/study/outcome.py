@@ -12,14 +12,7 @@ from cuello import atomic
 from cuello.api import start_with_report
 from cuello.run.folder import RunFolder
 from cuello.run.job import Job
-from cuello.study.figures import (
-    Picture,
-    Table,
-    draw_document,
-    draw_study,
-    picture_uri,
-    save,
-)
+from cuello.study.figures import Picture, Table, draw_document, draw_study, picture_uri, save
 from cuello.study.search import run_search
 from cuello.study.study import Study, estimator_options
 from cuello.study.summary import Combination, option_text, summarise_trials

@@ -24,6 +24,7 @@ __all__ = [
     "Projection",
     "gather_points",
     "projections",
+    "through",
 ]
 
 MOST_POINTS = 60_000
@@ -190,14 +191,6 @@ class Projection:
     inverse: tuple[AffineLayer, ...]
     """From coordinates to embeddings, likewise."""
 
-    def transform(self, embeddings: Float32s) -> Floats:
-        """Return coordinates (n, 2) or (n, 1) of embeddings (n, latents)."""
-        return _through(self.forward, embeddings)
-
-    def inverse_transform(self, xy: Floats) -> Floats:
-        """Return embeddings (n, latents) for coordinates (n, 2) or (n, 1)."""
-        return _through(self.inverse, xy)
-
 
 def projections(embeddings: Float32s, projector: Autoencoder | None = None) -> list[Projection]:
     """Return the projections in which embeddings (n, latents) can be shown, the best one first."""
@@ -245,7 +238,8 @@ def _layers(network: nn.Module) -> list[AffineLayer]:
     ]
 
 
-def _through(layers: tuple[AffineLayer, ...], x: Array) -> Floats:
+def through(layers: tuple[AffineLayer, ...], x: Array) -> Floats:
+    """Return what layers, with a ReLU between them, make of x (n, inputs): (n, outputs)."""
     *hidden, last = layers
     for layer in hidden:
         x = np.maximum(x @ layer.weight.T + layer.bias, 0.0)

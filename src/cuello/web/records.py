@@ -15,7 +15,7 @@ from cuello.report.assets import packed
 from cuello.report.content import ReportContent
 from cuello.run import Run
 from cuello.run.sheets import contact_sheet, to_pixels
-from cuello.web.points import AffineLayer, Points, gather_points, projections
+from cuello.web.points import AffineLayer, Points, gather_points, projections, through
 
 __all__ = [
     "LONGEST",
@@ -209,7 +209,9 @@ def _projections(run: Run, points: Points, packs: Packs) -> list[Record]:
             "forward": store(one.forward),
             "inverse": store(one.inverse),
             # Of one layer a browser has 60,000 coordinates at once; of more, in seconds.
-            "coordinates": packs.quantised(one.transform(points.embeddings).astype(np.float32))
+            "coordinates": packs.quantised(
+                through(one.forward, points.embeddings).astype(np.float32)
+            )
             if len(one.forward) > 1
             else None,
         }

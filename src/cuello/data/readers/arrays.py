@@ -11,14 +11,7 @@ import numpy as np
 from cuello.arrays import Array
 from cuello.data.dataset import Dataset, check_finite
 from cuello.data.label_arrays import with_label_arrays
-from cuello.data.readers.base import (
-    READERS,
-    Reader,
-    join_names,
-    reading,
-    refuse_empty_file,
-    stem,
-)
+from cuello.data.readers.base import READERS, Reader, join_names, reading, refuse_empty_file, stem
 from cuello.data.sequences import sequence_lengths
 from cuello.errors import DataError, InputError
 

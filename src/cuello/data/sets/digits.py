@@ -6,7 +6,7 @@ import numpy as np
 
 from cuello.data.dataset import Dataset
 from cuello.data.readers.arrays import image_encoding
-from cuello.data.sets.base import NAMED_SETS, NamedSet
+from cuello.data.sets import NAMED_SETS, NamedSet
 
 __all__ = ["read_digits"]
 

@@ -10,7 +10,7 @@ from cuello.data.dataset import Dataset
 from cuello.data.fetch import RemoteFile, obtain
 from cuello.data.readers.arrays import image_encoding
 from cuello.data.readers.idx import parse_idx
-from cuello.data.sets.base import NAMED_SETS, NamedSet
+from cuello.data.sets import NAMED_SETS, NamedSet
 
 __all__ = ["read_mnist"]
 
