@@ -255,8 +255,8 @@ def data() -> None:
         rows = f"{entry.rows:,}" + (f" + {entry.test_rows:,}" if entry.test_rows else "")
         kind, where = locate(name)
         where = f"{kind}: {where}" if where else kind
-        if entry.download_bytes:
-            where += f" ({entry.download_bytes / 1e6:.1f} MB)"
+        if entry.files:
+            where += f" ({sum(file.size for file in entry.files) / 1e6:.1f} MB)"
         say(f"{name}: {entry.summary}")
         say(f"    {rows} samples of {' x '.join(map(str, entry.shape))}; licence: {entry.licence}")
         say(f"    {where}")

@@ -151,7 +151,7 @@ def as_properties(y: Array, n: int, source: str, names: tuple[str, ...]) -> Floa
             f"more: shape ({n}, properties)",
             value=source,
         )
-    _check_count(y, n, source)
+    _check_label_count(y, n, source)
     if y.shape[1] != len(names):
         raise DataError(
             f"has {y.shape[1]} columns, not {len(names)}", value=source, remedy="save both alike"
@@ -218,10 +218,10 @@ def _check_shape(y: Array, n: int, source: str) -> None:
                 Use("task", "multilabel"),
             ),
         )
-    _check_count(y, n, source)
+    _check_label_count(y, n, source)
 
 
-def _check_count(y: Array, n: int, source: str) -> None:
+def _check_label_count(y: Array, n: int, source: str) -> None:
     if len(y) != n:
         raise DataError(
             f"has {len(y)} labels for {n} samples", value=source, remedy="save one label a sample"

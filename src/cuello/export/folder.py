@@ -130,39 +130,18 @@ def model_card(run: Run, models: Mapping[str, Exported]) -> str:
 
 def _values(run: Run, metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that the template names."""
-    model, data = run.autoencoder, run.config["data"]
-    encoding = data.get("encoding", {})
     kept_rows = [row for row in metrics["few_labels"] if row["method"] == metrics["best_method"]]
-    figures = [("mse", "test MSE of reconstructions", metrics["reconstruction"]["test_mse"])]
-    figures += [
-        (measure.key, measure.name, row[f"{measure.key}_mean"])
-        for row in kept_rows
-        for measure in measures(metrics)
-    ]
+    is_image = run.config["data"].get("encoding", {}).get("type") == "images"
     return {
         "run": run,
-        "model": model,
-        "name": f"{data['name']}: {model.kind} autoencoder",
-        "pipeline_tag": _hub_task(run, is_image=encoding.get("type") == "images"),
-        "kind": KINDS[model.kind],
-        "weights": sum(parameter.numel() for parameter in model.module_.parameters()),
-        "data": data,
-        "columns": [column["name"] for column in encoding.get("columns", ())],
+        "pipeline_tag": _hub_task(run, is_image=is_image),
+        "kind": KINDS[run.autoencoder.kind],
+        "weights": sum(weight.numel() for weight in run.autoencoder.module_.parameters()),
         "value_range": _value_range(run),
-        "training": model.training_config_,
-        "resolved": run.config["autoencoder"]["resolved"],
-        "versions": run.config["versions"],
         "metrics": metrics,
         "measures": measures(metrics),
         "method_name": method_name,
         "kept_rows": kept_rows,
-        "figures": [(key, text, float(value)) for key, text, value in figures],
-        "sizes": {
-            "samples": model.shape_,
-            "embeddings": (model.latent_dim_,),
-            "probabilities": (len(run.properties or run.classes),),
-            "predictions": (),
-        },
         # JSON is YAML, whatever a text holds.
         "yaml": partial(json.dumps, ensure_ascii=False),
     }

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from cuello.arrays import Record
 from cuello.few_label import METHODS
-from cuello.formats import MISSING, finite, rounded, shorten
+from cuello.formats import finite, rounded, shorten
 from cuello.report.assets import draw
 from cuello.report.content import ReportContent, Section
 from cuello.report.measures import has_spread, measures, method_name
@@ -145,23 +145,11 @@ def _draw_confusion(confusion: Record, method: str, *, summed: bool) -> Markup:
 
 def _draw_properties(properties: Record, method: str, *, summed: bool) -> Markup:
     """Draw a table of how well each property was predicted, by ((tn, fp), (fn, tp)) of each."""
-    total = sum(map(sum, properties["counts"][0]))
-    rows = []
-    for name, counts in zip(properties["names"], properties["counts"], strict=True):
-        (_, false), (missed, hit) = counts
-        shares = (
-            (hit + missed, total),
-            (total - false - missed, total),
-            (hit, hit + false),
-            (hit, hit + missed),
-            (2 * hit, 2 * hit + false + missed),
-        )
-        rows.append((name, [f"{100 * a / b:.1f}" if b else MISSING for a, b in shares]))
     return draw(
         "cuello.report/properties.html",
         method=method,
-        rows=rows,
-        total=total,
+        rows=zip(properties["names"], properties["counts"], strict=True),
+        total=sum(map(sum, properties["counts"][0])),
         summed=summed,
     )
 

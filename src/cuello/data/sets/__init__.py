@@ -44,11 +44,6 @@ class NamedSet:
     files: tuple[RemoteFile, ...] = ()
     mirrors: tuple[str, ...] = ()
 
-    @property
-    def download_bytes(self) -> int:
-        """Size of a download; 0 for a bundled set."""
-        return sum(file.size for file in self.files)
-
 
 NAMED_SETS: Registry[NamedSet] = Registry("data set")
 """Every data set by name; each module of this folder enters its own."""
