@@ -119,7 +119,6 @@ def _draw_confusion(confusion: Record, method: str, *, summed: bool) -> Markup:
     diagonal = np.eye(len(counts), dtype=bool)
     wrong = np.where(diagonal, 0.0, counts)
     largest = np.argsort(-wrong, axis=None, kind="stable")[:LARGEST_MISTAKES]
-    pairs = [divmod(int(index), len(names)) for index in largest if wrong.flat[index]]
     return draw(
         "cuello.report/confusion.html",
         method=method,
@@ -131,15 +130,7 @@ def _draw_confusion(confusion: Record, method: str, *, summed: bool) -> Markup:
         percent=100 * shares,
         # The square root keeps rare mistakes visible beside frequent ones.
         strengths=np.where(diagonal, shares, np.sqrt(shares)),
-        mistakes=[
-            (
-                names[true],
-                names[predicted],
-                wrong[true, predicted],
-                100 * wrong[true, predicted] / counts[true].sum(),
-            )
-            for true, predicted in pairs
-        ],
+        mistakes=[divmod(int(index), len(names)) for index in largest if wrong.flat[index]],
     )
 
 
