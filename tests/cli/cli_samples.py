@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
-import signal
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,68 +65,3 @@ def picture(side: int, seed: int) -> Image.Image:
     pixels = np.random.default_rng(seed).integers(0, 100, (8, 8), dtype=np.uint8)
     pixels[:, 4 * side : 4 * side + 4] += 100
     return Image.fromarray(pixels)
-
-
-_HALT = """
-import os, signal
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-
-def halt():
-    # Until a signal comes, or if one came before the wait began: its number is in the pipe.
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    signal.set_wakeup_fd(writing)
-    os.write(int(os.environ["HALTED"]), b".")
-    os.read(reading, 1)
-"""
-
-
-class Halting(subprocess.Popen[str]):
-    """A real process that calls ``halt()``.
-
-    It says so in a pipe: nobody has to look again and again whether it is there yet.
-    """
-
-    def __init__(self, folder: Path, program: str, *arguments: object) -> None:
-        reading, writing = os.pipe()
-        self._halted = open(reading, "rb")  # noqa: SIM115
-        super().__init__(
-            [sys.executable, "-c", _HALT + program, *map(str, arguments)],
-            cwd=folder,
-            env=os.environ | {"HALTED": str(writing)},
-            pass_fds=(writing,),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        os.close(writing)
-
-    def wait_until_it_halts(self) -> None:
-        # Nothing comes of a process that ended; pytest's time limit ends one that never halts.
-        assert self._halted.read(1) == b".", self.communicate()
-
-    def end(self) -> None:
-        self.kill()
-        self.communicate()
-        self._halted.close()
-
-
-@contextmanager
-def halting(folder: Path, program: str, *arguments: object) -> Iterator[Halting]:
-    """Run a real process until it calls ``halt()``; kill it in the end."""
-    process = Halting(folder, program, *arguments)
-    try:
-        process.wait_until_it_halts()
-        yield process
-    finally:
-        process.end()
-
-
-def interrupt(
-    process: subprocess.Popen[str], signum: signal.Signals = signal.SIGINT
-) -> tuple[int, str, str]:
-    """Send a signal; return the exit code and the output."""
-    process.send_signal(signum)
-    out, err = process.communicate()
-    return process.returncode, out, err

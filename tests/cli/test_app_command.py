@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from cuello.cli import main
+from programs import Program
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 
@@ -41,20 +41,15 @@ main()
 
 @posix
 def test_it_answers_at_the_address_it_prints_and_ends_with_ctrl_c(finished, tmp_path):
-    server = subprocess.Popen(
-        [sys.executable, "-c", SERVING, "app", "run", "--host", "127.0.0.1"],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    server = Program(tmp_path, SERVING, "app", "run", "--host", "127.0.0.1")
     try:
         ask(server.stdout.readline(), "127.0.0.1")
     finally:
         server.send_signal(signal.SIGINT)
         out, err = server.communicate()
-    assert (server.returncode, out, err) == (0, "", "")
+        code = server.returncode
+        server.end()
+    assert (code, out, err) == (0, "", "")
 
 
 @posix

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from cli_samples import SMALL, halting, interrupt, rows_of_three_classes, run, tree
+from cli_samples import SMALL, rows_of_three_classes, run, tree
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from cuello import atomic
 from cuello.train import loop
+from programs import halting, interrupt
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 

@@ -6,9 +6,9 @@ import json
 import sys
 
 import pytest
-from cli_samples import halting, interrupt
 
 import cuello_labs as labs
+from programs import halting, interrupt
 
 GRID = """
 data = "digits"

@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 import sys
 
 import httpx
 import pytest
 from cli_samples import SMALL
 
+from programs import Program
+
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
 
 
 HALTING = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from cuello.train import loop
+
+os.dup2(1, 2)
 real, calls = loop.evaluate, []
 
 def halting(*arguments):
@@ -48,20 +51,12 @@ In one program, as a start of it costs more than all they do."""
 @posix
 def test_a_browser_sees_the_training_and_then_the_run_and_ctrl_c_ends_either(arrays, tmp_path):
     options = map(str, ("fit", "rows.npz", *SMALL[2:], "--epochs", 8, "--watch", "--out", "?"))
-    process = subprocess.Popen(
-        [sys.executable, "-c", HALTING, *options],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = Program(tmp_path, HALTING, *options, environment={"COLUMNS": "200"})
     try:
         the_training_and_then_the_run(process, tmp_path)
         ctrl_c_while_it_trains_ends_both_and_says_how_to_continue(process)
     finally:
-        process.kill()
-        process.communicate()
+        process.end()
 
 
 def the_training_and_then_the_run(process, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from cuello.errors import InputError, RunError
 from cuello.study import Study, run_study
 from cuello.study import search as module
+from programs import STARTED
 
 optuna = pytest.importorskip("optuna")
 
@@ -57,7 +58,10 @@ def test_a_search_goes_on_where_it_stopped(searched, monkeypatch):
     assert (len(tried), len(more)) == (2, 7)
 
 
-def test_two_processes_work_on_one_search(tmp_path):
+def test_two_processes_work_on_one_search(tmp_path, monkeypatch):
+    # As new as any, but that their imports are done once for both.
+    contexts = {"spawn": STARTED}
+    monkeypatch.setattr(module.multiprocessing, "get_context", contexts.__getitem__)
     study = Study.of(RECORD | {"trials": 4})
     rows = run_study(study, tmp_path, workers=2)
     # The two may both begin the last trial.
