@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from cuello.cli import importing
 from cuello.cli.command import command
@@ -86,9 +86,7 @@ def _facts(config: dict[str, Any]) -> Table:
         ),
         "versions": ", ".join(f"{k} {v}" for k, v in config["versions"].items()),
     }
-    table = Table(show_header=False, box=None)
-    for _ in ("name", "value"):
-        table.add_column(overflow="fold")
+    table = Table(Column(overflow="fold"), Column(overflow="fold"), show_header=False, box=None)
     for name, value in facts.items():
         table.add_row(name, value)
     return table
@@ -209,10 +207,8 @@ def kinds(
     if name is not None:
         _show_kind(name)
         return
-    table = Table(caption="`cuello kinds NAME` shows equation, paper and options of a kind")
-    table.add_column("kind", no_wrap=True)
-    table.add_column("alias", no_wrap=True)
-    table.add_column("purpose")
+    heads = (Column("kind", no_wrap=True), Column("alias", no_wrap=True), "purpose")
+    table = Table(*heads, caption="`cuello kinds NAME` shows equation, paper and options of a kind")
     for kind in sorted(KINDS):
         table.add_row(kind, ", ".join(KINDS.aliases(kind)), KINDS[kind].summary)
     out.print(table)
@@ -235,10 +231,7 @@ def _show_kind(name: str) -> None:
     if not entry.options():
         out.print("\nno options of its own")
         return
-    table = Table()
-    table.add_column("option", no_wrap=True)
-    table.add_column("default", justify="right")
-    table.add_column("meaning")
+    table = Table(Column("option", no_wrap=True), Column("default", justify="right"), "meaning")
     for option in entry.options().values():
         table.add_row(f"--{option.name.replace('_', '-')}", str(option.default), option.help)
     out.print(table)

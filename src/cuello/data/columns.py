@@ -184,9 +184,7 @@ def _cast_or_none(column: Any, *kinds: Any) -> Any:
 
 
 def _is_text_type(kind: Any) -> bool:
-    types = pa.types
-    view = types.is_string_view(kind)
-    return bool(view or types.is_string(kind) or types.is_large_string(kind))
+    return kind in (pa.string(), pa.large_string(), pa.string_view())
 
 
 def _is_number_type(kind: Any) -> bool:
