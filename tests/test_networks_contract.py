@@ -67,7 +67,14 @@ def equal(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
 
 
-@pytest.mark.parametrize(("network", "kind"), PAIRS)
+# Every kind and every network; `make test-all` runs the product of both.
+SOME_PAIRS = [
+    pytest.param(*pair, marks=[] if pair[0] == "dense" or pair[1] in USUAL else pytest.mark.long)
+    for pair in PAIRS
+]
+
+
+@pytest.mark.parametrize(("network", "kind"), SOME_PAIRS)
 def test_it_trains_saves_and_loads(network, kind, tmp_path):
     model, X = fit(network, kind, dropout=0.1), rows(network)
     z = model.transform(X)
@@ -89,15 +96,7 @@ def test_it_trains_saves_and_loads(network, kind, tmp_path):
         assert np.array_equal(back, other.reconstruct(X), equal_nan=True)
 
 
-@pytest.mark.parametrize(
-    ("network", "kind"),
-    [
-        pytest.param(
-            *pair, marks=[] if pair[0] == "dense" or pair[1] in USUAL else pytest.mark.long
-        )
-        for pair in PAIRS
-    ],
-)
+@pytest.mark.parametrize(("network", "kind"), SOME_PAIRS)
 def test_training_improves_reconstruction(network, kind):
     """Terms against one another need not fall in total; what they are for must."""
     how = {"epochs": 25, "learning_rate": 0.01, "linear_skip": False} | LATE.get(kind, {})
