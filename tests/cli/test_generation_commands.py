@@ -59,7 +59,8 @@ def test_sample_of_classes(cuello, tmp_path, labels, saying):
     """By mixtures where 50 rows of a class are known; where fewer are, by the classifier."""
     X, y = rows_of_three_classes(300)
     np.savez(tmp_path / "rows.npz", X=X, y=y)
-    options = ("--epochs", 200, "--hidden", 16, "--latent", 2, "--kind", "plain", "--repeats", 1)
+    options = ("--epochs", 60, "--lr", 0.01, "--hidden", 16, "--latent", 2, "--kind", "plain")
+    options = (*options, "--repeats", 1)
     cuello("fit", "rows.npz", *options, *labels, "--out", "run")
     said = cuello("sample", "run", "-n", 90, "-o", "new.npz", "--classes", "2,0").out
     assert saying in said
@@ -157,7 +158,7 @@ def write_lines(path, lines):
 @pytest.fixture
 def table_run(cuello, tmp_path):
     write_lines(tmp_path / "whole.csv", table_lines())
-    options = ("--epochs", 300, "--hidden", 16, "--latent", 2, "--kind", "plain")
+    options = ("--epochs", 100, "--lr", 0.01, "--hidden", 16, "--latent", 2, "--kind", "plain")
     cuello("fit", "whole.csv", *options, "--no-linear-skip", "--out", "run")
     return [list(line) for line in table_lines()]
 
