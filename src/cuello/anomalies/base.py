@@ -106,8 +106,8 @@ class Score(ABC):
         """Return why samples of this shape cannot be scored with a model; empty if they can."""
         if "images" in self.needs and data_type(model, shape) != "images":
             return "needs images"
-        if "likelihood" in self.needs and not hasattr(KINDS[model.kind], "log_likelihood"):
-            kind, other = Argument("kind", model.kind), Argument("kind", "variational")
+        if "likelihood" in self.needs and not hasattr(KINDS[model.kind_], "log_likelihood"):
+            kind, other = Argument("kind", model.kind_), Argument("kind", "variational")
             return ("needs a likelihood, which ", kind, " does not give and ", other, " does")
         return ""
 

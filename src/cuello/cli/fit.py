@@ -44,10 +44,12 @@ class FitCommand(Command):
         """Parse arguments by the options of the kind and network that they name."""
         with importing():
             from cuello.estimators import Autoencoder
+            from cuello.kinds import choose_kind
         defaults = inspect.signature(Autoencoder).parameters
         choice = {
             name: _value_of(f"--{name}", args) or defaults[name].default for name in _CHOOSING
         }
+        choice["kind"] = choose_kind(choice["kind"])
         with self.refusals():
             built = _build(choice)
         try:
@@ -100,8 +102,8 @@ def _panels(choice: Mapping[str, str]) -> dict[str, Mapping[str, Option]]:
         name="kind",
         type="str",
         default=inspect.signature(Autoencoder).parameters["kind"].default,
-        help="Kind of autoencoder; `cuello kinds` lists them.",
-        choices=tuple(_registries()["kind"]),
+        help="Kind of autoencoder (see `cuello kinds`); auto is plain for tables, else denoising.",
+        choices=("auto", *_registries()["kind"]),
     )
     names = {role: _registries()[role].resolve(name) for role, name in choice.items()}
     return {

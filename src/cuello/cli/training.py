@@ -34,7 +34,7 @@ def show_plan(job: Job) -> None:
     for name in ("layer", "type", "output", "parameters", "bytes", "multiply-adds"):
         left = name in ("layer", "type", "output")
         table.add_column(name, justify="left" if left else "right", overflow="fold")
-    width = KINDS[model.kind].decoder_width(model.latent_dim_, len(model.classes_))
+    width = KINDS[model.kind_].decoder_width(model.latent_dim_, len(model.classes_))
     layers = summarize(module.encoder, module.decoder, model.shape_, width)
     whole = total(layers)
     for layer in [*layers, whole]:
@@ -51,7 +51,7 @@ def show_plan(job: Job) -> None:
     config, rows = model.training_config_, len(prepared.rows.train)
     steps = config.epochs * -(-rows // config.batch_size)
     say(
-        f"kind {job.model.get('kind', model.kind)}, {model.latent_dim_} latents; "
+        f"kind {model.kind_}, {model.latent_dim_} latents; "
         f"{rows:,} training samples, {config.epochs} epochs of batches of {config.batch_size}: "
         f"{steps:,} steps. Multiply-adds are for one sample. Nothing was trained or written."
     )

@@ -36,6 +36,7 @@ class Architecture:
     ----------
     kind : str
         One of :data:`cuello.kinds.KINDS`, or an alias such as ``vae``; ``cuello kinds`` lists them.
+        ``auto``: ``plain`` for rows of a table (without ``kind_options``), otherwise ``denoising``.
     kind_options : dict or None
         Options of the kind, for example ``{"noise": "gaussian", "noise_level": 0.3}``.
     network : str
@@ -81,7 +82,7 @@ class Architecture:
         Allow an embedding as long as a sample or longer.
     """
 
-    kind: Annotated[str, kinds.KINDS] = "denoising"
+    kind: Annotated[str, ("auto", *kinds.KINDS)] = "auto"
     kind_options: Mapping[str, Any] | None = None
     network: Annotated[str, networks.NETWORKS] = "dense"
     network_options: Mapping[str, Any] | None = None

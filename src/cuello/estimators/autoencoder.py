@@ -20,7 +20,7 @@ from cuello.arrays import Array, Codes, Float32s, Floats
 from cuello.data.augment import Augment
 from cuello.data.scaling import Scaling
 from cuello.data.sequences import steps_of
-from cuello.errors import CuelloWarning, DivergedError, InputError, unknown
+from cuello.errors import CuelloWarning, DivergedError, InputError
 from cuello.estimators.applications import Applications
 from cuello.estimators.assemble import Architecture, assemble, is_linear_start, start_linear
 from cuello.estimators.inputs import check_rows, check_shape, class_codes, divide, parse_augment
@@ -92,7 +92,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
     def __init__(
         self,
-        kind: str = "denoising",
+        kind: str = "auto",
         *,
         validation_fraction: float = 0.1,
         scaling: str = "auto",
@@ -149,7 +149,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.history_: Sequence[Epoch] = []
         callback = combine(callbacks).knowing(self.get_params() | {"latent_dim": self.latent_dim_})
         try:
-            with EpochProgress(self.kind, self.training_config_.epochs, visible=shown) as progress:
+            with EpochProgress(self.kind_, self.training_config_.epochs, visible=shown) as progress:
                 self.history_ = train(
                     self.module_,
                     rows,
@@ -223,12 +223,18 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     def trained_(self) -> TrainedNetwork:
         """Return the trained module with its scaling, which all applications take."""
         check_is_fitted(self, "module_")
-        return TrainedNetwork(self.module_, self.scaling_, self.shape_, self.kind, self.classes_)
+        return TrainedNetwork(self.module_, self.scaling_, self.shape_, self.kind_, self.classes_)
 
     @property
     def architecture_(self) -> Architecture:
         """Return the options that decide the network."""
-        return Architecture(**{name: getattr(self, name) for name in Architecture.__annotations__})
+        options = {name: getattr(self, name) for name in Architecture.__annotations__}
+        return Architecture(**options | {"kind": self.kind_})
+
+    @property
+    def kind_(self) -> str:
+        """Return the kind; for ``auto``, that which suits the samples that ``fit`` has seen."""
+        return kinds.choose_kind(self.kind, getattr(self, "shape_", None), self.kind_options)
 
     def build_module(self, seed: int) -> kinds.AutoencoderModule:
         """Return a new, untrained network for the data that ``fit`` saw."""
@@ -241,11 +247,10 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         Return training samples, their classes, held-out samples, and the augmentation.
         """
         X = self._validate(X, reset=True)
-        if self.kind not in kinds.KINDS:
-            raise unknown("kind", self.kind, kinds.KINDS)
+        kinds.KINDS.resolve(self.kind_)
         self.classes_: Array = np.empty(0)
         codes: Codes | None = None
-        if kinds.KINDS[self.kind].needs_labels:
+        if kinds.KINDS[self.kind_].needs_labels:
             self.classes_, codes = class_codes(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         if validation is None:

@@ -36,7 +36,7 @@ def groups_of(models: Sequence[Autoencoder]) -> list[list[int]]:
 def _stacked_options(model: Autoencoder) -> dict[str, str]:
     """Return the options that must be the same in a stack, as texts."""
     options: dict[str, Any] = model.get_params(deep=False)
-    free = KINDS[model.kind].stacked_options if model.kind in KINDS else ()
+    free = KINDS[model.kind_].stacked_options if model.kind_ in KINDS else ()
     of_kind = options.pop("kind_options") or {}
     # Nothing at all may be another computation than a little.
     options |= {name: bool(value) if name in free else value for name, value in of_kind.items()}

@@ -135,7 +135,7 @@ def _values(run: Run, metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "run": run,
         "pipeline_tag": _hub_task(run, is_image=is_image),
-        "kind": KINDS[run.autoencoder.kind],
+        "kind": KINDS[run.autoencoder.kind_],
         "weights": sum(weight.numel() for weight in run.autoencoder.module_.parameters()),
         "value_range": _value_range(run),
         "metrics": metrics,

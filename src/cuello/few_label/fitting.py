@@ -95,7 +95,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             check_is_fitted(self.autoencoder_)
         except NotFittedError:
             has_classes = targets.y.dtype.kind == "i"
-            if not has_classes and kinds.KINDS[template.kind].needs_labels:
+            if not has_classes and kinds.KINDS[template.kind_].needs_labels:
                 raise InputError(
                     "learns from classes, and y holds none",
                     argument="kind",

@@ -13,6 +13,7 @@ from cuello.kinds.base import (
     ParameterGroups,
     Parts,
     build_module,
+    choose_kind,
 )
 from cuello.kinds.losses import LOSSES, OUTPUTS, ReconstructionLoss
 
@@ -27,6 +28,7 @@ __all__ = [
     "ParameterGroups",
     "ReconstructionLoss",
     "build_module",
+    "choose_kind",
 ]
 
 for _module in pkgutil.iter_modules(__path__):

@@ -227,6 +227,20 @@ KINDS: Registry[type[AutoencoderModule]] = Registry("kind")
 """Kinds of autoencoder by name."""
 
 
+def choose_kind(
+    kind: str, shape: tuple[int, ...] | None = None, options: Mapping[str, Any] | None = None
+) -> str:
+    """Return a kind as it is named; for ``auto``, that which suits samples of a shape.
+
+    Rows of a table are reconstructed best by ``plain``. Other samples, those of no known shape, and
+    whatever comes with options, get ``denoising``.
+    """
+    if kind != "auto":
+        return kind
+    is_table = shape is not None and len(shape) == 1
+    return "plain" if is_table and not options else "denoising"
+
+
 def build_module(kind: str, parts: Parts, **options: Any) -> AutoencoderModule:
     """Build a kind, by its name or alias in :data:`KINDS`, from parts and its checked options."""
     chosen = KINDS.implied(kind) | options

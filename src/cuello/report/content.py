@@ -150,11 +150,12 @@ def gather(folder: RunFolder) -> ReportContent:
     config = folder.config(finished=True)
     arrays = folder.read_arrays("examples.npz")
     data, params = config["data"], config["autoencoder"]["params"]
+    kind = config["autoencoder"]["resolved"]["kind"]
     classes = tuple(data["classes"])
     sequences = NETWORKS[params["network"]].is_sequence
     encoded = Dataset(X=np.empty((0, 0)), name="", source="", encoding=data["encoding"])
     return ReportContent(
-        title=f"{data['name']}: {KINDS.resolve(params['kind'])} autoencoder",
+        title=f"{data['name']}: {KINDS.resolve(kind)} autoencoder",
         config=config,
         metrics=folder.metrics(),
         history=folder.read_lines("history.jsonl"),

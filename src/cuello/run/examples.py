@@ -149,7 +149,7 @@ def example_arrays(
         }
     if is_sequence:
         return arrays
-    if KINDS[model.kind].restores and len(test):
+    if KINDS[model.kind_].restores and len(test):
         arrays |= _denoised(model, test, order[:_EXAMPLES], seed)
     return arrays | _sampled(model, prepared.train, seed)
 

@@ -161,7 +161,7 @@ class Job:
         self.trackers(Path())
         for registry in (KINDS, NETWORKS, ACTIVATIONS, INITIALIZERS, LOSSES, OUTPUTS):
             name = getattr(model, registry.argument)
-            if name != "auto" or registry in (KINDS, NETWORKS, ACTIVATIONS):
+            if name != "auto" or registry in (NETWORKS, ACTIVATIONS):
                 registry.resolve(name)
         if model.scaling not in SCALINGS:
             raise unknown("scaling", model.scaling, SCALINGS)

@@ -56,7 +56,7 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
         )
     if job.method is not None:
         METHODS[job.method].check_data(data.X, data.task, classes=data.task == "multiclass")
-    check_labels(untrained.kind, prepared.visible_labels, data.task)
+    check_labels(untrained.kind_, prepared.visible_labels, data.task)
     for which in ("encoder", "decoder"):
         name_of_source(which, getattr(untrained, which))  # or the run could not be kept
     return prepared, untrained.initialize(prepared.train, prepared.visible_labels)

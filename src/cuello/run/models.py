@@ -94,10 +94,11 @@ def record_autoencoder(model: Autoencoder) -> Record:
             "epochs": model.training_config_.epochs,
             "batch_size": model.training_config_.batch_size,
             **resolve_network(model.architecture_),
+            "kind": model.kind_,
             "kind_options": {
-                name: option.default for name, option in KINDS[model.kind].options().items()
+                name: option.default for name, option in KINDS[model.kind_].options().items()
             }
-            | KINDS.implied(model.kind)
+            | KINDS.implied(model.kind_)
             | dict(model.kind_options or {}),
         },
         "diagnosis": model.diagnosis_._asdict(),

@@ -52,7 +52,7 @@ CONFIG = {
 FINISHED_CONFIG = CONFIG | {
     "autoencoder": {
         "params": {"kind": str, "network": str, "encoder": Maybe(str)},
-        "resolved": dict,
+        "resolved": {"kind": str},
         "diagnosis": {"statistics": dict},
     },
     "classifier": Maybe(dict),

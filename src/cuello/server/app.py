@@ -74,7 +74,7 @@ def _start(session: Session) -> FastAPI:
         return s.RunInfo(
             name=str(run.config["data"].get("name", "")),
             status="finished",
-            kind=run.autoencoder.kind,
+            kind=run.autoencoder.kind_,
             network=run.autoencoder.network,
             shape=list(run.autoencoder.shape_),
             latent_dim=run.autoencoder.latent_dim_,

@@ -228,7 +228,7 @@ class Study:
         prepared = prepare(Job(**self.split_options))
         for settings in self.settings():
             model = Autoencoder(**estimator_options({**self.options, **settings}))
-            check_labels(model.kind, prepared.visible_labels)
+            check_labels(model.kind_, prepared.visible_labels)
             model.initialize(prepared.train, prepared.visible_labels)
         return prepared
 
@@ -263,7 +263,7 @@ def estimator_options(options: Mapping[str, Any]) -> dict[str, Any]:
     of_estimator = [
         name for name in Autoencoder().get_params(deep=False) if name not in _NOT_OPTIONS
     ]
-    kind, network = options.get("kind", "denoising"), options.get("network", "dense")
+    kind, network = kinds.choose_kind(options.get("kind", "auto")), options.get("network", "dense")
     of_kind, of_network = kinds.KINDS[kind].options(), networks.NETWORKS[network].options
     sorted_options: dict[str, Any] = {}
     for name, value in options.items():
