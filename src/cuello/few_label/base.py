@@ -23,7 +23,7 @@ from cuello.networks import NETWORKS
 from cuello.options import Option, read_options
 from cuello.registry import Registry
 
-__all__ = ["METHODS", "LearningProblem", "Method", "Solution"]
+__all__ = ["METHODS", "LearningProblem", "Method", "Solution", "StoredSizes"]
 
 Declared = TypeVar("Declared", bound=MethodOptions)
 
@@ -141,6 +141,8 @@ class Method(ABC):
     """Whether it reads samples without a label, beside the training of the autoencoder."""
     single_label_only: bool = False
     """Whether it can learn nothing but one class a sample."""
+    tables_only: bool = False
+    """Whether it is for rows of tables alone."""
     fixed_length: bool = False
     """Whether it cannot read sequences of different lengths, which hold NaN after their end."""
     overconfident: bool = True
@@ -171,6 +173,13 @@ class Method(ABC):
                 value=self.name,
                 remedy=Use("method", "fine_tune_slow"),
             )
+        if self.tables_only and X.ndim != 2:
+            raise InputError(
+                f"is for the columns of a table, and samples have shape {X.shape[1:]}",
+                argument="method",
+                value=self.name,
+                remedy=Use("method", "auto"),
+            )
         if self.fixed_length and X.dtype.kind == "f" and np.isnan(X).any():
             raise InputError(
                 "reads sequences of one length, and some of these end earlier (NaN after their "
@@ -194,6 +203,17 @@ class Method(ABC):
 
         The problem has no samples.
         """
+
+
+class StoredSizes(nn.Module):
+    """A module whose buffers take the sizes of stored ones: only they tell how much was learned."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **options: Any) -> Any:
+        """Load buffers of any size."""
+        buffers = dict(self.named_buffers())
+        for name in self.state_dict():
+            buffers[name].resize_(state_dict[name].shape)
+        return super().load_state_dict(state_dict, *args, **options)
 
 
 METHODS: Registry[Method] = Registry("method")

@@ -5,9 +5,9 @@ Shapes: B samples of a batch, n samples, K features by which they are compared, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, final
+from typing import Annotated, final
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from cuello.data.edges import edge_histograms_of
 from cuello.data.neighbours import nearest_of
 from cuello.estimators.baselines import fit_pca
 from cuello.estimators.network import in_batches
-from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
+from cuello.few_label.base import METHODS, LearningProblem, Method, Solution, StoredSizes
 from cuello.few_label.cross_validation import scores_of, select
 from cuello.few_label.graph import latest_graph, spread_labels
 from cuello.few_label.options import MethodOptions
@@ -180,7 +180,7 @@ class FeatureSpace(nn.Module):
         return (embeddings - self.embedding_mean) / self.embedding_scale
 
 
-class NeighbourVote(nn.Module):
+class NeighbourVote(StoredSizes):
     """Scores of a sample from the class shares (n, C) of its nearest neighbours, by nearness."""
 
     features: Tensor
@@ -215,13 +215,6 @@ class NeighbourVote(nn.Module):
         _, squares = nearest_of(features, self.features.double(), self.k + 1)
         last, next_one = squares[:, -2:].unbind(1)
         return next_one - last <= _TIE * next_one.clamp(min=1e-12)
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **options: Any) -> Any:
-        """Take stored buffers of any size: only they tell how many samples vote."""
-        buffers = dict(self.named_buffers())
-        for name in self.state_dict():
-            buffers[name].resize_(state_dict[name].shape)
-        return super().load_state_dict(state_dict, *args, **options)
 
 
 @torch.no_grad()
