@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 import cuello
 from cuello.export import convert
 from cuello.few_label import FewLabelClassifier, fitting
+from cuello.few_label.methods import columns, mean_teacher
 from cuello.run import RunFolder
 
 # The same examples in every run, and no deadline: time says nothing on a busy machine.
@@ -116,10 +117,13 @@ def _defaults_of_few_labels() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _small_forests() -> Iterator[None]:
-    # Every run of a table with labels grows forests: most of the time of a small one.
+def _brief_choice() -> Iterator[None]:
+    # Every run with labels chooses among methods, some of which take minutes by default.
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cuello.run.baselines.TREES", 5)
+        trees: Any = columns._ForestOptions.__init__.__kwdefaults__
+        patch.setitem(trees, "trees", 5)
+        for name in ("PASSES", "MIN_STEPS", "MIN_FOLD_STEPS"):
+            patch.setattr(mean_teacher, name, 1)
         yield
 
 

@@ -75,7 +75,7 @@ def show(records: list[Record]) -> Findings:
                     "seeds",
                     "diverged, all rates",
                 ),
-                rows=_best_rows(records),
+                rows=_kept_rows(records),
                 note="Squared errors summed over the pixels of an image, after the last epoch. The "
                 "best rate has the lowest mean training loss. The effective rate, rate / (1 - "
                 "momentum), is the step that a steady gradient makes, in multiples of it.",
@@ -104,7 +104,7 @@ def same_rate(records: list[Record]) -> dict[float, tuple[Spread, Spread]]:
     }
 
 
-def _best_rows(records: list[Record]) -> list[tuple[object, ...]]:
+def _kept_rows(records: list[Record]) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     everywhere = group(records, "momentum")
     for (momentum,), (rate, subset) in best_rates(records, "momentum").items():

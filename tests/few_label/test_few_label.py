@@ -21,13 +21,13 @@ from cuello.data.splits import stratified_folds
 from cuello.estimators.baselines import INVERSE_PENALTIES, fit_pca
 from cuello.few_label import METHODS, FewLabelOptions, Multiclass
 from cuello.few_label.estimator import classifier_of, record_classifier, tensors_of_classifier
-from cuello.few_label.methods.fine_tuning import EncoderWithHead
+from cuello.few_label.methods.fine_tuning import EncoderWithHead, FineTuning
 from cuello.kinds import Batch
 from cuello.train import Rows, train
 from cuello_labs._few_label_methods import fit_knn_pixels, fit_pca_logistic
 
 SMALL = Autoencoder(kind="plain", hidden=(6,), latent_dim=3, dropout=0.3, epochs=4, batch_size=32)
-TRANSFER = sorted(name for name, method in METHODS.items() if not method.uses_unlabelled)
+TRANSFER = sorted(name for name, method in METHODS.items() if isinstance(method, FineTuning))
 SEED = int(np.random.RandomState(0).randint(2**31 - 1))  # what random_state=0 comes to
 
 

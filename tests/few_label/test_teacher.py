@@ -170,17 +170,21 @@ def test_images_that_are_to_stay_as_they_are_do(augment, stays):
 
 def test_larger_students_get_fewer_steps_but_no_fewer_than_the_fewest():
     rows, costs = 200_000, (4.0e4, 1.5e6, 5.0e6, 1.0e9)
-    steps = []
+    steps, limits = [], {"PASSES": 100, "MIN_STEPS": 1000}
     for cost in costs:
         with pytest.MonkeyPatch.context() as patched:
+            for name, value in limits.items():
+                patched.setattr(mean_teacher, name, value)
             patched.setattr(mean_teacher, "multiplications", lambda _, cost=cost: cost)
             patched.setattr(mean_teacher, "build_student", lambda _: None)
-            steps.append(mean_teacher._steps(problem_of(n=rows)))
+            steps.append(mean_teacher.teacher_steps(problem_of(n=rows)))
     assert steps[0] == mean_teacher.MAX_STEPS
     assert steps[1:3] == [round(STUDENTS["dense"].work / cost) for cost in costs[1:3]]
-    assert steps[3] == mean_teacher.MIN_STEPS
+    assert steps[3] == limits["MIN_STEPS"]
     few = problem_of(n=30 * mean_teacher.BATCH)
-    assert mean_teacher._steps(few) == 30 * mean_teacher.PASSES, "few rows are seen often enough"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(mean_teacher, "PASSES", 100)
+        assert mean_teacher.teacher_steps(few) == 3000, "few samples are seen often enough"
 
 
 def test_students_follow_from_the_rows_and_the_seed():

@@ -12,9 +12,10 @@ from cuello.few_label import METHODS
 QUICK = {
     "auto": {"steps": 80},
     "mean_teacher": {"steps": 80},
+    "random_forest": {"trees": 50},
     "ladder": {"epochs": 30, "hidden": [60, 30]},
 }
-CHOOSING = {"auto", "label_spreading"}
+CHOOSING = {"auto", "label_spreading", "linear_columns"}
 """Methods that choose more by folds than a rate of learning; others only take longer for them."""
 PER_CLASS = 20
 

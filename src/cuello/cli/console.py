@@ -119,7 +119,7 @@ def table_of_methods(metrics: dict[str, Any]) -> Table:
     for name in head:
         table.add_column(name, justify="left" if name == "method" else "right", overflow="fold")
     for row in metrics["few_labels"]:
-        chosen = row["method"] == metrics["best_method"]
+        chosen = row["method"] == metrics["method"]
         table.add_row(
             row["display_name"] + (" *" if chosen else ""),
             str(row["labels"]),
@@ -127,10 +127,7 @@ def table_of_methods(metrics: dict[str, Any]) -> Table:
             style="bold" if chosen else None,
         )
     repeats = metrics["few_labels"][0]["repeats"]
-    why = "of cuello's methods, the one that cross-validation on the labelled samples chose"
-    if metrics.get("method"):
-        why = "the method that was asked for"
     error = "error: mean absolute error; " if second.key == "mae" else ""
     spread = f"mean ± standard deviation over {repeats} label draws; " if repeats > 1 else ""
-    table.caption = f"{error}{spread}* {why}; kept for `cuello classify`"
+    table.caption = f"{error}{spread}* kept for `cuello classify`"
     return table

@@ -130,7 +130,7 @@ def model_card(run: Run, models: Mapping[str, Exported]) -> str:
 
 def _values(run: Run, metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that the template names."""
-    kept_rows = [row for row in metrics["few_labels"] if row["method"] == metrics["best_method"]]
+    kept_rows = [row for row in metrics["few_labels"] if row["method"] == metrics["method"]]
     is_image = run.config["data"].get("encoding", {}).get("type") == "images"
     return {
         "run": run,

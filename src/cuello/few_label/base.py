@@ -147,12 +147,14 @@ class Method(ABC):
     """Whether it cannot read sequences of different lengths, which hold NaN after their end."""
     overconfident: bool = True
     """Whether its probabilities tend to be too high, so that they are given a temperature."""
-    compared_by_default: bool = False
-    """Whether a run compares it unasked: those that are quick."""
+    is_baseline: bool = False
+    """Whether every run compares it, as a baseline."""
     compared_on_request: bool = False
     """Whether a run compares it when a full comparison is asked for."""
-    trains_encoder: bool = True
-    """Whether it trains the encoder, which takes its time, and so comes after those that do not."""
+    tried_by_auto: bool = False
+    """Whether the method ``auto`` may choose it."""
+    is_quick: bool = False
+    """Whether it takes seconds, and so comes before those that take longer."""
     refittable: bool = False
     """Whether it is quick enough to be fitted again while somebody waits, as the server does."""
 

@@ -21,7 +21,7 @@ from cuello.few_label.base import LearningProblem, Solution
 from cuello.few_label.tasks import SingleLabel, Task
 from cuello.metrics import Interval, accuracy_interval, expected_calibration_error, temperature
 
-__all__ = ["TOO_WIDE", "Candidate", "assess", "scores_of", "select", "train_long"]
+__all__ = ["FOLD_SHARE", "TOO_WIDE", "Candidate", "assess", "scores_of", "select", "train_long"]
 
 FOLD_SHARE = 0.1
 """Length of a training that is only evaluated on its fold, where a whole one takes long."""

@@ -88,6 +88,8 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         See :class:`cuello.train.TrainingConfig`.
     method_options : dict or None
         Options of the method, ``METHODS[method].options``.
+    max_time : float or None
+        Seconds, above 0, that ``auto`` may take: it leaves methods out, or shortens them.
     random_state : int, RandomState or None
         New weights, folds and order of the samples follow from it.
 
@@ -195,7 +197,8 @@ class FewLabelRegressor(RegressorMixin, FewLabelEstimator):  # type: ignore[misc
         labels) or ``mape`` (relative to the label; none may be 0). ``linear_probe`` has an exact
         solver for ``mse`` alone; for the others the head is trained.
     autoencoder, head_hidden, batch_norm, dropout, encoder_lr_factor, layer_decay, learning_rates, \
-cv, epochs, batch_size, weight_decay, augment, device, precision, method_options, random_state
+cv, epochs, batch_size, weight_decay, augment, device, precision, method_options, max_time, \
+random_state
         As in :class:`FewLabelClassifier`.
 
     Attributes

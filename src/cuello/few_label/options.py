@@ -107,6 +107,7 @@ class FewLabelOptions(_Checked):
     device: str = "auto"
     precision: str = "auto"
     method_options: Mapping[str, Any] | None = None
+    max_time: Annotated[float | None, Range(0.0, open_low=True)] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

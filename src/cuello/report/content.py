@@ -98,9 +98,9 @@ class ReportContent:
     """Column names, for tables."""
 
     @property
-    def best_row(self) -> Record | None:
+    def kept_row(self) -> Record | None:
         """The row of the kept few-label method, with the most labels; None where there is none."""
-        best = self.metrics.get("best_method")
+        best = self.metrics.get("method")
         rows = [row for row in self.metrics["few_labels"] if row["method"] == best]
         return max(rows, key=lambda row: int(row["labels"]), default=None)
 

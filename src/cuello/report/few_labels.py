@@ -12,6 +12,7 @@ from cuello.report.assets import draw
 from cuello.report.content import ReportContent, Section
 from cuello.report.measures import has_spread, measures, method_name
 from cuello.run.baselines import BASELINES
+from cuello.run.few_labels import is_baseline
 
 __all__ = ["few_labels_section"]
 
@@ -38,8 +39,8 @@ def few_labels_section(content: ReportContent) -> Section:
             second=second,
             metrics=metrics,
             rows=rows,
-            ours={row["method"] for row in rows} - BASELINES.keys(),
-            best=content.best_row,
+            ours={row["method"] for row in rows if not is_baseline(row["method"])},
+            best=content.kept_row,
             better=_best_after_all(content),
         )
     ]
@@ -82,8 +83,8 @@ def _chart_row(row: Record, content: ReportContent) -> Record:
 
     return {
         "name": row["display_name"],
-        "ours": row["method"] not in BASELINES,
-        "best": row["method"] == content.metrics["best_method"],
+        "ours": not is_baseline(row["method"]),
+        "best": row["method"] == content.metrics["method"],
         "labels": "" if one_count else f"{row['labels']:,} label{'s' * (row['labels'] != 1)}",
         "mean": shown(row[f"{main.key}_mean"]),
         "sd": shown(row[f"{main.key}_sd"]) if has_spread(row) else None,
@@ -93,7 +94,7 @@ def _chart_row(row: Record, content: ReportContent) -> Record:
 
 def _best_after_all(content: ReportContent) -> Record | None:
     """Return the row that turned out better than that of the chosen method, if one did."""
-    best, key = content.best_row, f"{measures(content.metrics)[0].key}_mean"
+    best, key = content.kept_row, f"{measures(content.metrics)[0].key}_mean"
     if best is None or finite(best[key]) is None:
         return None
     rows = content.metrics["few_labels"]

@@ -19,7 +19,7 @@ from cuello.report.content import ReportContent, Section, gather
 from cuello.report.few_labels import few_labels_section
 from cuello.report.galleries import applications_section, reconstruction_section
 from cuello.report.measures import has_spread, measures
-from cuello.run.baselines import BASELINES
+from cuello.run.few_labels import is_baseline
 from cuello.run.folder import RunFolder
 
 __all__ = ["MAX_BYTES", "SCRIPTS", "render", "write_report"]
@@ -83,11 +83,11 @@ def _draw_page(content: ReportContent, sections: list[Section], *, charts: bool)
 
 def _draw_headline(content: ReportContent) -> Markup:
     """Draw the three or four figures that a hurried reader looks for, and the next steps."""
-    metrics, best = content.metrics, content.best_row
+    metrics, best = content.metrics, content.kept_row
     main = measures(metrics)[0]
     mean = f"{main.key}_mean"
     rows = [row for row in metrics["few_labels"] if finite(row[mean]) is not None]
-    baselines = [row for row in rows if row["method"] in BASELINES]
+    baselines = [row for row in rows if is_baseline(row["method"])]
     return draw(
         "cuello.report/headline.html",
         main=main,

@@ -57,9 +57,6 @@ class Baseline:
 BASELINES: Registry[Baseline] = Registry("method")
 """Baselines that are compared with the few-label methods, in the order of the tables."""
 
-TREES = 200
-"""Number of trees of a forest."""
-
 _CLASSES = ("multiclass", "multilabel")
 _ALL_TASKS = (*_CLASSES, "regression")
 
@@ -86,22 +83,6 @@ def _make_constant(data: Labelled) -> Any:
     if data.task == "regression":
         return dummy.DummyRegressor()
     return dummy.DummyClassifier(strategy="most_frequent")
-
-
-def _make_linear(data: Labelled) -> Any:
-    from sklearn import linear_model
-
-    if data.task == "regression":
-        return linear_model.Ridge()
-    return linear_model.LogisticRegression(max_iter=2000)
-
-
-def _make_forest(data: Labelled) -> Any:
-    from sklearn import ensemble
-
-    regression = data.task == "regression"
-    kind = ensemble.RandomForestRegressor if regression else ensemble.RandomForestClassifier
-    return kind(TREES, random_state=data.seed)
 
 
 def _make_boosting(data: Labelled) -> Any:
@@ -172,20 +153,15 @@ BASELINES.add(
         fit=_fit_linear,
     ),
 )
-for _name, _model, _make in (
-    ("linear_columns", "Linear model", _make_linear),
-    ("random_forest", "Random forest", _make_forest),
-    ("gradient_boosting", "Gradient boosting", _make_boosting),
-):
-    BASELINES.add(
-        _name,
-        Baseline(
-            display_name=f"{_model} on the columns",
-            tasks=_ALL_TASKS,
-            tables_only=True,
-            fit=partial(_fit_labelled, make=_make),
-        ),
-    )
+BASELINES.add(
+    "gradient_boosting",
+    Baseline(
+        display_name="Gradient boosting on the columns",
+        tasks=_ALL_TASKS,
+        tables_only=True,
+        fit=partial(_fit_labelled, make=_make_boosting),
+    ),
+)
 
 
 def fit_pca_linear(

@@ -28,11 +28,11 @@ from cuello.run.schema import score_names
 from cuello.train import Callback
 
 __all__ = [
-    "best_method",
     "compare_methods",
     "compared_methods",
     "display_name",
     "figure_data",
+    "is_baseline",
     "fit_method",
     "samples_for",
     "summarise_methods",
@@ -46,7 +46,7 @@ SHOWN = 300
 def compared_methods(
     task: str, *, is_table: bool = False, in_full: bool = False
 ) -> tuple[str, ...]:
-    """Return the methods that are compared unasked: baselines, then few-label methods."""
+    """Return the methods that are compared with the one that is kept, baselines first."""
     baselines = [
         name
         for name, entry in BASELINES.items()
@@ -55,10 +55,16 @@ def compared_methods(
     methods = [
         name
         for name, method in METHODS.items()
-        if (method.compared_on_request if in_full else method.compared_by_default)
+        if (method.is_baseline or (in_full and method.compared_on_request))
         and (task == "multiclass" or not method.single_label_only)
+        and (is_table or not method.tables_only)
     ]
     return (*baselines, *methods)
+
+
+def is_baseline(method: str) -> bool:
+    """Return whether a method is what the others are compared with."""
+    return method in BASELINES or (method in METHODS and METHODS[method].is_baseline)
 
 
 def samples_for(
@@ -87,6 +93,7 @@ def fit_method(
     samples: tuple[Array, Array],
     draw: int,
     progress: Progress,
+    max_time: float | None = None,
 ) -> FewLabelClassifier | FewLabelRegressor:
     """Fit a method to the samples that :func:`samples_for` returns for a draw."""
     callbacks = Callback(
@@ -101,12 +108,13 @@ def fit_method(
         cv=CV,
         device=autoencoder.device,
         precision=autoencoder.precision,
+        max_time=max_time,
         random_state=job.seed + draw,
     )
     with _ignore_warnings(CONSTANT_PROPERTY):  # the plan named such properties
-        # Progress of a quick one would only flicker.
-        quick = METHODS[method].compared_by_default or METHODS[method].compared_on_request
-        return model.fit(*samples, callbacks=None if quick else callbacks)
+        # Progress of one that takes seconds would only flicker.
+        brief = METHODS[method].is_quick or METHODS[method].compared_on_request
+        return model.fit(*samples, callbacks=None if brief else callbacks)
 
 
 def compare_methods(
@@ -130,13 +138,11 @@ def compare_methods(
     records = folder.read_lines("few_labels.jsonl")
     have = {(r["draw"], r["method"]) for r in records}
     is_table = len(data.shape) == 1
-    methods = compared_methods(data.task, is_table=is_table, in_full=job.compare)
-    if job.method is not None and job.method not in methods:
-        methods = (*methods, job.method)
-    kept = job.method or next(m for m in methods if m in METHODS)
-    slow = {m for m in methods if m in METHODS and METHODS[m].trains_encoder}
-    if job.max_time is not None:  # those that are quick first
-        methods = tuple(sorted(methods, key=slow.__contains__))
+    compared = compared_methods(data.task, is_table=is_table, in_full=job.compare)
+    methods = (*(method for method in compared if method != job.method), job.method)
+    slow = {m for m in methods if m in METHODS and not METHODS[m].is_quick}
+    if job.max_time is not None:  # quick ones first, and then the one that is kept
+        methods = tuple(sorted(methods, key=lambda m: (m in slow) + (m in slow - {job.method})))
     models: dict[str, FewLabelClassifier | FewLabelRegressor] = {}
     total = len(plan.draws) * len(methods)
     scale = autoencoder.scaling_.apply
@@ -155,7 +161,7 @@ def compare_methods(
             if (draw, method) in have:
                 continue
             needed = SLOW_METHOD * (job.max_time or 0.0) if method in slow else 0.0
-            if not draw and method != kept and not budget.allows(needed):
+            if not draw and method != job.method and not budget.allows(needed):
                 budget.losses.append(f"{display_name(method, is_table=is_table)} was left out")
                 continue
             started = clock.now()
@@ -166,19 +172,23 @@ def compare_methods(
             with _ignore_warnings(TOO_WIDE, CONSTANT_PROPERTY):
                 if method in METHODS:
                     samples = samples_for(method, prepared, labelled, held_out)
-                    model = fit_method(method, job, prepared, autoencoder, samples, draw, progress)
+                    model = fit_method(
+                        method, job, prepared, autoencoder, samples, draw, progress, budget.left
+                    )
                     predicted, cv_score = model.predict(test_X), model.cv_score_
+                    kept = model.method_
                     if draw == 0 and held_out is None:
                         models[method] = model
                 else:
                     X, y = scale(data.X[labelled]), data.y[labelled]
                     labelled_data = Labelled(task=data.task, X=X, y=y, pca=pca, cv=CV, seed=draw)
                     predict, cv_score = BASELINES[method].fit(labelled_data)
-                    predicted = predict(scale(test_X))
+                    predicted, kept = predict(scale(test_X)), method
             records.append(
                 {
                     "draw": draw,
                     "method": method,
+                    "kept_method": kept,
                     "labels": len(labelled),
                     **_score(test_y, predicted, data),
                     f"cv_{score_names(data.task)[0]}": None if np.isnan(cv_score) else cv_score,
@@ -255,7 +265,7 @@ def summarise_methods(
         cv_scores = [r[f"cv_{main}"] for r in of_method if r[f"cv_{main}"] is not None]
         row = {
             "method": method,
-            "display_name": display_name(method, is_table=is_table),
+            "display_name": _name_of(of_method, is_table=is_table),
             "labels": of_method[0]["labels"],
             "repeats": len(of_method),
         }
@@ -280,14 +290,10 @@ def display_name(method: str, *, is_table: bool) -> str:
     return (entry.display_name_of_tables if is_table else "") or entry.display_name
 
 
-def best_method(summary: list[Record], task: str = "multiclass") -> str:
-    """Return the few-label method with the best cross-validated score.
-
-    Not on the test split, whose score would then be too good. Without folds it is
-    ``fine_tune_slow``.
-    """
-    key = f"cv_{score_names(task)[0]}_mean"
-    candidates = {
-        r["method"]: r[key] for r in summary if r["method"] in METHODS and r[key] is not None
-    }
-    return max(candidates, key=candidates.__getitem__, default="fine_tune_slow")
+def _name_of(records: list[Record], *, is_table: bool) -> str:
+    """Return the display name of a method, with the one that it took in all label draws."""
+    method, kept = records[0]["method"], {record["kept_method"] for record in records}
+    name = display_name(method, is_table=is_table)
+    if kept == {method} or len(kept) > 1:
+        return name
+    return f"{name}: {display_name(*kept, is_table=is_table).lower()}"

@@ -66,15 +66,14 @@ class Job:
     repeats : int or "auto"
         Label draws, at least 1; ``auto`` is one, or five with ``compare``.
     compare : bool
-        Compare training from scratch and fine-tuning at the full rate as well, over several label
-        draws.
+        Compare training from scratch, a linear probe, fine-tuning at two rates and label spreading
+        as well, over several label draws.
     task : str
         Task of the labels: ``multiclass`` or ``binary``, ``multilabel`` (properties of 0 and 1),
         ``regression``, or ``auto``, as the labels imply (see :func:`cuello.load`).
-    method : str or None
-        A method of :class:`cuello.FewLabelClassifier`, or :class:`cuello.FewLabelRegressor`, that
-        is fitted as well, and kept. None: of those that are quick, the one
-        that held-out labels show to be best is kept.
+    method : str
+        The method of :class:`cuello.FewLabelClassifier`, or :class:`cuello.FewLabelRegressor`, that
+        learns the labels and is kept. ``auto``: the one that held-out labels show to be best.
     encoder_lr_factor : float
         The encoder's learning rate as a share of the head's, for the ``fine_tune_slow`` method.
     validation, test : float
@@ -106,7 +105,7 @@ class Job:
     repeats: Annotated[int | str, Range(1), ("auto",)] = "auto"
     compare: bool = False
     task: Annotated[str, TASK_NAMES] = "auto"
-    method: Annotated[str | None, METHODS] = None
+    method: Annotated[str, METHODS] = "auto"
     encoder_lr_factor: Annotated[float, Range(0.0, 1.0, open_low=True)] = 0.1
     validation: float = 0.1
     test: float = 0.2
@@ -165,8 +164,7 @@ class Job:
                 registry.resolve(name)
         if model.scaling not in SCALINGS:
             raise unknown("scaling", model.scaling, SCALINGS)
-        if self.method is not None and self.method not in METHODS:
-            raise unknown("method", self.method, METHODS)
+        METHODS.resolve(self.method)
         if model.augment is not None:
             Augment.parse(model.augment)
         options = model.get_params(deep=False)
@@ -244,9 +242,14 @@ class Budget:
         """Return a share in seconds; None without a budget."""
         return None if self.seconds is None else factor * self.seconds
 
+    @property
+    def left(self) -> float | None:
+        """Return the seconds until only the rest can be done; None without a budget."""
+        return None if self.seconds is None else (1.0 - _RESERVE) * self.seconds - self.elapsed
+
     def allows(self, seconds: float = 0.0) -> bool:
         """Return whether there is time for so many seconds more, and then for the rest."""
-        return self.seconds is None or (self.elapsed + seconds < (1.0 - _RESERVE) * self.seconds)
+        return self.left is None or seconds < self.left
 
     def note_training(self, name: str, model: Autoencoder | None) -> None:
         """Note that a training was shortened, if it was."""

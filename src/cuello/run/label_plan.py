@@ -45,8 +45,8 @@ def plan_labels(job: Job, data: Dataset, rows: Split, *, from_file: bool) -> Lab
     labelled = data.labelled
     partly = data.y is not None and not labelled.all()
     if job.labels is None and not partly:
-        if job.method is not None or job.task in ("regression", "multilabel"):
-            argument = "task" if job.method is None else "method"
+        if job.method != "auto" or job.task in ("regression", "multilabel"):
+            argument = "task" if job.method == "auto" else "method"
             raise InputError(
                 "learns from labels, and none are kept",
                 argument=argument,

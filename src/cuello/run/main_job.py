@@ -54,7 +54,7 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
             ],
             remedy=Use("network", "sequence"),
         )
-    if job.method is not None:
+    if prepared.plan is not None:
         METHODS[job.method].check_data(data.X, data.task, classes=data.task == "multiclass")
     check_labels(untrained.kind_, prepared.visible_labels, data.task)
     for which in ("encoder", "decoder"):

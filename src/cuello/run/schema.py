@@ -79,7 +79,7 @@ METRICS = {
             "seconds_mean": NUMBER,
         }
     ],
-    "best_method": Maybe(str),
+    "kept_method": Maybe(str),
     "method": Maybe(str),
     "evaluated_on": Maybe(str),
     "confusion": Maybe({"method": str, "matrix": [[int]], "classes": [str]}),

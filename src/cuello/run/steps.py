@@ -17,6 +17,7 @@ from cuello.errors import CuelloWarning, DivergedError
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
 from cuello.estimators.projection import FLAT
+from cuello.few_label import METHODS
 from cuello.few_label.cross_validation import warn_of_width
 from cuello.run import few_labels
 from cuello.run.embeddings import learn_projection, measure_projection, write_embeddings
@@ -187,7 +188,7 @@ class JobSteps:
         return projection, None if projection is None else xy
 
     def classify(self, autoencoder: Autoencoder, pca: PCA, metrics: Record) -> FewLabelModel:
-        """Compare the methods; keep the best, or that asked for, as it was measured."""
+        """Compare the methods, and keep the one of the job as it was measured."""
         plan = self.prepared.plan
         assert plan is not None
         records, models = few_labels.compare_methods(
@@ -195,19 +196,21 @@ class JobSteps:
         )
         data = self.prepared.data
         summary = few_labels.summarise_methods(records, data.task, is_table=len(data.shape) == 1)
-        best = self.job.method or few_labels.best_method(summary, data.task)
+        method = self.job.method
+        kept = next(r["kept_method"] for r in records if r["method"] == method)
         metrics |= {
             "few_labels": summary,
-            "best_method": best,
-            "method": self.job.method,
+            "method": method,
             "evaluated_on": plan.evaluated_on,
-            **few_labels.figure_data(best, records, data),
+            **few_labels.figure_data(method, records, data),
         }
-        model = models.get(best)
+        model = models.get(method)
         if model is None:  # measured before an interruption, or without the labels held out
-            samples = few_labels.samples_for(best, self.prepared, plan.final)
+            # What took long is chosen anew: further labels may need less.
+            again = kept if METHODS[kept].is_quick and plan.held_out is not None else method
+            samples = few_labels.samples_for(again, self.prepared, plan.final)
             model = few_labels.fit_method(
-                best, self.job, self.prepared, autoencoder, samples, draw=0, progress=self.progress
+                again, self.job, self.prepared, autoencoder, samples, draw=0, progress=self.progress
             )
         elif model.accuracy_estimate_ is not None:
             warn_of_width(
@@ -215,6 +218,7 @@ class JobSteps:
             )
         error = typical_error(model)
         metrics |= {
+            "kept_method": model.method_,
             "summary": [*model.summary_, *([f"Numbers are {error}."] if error else [])],
             "temperature": model.temperature_,
             "accuracy_estimate": model.accuracy_estimate_,

@@ -37,10 +37,10 @@ class LinearColumns(Method):
     """A logistic or ridge regression on the standardised columns of a table."""
 
     name = "linear_columns"
-    display_name = "Linear model on the columns"
+    display_name = "Linear model of columns"
     summary = "An exact solver fits a linear model to the columns of a table, without a network."
-    pretrained = overconfident = trains_encoder = False
-    tables_only = refittable = compared_by_default = compared_on_request = True
+    pretrained = overconfident = False
+    tables_only = is_baseline = tried_by_auto = is_quick = refittable = True
 
     def fit(self, problem: LearningProblem) -> Solution:
         """Fit with the best penalty."""
@@ -85,8 +85,8 @@ class RandomForest(Method):
     display_name = "Random forest"
     summary = "Grows a random forest on the columns of a table, on embeddings, or on both."
     options_class = _ForestOptions
-    overconfident = trains_encoder = False
-    tables_only = compared_by_default = compared_on_request = True
+    overconfident = False
+    tables_only = is_baseline = tried_by_auto = is_quick = True
 
     def fit(self, problem: LearningProblem) -> Solution:
         """Grow it on the features that held-out labels show to be best."""

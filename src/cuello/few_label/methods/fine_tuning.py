@@ -26,10 +26,8 @@ from cuello.networks import LinearSkip
 from cuello.seeding import seeded
 from cuello.train import Rows, train
 
-__all__ = ["FALLBACK", "EncoderWithHead", "FineTuning"]
+__all__ = ["EncoderWithHead", "FineTuning"]
 
-FALLBACK = "fine_tune_slow"
-"""What is taken where there is nothing to choose by."""
 LONGER = 3
 HIGH_WEIGHT_DECAY = 1.0
 """With AdamW's rates that is what holds weights back in some hundred steps."""
@@ -127,14 +125,14 @@ class FineTuning(Method):
         *,
         encoder_lr_factor: float | None,
         pretrained: bool = True,
-        compared_by_default: bool = False,
+        tried_by_auto: bool = False,
     ) -> None:
         self.name, self.display_name, self.summary = name, display_name, summary
         self.encoder_lr_factor = encoder_lr_factor
-        self.compared_by_default = compared_by_default
+        self.tried_by_auto = tried_by_auto
         self.pretrained = self.refittable = pretrained
-        self.trains_encoder = encoder_lr_factor != 0.0
-        self.overconfident = encoder_lr_factor != 0.0
+        self.is_quick = encoder_lr_factor == 0.0
+        self.overconfident = not self.is_quick
 
     def fit(self, problem: LearningProblem) -> Solution:
         """Fine-tune at the best rate, or fit the head on fixed embeddings with the best penalty."""
@@ -229,14 +227,14 @@ for _method in (
         "Linear probe",
         "Keeps the encoder as it is; an exact solver fits a linear head on its embeddings.",
         encoder_lr_factor=0.0,
-        compared_by_default=True,
+        tried_by_auto=True,
     ),
     FineTuning(
         "fine_tune_slow",
         "Fine-tuned, slow encoder",
         "Trains encoder and head; the encoder learns at a share of the head's rate.",
         encoder_lr_factor=None,
-        compared_by_default=True,
+        tried_by_auto=True,
     ),
     FineTuning(
         "fine_tune",

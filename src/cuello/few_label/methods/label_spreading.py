@@ -63,8 +63,7 @@ class LabelSpreading(Method):
     uses_unlabelled = True
     single_label_only = True
     overconfident = False
-    compared_by_default = compared_on_request = True
-    refittable, trains_encoder = True, False
+    compared_on_request = tried_by_auto = is_quick = refittable = True
 
     def fit(self, problem: LearningProblem) -> Solution:
         """Spread along the better of two graphs, by the best alpha."""

@@ -14,14 +14,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import final
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cuello import clock
 from cuello.data.augment import Augment
 from cuello.errors import InputError, Use
 from cuello.few_label.base import METHODS, LearningProblem, Method, Solution
-from cuello.few_label.cross_validation import train_long
+from cuello.few_label.cross_validation import FOLD_SHARE, train_long
 from cuello.few_label.methods.label_spreading import PseudoLabels
 from cuello.few_label.students import (
     STUDENTS,
@@ -38,7 +40,7 @@ from cuello.networks import multiplications
 from cuello.seeding import seeded
 from cuello.train import Rows, train
 
-__all__ = ["MeanTeacherMethod"]
+__all__ = ["MIN_STEPS", "MeanTeacherMethod", "teacher_steps"]
 
 BATCH = 192
 """Samples without a label in a step."""
@@ -46,6 +48,7 @@ PASSES, MIN_STEPS, MAX_STEPS = 100, 1000, 20_000
 PRETRAINING_SHARE = 0.5
 """Steps of pretraining, as a share of those with labels."""
 MIN_FOLD_STEPS = 500
+_TIMED_STEPS = 4  # by which the time of a step is estimated
 CONTRAST_BATCH = 128
 """Samples in a step, each of which is seen twice."""
 CONTRAST_RATE = 2e-3
@@ -67,10 +70,11 @@ class MeanTeacherMethod(Method):
     pretrained = False
     uses_unlabelled = True
     single_label_only = True
+    tried_by_auto = True
 
     def fit(self, problem: LearningProblem, pseudo_labels: PseudoLabels | None = None) -> Solution:
         """Train, at first also on the pseudo-labels that follow from the labels of a problem."""
-        steps, network = _steps(problem), student_name(problem)
+        steps, network = teacher_steps(problem), student_name(problem)
         start, pretrained = build_student(problem), _is_pretrained(problem)
         if pretrained:
             views = contrast_views(tuple(problem.x.shape[1:]))
@@ -99,6 +103,20 @@ class MeanTeacherMethod(Method):
     def build(self, problem: LearningProblem) -> nn.Module:
         """Return the student, newly initialised."""
         return build_student(problem)
+
+    def affordable_steps(self, problem: LearningProblem, seconds: float) -> int:
+        """Return how many steps, with those before and of the folds, fit into some seconds."""
+        some = np.flatnonzero(~problem.labelled)[: _TIMED_STEPS * BATCH]
+        small = problem.subset(np.concatenate([np.flatnonzero(problem.labelled), some]))
+        small = replace(small, callbacks=None)
+        rate, start = STUDENTS[student_name(problem)].learning_rate, build_student(problem)
+        began = clock.now()
+        _train_teacher(small, rate, _TIMED_STEPS, None, start)
+        paid = seconds * _TIMED_STEPS / max(clock.now() - began, 1e-9)
+        before = 1.0 + PRETRAINING_SHARE * _is_pretrained(problem)
+        folds = problem.options.cv
+        long, brief = paid / (before + FOLD_SHARE * folds), paid - MIN_FOLD_STEPS * folds
+        return max(int(min(long, brief / before)), 0)
 
 
 METHODS.add(MeanTeacherMethod.name, MeanTeacherMethod())
@@ -135,7 +153,8 @@ def _train_teacher(
     return pair.trained_teacher()
 
 
-def _steps(problem: LearningProblem) -> int:
+def teacher_steps(problem: LearningProblem) -> int:
+    """Return how many steps the kept network is trained."""
     steps = problem.method_options(MeanTeacherOptions).steps
     if not isinstance(steps, str):
         return int(steps)
