@@ -128,22 +128,25 @@ BASELINES = ["majority", "pca_logistic", "knn_pixels"]
 
 @pytest.mark.parametrize(("first", "second"), [(50, 41), (40, 26)])
 def test_methods_are_left_out_and_named(clock, monkeypatch, tmp_path, first, second):
-    seconds_of = {"linear_probe": first, "label_spreading": second, "fine_tune_slow": 1}
-    folder = run(clock, monkeypatch, tmp_path / "run", seconds_of)
+    seconds_of = {"linear_probe": first, "label_spreading": second}
+    asked = {"method": "label_spreading", "compare": True, "repeats": 1}
+    folder = run(clock, monkeypatch, tmp_path / "run", seconds_of, **asked)
     assert methods_of(folder) == [*BASELINES, "linear_probe", "label_spreading"]
-    lost = ["Fine-tuned, slow encoder was left out"]
+    names = ("From scratch", "Fine-tuned, slow encoder", "Fine-tuned")
+    lost = [f"{name} was left out" for name in names]
     assert folder.metrics()["time_budget"] == {"seconds": 100.0, "losses": lost}
-    note = f"to keep the time budget of 1 min 40 s, {lost[0]}"
+    note = f"to keep the time budget of 1 min 40 s, {'; '.join(lost)}"
     assert note in folder.config()["notes"]
     assert note in folder.report.read_text(encoding="utf-8")
     assert folder.metrics()["timing"]["total_seconds"] == pytest.approx(first + second)
 
 
 def test_what_was_asked_for_always_runs(clock, monkeypatch, tmp_path):
-    seconds_of = {"linear_probe": 99, "fine_tune_slow": 50}
-    folder = run(clock, monkeypatch, tmp_path / "run", seconds_of, method="fine_tune_slow")
+    seconds_of = {"linear_probe": 99, "label_spreading": 1, "fine_tune_slow": 50}
+    asked = {"method": "fine_tune_slow", "compare": True, "repeats": 1}
+    folder = run(clock, monkeypatch, tmp_path / "run", seconds_of, **asked)
     assert methods_of(folder) == [*BASELINES, "linear_probe", "fine_tune_slow"]
-    assert folder.metrics()["best_method"] == "fine_tune_slow"
+    assert folder.metrics()["kept_method"] == "fine_tune_slow"
 
 
 def test_one_method_of_cuello_always_runs(clock, monkeypatch, tmp_path):
@@ -154,35 +157,34 @@ def test_one_method_of_cuello_always_runs(clock, monkeypatch, tmp_path):
         return compare(*arguments)
 
     monkeypatch.setattr(few_labels, "compare_methods", late)
-    folder = run(clock, monkeypatch, tmp_path / "run", {"linear_probe": 1})
-    assert methods_of(folder) == ["linear_probe"]
-    assert folder.metrics()["best_method"] == "linear_probe"
+    folder = run(clock, monkeypatch, tmp_path / "run", {"auto": 1})
+    assert methods_of(folder) == ["auto"]
 
 
 def test_a_draw_is_made_whole_or_not_at_all(clock, monkeypatch, tmp_path):
-    seconds_of = {"linear_probe": 10, "label_spreading": 10, "fine_tune_slow": 10}
-    folder = run(clock, monkeypatch, tmp_path / "run", seconds_of, repeats=4)
+    asked = {"method": "linear_probe", "repeats": 4}
+    folder = run(clock, monkeypatch, tmp_path / "run", {"linear_probe": 30}, **asked)
     assert methods_of(folder, 1) == methods_of(folder)
     assert methods_of(folder, 2) == []
     assert folder.metrics()["time_budget"]["losses"] == ["of 4 label draws, 2 were made"]
 
 
 def test_a_draw_that_was_begun_is_finished_by_a_resumed_run(clock, monkeypatch, tmp_path):
-    seconds_of = {"linear_probe": 20, "label_spreading": 10, "fine_tune_slow": 10}
-    folder = run(clock, monkeypatch, tmp_path / "run", seconds_of, repeats=2)
+    asked = {"method": "linear_probe", "repeats": 2}
+    folder = run(clock, monkeypatch, tmp_path / "run", {"linear_probe": 40}, **asked)
     records = folder.read_lines("few_labels.jsonl")
-    assert len(records) == 12
+    assert len(records) == 8
     folder.write_lines("few_labels.jsonl", records[:-1])
     folder.set_config(status="running")
     clock.spend(500.0)
     cuello.api.resume_with_report(folder.path)
-    assert len(folder.read_lines("few_labels.jsonl")) == 12
+    assert len(folder.read_lines("few_labels.jsonl")) == 8
 
 
 def test_without_a_budget_nothing_is_said(clock, monkeypatch, tmp_path):
-    seconds_of = {"linear_probe": 1e6, "label_spreading": 1e6, "fine_tune_slow": 1e6}
-    folder = run(clock, monkeypatch, tmp_path / "run", seconds_of, max_time=None)
-    assert len(methods_of(folder)) == 6
+    asked = {"method": "linear_probe", "max_time": None}
+    folder = run(clock, monkeypatch, tmp_path / "run", {"linear_probe": 1e6}, **asked)
+    assert len(methods_of(folder)) == 4
     assert folder.metrics()["time_budget"] == {"seconds": None, "losses": []}
     assert not any("budget" in note for note in folder.config()["notes"])
 

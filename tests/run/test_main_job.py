@@ -17,7 +17,7 @@ from cuello.data.splits import draw_by_class, make_split
 from cuello.errors import DataError, InputError
 from cuello.few_label import FewLabelClassifier
 from cuello.run import Job, resume
-from cuello.run.few_labels import best_method, compared_methods, summarise_methods
+from cuello.run.few_labels import compared_methods
 from cuello.run.prepare import prepare
 
 COMPARED = compared_methods("multiclass")
@@ -79,7 +79,7 @@ def test_metrics_hold_what_is_promised(metrics):
     confusion = np.array(metrics["confusion"]["matrix"])
     assert confusion.shape == (10, 10)
     assert confusion.sum() == 2 * metrics["data"]["rows"]["test"]
-    best = next(r for r in metrics["few_labels"] if r["method"] == metrics["best_method"])
+    best = next(r for r in metrics["few_labels"] if r["method"] == metrics["method"])
     assert np.trace(confusion) / confusion.sum() == pytest.approx(best["accuracy_mean"])
 
 
@@ -119,11 +119,12 @@ def test_knn_baseline_against_an_own_computation(metrics):
 
 def test_the_kept_classifier_is_the_chosen_method_on_the_first_draw(folder, metrics, tmp_path):
     run = cuello.open_run(folder.path)
-    assert run.classifier.method == metrics["best_method"]
+    assert run.classifier.method == metrics["method"] == "auto"
+    assert run.classifier.method_ == metrics["kept_method"]
     data = load("digits")
     rows = make_split(data)
     accuracy = (run.classifier.predict(data.X[rows.test]) == data.y[rows.test]).mean()
-    row = next(r for r in metrics["few_labels"] if r["method"] == metrics["best_method"])
+    row = next(r for r in metrics["few_labels"] if r["method"] == metrics["method"])
     assert accuracy == pytest.approx(row["accuracy"][0])
 
 
@@ -145,25 +146,6 @@ def test_same_seed_same_result(folder, metrics, tmp_path):
     assert new["confusion"] == metrics["confusion"]
     weights = [f.path / "model.safetensors" for f in (folder, again)]
     assert weights[0].read_bytes() == weights[1].read_bytes()
-
-
-def test_best_method_has_no_view_of_the_test_part():
-    def record(method, inside, accuracy):
-        return {
-            "draw": 0,
-            "method": method,
-            "labels": 9,
-            "accuracy": accuracy,
-            "macro_f1": accuracy,
-            "cv_accuracy": inside,
-            "seconds": 1.0,
-        }
-
-    inside = {"pca_logistic": 0.99, "knn_pixels": 0.99, "from_scratch": 0.5, "linear_probe": 0.8}
-    records = [record(m, inside.get(m, 0.6), 1.0 - inside.get(m, 0.6)) for m in COMPARED]
-    assert best_method(summarise_methods(records)) == "linear_probe"
-    unknown = [record(m, None, 0.5) for m in COMPARED]
-    assert best_method(summarise_methods(unknown)) == "fine_tune_slow"
 
 
 def test_without_labels_there_is_no_classifier(tmp_path):
@@ -250,15 +232,16 @@ def test_finished_lines_are_not_computed_again(tmp_path, monkeypatch):
 
     monkeypatch.setattr(few_labels, "fit_method", counted)
     out = tmp_path / "run"
+    compared = compared_methods("multiclass", kept="label_spreading", in_full=True)
     with pytest.raises(KeyboardInterrupt):
-        cuello.fit(path, repeats=1, out=out, **QUICK)
+        cuello.fit(path, repeats=1, method=compared[-1], compare=True, out=out, **QUICK)
     lines = (out / "few_labels.jsonl").read_text().splitlines()
-    assert [json.loads(line)["method"] for line in lines] == list(COMPARED[:5])
+    assert [json.loads(line)["method"] for line in lines] == list(compared[:5])
     fitted.clear()
     fitted.extend(["x"] * 10)
     resume(out)
-    assert fitted[10:][:1] == ["label_spreading"]
-    assert len(fitted[10:]) == 2  # and the best once more, on all labelled samples
+    # And the kept one once more, on all labelled samples.
+    assert fitted[10:] == [*compared[5:], "label_spreading"]
 
 
 @pytest.fixture(scope="module")

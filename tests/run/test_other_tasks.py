@@ -172,12 +172,11 @@ def test_what_is_measured_on_numbers(numbers, table):
     assert methods == [
         "mean",
         "pca_ridge",
-        "linear_columns",
-        "random_forest",
         "gradient_boosting",
         "knn_pixels",
-        "linear_probe",
-        "fine_tune_slow",
+        "linear_columns",
+        "random_forest",
+        "auto",
     ]
     for method in ("linear_columns", "random_forest", "gradient_boosting"):
         assert row_of(numbers, method)["r2_mean"] > 0.2 > abs(row_of(numbers, "mean")["r2_mean"])
@@ -189,8 +188,9 @@ def test_what_is_measured_on_numbers(numbers, table):
         assert row["r2_mean"] == pytest.approx(np.mean(row["r2"]))
         assert row["r2_sd"] == pytest.approx(np.std(row["r2"], ddof=1))
         assert row["mae_mean"] > 0
-    best = max(metrics["few_labels"][-2:], key=lambda row: row["cv_r2_mean"])
-    assert metrics["best_method"] == best["method"]
+    assert metrics["method"] == "auto"
+    quick = [row_of(numbers, name)["cv_r2_mean"] for name in ("linear_columns", "random_forest")]
+    assert row_of(numbers, "auto")["cv_r2_mean"] >= max(quick)
     assert row_of(numbers, "pca_ridge")["r2_mean"] > 0.35
 
 
@@ -217,14 +217,14 @@ def test_the_kept_regressor_is_the_chosen_method_on_the_first_draw(numbers, tabl
     assert run.task == "regression"
     assert isinstance(run.classifier, FewLabelRegressor)
     assert isinstance(run.classifier.task_, Regression)
-    assert run.classifier.method == metrics["best_method"]
+    assert run.classifier.method == metrics["method"]
     data = load(table, **NUMBER)
     test = make_split(data).test
     predicted = run.classifier.predict(data.X[test])
-    row = row_of(numbers, metrics["best_method"])
+    row = row_of(numbers, metrics["method"])
     assert r2_score(data.y[test], predicted) == pytest.approx(row["r2"][0])
     pairs = metrics["scatter"]
-    assert (pairs["method"], pairs["name"]) == (metrics["best_method"], "progression")
+    assert (pairs["method"], pairs["name"]) == (metrics["method"], "progression")
     np.testing.assert_allclose(pairs["predicted"][: len(test)], predicted)
     assert pairs["true"] == 2 * data.y[test].tolist()  # the same rows in both repeats
 
@@ -319,17 +319,18 @@ def test_what_is_measured_on_properties(multilabel):
         "linear_probe",
         "fine_tune_slow",
         "fine_tune",
+        "auto",
     ]
     assert metrics["data"]["properties"] == list(PROPERTIES)
     assert metrics["evaluated_on"] == "held-out third of the 360 labelled samples"
     counts = np.array(metrics["properties"]["counts"])
     assert counts.shape == (3, 2, 2)
     assert counts.sum(axis=(1, 2)).tolist() == [240] * 3  # 120 samples, twice
-    best = row_of(multilabel, metrics["best_method"])
+    best = row_of(multilabel, metrics["method"])
     right = (counts[:, 0, 0] + counts[:, 1, 1]).sum() / counts.sum()
     assert right == pytest.approx(best["accuracy_mean"])
     assert all(row["accuracy_mean"] > 0.6 for row in metrics["few_labels"][1:])
-    assert best["accuracy_mean"] > 0.85
+    assert best["accuracy_mean"] > 0.7
 
 
 def test_neighbours_of_properties_against_an_own_computation(multilabel, labels_of_digits):
@@ -360,7 +361,7 @@ def test_probabilities_of_further_rows(multilabel, tmp_path):
     assert list(lines[0]) == ["row", *PROPERTIES]
     written = np.array([[float(line[name]) for name in PROPERTIES] for line in lines])
     np.testing.assert_allclose(written, run.classifier.predict_proba(data.X), atol=5e-5)
-    assert ((written > 0.5) == properties(load("digits").y)).mean() > 0.85
+    assert ((written > 0.5) == properties(load("digits").y)).mean() > 0.7
     with pytest.raises(InputError, match=r"this run gives a probability for each property"):
         run.classify(data, tmp_path / "q.csv", min_precision=0.9)
 
@@ -389,7 +390,7 @@ def test_a_run_that_was_interrupted_ends_alike(name, request, tmp_path):
     again = resume(half.path)
     assert (again.path / "model.safetensors").read_bytes() == weights
     before, after = (f.read_json("metrics.json") for f in (folder, again))
-    for key in ("best_method", "scatter", "properties", "summary"):
+    for key in ("method", "kept_method", "scatter", "properties", "summary"):
         assert before.get(key) == after.get(key)
 
 

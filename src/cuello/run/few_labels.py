@@ -44,9 +44,9 @@ SHOWN = 300
 
 
 def compared_methods(
-    task: str, *, is_table: bool = False, in_full: bool = False
+    task: str, *, kept: str = "auto", is_table: bool = False, in_full: bool = False
 ) -> tuple[str, ...]:
-    """Return the methods that are compared with the one that is kept, baselines first."""
+    """Return baselines, further methods, and last the one that is kept."""
     baselines = [
         name
         for name, entry in BASELINES.items()
@@ -59,7 +59,7 @@ def compared_methods(
         and (task == "multiclass" or not method.single_label_only)
         and (is_table or not method.tables_only)
     ]
-    return (*baselines, *methods)
+    return (*(method for method in [*baselines, *methods] if method != kept), kept)
 
 
 def is_baseline(method: str) -> bool:
@@ -108,7 +108,7 @@ def fit_method(
         cv=CV,
         device=autoencoder.device,
         precision=autoencoder.precision,
-        max_time=max_time,
+        max_time=None if max_time is None else max(max_time, 1e-3),
         random_state=job.seed + draw,
     )
     with _ignore_warnings(CONSTANT_PROPERTY):  # the plan named such properties
@@ -138,8 +138,7 @@ def compare_methods(
     records = folder.read_lines("few_labels.jsonl")
     have = {(r["draw"], r["method"]) for r in records}
     is_table = len(data.shape) == 1
-    compared = compared_methods(data.task, is_table=is_table, in_full=job.compare)
-    methods = (*(method for method in compared if method != job.method), job.method)
+    methods = compared_methods(data.task, kept=job.method, is_table=is_table, in_full=job.compare)
     slow = {m for m in methods if m in METHODS and not METHODS[m].is_quick}
     if job.max_time is not None:  # quick ones first, and then the one that is kept
         methods = tuple(sorted(methods, key=lambda m: (m in slow) + (m in slow - {job.method})))
