@@ -43,7 +43,7 @@ LAYERS = [
     "cli",
     "__main__",
 ]
-MOST_LINES = 28_150
+MOST_LINES = 28_000
 MOST_FILE_LINES = 300
 MOST_FUNCTION_LINES = 80  # its docstring apart
 

@@ -60,7 +60,7 @@ def test_files_do_what_the_run_does(exported):
 def test_the_card_says_what_was_measured_and_its_example_runs(exported):
     folder, _ = exported
     metrics = json.loads((folder.with_name("run") / "metrics.json").read_text())
-    best = next(r for r in metrics["few_labels"] if r["method"] == metrics["best_method"])
+    best = next(r for r in metrics["few_labels"] if r["method"] == metrics["method"])
     (model,) = head(folder)["model-index"]
     values = {m["type"]: m["value"] for m in model["results"][0]["metrics"]}
     assert values["accuracy"] == best["accuracy_mean"]

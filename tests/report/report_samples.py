@@ -193,10 +193,9 @@ def digits(epochs: int = 50) -> ReportContent:
                 "rows": {"train": 1000, "validation": 297, "test": 500},
             },
             "reconstruction": {"test_mse": 0.01234, "pca_test_mse": 0.02013, "latent_dim": 16},
-            "method": None,
             "summary": ["Task 'multiclass': 10 classes."],
             "few_labels": few_label_rows(),
-            "best_method": "fine_tune_slow",
+            "method": "fine_tune_slow",
             "evaluated_on": "test split (500 samples)",
             "confusion": confusion(classes),
             "timing": {

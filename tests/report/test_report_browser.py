@@ -258,7 +258,7 @@ def test_unusual_content(visit: Visits, digits: ReportContent) -> None:
                     row | {"method": evil, "display_name": evil, "accuracy_mean": nan}
                     for row in samples.few_label_rows(1)[:1]
                 ],
-                "best_method": evil,
+                "method": evil,
                 "confusion": {"method": evil, "matrix": [[3]], "classes": [evil]},
             },
         )

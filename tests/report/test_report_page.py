@@ -107,7 +107,7 @@ def test_hostile_text_stays_text(digits: ReportContent) -> None:
             "few_labels": [
                 row | {"method": evil, "display_name": evil} for row in samples.few_label_rows()[:1]
             ],
-            "best_method": evil,
+            "method": evil,
             "evaluated_on": evil,
             "summary": [evil],
             "confusion": {"method": evil, "matrix": [[1, 2], [0, 1]], "classes": [evil, evil]},

@@ -145,7 +145,7 @@ def test_what_was_asked_for_always_runs(clock, monkeypatch, tmp_path):
     seconds_of = {"linear_probe": 99, "label_spreading": 1, "fine_tune_slow": 50}
     asked = {"method": "fine_tune_slow", "compare": True, "repeats": 1}
     folder = run(clock, monkeypatch, tmp_path / "run", seconds_of, **asked)
-    assert methods_of(folder) == [*BASELINES, "linear_probe", "fine_tune_slow"]
+    assert methods_of(folder) == [*BASELINES, "label_spreading", "linear_probe", "fine_tune_slow"]
     assert folder.metrics()["kept_method"] == "fine_tune_slow"
 
 

@@ -165,12 +165,8 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
             raise
         if is_divided and validation is not None and is_linear_start(self.module_):
             # No epoch was better, so nothing is left to choose by the samples that were held out.
-            start_linear(
-                self.module_,
-                self.scaling_,
-                np.concatenate([X, validation]),
-                self.training_config_.seed,
-            )
+            every, seed = np.concatenate([X, validation]), self.training_config_.seed
+            start_linear(self.module_, self.scaling_, every, seed)
         self._examine(rows.x)
         return self
 
@@ -198,8 +194,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
         An embedding does not tell how long a sequence was: all come at the longest's length.
         """
-        network = self.trained_
-        Z = np.asarray(X, dtype=np.float32)
+        Z, network = np.asarray(X, dtype=np.float32), self.trained_
         if Z.ndim != 2 or Z.shape[1] != self.latent_dim_:
             raise InputError(
                 f"embeddings have shape {Z.shape}; expected (n, {self.latent_dim_}), as from "

@@ -48,7 +48,7 @@ class LinearColumns(Method):
 
     def build(self, problem: LearningProblem) -> nn.Module:
         """Return a linear layer."""
-        return _Linear(problem.x.shape[1], problem.task.outputs)
+        return _LinearLayer(problem.x.shape[1], problem.task.outputs)
 
     def _fit(self, problem: LearningProblem, inverse_penalty: float) -> nn.Module:
         network, (x, y) = self.build(problem), problem.labelled_samples()
@@ -59,7 +59,7 @@ class LinearColumns(Method):
         return network.eval()
 
 
-class _Linear(nn.Linear):
+class _LinearLayer(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(torch.nan_to_num(x))
 
