@@ -32,6 +32,7 @@ _NAMES = (
     "kinds",
     "suggest",
     "few_labels",
+    "tables",
     "anomalies",
     "denoise",
     "impute",

@@ -70,7 +70,7 @@ def test_help_imports_nothing_heavy(tmp_path):
 
 def test_info_imports_no_torch(finished, tmp_path):
     shown, imported = imported_by(tmp_path, "info", "run")
-    assert "Label spreading" in shown
+    assert "Auto" in shown
     assert "torch" not in imported.split()
 
 
@@ -247,8 +247,8 @@ def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
         "majority",
         "pca_logistic",
         "random_forest",
-        "label_spreading",
-        "linear_probe",
+        "linear_columns",
+        "auto",
     }
     assert all(r["labels"] == 3 and r["repeats"] == 2 for r in metrics["few_labels"])
     table = pq.read_table(folder / "embeddings.parquet")
@@ -257,7 +257,7 @@ def test_fit_writes_a_whole_run(cuello, arrays, tmp_path):
     assert table["row"].to_pylist() == list(range(60))
     assert table["label"].to_pylist() == [str(i % 3) for i in range(60)]
     report = (folder / "report.html").read_text()
-    for name in ("Label spreading", "Linear probe", "5-NN on the columns"):
+    for name in ("Linear model", "Auto", "5-NN on the columns"):
         assert name in outcome.out
         assert name in report
     assert outcome.out.rstrip().endswith("report: a/run/report.html")
@@ -338,7 +338,7 @@ def test_a_mode_that_is_asked_for_classifies_as_sure_as_labels_allow(cuello, arr
     options = ("--labels", 18, "--repeats", 1, "--method", "label_spreading", "--out", "run")
     said = cuello("fit", "rows.npz", *SMALL, *options).out
     assert "Label spreading *" in said
-    assert "the method that was asked for; kept for" in " ".join(said.split())
+    assert "* kept for `cuello classify`" in " ".join(said.split())
     line = cuello("classify", "run", "rows.npz", "-o", "c.csv", "--min-precision", 0.99).out
     pattern = r"60 samples, \d+ of them undecided \(.*18 held-out labels.*99 %.*\): c.csv\n"
     assert re.fullmatch(pattern, line), line
@@ -376,7 +376,7 @@ def test_report_is_written_again(cuello, finished):
 
 def test_info(cuello, finished):
     out = "".join(cuello("info", "run").out.split())  # a long path is broken anywhere
-    for piece in ("finished", "rows.npz", "42train", "0,1,2", "latent_dim=2", "Labelspreading"):
+    for piece in ("finished", "rows.npz", "42train", "0,1,2", "latent_dim=2", "Auto"):
         assert piece in out
 
 

@@ -48,7 +48,7 @@ def test_rows_without_a_label_with_their_class_and_why(cuello, finished, tmp_pat
 
 def test_same_seed_same_rows(cuello, finished, tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        cuello("suggest", "run", "rows.npz", "-n", 5, "-o", f"{name}.csv", "--seed", seed)
+        cuello("suggest", "run", "rows.npz", "-n", 9, "-o", f"{name}.csv", "--seed", seed)
     a, b, c = ((tmp_path / f"{name}.csv").read_bytes() for name in "abc")
     assert a == b
     assert a != c

@@ -1,7 +1,6 @@
 """Auto trains nothing that takes long where quick methods leave no room to be better.
 
-Otherwise it keeps, of images, the mean teacher, unless held-out labels show that another method is
-better; elsewhere the method that is right on most of them.
+Otherwise it keeps the mean teacher, unless held-out labels show that another method is better.
 
 The oracle is the exact binomial tail, counted out.
 """
@@ -112,8 +111,9 @@ def test_of_two_clear_leads_the_larger_is_kept(task):
 
 @pytest.mark.parametrize("best", ["linear_columns", "random_forest", "label_spreading"])
 def test_of_tables_the_best_on_held_out_labels_is_kept(best):
-    chosen, tried = race({best: range(9), "mean_teacher": range(10)}, shape=ROW)
+    chosen, tried = race({best: range(9), "mean_teacher": range(20)}, shape=ROW)
     assert chosen.method == best
+    assert "fine_tune_slow" not in tried
     assert {"linear_columns", "random_forest", "linear_probe"} <= set(tried)
 
 
@@ -134,7 +134,7 @@ def test_numbers_are_learned_by_the_best_on_folds():
     ("shape", "task", "first"),
     [
         (IMAGE, Multiclass(2), "mean_teacher"),
-        (ROW, Multiclass(2), "label_spreading"),
+        (ROW, Multiclass(2), "mean_teacher"),
         (ROW, Regression(), "fine_tune_slow"),
     ],
 )

@@ -115,7 +115,7 @@ def test_choice_without_cross_validation(digits: ReportContent) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "name"), [("ladder", "Ladder network"), ("auto", "Automatic ch")]
+    ("method", "name"), [("ladder", "Ladder network"), ("auto", "Auto")]
 )
 def test_the_kept_method_is_named(digits: ReportContent, method: str, name: str) -> None:
     rows = samples.few_label_rows()

@@ -49,13 +49,14 @@ class Auto(Method):
 
     No other method is trained where the best one is wrong on so few held-out labels that being
     right on these, too, would be explained by chance, and on no more than ``ROOM`` of them.
-    Of images a mean teacher is kept unless another method was right on so many more held-out labels
-    that chance is no explanation: a handful of labels cannot tell the methods apart, and its
-    networks that were evaluated had a small part of the training of the kept one.
+    A mean teacher is kept unless another method was right on so many more held-out labels that
+    chance is no explanation: a handful of labels cannot tell the methods apart, and its networks
+    that were evaluated had a small part of the training of the kept one. Without it the method that
+    was right on most is kept.
     """
 
     name = "auto"
-    display_name = "Automatic choice"
+    display_name = "Auto"
     summary = (
         "Tries quick methods; where those leave room to be better, trains a mean teacher and "
         "fine-tunes the encoder. Keeps what held-out labels show to be best."
@@ -134,7 +135,7 @@ class _Race:
         """Return the method that is kept unless held-out labels show that another is better."""
         if not isinstance(self.problem.task, SingleLabel):
             return TUNING
-        return TEACHER if self._unlabelled_tell() and self.problem.is_image else SPREADING
+        return TEACHER if self._unlabelled_tell() else SPREADING
 
     def _unlabelled_tell(self) -> bool:
         labelled = int(self.problem.labelled.sum())
@@ -149,6 +150,8 @@ class _Race:
             return f"{without}too few samples have no label."
         if METHODS[name].is_quick:
             return ""
+        if name == TUNING and self.preferred != TUNING and self.problem.x.ndim == 2:
+            return f"{without}with few labels of a table it was no gain."
         if not self._has_time(name):
             return f"{without}no time was left."
         if not self.compares or not isinstance(self.problem.task, SingleLabel):

@@ -37,7 +37,7 @@ class LinearColumns(Method):
     """A logistic or ridge regression on the standardised columns of a table."""
 
     name = "linear_columns"
-    display_name = "Linear model of columns"
+    display_name = "Linear model"
     summary = "An exact solver fits a linear model to the columns of a table, without a network."
     pretrained = overconfident = False
     tables_only = is_baseline = tried_by_auto = is_quick = refittable = True
@@ -172,11 +172,11 @@ class _Forest(StoredSizes):
     def forward(self, x: Tensor) -> Tensor:
         """Return the scores of the task; of shares, their logarithms or logits."""
         table = self.table(x)
-        node = self.roots.expand(len(table), len(self.roots))
+        node = torch.zeros_like(table[:, :1], dtype=torch.int64) + self.roots
         for _ in range(_MOST_LEVELS):
-            is_low = table.gather(1, self.feature[node]) <= self.threshold[node]
-            node = torch.where(is_low, self.low[node], self.high[node])
-        mean = self.value[node].mean(dim=1)
+            is_high = table.gather(1, self.feature[node]) > self.threshold[node]
+            node = torch.where(is_high, self.high[node], self.low[node])
+        mean = self.value[node].sum(dim=1) / len(self.roots)
         if isinstance(self.task, Regression):
             return mean
         if isinstance(self.task, SingleLabel):
