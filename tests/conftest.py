@@ -122,7 +122,7 @@ def _brief_choice() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         trees: Any = columns._ForestOptions.__init__.__kwdefaults__
         patch.setitem(trees, "trees", 5)
-        for name in ("PASSES", "MIN_STEPS", "MIN_FOLD_STEPS"):
+        for name in ("PASSES", "MIN_STEPS"):
             patch.setattr(mean_teacher, name, 1)
         yield
 

@@ -222,7 +222,11 @@ def encoder_of(data):
 
 # Every method and every sort of data; `make test-all` runs the product of both.
 METHODS_AND_SORTS = [
-    pytest.param(method, data, marks=() if METHODS[method].tables_only or (i + j) % 3 == 0 else pytest.mark.long)
+    pytest.param(
+        method,
+        data,
+        marks=() if METHODS[method].tables_only or (i + j) % 3 == 0 else pytest.mark.long,
+    )
     for i, method in enumerate(METHODS)
     for j, data in enumerate(["image", "sequence", "table"])
     if data == "table" or not METHODS[method].tables_only

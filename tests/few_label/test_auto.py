@@ -95,7 +95,7 @@ def test_a_lead_counts_where_chance_gives_it_less_than_once_in_twenty(only_one, 
         "label_spreading": {*index[only_one : only_one + only_other], *index[30 : 30 + both]},
     }
     chosen, _ = race(wrong)
-    clear = only_one > only_other and tail(only_one, only_other) < 0.05
+    clear = only_one > only_other and 2 * tail(only_one, only_other) < 0.05
     assert chosen.method == ("label_spreading" if clear else "mean_teacher")
     assert ("none was better beyond chance" in chosen.summary[0]) == (not clear)
 
@@ -145,12 +145,12 @@ def test_without_folds_one_method_is_tried(shape, task, first):
     assert "no labels were held out" in chosen.summary[0]
 
 
-@pytest.mark.parametrize("wrong", range(6))
+@pytest.mark.parametrize("wrong", range(8))
 @pytest.mark.parametrize("room", [0.05, 1.0])
 def test_nothing_else_is_trained_where_it_could_not_be_better(wrong, room):
     chosen, tried = race({"mean_teacher": (), "label_spreading": range(wrong)}, room=room)
     # Right on all labels that spreading missed, and on the others as well.
-    could_be_better = tail(wrong, 0) < 0.05 if wrong else False
+    could_be_better = 2 * tail(wrong, 0) < 0.05 if wrong else False
     stopped = wrong <= room * N and not could_be_better
     assert chosen.method == ("label_spreading" if stopped else "mean_teacher")
     assert ("mean_teacher" in tried) == (not stopped)

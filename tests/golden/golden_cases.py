@@ -38,10 +38,11 @@ Numbers = dict[str, Any]
 
 HIDDEN = {"dense": (16,), "conv": (6, 8), "sequence": (8,)}
 METHOD_OPTIONS: dict[str, dict[str, Any]] = {
-    "auto": {"steps": 10, "neighbours": 5, "perturbation": 0.0},
+    "auto": {"steps": 10, "neighbours": 5, "perturbation": 0.0, "trees": 5},
     "label_spreading": {"neighbours": 5},
     "ladder": {"epochs": 3, "hidden": [16, 8]},
     "mean_teacher": {"steps": 10, "perturbation": 0.0},
+    "random_forest": {"trees": 5},
 }
 """Own options that make a method fast; one that is not listed takes its defaults."""
 

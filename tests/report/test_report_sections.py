@@ -114,9 +114,7 @@ def test_choice_without_cross_validation(digits: ReportContent) -> None:
     assert "on folds of" not in part
 
 
-@pytest.mark.parametrize(
-    ("method", "name"), [("ladder", "Ladder network"), ("auto", "Auto")]
-)
+@pytest.mark.parametrize(("method", "name"), [("ladder", "Ladder network"), ("auto", "Auto")])
 def test_the_kept_method_is_named(digits: ReportContent, method: str, name: str) -> None:
     rows = samples.few_label_rows()
     rows.append(rows[-1] | {"method": method, "display_name": METHODS[method].display_name})

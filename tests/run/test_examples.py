@@ -87,4 +87,4 @@ def test_a_table_is_shown_line_by_line(tmp_path):
     page = folder.report.read_text()
     part = page[page.index('<section id="applications"') :].partition("</section>")[0]
     assert part.count("<mark>") >= 2 * 12
-    assert "the largest deviations of &#39;nearest&#39;" in part
+    assert "the largest deviations of 'nearest' in each row" in part

@@ -216,8 +216,8 @@ class _Race:
 
 
 def _chance_of_lead(one: Bools, other: Bools) -> float:
-    """Return the probability that ``one`` leads as much by chance (sign test)."""
+    """Return the probability that either leads as much by chance (two-sided sign test)."""
     gains, losses = int((one & ~other).sum()), int((other & ~one).sum())
     if gains <= losses:
         return 1.0
-    return float(binomtest(gains, gains + losses, alternative="greater").pvalue)
+    return float(binomtest(gains, gains + losses).pvalue)
