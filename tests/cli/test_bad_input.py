@@ -724,7 +724,7 @@ def test_damaged_weights(refused, finished, command):
     refused(*command, saying=("model.safetensors",))
     save_file({k: v for k, v in tensors.items() if "autoencoder" not in k}, file)
     refused(*command, saying=("model.safetensors",))
-    save_file({k: v[..., :1] * 1 for k, v in tensors.items()}, file)
+    save_file({k: np.atleast_1d(v)[..., :1] * 1 for k, v in tensors.items()}, file)
     refused(*command, saying=("model.safetensors",))
     file.unlink()
     refused(*command, saying=("model.safetensors", "not finished"))
