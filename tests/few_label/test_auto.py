@@ -197,6 +197,18 @@ def test_what_takes_long_is_begun_while_time_is_left(monkeypatch, passed, steps,
         assert "Without mean_teacher: no time was left." in chosen.summary
 
 
+@pytest.mark.parametrize(("labels", "kept"), [(N, "mean_teacher"), (9, "label_spreading")])
+def test_without_time_and_folds_something_is_kept(monkeypatch, labels, kept):
+    times = iter([0.0, *[60.0] * 99])
+    monkeypatch.setattr("cuello.clock.now", lambda: next(times))
+    monkeypatch.setattr(MeanTeacherMethod, "affordable_steps", lambda *_: 0)
+    chosen, tried = race({kept: ()}, labels=labels, cv=0, max_time=100.0)
+    assert chosen.method == kept
+    assert set(tried) == {kept}
+    if kept == "mean_teacher":
+        assert tried[kept][0].options.method_options["steps"] == 1
+
+
 def test_its_options_are_those_of_the_methods_it_may_choose():
     for name, method in METHODS.items():
         if method.tried_by_auto:

@@ -152,7 +152,7 @@ class _Race:
             return ""
         if name == TUNING and self.preferred != TUNING and self.problem.x.ndim == 2:
             return f"{without}with few labels of a table it was no gain."
-        if not self._has_time(name):
+        if self.solutions and not self._has_time(name):
             return f"{without}no time was left."
         if not self.compares or not isinstance(self.problem.task, SingleLabel):
             return ""
@@ -171,7 +171,8 @@ class _Race:
         """Return the method to keep, and why."""
         scores = {name: solution.cv_score for name, solution in self.solutions.items()}
         if not self.compares:
-            return self.preferred, "no labels were held out to compare methods by"
+            kept = self.preferred if self.preferred in scores else SPREADING
+            return kept, "no labels were held out to compare methods by"
         listed = ", ".join(f"{name} {score:.3f}" for name, score in scores.items())
         listed = f"{self.problem.task.unit} on folds: {listed}"
         best = max(scores, key=scores.__getitem__)
@@ -209,7 +210,7 @@ class _Race:
         if self._left() is None:
             return self.problem
         given = self.problem.options.method_options or {}
-        steps = min(teacher_steps(self.problem), self._affordable())
+        steps = max(min(teacher_steps(self.problem), self._affordable()), 1)
         self.notes.append(f"To keep the time, {TEACHER} took {steps} steps.")
         options = replace(self.problem.options, method_options={**given, "steps": steps})
         return replace(self.problem, options=options)
