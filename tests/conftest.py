@@ -77,11 +77,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def place(item: pytest.Item) -> int:
+    def position(item: pytest.Item) -> int:
         found = (i for i, start in enumerate(LONGEST) if item.nodeid.startswith(start))
         return next(found, len(LONGEST))
 
-    items.sort(key=place)
+    items.sort(key=position)
 
 
 def pytest_collection_finish() -> None:

@@ -27,7 +27,7 @@ class Tracker(ABC):
     Logged are ``train/NAME`` and ``validation/NAME`` for each term of the loss, ``train/loss`` and
     ``validation/loss`` for their sums, and ``learning_rate``; the step is the epoch, from 0.
 
-    A package that is not installed is refused at once (InputError), a place that cannot be written
+    A package that is not installed is refused at once (InputError), a target that cannot be written
     to before the first epoch. Where that fails later, a warning is given and the training goes on.
     """
 
