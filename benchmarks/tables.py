@@ -77,11 +77,11 @@ def _measure(
     X = np.asarray(X, dtype=float)[:, np.std(X, axis=0) > 0]
     order = rng.permutation(len(X))[:MOST_ROWS]
     train, test = np.split(order, [int(0.75 * len(order))])
-    known = np.zeros(len(train), dtype=bool)
+    labelled = np.zeros(len(train), dtype=bool)
     for c in np.unique(y):
-        known[rng.choice(np.flatnonzero(y[train] == c), 3, replace=False)] = True
-    more = min(count, len(train) - 5) - int(known.sum())
-    known[rng.choice(np.flatnonzero(~known), max(more, 0), replace=False)] = True
+        labelled[rng.choice(np.flatnonzero(y[train] == c), 3, replace=False)] = True
+    more = min(count, len(train) - 5) - int(labelled.sum())
+    labelled[rng.choice(np.flatnonzero(~labelled), max(more, 0), replace=False)] = True
     measured: dict[str, tuple[float, float]] = {}
     scores: dict[str, float] = {}
     with warnings.catch_warnings():
@@ -93,7 +93,7 @@ def _measure(
             steps = {"steps": 3} if brief and method == "mean_teacher" else None
             model = cuello.FewLabelClassifier(
                 FrozenEstimator(encoder), method=method, method_options=steps, random_state=draw
-            ).fit(X[train], np.where(known, y[train], -1))
+            ).fit(X[train], np.where(labelled, y[train], -1))
             accuracy = float(model.score(X[test], y[test]))
             measured[method] = accuracy, time.process_time() - began
             scores[method] = model.cv_score_

@@ -121,7 +121,7 @@ def draw_by_class(
     """Draw labelled samples, as evenly over the classes as these have samples.
 
     A class with fewer than its share gives all it has, and the others share what is missing.
-    Returns ascending positions in ``y``, which holds codes into ``classes``, -1 where unlabelled.
+    Returns ascending positions in ``y``, which holds indices of ``classes``, -1 where unlabelled.
     """
     codes = np.asarray(y)
     members = [np.flatnonzero(codes == code) for code in range(len(classes))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -196,13 +197,15 @@ class _Race:
         left, limit = self._left(), self.problem.options.max_time
         if left is None or limit is None:
             return True
-        return left > 0.5 * limit and (name != TEACHER or self._affordable() >= MIN_STEPS)
+        return left > 0.5 * limit and (name != TEACHER or self._affordable >= MIN_STEPS)
 
     def _left(self) -> float | None:
         limit = self.problem.options.max_time
         return None if limit is None else limit - (clock.now() - self.began)
 
+    @cached_property
     def _affordable(self) -> int:
+        # Timed once, as it takes some steps itself.
         return MeanTeacherMethod().affordable_steps(self.problem, self._left() or 0.0)
 
     def _shortened(self) -> LearningProblem:
@@ -210,7 +213,7 @@ class _Race:
         if self._left() is None:
             return self.problem
         given = self.problem.options.method_options or {}
-        steps = max(min(teacher_steps(self.problem), self._affordable()), 1)
+        steps = max(min(teacher_steps(self.problem), self._affordable), 1)
         self.notes.append(f"To keep the time, {TEACHER} took {steps} steps.")
         options = replace(self.problem.options, method_options={**given, "steps": steps})
         return replace(self.problem, options=options)
