@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from cuello import Autoencoder, CuelloWarning
+from cuello.estimators import autoencoder, network
 from cuello.kinds import KINDS
 
 
@@ -21,42 +23,41 @@ def classes(kind, n=200):
     return np.arange(n) % 3 if KINDS[kind].needs_labels else None
 
 
-def fitted(kind, monkeypatch, change, **options):
-    """Fit a kind whose network is changed when the training is over."""
-    from cuello.estimators import autoencoder
-
-    def examine(module, *arguments):
-        with torch.no_grad():
-            change(module)
-        return examine_module(module, *arguments)
-
-    examine_module = autoencoder.examine_module
-    monkeypatch.setattr(autoencoder, "examine_module", examine)
-    return Autoencoder(kind, hidden=(16,), latent_dim=4, epochs=1, **options).fit(
-        rows(), classes(kind)
-    )
-
-
-def far_off(module):
-    for parameter in module.parameters():
-        parameter.mul_(30.0)
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.filterwarnings("default::cuello.CuelloWarning")
+@pytest.mark.filterwarnings("ignore:overflow|invalid value:RuntimeWarning")
+@pytest.mark.parametrize("batch_size", [20, 200])  # the last step is the first: nobody saw its loss
+def test_a_learning_rate_that_ruins_a_model_is_named(kind, batch_size):
+    rate, epochs = {20: (10.0, 5), 200: (1e6, 1)}[batch_size]
+    model = Autoencoder(kind, hidden=(16,), latent_dim=4, learning_rate=rate, linear_skip=False)
+    model.set_params(epochs=epochs, batch_size=batch_size, validation_fraction=0.0)
+    with pytest.warns(
+        CuelloWarning, match=f"(no better than|same emb).* learning_rate={rate / 10:g}"
+    ):
+        model.fit(rows(), classes(kind))
+    assert math.isfinite(model.diagnosis_.statistics["explained_variance"])
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 @pytest.mark.filterwarnings("default::cuello.CuelloWarning")
-def test_reconstructions_worse_than_the_mean_are_named(kind, monkeypatch):
-    with pytest.warns(CuelloWarning, match="no better than the mean .* learning_rate=0.0001"):
-        model = fitted(kind, monkeypatch, far_off)
-    assert model.diagnosis_.statistics["explained_variance"] < 0.0
+def test_a_kind_that_learned_is_not_called_useless(kind):
+    model = Autoencoder(kind, hidden=(16,), latent_dim=4, epochs=60, learning_rate=0.01)
+    findings = " ".join(model.fit(rows(), classes(kind)).diagnosis_.findings)
+    assert "no better than" not in findings
+    assert "same embedding" not in findings
 
 
 def test_a_constant_embedding_is_named_once(monkeypatch):
-    def dead(module):
-        for parameter in module.encoder.parameters():
-            parameter.zero_()
+    def examine(module, *arguments):
+        with torch.no_grad():
+            for parameter in module.encoder.parameters():
+                parameter.zero_()
+        return network.examine_module(module, *arguments)
 
+    monkeypatch.setattr(autoencoder, "examine_module", examine)
+    model = Autoencoder("plain", hidden=(16,), latent_dim=4, epochs=1, learning_rate=0.03)
     with pytest.warns(CuelloWarning, match="every sample has the same embedding.*0.003") as told:
-        fitted("plain", monkeypatch, dead, learning_rate=0.03)
+        model.fit(rows())
     assert len(told) == 1
 
 

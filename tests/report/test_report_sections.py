@@ -87,9 +87,8 @@ def test_the_headline_has_an_interval_where_all_is_measured_once(digits: ReportC
 
 
 def test_findings_are_at_the_head(digits: ReportContent) -> None:
-    diagnosis = {"statistics": {}, "findings": ["every sample has <the> same embedding"]}
-    autoencoder = digits.config["autoencoder"] | {"diagnosis": diagnosis}
-    page = render(replace(digits, config=digits.config | {"autoencoder": autoencoder}))
+    findings = ["every sample has <the> same embedding"]
+    page = render(replace(digits, metrics=digits.metrics | {"findings": findings}))
     assert page.index("every sample has &lt;the&gt; same embedding") < page.index("<main")
 
 

@@ -56,6 +56,8 @@ def info(run: RunArgument) -> None:
             out.print(table_of_methods(metrics))
         error = metrics["reconstruction"]
         say(f"test MSE {error['test_mse']:.5f}, PCA {error['pca_test_mse']:.5f}")
+        for finding in metrics.get("findings") or []:
+            say(f"note: {finding}")
     elif config["status"] == "diverged":
         say("start again with --overwrite and a smaller --learning-rate or --gradient-clip 1")
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ _DIAGNOSED_ELEMENTS = 2_000_000
 """A kind diagnoses all samples at once, which takes many times their memory."""
 _CONSTANT = 1e-5
 """Deviation of embeddings, as a share of their size, that rounding alone may cause."""
+_WORST_EXPLAINED = 1e30
 
 
 @torch.no_grad()
@@ -146,11 +148,13 @@ def examine_module(module: AutoencoderModule, x: Tensor, rate: float) -> tuple[F
     error = float((filled - back)[present].square().mean())
     variance = float((filled - mean)[present].square().mean())
     explained = 1.0 - error / variance if variance > 0.0 else 0.0
+    if not math.isfinite(explained):  # weights that overflow; JSON has no infinity
+        explained = -_WORST_EXPLAINED
     lower = f"learning_rate={float(f'{rate / 10:g}')}, more epochs, or batch_norm=True"
     size = np.abs(embeddings).max(initial=0.0)
     if variance > 0.0 and embeddings.std(axis=0).max() <= _CONSTANT * size:
         text = f"every sample has the same embedding: nothing was learned; try {lower}"
-        findings = findings or [text]  # a kind knows more of its latents
+        findings = [*findings, text]
     elif variance > 0.0 and explained <= 0.0:
         text = (
             "reconstructions are no better than the mean of each feature (explained variance "

@@ -21,6 +21,7 @@ from cuello.few_label.base import METHODS
 from cuello.few_label.fitting import FewLabelEstimator
 from cuello.few_label.targets import Targets, read_classes, read_numbers
 from cuello.few_label.tasks import TASKS, Multilabel, Regression
+from cuello.few_label.unpredicted import find_unpredicted
 from cuello.metrics import Interval
 
 __all__ = [
@@ -174,6 +175,9 @@ class FewLabelClassifier(ClassifierMixin, FewLabelEstimator):  # type: ignore[mi
         targets = read_classes(X, y, self.task)
         self.classes_ = targets.classes
         return targets
+
+    def _findings(self, X: Array) -> list[str]:
+        return find_unpredicted(self, X)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from cuello import kinds, networks
 from cuello.arrays import Array, Float32s
-from cuello.errors import Argument, InputError
+from cuello.errors import Argument, CuelloWarning, InputError
 from cuello.estimators.autoencoder import Autoencoder
 from cuello.estimators.inputs import check_rows, check_shape, parse_augment
 from cuello.estimators.network import in_batches
@@ -127,11 +128,17 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
             find_temperature=METHODS[self.method_].overconfident,
         )
         self.summary_ = [targets.summary, *solution.summary, *summary]
+        for finding in self._findings(X):
+            warnings.warn(finding, CuelloWarning, stacklevel=2)
         return self
 
     @abstractmethod
     def _read(self, X: Array, y: npt.ArrayLike | None) -> Targets:
         """Return the task and targets of labels."""
+
+    def _findings(self, X: Array) -> list[str]:
+        """Return problems of the trained network on samples, each in a sentence with the remedy."""
+        return []
 
     def scores(self, X: Array) -> Float32s:
         """Return the network's scores of samples before activation (n, outputs).

@@ -96,7 +96,7 @@ def _draw_headline(content: ReportContent) -> Markup:
         baseline=max(baselines, key=lambda row: float(row[mean]), default=None),
         error=finite(metrics["reconstruction"]["test_mse"]),
         metrics=metrics,
-        findings=content.config["autoencoder"]["diagnosis"].get("findings", []),
+        findings=metrics.get("findings") or [],
     )
 
 

@@ -19,6 +19,7 @@ from cuello.estimators import Autoencoder
 from cuello.few_label import METHODS, FewLabelClassifier, FewLabelRegressor, Regression
 from cuello.few_label.cross_validation import TOO_WIDE
 from cuello.few_label.targets import CONSTANT_PROPERTY
+from cuello.few_label.unpredicted import NEVER_PREDICTED
 from cuello.metrics import mean_sd
 from cuello.run.baselines import BASELINES, Labelled
 from cuello.run.folder import RunFolder
@@ -111,7 +112,8 @@ def fit_method(
         max_time=None if max_time is None else max(max_time, 1e-3),
         random_state=job.seed + draw,
     )
-    with _ignore_warnings(CONSTANT_PROPERTY):  # the plan named such properties
+    # The plan named such properties; of all samples the classifier that is kept is examined.
+    with _ignore_warnings(CONSTANT_PROPERTY, NEVER_PREDICTED):
         # Progress of one that takes seconds would only flicker.
         brief = METHODS[method].is_quick or METHODS[method].compared_on_request
         return model.fit(*samples, callbacks=None if brief else callbacks)

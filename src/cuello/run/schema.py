@@ -70,6 +70,7 @@ METRICS = {
         "pca_components": int,
     },
     "diagnosis": dict,
+    "findings": Maybe([str]),
     "few_labels": [
         {
             "method": str,

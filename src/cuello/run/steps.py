@@ -17,8 +17,9 @@ from cuello.errors import CuelloWarning, DivergedError
 from cuello.estimators import Autoencoder
 from cuello.estimators.baselines import fit_pca
 from cuello.estimators.projection import FLAT
-from cuello.few_label import METHODS
+from cuello.few_label import METHODS, FewLabelClassifier
 from cuello.few_label.cross_validation import warn_of_width
+from cuello.few_label.unpredicted import find_unpredicted
 from cuello.run import few_labels
 from cuello.run.embeddings import learn_projection, measure_projection, write_embeddings
 from cuello.run.examples import example_arrays, measure_reconstruction
@@ -59,6 +60,7 @@ class JobSteps:
                 "data": self.prepared.describe(),
                 "reconstruction": reconstruction,
                 "diagnosis": autoencoder.diagnosis_.statistics,
+                "findings": list(autoencoder.diagnosis_.findings),
                 "few_labels": [],
             }
             detector, anomaly_scores = self.detect(autoencoder, metrics)
@@ -216,6 +218,10 @@ class JobSteps:
             warn_of_width(
                 model.accuracy_estimate_, int(np.isfinite(model.held_out_scores_[:, 0]).sum())
             )
+        if isinstance(model, FewLabelClassifier):
+            for finding in find_unpredicted(model, data.X, data.classes or data.properties):
+                metrics["findings"].append(finding)
+                warnings.warn(finding, CuelloWarning, stacklevel=2)
         error = typical_error(model)
         metrics |= {
             "kept_method": model.method_,
