@@ -56,8 +56,8 @@ class EncoderWithHead(SingleOptimizer):
         encoder_lr_factor: float,
     ) -> None:
         super().__init__()
-        self.body = copy.deepcopy(autoencoder)
-        self.body.decoder = nn.Identity()  # not trained, not stored
+        # The decoder is not trained and not stored, and so not copied either.
+        self.body = copy.deepcopy(autoencoder, {id(autoencoder.decoder): nn.Identity()})
         self.task = task
         width = options.head_hidden or len(embedding_mean)
         layers = [
