@@ -75,6 +75,23 @@ def find(opened: Visit, row: int) -> None:
     comparable(opened, name)
 
 
+SHARP = "app.plots[0].points.isSharp()"
+AXES = "(({xaxis, yaxis}) => ({xaxis, yaxis}))(app.plots[0].chart._fullLayout)"
+COUNT = """() => {
+    const context = app.plots[0].points.canvas.getContext("2d");
+    const copy = CanvasRenderingContext2D.prototype.drawImage;
+    window.stamps = 0;
+    context.drawImage = (...all) => { stamps += 1; copy.apply(context, all); };
+}"""
+
+
+def stamped(opened: Visit, script: str) -> int:
+    """Return how many points a script draws."""
+    opened.page.evaluate(COUNT)
+    opened.page.evaluate(f"() => {{ {script}; }}")
+    return int(opened.page.evaluate("stamps"))
+
+
 def near(seen: npt.NDArray[Any], expected: npt.NDArray[Any], steps: float = 2.0) -> None:
     """Compare grey values, in steps of the 255 that a screen has."""
     np.testing.assert_allclose(seen.astype(float), np.clip(expected, 0, 255), atol=steps)
@@ -87,22 +104,49 @@ def test_the_projection_shows_every_row_and_its_colours(visit: Visiting, made: M
     x = opened.page.evaluate("[...app.runs[0].x]")
     step = np.ptp(codes[:, 0]) / 65535
     np.testing.assert_allclose(x, codes[:, 0], atol=step)
-    chart = "document.querySelector('.latent-plot .chart')"
     sizes = [len(list((made.folder / "digits" / kind).iterdir())) for kind in (EVIL, "one", "zero")]
-    traces = f"{chart}.data.map(t => [t.type, t.x.length])"
-    assert opened.page.evaluate(traces) == [["scattergl", n] for n in sizes]
+    assert stamped(opened, "app.plots[0].draw()") == sum(sizes)
     opened.page.locator("#colour").select_option("reconstruction error")
-    assert opened.page.evaluate(traces) == [["scattergl", 150]]
     errors = -made.run("plane").autoencoder.score_samples(made.run("plane").load(
         made.folder / "digits").X)  # fmt: skip
-    tints = opened.page.evaluate(f"{chart}.data[0].marker.color")
-    np.testing.assert_allclose(tints, errors, rtol=1e-5)
-    # Points are drawn: some pixels of the plot have the colours of the scale.
-    shot = np.asarray(Image.open(io.BytesIO(opened.page.locator(".latent-plot").screenshot())))
-    assert len(np.unique(shot.reshape(-1, shot.shape[-1]), axis=0)) > 50
+    # The lightest points are those of the largest errors, the darkest those of the smallest.
+    at = "(i => app.plots[0].toScreen(app.runs[0].x[i], app.runs[0].y[i]))"
+    places = np.array(opened.page.evaluate(f"[...Array(150).keys()].map{at}"))
+    between = np.linalg.norm(places[:, None] - places, axis=2) + 1e9 * np.eye(150)
+    alone = between.min(axis=1) > 9
+    assert alone.sum() > 20
+    area = opened.page.evaluate(f"Object.values({AXES}).map(a => a._offset)")
+    picture = pixels(opened, ".points canvas").sum(axis=2)
+    left, top = opened.page.evaluate(f"Object.values({AXES}).map(a => a._length * BEYOND)")
+    x, y = (places[alone] - area + [left, top]).round().astype(int).T
+    brightness = picture[y, x]
+    order = np.argsort(errors[alone])
+    assert brightness[order[-5:]].min() > brightness[order[:5]].max()
     opened.page.locator("#colour").select_option("class")
     opened.page.get_by_role("button", name="zero", exact=True).first.click()
-    assert opened.page.evaluate(f"{chart}.data.filter(t => t.visible).length") == 2
+    assert stamped(opened, "app.plots[0].points.draw()") == sum(sizes) - sizes[2]
+    opened.quiet()
+
+
+def test_a_gesture_moves_the_picture_and_draws_it_once_at_its_end(visit: Visiting) -> None:
+    opened = visit()
+    opened.becomes(SHARP, True)
+    before, view = pixels(opened, ".points canvas"), "JSON.stringify(app.plots[0].view())"
+    wide = opened.page.evaluate(view)
+    opened.page.evaluate(COUNT)
+    x, y = opened.page.evaluate("[app.runs[0].x[7], app.runs[0].y[7]]")
+    opened.page.mouse.move(*screen(opened, x, y))
+    opened.page.locator(".card").wait_for(state="visible")
+    assert opened.page.evaluate("stamps") == 0  # pointing draws no point
+    np.testing.assert_array_equal(pixels(opened, ".points canvas"), before)
+    for _ in range(6):
+        opened.page.mouse.wheel(0, -60)
+    opened.becomes(f"{view} !== {json.dumps(wide)} && {SHARP}", True)
+    assert 0 < opened.page.evaluate("stamps") <= 150
+    zoomed = pixels(opened, ".points canvas")
+    assert (zoomed != before).any()
+    opened.page.evaluate("app.plots[0].draw()")
+    np.testing.assert_array_equal(pixels(opened, ".points canvas"), zoomed)
     opened.quiet()
 
 

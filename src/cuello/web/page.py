@@ -30,8 +30,8 @@ from cuello.web.records import Packs, pack_runs
 __all__ = ["PROGRAMS", "build_page", "page_html"]
 
 PROGRAMS = (
-    "dom.js", "run.js", "models.js", "show.js", "plot.js", "subject.js", "decode.js", "input.js",
-    "anomaly.js", "logistic.js", "label.js", "served.js", "begin.js",
+    "dom.js", "run.js", "models.js", "show.js", "points.js", "plot.js", "subject.js", "decode.js",
+    "input.js", "anomaly.js", "logistic.js", "label.js", "served.js", "begin.js",
 )  # fmt: skip
 """In the order in which they are put together, after those of the report."""
 
@@ -99,9 +99,8 @@ def _document(content: ReportContent, records: list[Record], packs: Packs) -> st
     engine, programs = _engine(), [text_of(f"js/{name}", "cuello.web") for name in PROGRAMS]
     script = "".join([*map(text_of, ("page.js", "unpack.js", "legend.js")), *programs])
     wasm = base64.b64encode(_vendored("ort-wasm-simd-threaded.wasm.gz")).decode("ascii")
-    # 'unsafe-eval' is for the points, which Plotly draws with programs that it writes as it goes,
-    # and for WebAssembly.
-    policy = security_policy(script, library_hash, digest(engine.encode()), more=" 'unsafe-eval'")
+    hashes = (library_hash, digest(engine.encode()))
+    policy = security_policy(script, *hashes, more=" 'wasm-unsafe-eval'")
     parts = {"plotly": library, "engine": packed(engine.encode()), "wasm": wasm}
     page = draw(
         "cuello.web/page.html",

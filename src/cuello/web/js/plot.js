@@ -1,8 +1,6 @@
-// The latent space: Plotly draws points and axes; pointing, clicking and the lasso are ours, as
-// Plotly knows only of its points, and a click counts where no point is, too.
+// The latent space: Plotly draws axes and lets the view be moved; points, pointing, clicking and the
+// lasso are ours, as a click counts where no point is, too.
 
-const hasGl = !!document.createElement("canvas").getContext("webgl");
-const COLOUR_SCALE = "Cividis";
 const NEAR = 8; // pixels
 const MOST_TRACES = 40; // of more classes none can be hidden, and no legend could be read
 
@@ -24,7 +22,7 @@ function createPlot(run, host, { picked, lassoed }) {
   host.append(box, names);
 
   const plot = { run, chart, mode: "off", snap: true, colouring: run.colourings[0] || null, hidden: new Set(), here: null, row: -1, near: [], marked: new Set(), path: null, grid: false };
-  let groups = [], swatches = null, drawn = false, cross = null, lasso = null;
+  let groups = [], tints = null, swatches = null, drawn = false, cross = null, lasso = null;
   const strip = run.latents === 1;
 
   const valueOf = (i) => (plot.colouring && plot.colouring.classes ? plot.colouring.values[i] : 0);
@@ -34,41 +32,49 @@ function createPlot(run, host, { picked, lassoed }) {
 
   const apart = () => plot.colouring && plot.colouring.classes && plot.colouring.classes.length <= MOST_TRACES;
 
-  function traces(colour) {
-    const all = Array.from({ length: run.n }, (_, i) => i), byClass = apart();
-    const size = run.n > 20000 ? 3 : run.n > 3000 ? 4 : run.n > 800 ? 5.5 : 7;
-    const common = { type: hasGl ? "scattergl" : "scatter", mode: "markers", hoverinfo: "skip" };
-    groups = byClass ? [...new Set(plot.colouring.values)].sort((a, b) => (a < 0) - (b < 0) || a - b) : [0];
-    return groups.map((code) => {
-      const rows = byClass ? all.filter((i) => plot.colouring.values[i] === code) : all;
-      const marker = byClass ? { ...look(code, colour), size, opacity: code < 0 ? 0.35 : 0.8, line: { width: 0 } } : { size, opacity: 0.85, line: { width: 0 }, ...shade(colour) };
-      return { ...common, x: rows.map((i) => run.x[i]), y: rows.map((i) => run.y[i]), visible: !plot.hidden.has(code), marker };
-    });
-  }
+  const tinted = (colour) => { // which mark each point gets, and how the marks look
+    const { values, classes } = plot.colouring || {};
+    if (!values) return { key: () => 0, look: () => ({ color: colour.ours, symbol: "circle", opacity: 0.85 }) };
+    const missing = { color: colour.muted, symbol: "circle", opacity: 0.35 };
+    if (classes) return { key: (i) => values[i], look: (code) => (code < 0 ? missing : { ...look(code, colour), opacity: 0.8 }) };
+    // A few extreme numbers would leave all others in one colour.
+    const known = Float32Array.from(values.filter(Number.isFinite)).sort(), low = known[Math.floor(known.length * 0.01)], high = known[Math.floor((known.length - 1) * 0.99)];
+    const key = (i) => (Number.isFinite(values[i]) ? Math.round(255 * Math.max(0, Math.min(1, (values[i] - low) / (high - low || 1)))) : -1);
+    return { key, low, high, look: (step) => (step < 0 ? missing : { color: onScale(step), symbol: "circle", opacity: 0.85 }) };
+  };
+  plot.points = createPoints(chart, run, {
+    passes: (paint) => {
+      for (const group of groups) for (let i = 0; i < run.n; i++) if ((group === null || plot.colouring.values[i] === group) && shown(i)) paint(i, tints.key(i));
+    },
+    look: (key) => tints.look(key),
+  });
 
-  // Numbers: a few extreme ones would leave all others in one colour.
-  function shade(colour) {
-    if (!plot.colouring) return { color: colour.ours };
-    if (plot.colouring.classes) return { color: Array.from(plot.colouring.values, (code) => look(code, colour).color) };
-    const known = Float32Array.from(plot.colouring.values.filter(Number.isFinite)).sort();
-    return { color: Array.from(plot.colouring.values), colorscale: COLOUR_SCALE, cmin: known[Math.floor(known.length * 0.01)], cmax: known[Math.floor((known.length - 1) * 0.99)],
-      showscale: true, colorbar: { thickness: 10, outlinewidth: 0, tickcolor: colour.muted, len: 0.9, title: { text: plain(plot.colouring.name), side: "right" } } };
+  // What Plotly knows of the points: how far they reach, for the axes, and the scale of their colours.
+  function reach(colour) {
+    const ends = [run.x, run.y].map((values) => values.reduce((found, v, i) => (shown(i) ? [Math.min(found[0], v), Math.max(found[1], v)] : found), [Infinity, -Infinity]));
+    const { low, high } = tints;
+    return { type: "scatter", mode: "markers", hoverinfo: "skip", x: ends[0].filter(Number.isFinite), y: ends[1].filter(Number.isFinite), opacity: 0,
+      marker: low === undefined ? {} : { color: [low, high], cmin: low, cmax: high, colorscale: CIVIDIS.map((tint, k) => [k / (CIVIDIS.length - 1), tint]), showscale: true,
+        colorbar: { thickness: 10, outlinewidth: 0, tickcolor: colour.muted, len: 0.9, title: { text: plain(plot.colouring.name), side: "right" } } } };
   }
 
   plot.draw = () => {
     const colour = theme(), narrow = chart.clientWidth < 480;
     const height = narrow ? 320 : Math.max(320, Math.min(620, innerHeight - 400));
     const titles = run.projection.titles.map((text) => wrap(narrow ? text.replace(" principal component", " component") : text, 60));
-    Plotly.react(chart, traces(colour), {
+    tints = tinted(colour);
+    groups = apart() ? [...new Set(plot.colouring.values)].sort((a, b) => (a < 0) - (b < 0) || a - b) : [null];
+    Plotly.react(chart, [reach(colour)], {
       width: chart.clientWidth, height: strip ? Math.min(height, 300) : height, margin: { l: 50, r: 12, t: 8, b: 42 }, paper_bgcolor: colour.paper, plot_bgcolor: colour.paper,
       font: { family: FONT, size: 12, color: colour.ink }, showlegend: false, hovermode: false, uirevision: run.projection.name,
       dragmode: dragging(), images: plot.grid || [],
       xaxis: axis(colour, titles[0], { showgrid: !plot.grid }),
       yaxis: axis(colour, titles[1] || "", strip ? { showticklabels: false, ticks: "", showgrid: false, fixedrange: true, range: [-0.8, 0.8] } : { showgrid: !plot.grid }),
     }, { ...CONFIG, displayModeBar: false, scrollZoom: true });
-    if (!drawn) for (const event of ["plotly_afterplot", "plotly_relayouting", "plotly_relayout"]) chart.on(event, redrawMarks);
+    if (!drawn) for (const event of ["plotly_afterplot", "plotly_relayouting", "plotly_relayout"]) chart.on(event, follow);
     drawn = true;
     if (swatches) swatches();
+    plot.points.draw();
     redrawMarks();
   };
   plot.colourBy = (name) => {
@@ -115,12 +121,21 @@ function createPlot(run, host, { picked, lassoed }) {
     return best;
   };
 
+  // Several events of a gesture in a frame are one.
+  let frame = 0;
+  function follow() {
+    frame ||= requestAnimationFrame(() => { frame = 0; plot.points.follow(); redrawMarks(); });
+  }
+
   function redrawMarks() {
     if (!chart._fullLayout) return;
     const colour = theme(), [ax, ay] = axes(), scale = devicePixelRatio || 1, context = marks.getContext("2d");
-    marks.width = chart.clientWidth * scale;
-    marks.height = chart.clientHeight * scale;
-    Object.assign(marks.style, { width: chart.clientWidth + "px", height: chart.clientHeight + "px" });
+    const { width, height } = chart._fullLayout;
+    if (marks.width !== Math.round(width * scale) || marks.height !== Math.round(height * scale)) { // or it would be made anew
+      Object.assign(marks, { width: Math.round(width * scale), height: Math.round(height * scale) });
+      Object.assign(marks.style, { width: width + "px", height: height + "px" });
+    }
+    context.reset();
     context.scale(scale, scale);
     context.beginPath();
     context.rect(ax._offset, ay._offset, ax._length, ay._length);
