@@ -97,6 +97,7 @@ def _short_maps() -> Iterator[None]:
     # Every run with more than two latents learns a map of its codes: seconds each.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cuello.estimators.projection.STEPS", 20)
+        patch.setattr("cuello.estimators.projection.EPOCHS", 1)
         yield
 
 
