@@ -20,12 +20,18 @@ examples = hnp.arrays(
 )
 
 
+def types_of(X):
+    """Return the types that samples may have once read: float64 where a table needs its digits."""
+    wide = (np.float64,) if X.ndim == 2 and X.dtype.itemsize == 8 else ()
+    return (np.uint8,) if X.dtype == np.uint8 else (np.float32, *wide)
+
+
 @same_folder
 @given(values=examples, compress=st.booleans())
 def test_idx_reads_back_what_was_written(tmp_path, values, compress):
     data = load(write_idx(tmp_path / "a-idx3-ubyte", values, compress=compress))
-    assert data.X.dtype == (np.uint8 if values.dtype == np.uint8 else np.float32)
-    np.testing.assert_array_equal(data.X, values.astype(np.float32))
+    assert data.X.dtype in types_of(values)
+    np.testing.assert_array_equal(data.X, values.astype(data.X.dtype))
     exact = idx.parse_idx(read_content(tmp_path / "a-idx3-ubyte"), "a")
     assert exact.dtype == values.dtype  # the machine's byte order, not the file's
     np.testing.assert_array_equal(exact, values)
@@ -92,9 +98,9 @@ def test_npz_and_npy_keep_the_values(tmp_path, X, labels):
     np.save(tmp_path / "a.npy", X)
     data = load(tmp_path / "a.npz")
     for read in (data.X, load(tmp_path / "a.npy").X):
-        assert read.dtype == (np.uint8 if X.dtype == np.uint8 else np.float32)
+        assert read.dtype in types_of(X)
         assert read.dtype.isnative
-        np.testing.assert_array_equal(read, X.astype(np.float32))
+        np.testing.assert_array_equal(read, X.astype(read.dtype))
     if data.y is None:
         assert (y == -1).all()
     else:

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cuello.arrays import Array, Bools, Float32s, Floats
+from cuello.arrays import Array, Bools, Floats
 from cuello.data.dataset import Dataset, feature_blocks
+from cuello.data.scaling import needs_double
 from cuello.errors import DataError, Use
 
 __all__ = [
@@ -102,14 +103,19 @@ def describe_column(column: Column, path: Path) -> dict[str, Any]:
                 value=path,
                 remedy=("drop it, or if it is the label ", Use("label_column", column.name)),
             )
-    return {"name": column.name, "kind": column.kind, "categories": categories, "fill": None}
+    spec = {"name": column.name, "kind": column.kind, "categories": categories, "fill": None}
+    wide = column.kind != "category" and needs_double(column.values)
+    return spec | ({"double": True} if wide else {})
 
 
-def encode_column(column: Column, spec: Mapping[str, Any]) -> tuple[Float32s, int]:
-    """Return features (n, 1) or (n, categories), NaN or 0 where empty, and how many are unseen."""
+def encode_column(column: Column, spec: Mapping[str, Any]) -> tuple[Array, int]:
+    """Return features (n, 1) or (n, categories), NaN or 0 where empty, and how many are unseen.
+
+    float32, or float64 for a column of the training data that needed it.
+    """
     if spec["kind"] != "category":
         with np.errstate(over="ignore"):
-            block = column.values.astype(np.float32)
+            block = column.values.astype(np.float64 if spec.get("double") else np.float32)
         if spec["fill"] is not None:
             block[np.isnan(block)] = spec["fill"]
         return block[:, None], 0
@@ -220,8 +226,9 @@ def mark_missing(data: Dataset) -> Dataset:
 
 
 def format_number(value: float) -> str:
-    """Return a number with the 7 digits that float32 holds, without an exponent."""
-    return np.format_float_positional(value, 7, unique=False, fractional=False, trim="-")
+    """Return a number with the 7 digits that float32 holds, or 12 of an np.float64; no exponent."""
+    digits = 12 if isinstance(value, np.float64) else 7
+    return np.format_float_positional(value, digits, unique=False, fractional=False, trim="-")
 
 
 def _block_cells(block: Array, column: Mapping[str, Any]) -> list[str]:

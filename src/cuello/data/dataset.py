@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cuello.arrays import Array, Bools, Float32s
+from cuello.arrays import Array, Bools
 from cuello.errors import DataError
 
 __all__ = [
@@ -38,8 +38,9 @@ class Dataset:
     Parameters
     ----------
     X : ndarray of shape (n, features), (n, height, width) or (n, channels, height, width)
-        The samples. Images keep their stored type (``uint8`` in 0..255); tables are ``float32``
-        and may hold NaN where a cell was empty (see :meth:`filled`).
+        The samples. Images keep their stored type (``uint8`` in 0..255); tables are ``float32``,
+        or ``float64`` where that would drop digits (a time stamp), and may hold NaN where a cell
+        was empty (see :meth:`filled`).
     y : ndarray or None
         Labels, by :attr:`task`. Multiclass: (n,), int64, codes into ``classes``, ``UNLABELLED``
         (-1) for a sample without a label. Regression: (n,), float64, NaN without a label.
@@ -151,7 +152,7 @@ class Dataset:
         train = self.X if rows is None else self.X[np.asarray(rows)]
         present = (column[~np.isnan(column)] for column in train.T)
         medians = [np.median(v) if len(v) else np.nan for v in present]
-        fill: Float32s = np.array(medians, dtype=np.float32)
+        fill = np.array(medians, dtype=self.X.dtype)
         without = np.flatnonzero(np.isnan(fill) & needed)
         if len(without):
             named = [repr(self.columns[i]) if self.columns else str(i) for i in without[:5]]
@@ -250,6 +251,6 @@ def _count_nan(X: Array) -> Array:
     return np.asarray(sum(np.isnan(block).sum(axis=0) for block in _blocks(X)))
 
 
-def _filled(X: Array, fill: Float32s) -> Array:
+def _filled(X: Array, fill: Array) -> Array:
     empty = np.isnan(X)
     return np.where(empty, fill, X).astype(X.dtype, copy=False) if empty.any() else X

@@ -11,7 +11,7 @@ import numpy as np
 from cuello.arrays import Array, Float32s
 from cuello.errors import unknown
 
-__all__ = ["SCALINGS", "Scaling"]
+__all__ = ["SCALINGS", "Scaling", "needs_double"]
 
 SCALINGS = ("auto", "minmax", "none", "standard", "symmetric")
 """``minmax`` takes smallest and largest value to 0 and 1, ``symmetric`` to -1 and 1; ``standard``
@@ -19,6 +19,8 @@ gives mean 0 and standard deviation 1: in tables a column at a time. ``auto`` st
 so that units do not count, and takes images to 0..1, where they are not there already."""
 
 _ELEMENTS_AT_ONCE = 2**16
+_MOST_DROPPED = 1e-5
+"""Of a column's standard deviation: what float32 may drop."""
 _RANGES = {"minmax": (0.0, 1.0), "symmetric": (-1.0, 1.0)}
 
 
@@ -65,6 +67,16 @@ class Scaling:
         )
         return cls(name, tuple(offset.tolist()), tuple(width.tolist()), low, high)
 
+    @property
+    def dtype(self) -> type[np.float32 | np.float64]:
+        """Type that holds samples in the units of the data: float64 for a column far from 0."""
+        far = np.abs(self.offset) * np.finfo(np.float32).eps > _MOST_DROPPED * np.asarray(
+            self.width
+        )
+        return (
+            np.float64 if self.name != "none" and len(self.offset) > 1 and far.any() else np.float32
+        )
+
     def apply(self, X: Array) -> Float32s:
         """Return scaled samples as a new float32 array."""
         if self.name != "none" and (X.dtype == np.float64 or len(self.offset) > 1):
@@ -80,11 +92,11 @@ class Scaling:
             out /= np.asarray(self.width, dtype=np.float32)
         return out
 
-    def invert(self, X: Float32s) -> Float32s:
-        """Return samples in the units of the data."""
+    def invert(self, X: Float32s) -> Array:
+        """Return samples in the units of the data, as :attr:`dtype`."""
         if self.name == "none":
             return X
-        out: Float32s = np.empty(np.broadcast_shapes(X.shape, np.shape(self.width)), np.float32)
+        out = np.empty(np.broadcast_shapes(X.shape, np.shape(self.width)), self.dtype)
         for some in _chunks(X):
             out[some] = X[some] * np.asarray(self.width) + np.asarray(self.offset)
         return out
@@ -94,6 +106,14 @@ class Scaling:
         """Rebuild a scaling from JSON of its ``asdict``."""
         bounds = {"offset": tuple(record["offset"]), "width": tuple(record["width"])}
         return cls(**record | bounds)
+
+
+def needs_double(values: Array) -> bool:
+    """Check whether float32 would drop digits of a column (n,) that tell its values apart."""
+    values = np.asarray(values, dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        dropped = np.nanmax(np.abs(values - values.astype(np.float32)), initial=0.0)
+    return bool(0.0 < dropped < np.inf and dropped > _MOST_DROPPED * np.nanstd(values))
 
 
 def _chunks(X: Array) -> Iterator[slice]:

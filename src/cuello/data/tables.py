@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from cuello.arrays import Array, Bools, Float32s
+from cuello.arrays import Array, Bools
 from cuello.data.columns import Column, convert_column, describe_column, encode_column, number_like
 from cuello.data.dataset import Dataset, check_finite
 from cuello.data.label_arrays import as_properties, is_integral, note_task, with_label_arrays
@@ -239,7 +239,7 @@ def _without_identifiers(
     return {name: c for name, c in columns.items() if name not in names}, row_names
 
 
-def _encode_all(columns: dict[str, Column], specs: Specs, path: Path, notes: list[str]) -> Float32s:
+def _encode_all(columns: dict[str, Column], specs: Specs, path: Path, notes: list[str]) -> Array:
     blocks = []
     for spec in specs:
         block, unseen = encode_column(columns[spec["name"]], spec)

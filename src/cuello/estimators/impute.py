@@ -43,7 +43,7 @@ def fill_missing(
             value=draws,
             remedy=[Use("draws", 1), ", or fit ", *able],
         )
-    out = np.stack([np.asarray(X, dtype=np.float32)] * draws)
+    out = np.stack([np.asarray(X, dtype=network.scaling.dtype)] * draws)
     missing = np.isnan(out[0])
     with seeded(seed):
         some = np.flatnonzero(missing.reshape(len(X), -1).any(axis=1))

@@ -29,10 +29,13 @@ _WORST_EXPLAINED = 1e30
 
 @torch.no_grad()
 def in_batches(
-    samples: int, compute: Callable[[int, int], Tensor | Array], shape: tuple[int, ...]
-) -> Float32s:
+    samples: int,
+    compute: Callable[[int, int], Tensor | Array],
+    shape: tuple[int, ...],
+    dtype: type[np.floating[Any]] = np.float32,
+) -> Array:
     """Fill (samples, *shape) a batch at a time: no scaled copy of all samples is ever made."""
-    out = np.empty((samples, *shape), dtype=np.float32)
+    out = np.empty((samples, *shape), dtype=dtype)
     for start in range(0, samples, _INFERENCE_BATCH):
         stop = min(start + _INFERENCE_BATCH, samples)
         out[start:stop] = compute(start, stop)
@@ -72,15 +75,16 @@ class TrainedNetwork:
         shape = (self.module.latent_dim,)
         return in_batches(len(X), lambda a, b: self.module.encode(self.scale(X[a:b])), shape)
 
-    def decode(self, Z: Float32s) -> Float32s:
+    def decode(self, Z: Float32s) -> Array:
         """Return the samples of embeddings (n, latent_dim)."""
         return in_batches(
             len(Z),
             lambda a, b: self._unscale(self.module.decode(torch.from_numpy(Z[a:b]))),
             self.shape,
+            self.scaling.dtype,
         )
 
-    def decode_nearest(self, Z: Float32s, classes: Codes | None = None) -> Float32s:
+    def decode_nearest(self, Z: Float32s, classes: Codes | None = None) -> Array:
         """Return the samples of embeddings that were drawn, or lie between others.
 
         Each is first moved to the nearest that can be.
@@ -98,15 +102,15 @@ class TrainedNetwork:
             condition = () if classes is None else (torch.from_numpy(classes[start:stop]),)
             return self._unscale(self.module.decode(z, *condition))
 
-        return in_batches(len(Z), compute, self.shape)
+        return in_batches(len(Z), compute, self.shape, self.scaling.dtype)
 
-    def reconstruct(self, X: Array, factor: float = 1.0) -> Float32s:
+    def reconstruct(self, X: Array, factor: float = 1.0) -> Array:
         """Return the reconstructions of samples that are multiplied by a factor once scaled."""
 
         def compute(start: int, stop: int) -> Array:
             return self._unscale(self._rebuild(X[start:stop], factor * self.scale(X[start:stop])))
 
-        return in_batches(len(X), compute, self.shape)
+        return in_batches(len(X), compute, self.shape, self.scaling.dtype)
 
     def errors(self, X: Array) -> Floats:
         """Return the mean squared error (n,) of each scaled sample."""
@@ -127,7 +131,7 @@ class TrainedNetwork:
             back[torch.from_numpy(np.isnan(X))] = torch.nan  # a short sequence stays short
         return back
 
-    def _unscale(self, x: Tensor) -> Float32s:
+    def _unscale(self, x: Tensor) -> Array:
         return self.scaling.invert(x.numpy())
 
 

@@ -110,7 +110,7 @@ def _add_models(app: FastAPI, session: Session) -> None:
 
     def samples_of(body: Any) -> Array:
         if not run.is_of_sequences:
-            return np.asarray(body.samples, dtype=np.float32)
+            return np.asarray(body.samples, dtype=np.float64)
         rows = [np.asarray(row, dtype=np.float32) for row in body.samples]
         padded: Array = pad(rows, model.shape_[0])
         return padded

@@ -12,6 +12,7 @@ from cuello.arrays import Array
 from cuello.data.dataset import Dataset, check_finite
 from cuello.data.label_arrays import with_label_arrays
 from cuello.data.readers.base import READERS, Reader, join_names, reading, refuse_empty_file, stem
+from cuello.data.scaling import needs_double
 from cuello.data.sequences import sequence_lengths
 from cuello.errors import DataError, InputError
 
@@ -32,7 +33,8 @@ KEYS = {
 def as_samples(X: Array, source: str, *, allow_nan: bool = False) -> tuple[Array, tuple[str, ...]]:
     """Check an array of samples and bring it to the stored form, with notes on what changed.
 
-    uint8 stays uint8, all else becomes float32; last channels are moved to the front. NaN ends a
+    uint8 stays uint8, all else becomes float32, or float64 in a table with a column of which that
+    would drop digits; last channels are moved to the front. NaN ends a
     short sequence of (n, time, features), or (``allow_nan``) is a missing element, anywhere.
     """
     if X.dtype.kind not in "biuf":
@@ -76,6 +78,8 @@ def labelled_dataset(
     X_test = None
     if "X_test" in arrays:
         X_test, _ = as_samples(arrays["X_test"], f"{path}: X_test", allow_nan=allow_nan)
+        if X.dtype.kind == X_test.dtype.kind == "f" and X.dtype != X_test.dtype:
+            X, X_test = (one.astype(np.float64, copy=False) for one in (X, X_test))
         if X.shape[1:] != X_test.shape[1:] or X.dtype != X_test.dtype:
             raise DataError(
                 f"X holds samples of shape {X.shape[1:]} ({X.dtype}), X_test of shape "
@@ -173,6 +177,8 @@ def _stored(X: Array, source: str) -> Array:
             value=source,
             remedy="divide them, or take their logarithm, and save it again",
         )
+    if X.ndim == 2 and any(needs_double(column) for column in X.T):
+        return np.ascontiguousarray(X, dtype=np.float64)
     return narrow
 
 
