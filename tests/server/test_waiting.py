@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import socket
 
 import numpy as np
 import pytest
+from PIL import Image
 from server_samples import Client, rows
 
 from cuello import RunError
@@ -13,6 +16,7 @@ from cuello.api import resume_with_report, start_with_report
 from cuello.run import Job, Silent
 from cuello.run.folder import RunFolder
 from cuello.server.overview import read_history
+from cuello.server.serving import _shown as shown
 from cuello.server.serving import app_for, listen
 
 
@@ -22,6 +26,19 @@ class HalfWay(Silent):
     def update(self, stage, done, total, detail=""):
         if 2 * done >= total:
             raise KeyboardInterrupt
+
+
+class Looking(Silent):
+    """A progress that asks the server, which another process could be, at every step."""
+
+    def __init__(self, folder):
+        self.folder, self.seen = folder, []
+
+    def update(self, stage, done, total, detail=""):
+        if self.seen or RunFolder(self.folder).read_lines("progress.jsonl"):
+            asked = Client(app_for(self.folder))
+            answers = asked.get("/api/progress"), asked.get("/api/history")["epochs"]
+            self.seen.append(answers)
 
 
 @pytest.fixture
@@ -55,6 +72,44 @@ def test_losses_so_far_and_then_everything(interrupted):
     assert len(after["epochs"]) == 6
     assert len(asked.post("/api/encode", body)["embeddings"]) == 2
     assert "Waiting" not in asked.get("/")
+
+
+def test_progress_while_training(tmp_path, monkeypatch):
+    X, y = rows()
+    np.savez(tmp_path / "rows.npz", X=X, y=y)
+    options = {"kind": "denoising", "epochs": 6, "hidden": (8,), "latent_dim": 2, "labels": "12"}
+    job = Job.of(data=str(tmp_path / "rows.npz"), **options)
+    start_with_report(job, tmp_path / "unseen")
+    monkeypatch.setattr("cuello.run.live._SECONDS", 0.0)
+    monkeypatch.setattr("cuello.run.live._MOST_SECONDS", 0.0)
+    looking = Looking(tmp_path / "run")
+    start_with_report(job, tmp_path / "run", progress=looking)
+    trained = [seen for seen in looking.seen if seen[0]["stage"] == "autoencoder"]
+    for progress, epochs in trained:
+        assert [epoch["epoch"] for epoch in epochs] == list(range(len(epochs)))
+        assert 0 < progress["done"] <= progress["total"]
+        if progress["detail"]:
+            assert progress["detail"].startswith(f"epoch {len(epochs)} of 6, loss ")
+    assert {len(epochs) for _, epochs in trained} == set(range(7))
+    shown = {one["previewed"]: one["reconstruction"] for one, _ in trained if one["original"]}
+    assert sorted(shown) == list(range(6))
+    assert len({str(reconstruction) for reconstruction in shown.values()}) == 6
+    original = np.array(looking.seen[-1][0]["original"], dtype=np.float32)
+    assert all((sample == X).all(axis=1).any() for sample in original)
+    details = [one["detail"] for one, _ in looking.seen if one["stage"] == "few labels"]
+    assert "Most frequent class" in details
+    assert not list((tmp_path / "run").glob("pr[eo]*.*[lz]"))
+    Client(app_for(tmp_path / "run")).get("/api/progress", code=404)
+    # Nothing of it changes the training.
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("run", "unseen")]
+    assert weights[0] == weights[1]
+
+
+def test_images_are_shown_as_images():
+    values = np.linspace(0, 1, 2 * 5 * 4).reshape(2, 5, 4)
+    pixels = [Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))) for uri in shown(values)]
+    np.testing.assert_array_equal(np.stack(pixels), np.round(255 * values))
+    assert shown(np.array([[1.5, np.nan]])) == [[1.5, None]]
 
 
 def test_before_the_first_epoch_there_are_no_losses(interrupted):

@@ -12,6 +12,7 @@
     examples.npz         test samples beside their reconstructions, for the report
     report.html          the page
     checkpoint.safetensors   only while a training is not finished
+    progress.jsonl, preview.npz   only while a process trains: what a browser is shown
 
 Every file is written atomically, and none of them needs pickle. This module needs no torch, which
 takes long to import.
@@ -33,7 +34,9 @@ from cuello.run.schema import CONFIG, FINISHED_CONFIG, METRICS, find_fault, meth
 
 __all__ = ["RunFolder"]
 
+_LIVE_FILES = ("progress.jsonl", "preview.npz")
 _RUN_FILES = (
+    *_LIVE_FILES,
     "model.safetensors",
     "metrics.json",
     "history.jsonl",
@@ -130,6 +133,11 @@ class RunFolder:
             for name in _RUN_FILES:
                 (self.path / name).unlink(missing_ok=True)
         self.write_json("config.json", config)
+
+    def clear_progress(self) -> None:
+        """Remove what is kept only while a process trains."""
+        for name in _LIVE_FILES:
+            (self.path / name).unlink(missing_ok=True)
 
     def refuse_to_replace(self, *, overwrite: bool = False) -> None:
         """Refuse (RunError) a folder that holds a run (unless ``overwrite``), or anything else."""

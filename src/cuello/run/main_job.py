@@ -21,6 +21,7 @@ from cuello.few_label import METHODS
 from cuello.networks import NETWORKS
 from cuello.run.folder import RunFolder
 from cuello.run.job import Budget, Job, Progress, Silent, check_labels
+from cuello.run.live import LiveProgress
 from cuello.run.models import check_remote_code
 from cuello.run.prepare import Prepared, prepare
 from cuello.run.steps import JobSteps, collect_warnings
@@ -81,7 +82,7 @@ def start(
     with collect_warnings() as notes:
         prepared, _ = plan(job)
     folder.start(_run_config(job, prepared, [*prepared.data.notes, *notes]), overwrite=overwrite)
-    return JobSteps(job, prepared, folder, progress or Silent(), budget).run()
+    return _do(job, prepared, folder, progress or Silent(), budget)
 
 
 def resume(
@@ -131,7 +132,18 @@ def resume(
             f"{job.data} is not the data that {out} was started with (another fingerprint)",
             remedy=["restore the data, or ", *start_again],
         )
-    return JobSteps(job, prepared, folder, progress, budget).run()
+    return _do(job, prepared, folder, progress, budget)
+
+
+def _do(
+    job: Job, prepared: Prepared, folder: RunFolder, progress: Progress, budget: Budget
+) -> RunFolder:
+    held_out = prepared.validation if len(prepared.validation) else prepared.train
+    live = LiveProgress(folder, progress, held_out)
+    try:
+        return JobSteps(job, prepared, folder, live, budget).run()
+    finally:
+        folder.clear_progress()
 
 
 def _run_config(job: Job, prepared: Prepared, notes: list[str]) -> Record:

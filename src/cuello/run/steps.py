@@ -24,7 +24,8 @@ from cuello.run import few_labels
 from cuello.run.embeddings import learn_projection, measure_projection, write_embeddings
 from cuello.run.examples import example_arrays, measure_reconstruction
 from cuello.run.folder import RunFolder
-from cuello.run.job import PROJECTION, TRAINING, TRAINING_ALONE, Budget, Job, Progress
+from cuello.run.job import PROJECTION, TRAINING, TRAINING_ALONE, Budget, Job
+from cuello.run.live import LiveProgress
 from cuello.run.models import FewLabelModel, Models, save_models
 from cuello.run.predictions import typical_error
 from cuello.run.prepare import Prepared
@@ -41,7 +42,7 @@ class JobSteps:
     job: Job
     prepared: Prepared
     folder: RunFolder
-    progress: Progress
+    progress: LiveProgress
     budget: Budget
 
     def run(self) -> RunFolder:
@@ -120,6 +121,7 @@ class JobSteps:
 
         def on_epoch_end(record: Epoch) -> None:
             now.append(record)
+            self.progress.after_epoch(record, autoencoder)
             text = epoch_text(record, autoencoder.training_config_.epochs)
             self.progress.update("autoencoder", *steps, text)
 

@@ -82,7 +82,11 @@ def overview_app(
 
 def read_history(folder: RunFolder) -> list[Record]:
     """Return one record an epoch; NaN and infinity, which JSON does not have, are None."""
-    epochs = folder.read_lines("history.jsonl") or _from_checkpoint(folder)
+    epochs = folder.read_lines("history.jsonl")
+    if not epochs:  # those since the checkpoint are told by the process that trains
+        epochs = _from_checkpoint(folder)
+        told = [epoch for one in folder.read_lines("progress.jsonl") for epoch in one["epochs"]]
+        epochs += [one for one in told if one["epoch"] >= len(epochs)]
     plain: list[Record] = json.loads(json.dumps(epochs), parse_constant=lambda name: None)
     return plain
 

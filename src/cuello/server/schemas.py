@@ -40,6 +40,7 @@ __all__ = [
     "RunInfo",
     "Sample",
     "Samples",
+    "TrainingProgress",
     "embeddings_in",
     "labels_in",
     "samples_in",
@@ -188,6 +189,25 @@ class Losses(BaseModel):
 
     status: str
     epochs: list[dict[str, Any]]
+
+
+class TrainingProgress(BaseModel):
+    """What a training is at, and samples reconstructed so far; empty before it says."""
+
+    stage: str = ""
+    """``autoencoder``, ``few labels``, or ``method`` and its name."""
+    detail: str = ""
+    """The losses of the last epoch, or the method that is fitted."""
+    done: int = 0
+    total: int = 0
+    """Steps of the stage."""
+    seconds_left: float | None = None
+    """Of the stage, at its pace so far."""
+    previewed: int | None = None
+    """Epoch (from 0) of the reconstructions."""
+    original: list[str] | list[list[float | None]] = []
+    """Images as data URIs, rows of a table as numbers."""
+    reconstruction: list[str] | list[list[float | None]] = []
 
 
 def samples_in(run: Run) -> type[BaseModel]:

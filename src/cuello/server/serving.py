@@ -12,14 +12,17 @@ import uvicorn
 from fastapi import FastAPI, HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from cuello.arrays import Array
 from cuello.errors import Argument, CuelloError, InputError
-from cuello.report.assets import draw
+from cuello.formats import finite
+from cuello.report.assets import data_uri, draw
 from cuello.run import open_run
 from cuello.run.folder import RunFolder
+from cuello.run.sheets import to_pixels
 from cuello.server import schemas as s
 from cuello.server.app import create_app
 from cuello.server.guard import Guard
-from cuello.server.overview import overview_app
+from cuello.server.overview import overview_app, refusals
 
 __all__ = ["BackgroundServer", "app_for", "listen", "serve"]
 
@@ -86,15 +89,35 @@ def _losses_app(folder: RunFolder, status: Callable[[], str]) -> FastAPI:
             task=data["task"],
             classes=data["classes"],
             properties=data["properties"],
+            columns=[str(one.get("name", "")) for one in data["encoding"].get("columns") or ()],
+        )
+
+    def progress() -> s.TrainingProgress:
+        """Return what the training is at, and samples reconstructed so far."""
+        told = folder.read_lines("progress.jsonl")
+        arrays = folder.read_arrays("preview.npz")
+        epoch = arrays.pop("epoch", None)
+        images = {name: _shown(values) for name, values in arrays.items()}
+        record = told[0] if told else {}
+        return s.TrainingProgress(
+            previewed=None if epoch is None else int(epoch), **record | images
         )
 
     def not_yet(rest: str) -> None:
         raise HTTPException(409, f"the run is not ready ({status()}); /api/history has its losses.")
 
     app = overview_app(folder, lambda: draw("cuello.server/waiting.html"), info, status)
+    app.get("/api/progress", responses=refusals(409))(progress)
     methods = ["GET", "POST"]
     app.api_route("/api/{rest:path}", methods=methods, include_in_schema=False)(not_yet)
     return app
+
+
+def _shown(samples: Array) -> list[str] | list[list[float | None]]:
+    """Return samples (n, ...) as images, in 0..1 where they are, or as numbers."""
+    if samples.ndim > 2:
+        return [data_uri(pixels) for pixels in to_pixels(samples)]
+    return [[finite(value) for value in row] for row in samples.tolist()]
 
 
 def listen(host: str, port: int) -> socket.socket:
