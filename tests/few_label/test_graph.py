@@ -45,6 +45,24 @@ def test_others_are_those_of_brute_force_wherever_samples_lie(n, k, seed, offset
     np.testing.assert_allclose(np.take_along_axis(exact, index, 1), squares, atol=1e-5)
 
 
+def test_of_many_samples_nearly_all_nearest_are_found_wherever_samples_lie(monkeypatch):
+    rows = torch.cat([rows_of(700, 5, 0), torch.zeros(50, 5)]) + 1000.0  # and equal ones
+    exact, _ = nearest_others(rows, 6)
+    monkeypatch.setattr(module, "_MOST_EXACT", 100)
+    monkeypatch.setattr(module, "_COMPARED_WITH", 250)
+    index, squares = nearest_others(rows, 6)
+    shares = [np.isin(found, nearest).mean() for found, nearest in zip(index, exact, strict=True)]
+    assert 0.8 < np.mean(shares[:700]) < 1.0
+    assert not (index == np.arange(750)[:, None]).any()
+    assert all(len(set(found)) == 6 for found in index)
+    apart = (rows[:, None].double() - rows[index].double()).square().sum(-1)
+    np.testing.assert_allclose(squares, apart, atol=1e-5)
+    assert (np.diff(squares, axis=1) >= 0.0).all()
+    assert not squares[700:].any()
+    everything = nearest_others(rows[:120], 119)[0]
+    assert (np.sort(everything, axis=1)[:, -1] >= 118).all()
+
+
 def test_equal_samples_are_neighbours_of_each_other_and_not_of_themselves():
     index, squares = nearest_others(torch.zeros(30, 2), 5)
     assert not (index == np.arange(30)[:, None]).any()

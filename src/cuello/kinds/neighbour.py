@@ -38,7 +38,7 @@ class NeighbourPreserving(AutoencoderModule):
     ----------
     neighbours : int
         Number of nearest samples that count as neighbours: few show detail, many the whole. They
-        are found by comparing all scaled training samples, once, before training.
+        are found among all scaled training samples, once, before training.
     compared_by : str
         How samples are compared: ``values`` by every element, ``edges`` by the directions of edges
         in images (:mod:`cuello.data.edges`), which say more of what is shown; ``auto`` is edges for

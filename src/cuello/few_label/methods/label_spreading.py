@@ -34,7 +34,7 @@ ALPHAS = (0.8, 0.95, 0.99)
 """Candidates for how far labels spread."""
 COMPONENTS = 50
 MAX_GRAPH_SAMPLES = 60_000
-"""Every sample is compared with every other, so of more than these a draw stands for all."""
+"""Of more samples a draw stands for all."""
 _PCA_SAMPLES = 10_000
 _TIE = 1e-4  # share of a squared distance: rounding in float32 is well below it
 
