@@ -134,6 +134,7 @@ def test_embeddings_are_those_of_all_samples(folder):
     run = cuello.open_run(folder.path)
     codes = np.column_stack([table[f"z{k}"] for k in range(8)])
     assert np.array_equal(codes, run.autoencoder.transform(data.X))
+    np.testing.assert_allclose(table["anomaly_score"], run.detector.anomaly_scores(data.X))
     assert table["label"] == [data.classes[i] for i in data.y]
     rows = make_split(data)
     assert np.flatnonzero(np.array(table["split"]) == "test").tolist() == rows.test.tolist()

@@ -49,7 +49,7 @@ def fit_projector(
     model: Any = autoencoder(
         "neighbour",
         latent_dim=FLAT,
-        hidden=(128, 128),
+        hidden=(256, 256),
         activation="relu",
         scaling="standard",
         epochs=max(EPOCHS, math.ceil(STEPS / math.ceil(len(some) / batch))),

@@ -14,8 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cuello import atomic
-from cuello.anomalies import AnomalyDetector
-from cuello.arrays import Array, Float32s, Indices
+from cuello.arrays import Array, Float32s, Floats, Indices
 from cuello.data import Dataset
 from cuello.data.splits import Split
 from cuello.errors import CuelloWarning, DivergedError, RunError
@@ -69,14 +68,14 @@ def write_embeddings(
     autoencoder: Autoencoder,
     rows: Split | None = None,
     labelled: Indices | None = None,
-    detector: AnomalyDetector | None = None,
+    anomaly_scores: Floats | None = None,
 ) -> int:
     """Write the embedding of every sample to Parquet, atomically; return how many.
 
     Columns: ``row``, ``split`` (``train``, ``validation`` or ``test``, where samples were split or
     there is an official test split), ``name`` (where samples have names), ``label`` (for properties
     a column for each, ``label NAME``), ``labelled`` (where there is a classifier: whether it
-    learned from that label), ``anomaly_score`` (where there is a detector), ``z0``, ``z1``, ...
+    learned from that label), ``anomaly_score`` (where those of all are given), ``z0``, ``z1``, ...
     """
     splits = np.full(len(data), "train" if rows is None else "test", dtype=object)
     if rows is not None:
@@ -98,15 +97,17 @@ def write_embeddings(
         elif y is not None:
             for k, name in enumerate(data.properties):
                 columns[f"label {name}"] = pa.array(y[:, k], from_pandas=True)
-        if detector is not None:
-            columns["anomaly_score"] = pa.array(detector.anomaly_scores(X))
         tables.append(pa.table(columns | {f"z{k}": pa.array(z[:, k]) for k in range(z.shape[1])}))
     table = pa.concat_tables(tables, promote_options="default")
+    further: dict[str, Any] = {}
     if labelled is not None:
-        seen = np.isin(np.arange(table.num_rows), labelled)  # samples of X come first
-        table = table.add_column(
-            table.column_names.index("z0") - (detector is not None), "labelled", pa.array(seen)
-        )
+        further["labelled"] = np.isin(
+            np.arange(table.num_rows), labelled
+        )  # samples of X come first
+    if anomaly_scores is not None:
+        further["anomaly_score"] = anomaly_scores
+    for name, values in further.items():
+        table = table.add_column(table.column_names.index("z0"), name, pa.array(values))
     if rows is None and data.X_test is None:
         table = table.drop_columns("split")
     atomic.write(path, lambda temporary: pq.write_table(table, temporary))

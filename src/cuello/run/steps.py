@@ -64,7 +64,7 @@ class JobSteps:
                 "findings": list(autoencoder.diagnosis_.findings),
                 "few_labels": [],
             }
-            detector, anomaly_scores = self.detect(autoencoder, metrics)
+            detector, all_scores, anomaly_scores = self.detect(autoencoder, metrics)
             projection, coordinates = self.project(autoencoder, metrics)
             classifier = None
             if self.prepared.plan is not None:
@@ -85,7 +85,7 @@ class JobSteps:
             autoencoder,
             self.prepared.rows,
             None if self.prepared.plan is None else self.prepared.plan.final,
-            detector,
+            all_scores,
         )
         epochs = len(autoencoder.history_)
         seconds = sum(epoch.seconds for epoch in autoencoder.history_)
@@ -146,15 +146,15 @@ class JobSteps:
 
     def detect(
         self, autoencoder: Autoencoder, metrics: Record
-    ) -> tuple[AnomalyDetector | None, Floats | None]:
-        """Fit an anomaly detector, and return its scores of the test samples (n,).
+    ) -> tuple[AnomalyDetector | None, Floats | None, Floats | None]:
+        """Fit an anomaly detector; also return its scores of all samples, and of the test samples.
 
         Its threshold follows from validation samples, or else from test samples.
         """
         prepared = self.prepared
         held_out = prepared.validation if len(prepared.validation) else prepared.test[0]
         if not len(held_out):
-            return None, None
+            return None, None, None
         detector = AnomalyDetector(autoencoder, random_state=self.job.seed)
         detector.learn(prepared.train, held_out)
         metrics["anomalies"] = {
@@ -162,14 +162,18 @@ class JobSteps:
             "false_positive_rate": list(detector.false_positive_rate_),
             "held_out_rows": detector.scores_.n_held_out,
         }
-        if not len(prepared.test[0]):
-            return detector, None
-        scores = detector.anomaly_scores(prepared.test[0])
+        parts = [X for X in (prepared.data.X, prepared.data.X_test) if X is not None]
+        by_part = [detector.anomaly_scores(X) for X in parts]
+        all_scores = np.concatenate(by_part)
+        rows = prepared.rows.test
+        scores = by_part[1] if rows is None else by_part[0][rows]
+        if not len(scores):
+            return detector, all_scores, None
         metrics["anomalies"] |= {
             "test_rows": len(scores),
             "test_count": int((scores > detector.threshold_).sum()),
         }
-        return detector, scores
+        return detector, all_scores, scores
 
     def project(
         self, autoencoder: Autoencoder, metrics: Record
