@@ -109,14 +109,15 @@ def test_layers_between_are_as_asked_and_the_last_ones_are_plain():
     ]
 
 
-def test_images_are_channels_last_inside():
-    encoder, decoder = build((3, 8, 8), hidden=(4, 4))
+@pytest.mark.parametrize("shape", [(3, 8, 8), (1, 8, 8), (8, 8)])
+def test_images_are_channels_last_inside(shape):
+    encoder, decoder = build(shape, hidden=(4, 4))
     seen = []
     for module in [*encoder.modules(), *decoder.modules()]:
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(lambda m, inputs, output: seen.extend([inputs[0], output]))
-    x = torch.rand(2, 3, 8, 8)
-    assert torch.equal(ToImage()(x), x)
+    x = torch.rand(2, *shape)
+    assert torch.equal(ToImage()(x), x.view(2, -1, 8, 8))
     decoder(encoder(x)[:, :2])
     assert len(seen) == 8
     assert all(t.is_contiguous(memory_format=torch.channels_last) for t in seen)

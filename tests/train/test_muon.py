@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cuello.train.config import TrainingConfig
 from cuello.train.many import why_not_stackable
-from cuello.train.muon import OTHERS, Muon, is_matrix, orthogonal
+from cuello.train.muon import OTHERS, Muon, _iterate, is_matrix, orthogonal
 
 
 def weights_after(optimizer, weight, steps=4):
@@ -91,6 +91,16 @@ def _check_directions(rows, columns, seed, power):
     assert diagonal.max() < 1.3
     assert (inner - torch.diag(diagonal)).abs().max() < 0.1
     torch.testing.assert_close(orthogonal(matrix.mT).mT, orthogonal(matrix), atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (16, 200), (90, 20)])
+def test_products_of_the_gram_matrix_give_the_same_step(shape, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    matrix = torch.randn(*shape, generator=generator) * torch.logspace(0, -6, shape[1])
+    monkeypatch.setattr("cuello.train.muon.native_bf16", lambda device: False)
+    found = orthogonal(matrix)
+    monkeypatch.setattr("cuello.train.muon._iterate_on_gram", _iterate)
+    torch.testing.assert_close(found, orthogonal(matrix), atol=2e-5, rtol=0)
 
 
 def test_a_gradient_of_zeros_moves_nothing():

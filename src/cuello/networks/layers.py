@@ -113,8 +113,11 @@ class ToImage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, C, H, W)."""
-        x = x.unsqueeze(1) if x.ndim == 3 else x
-        return x.contiguous(memory_format=torch.channels_last)
+        if x.ndim == 4 and x.shape[1] > 1:
+            return x.contiguous(memory_format=torch.channels_last)
+        # One channel is in either order: by its strides alone convolutions tell which is meant.
+        gray = x.squeeze(1) if x.ndim == 4 else x
+        return gray.contiguous().unsqueeze(-1).permute(0, 3, 1, 2)
 
 
 class FlattenPixels(nn.Module):

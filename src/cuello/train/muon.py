@@ -80,14 +80,38 @@ def is_matrix(weight: Tensor) -> bool:
 
 def orthogonal(matrix: Tensor) -> Tensor:
     """Return about the nearest matrix of this shape whose singular values are all near 1."""
-    tall = matrix.shape[0] > matrix.shape[1]
+    x = matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix
     # Enough digits, as the iteration corrects itself; emulated it is 7 to 30 times as slow.
-    x = matrix.bfloat16() if native_bf16(matrix.device) else matrix.float()
-    x = x.mT if tall else x
+    bf16 = native_bf16(matrix.device)
+    x = x.bfloat16() if bf16 else x.float()
     x = x / x.norm().clamp(min=1e-7)
+    x = _iterate(x) if bf16 else _iterate_on_gram(x)
+    orthogonal_matrix: Tensor = x.mT if matrix.shape[0] > matrix.shape[1] else x
+    return orthogonal_matrix.to(matrix.dtype)
+
+
+def _iterate(x: Tensor) -> Tensor:
+    """Return p(...p(x)) for wide x, with p(x) = a x + b (x x') x + c (x x')^2 x."""
     a, b, c = _COEFFICIENTS
     for _ in range(_NEWTON_SCHULZ_STEPS):
         square = x @ x.mT
         x = a * x + (b * square + c * (square @ square)) @ x
-    orthogonal_matrix: Tensor = x.mT if tall else x
-    return orthogonal_matrix.to(matrix.dtype)
+    return x
+
+
+def _iterate_on_gram(x: Tensor) -> Tensor:
+    """Return what :func:`_iterate` does, in a few products with x, which bfloat16 has no digits for.
+
+    Each step multiplies x from the left by a polynomial of x x', which commutes with all others, so
+    that they are multiplied first: 3.5 times as fast where x has 12 columns for each row.
+    """
+    a, b, c = _COEFFICIENTS
+    square, product = x @ x.mT, None
+    for step in range(_NEWTON_SCHULZ_STEPS):
+        factor = torch.addmm(square, square, square, beta=b, alpha=c)
+        factor.diagonal().add_(a)
+        product = factor if product is None else factor @ product
+        if step < _NEWTON_SCHULZ_STEPS - 1:
+            square = factor @ square @ factor
+    assert product is not None
+    return product @ x
