@@ -130,7 +130,7 @@ def data_type(model: Autoencoder, shape: tuple[int, ...]) -> DataType:
     """Return whether samples of this shape are rows of a table, images or sequences to a model."""
     if len(shape) == 1:
         return "tables"
-    return "sequences" if NETWORKS[model.network].is_sequence else "images"
+    return "sequences" if NETWORKS[model.network_].is_sequence else "images"
 
 
 SCORES: Registry[Score] = Registry("method")

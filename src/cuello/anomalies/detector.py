@@ -237,7 +237,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc]
         return X
 
     def _read(self, X: Array, model: Autoencoder | None, *, reset: bool) -> Array:
-        sequences = model is not None and NETWORKS[model.network].is_sequence
+        sequences = model is not None and NETWORKS[model.network_].is_sequence
         steps = getattr(model, "shape_", (None,))[0] if sequences else None
         return check_rows(self, X, reset=reset, sequences=sequences, steps=steps)
 

@@ -45,11 +45,15 @@ class FitCommand(Command):
         with importing():
             from cuello.estimators import Autoencoder
             from cuello.kinds import choose_kind
+            from cuello.networks import choose_network
         defaults = inspect.signature(Autoencoder).parameters
         choice = {
             name: _value_of(f"--{name}", args) or defaults[name].default for name in _CHOOSING
         }
-        choice["kind"] = choose_kind(choice["kind"])
+        choice = {
+            "kind": choose_kind(choice["kind"]),
+            "network": choose_network(choice["network"]),
+        }
         with self.refusals():
             built = _build(choice)
         try:

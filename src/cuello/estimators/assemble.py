@@ -40,7 +40,8 @@ class Architecture:
     kind_options : dict or None
         Options of the kind, for example ``{"noise": "gaussian", "noise_level": 0.3}``.
     network : str
-        One of :data:`cuello.networks.NETWORKS`.
+        One of :data:`cuello.networks.NETWORKS`. ``auto``: ``conv`` for images of several channels
+        (without ``hidden`` and ``network_options``), otherwise ``dense``.
     network_options : dict or None
         Options of the network, for example ``{"tied": True}`` for ``dense``.
     encoder, decoder : nn.Module, callable, str or None
@@ -84,7 +85,7 @@ class Architecture:
 
     kind: Annotated[str, ("auto", *kinds.KINDS)] = "auto"
     kind_options: Mapping[str, Any] | None = None
-    network: Annotated[str, networks.NETWORKS] = "dense"
+    network: Annotated[str, ("auto", *networks.NETWORKS)] = "auto"
     network_options: Mapping[str, Any] | None = None
     encoder: NetworkSource | None = None
     decoder: NetworkSource | None = None

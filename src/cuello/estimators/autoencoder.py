@@ -224,12 +224,19 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     def architecture_(self) -> Architecture:
         """Return the options that decide the network."""
         options = {name: getattr(self, name) for name in Architecture.__annotations__}
-        return Architecture(**options | {"kind": self.kind_})
+        return Architecture(**options | {"kind": self.kind_, "network": self.network_})
 
     @property
     def kind_(self) -> str:
         """Return the kind; for ``auto``, that which suits the samples that ``fit`` has seen."""
         return kinds.choose_kind(self.kind, getattr(self, "shape_", None), self.kind_options)
+
+    @property
+    def network_(self) -> str:
+        """Return the network; for ``auto``, that which suits the samples that ``fit`` has seen."""
+        given = self.hidden is not None or bool(self.network_options)
+        shape = getattr(self, "shape_", None)
+        return networks.choose_network(self.network, shape, layers_given=given)
 
     def build_module(self, seed: int) -> kinds.AutoencoderModule:
         """Return a new, untrained network for the data that ``fit`` saw."""
@@ -253,7 +260,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         else:
             validation = self._validate(validation, reset=False)
         config = resolve_training_config(self, len(X), X[0].size, seed)
-        sequences = networks.NETWORKS[self.network].is_sequence
+        sequences = networks.NETWORKS[self.network_].is_sequence
         augment = parse_augment(self.augment, self.shape_, sequences=sequences)
         self.scaling_ = Scaling.fit(steps_of(X) if sequences else X, self.scaling)
         self.module_: kinds.AutoencoderModule = self.build_module(seed)
@@ -270,7 +277,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return self._validate(X, reset=False)
 
     def _validate(self, X: Array, *, reset: bool) -> Array:
-        sequences = networks.NETWORKS[self.network].is_sequence
+        sequences = networks.NETWORKS[self.network_].is_sequence
         steps = self.shape_[0] if sequences and not reset else None
         X = check_rows(self, X, reset=reset, sequences=sequences, steps=steps)
         if reset:

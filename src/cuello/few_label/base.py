@@ -66,7 +66,7 @@ class LearningProblem:
     def is_image(self) -> bool:
         """Return whether samples are images: they have height and width, and are no sequences."""
         source = self.autoencoder
-        sequences = source is not None and NETWORKS[source.network].is_sequence
+        sequences = source is not None and NETWORKS[source.network_].is_sequence
         return self.x.ndim in (3, 4) and not sequences
 
     def method_options(self, declared: type[Declared]) -> Declared:

@@ -85,7 +85,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
                     allowed=", ".join(sorted(method.options)) or "none",
                 )
         if options.augment != "auto":
-            sequences = networks.NETWORKS[template.network].is_sequence
+            sequences = networks.NETWORKS[template.network_].is_sequence
             parse_augment(options.augment, X.shape[1:], sequences=sequences)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.task_: Task = targets.task
@@ -174,7 +174,7 @@ class FewLabelEstimator(BaseEstimator, ABC):  # type: ignore[misc]
 
 def _reading_options(autoencoder: Autoencoder) -> dict[str, Any]:
     """Return how samples for this autoencoder are read: as long as the longest of its training."""
-    if not networks.NETWORKS[autoencoder.network].is_sequence:
+    if not networks.NETWORKS[autoencoder.network_].is_sequence:
         return {}
     shape = getattr(autoencoder, "shape_", None)
     return {"sequences": True, "steps": shape and shape[0]}

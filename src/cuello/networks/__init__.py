@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cuello.networks import conv, dense, sequence  # each registers itself
-from cuello.networks.base import COMMON_OPTIONS, NETWORKS, Network, build_network
+from cuello.networks.base import COMMON_OPTIONS, NETWORKS, Network, build_network, choose_network
 from cuello.networks.layers import ACTIVATIONS, INITIALIZERS
 from cuello.networks.linear_skip import LinearSkip, start_as_pca
 from cuello.networks.summary import LayerSummary, multiplications, note_uses, summarize, total
@@ -17,6 +17,7 @@ __all__ = [
     "NETWORKS",
     "Network",
     "build_network",
+    "choose_network",
     "conv",
     "dense",
     "multiplications",

@@ -16,7 +16,7 @@ from cuello.networks.summary import note_uses
 from cuello.options import Option, check_options, read_options
 from cuello.registry import Registry
 
-__all__ = ["COMMON_OPTIONS", "NETWORKS", "Network", "build_network"]
+__all__ = ["COMMON_OPTIONS", "NETWORKS", "Network", "build_network", "choose_network"]
 
 COMMON_OPTIONS = (
     "hidden",
@@ -58,6 +58,20 @@ class Network:
 
 NETWORKS: Registry[Network] = Registry("network")
 """Networks by name."""
+
+
+def choose_network(
+    network: str, shape: tuple[int, ...] | None = None, *, layers_given: bool = False
+) -> str:
+    """Return a network as it is named; for ``auto``, that which suits samples of a shape.
+
+    Images of several channels get ``conv``. Other samples, those of no known shape, and whatever
+    comes with layers or options of its own, get ``dense``.
+    """
+    if network != "auto":
+        return network
+    in_colour = shape is not None and len(shape) == 3 and shape[0] > 1
+    return "conv" if in_colour and not layers_given else "dense"
 
 
 def build_network(

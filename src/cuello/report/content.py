@@ -149,13 +149,12 @@ def gather(folder: RunFolder) -> ReportContent:
     """Collect what the page shows; refuse a run that is not finished, and damaged files."""
     config = folder.config(finished=True)
     arrays = folder.read_arrays("examples.npz")
-    data, params = config["data"], config["autoencoder"]["params"]
-    kind = config["autoencoder"]["resolved"]["kind"]
+    data, resolved = config["data"], config["autoencoder"]["resolved"]
     classes = tuple(data["classes"])
-    sequences = NETWORKS[params["network"]].is_sequence
+    sequences = NETWORKS[resolved["network"]].is_sequence
     encoded = Dataset(X=np.empty((0, 0)), name="", source="", encoding=data["encoding"])
     return ReportContent(
-        title=f"{data['name']}: {KINDS.resolve(kind)} autoencoder",
+        title=f"{data['name']}: {KINDS.resolve(resolved['kind'])} autoencoder",
         config=config,
         metrics=folder.metrics(),
         history=folder.read_lines("history.jsonl"),

@@ -64,7 +64,7 @@ def measure_reconstruction(
 ) -> tuple[Record, Floats]:
     """Compare with PCA on the test samples; also return the model's errors of them (n,)."""
     test, _ = prepared.test
-    width = unit_width(prepared.train, sequences=NETWORKS[autoencoder.network].is_sequence)
+    width = unit_width(prepared.train, sequences=NETWORKS[autoencoder.network_].is_sequence)
     errors, pca_errors = np.empty(len(test)), np.empty(len(test))
     for start in range(0, len(test), _SAMPLES_AT_ONCE):
         some = slice(start, start + _SAMPLES_AT_ONCE)
@@ -105,7 +105,7 @@ def example_arrays(
     denoise them, and of sequences nothing is denoised or generated.
     """
     test, y = prepared.test
-    is_sequence = NETWORKS[model.network].is_sequence
+    is_sequence = NETWORKS[model.network_].is_sequence
     order = np.random.default_rng(seed).permutation(len(test))
     ranked = np.argsort(errors, kind="stable")
     shown = {

@@ -46,7 +46,7 @@ def read_further_data(
     data = load(spec, encoding=encoding, task=task, skip_bad=skip_bad, allow_nan=holes)
     data = explain_empty_text(data)
     data = mark_missing(data) if holes else data.filled()
-    expected, sequences = autoencoder.shape_, NETWORKS[autoencoder.network].is_sequence
+    expected, sequences = autoencoder.shape_, NETWORKS[autoencoder.network_].is_sequence
     if sequences:
         test = None if data.X_test is None else pad(data.X_test, expected[0])
         data = replace(data, X=pad(data.X, expected[0]), X_test=test)

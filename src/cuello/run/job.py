@@ -160,7 +160,7 @@ class Job:
         self.trackers(Path())
         for registry in (KINDS, NETWORKS, ACTIVATIONS, INITIALIZERS, LOSSES, OUTPUTS):
             name = getattr(model, registry.argument)
-            if name != "auto" or registry in (NETWORKS, ACTIVATIONS):
+            if name != "auto" or registry is ACTIVATIONS:
                 registry.resolve(name)
         if model.scaling not in SCALINGS:
             raise unknown("scaling", model.scaling, SCALINGS)

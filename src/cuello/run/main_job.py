@@ -46,11 +46,11 @@ def plan(job: Job) -> tuple[Prepared, Autoencoder]:
     prepared = prepare(job)
     untrained = job.autoencoder().set_params(validation_fraction=0.0)
     data = prepared.data
-    if not NETWORKS[untrained.network].is_sequence and data.X.ndim == 3 and np.isnan(data.X).any():
+    if not NETWORKS[untrained.network_].is_sequence and data.X.ndim == 3 and np.isnan(data.X).any():
         raise DataError(
             [
                 f"{data.source} holds sequences of different lengths (NaN after their end), which ",
-                Argument("network", untrained.network),
+                Argument("network", untrained.network_),
                 " cannot read",
             ],
             remedy=Use("network", "sequence"),

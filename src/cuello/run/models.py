@@ -95,6 +95,7 @@ def record_autoencoder(model: Autoencoder) -> Record:
             "batch_size": model.training_config_.batch_size,
             **resolve_network(model.architecture_),
             "kind": model.kind_,
+            "network": model.network_,
             "kind_options": {
                 name: option.default for name, option in KINDS[model.kind_].options().items()
             }

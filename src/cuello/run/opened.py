@@ -77,7 +77,7 @@ class Run:
     @property
     def is_of_sequences(self) -> bool:
         """Whether samples are sequences, not images or rows of a table."""
-        return NETWORKS[self.autoencoder.network].is_sequence
+        return NETWORKS[self.autoencoder.network_].is_sequence
 
     def load(self, spec: str | Path, *, skip_bad: bool = False, holes: bool = False) -> Dataset:
         """Read further data the way the training data was read.

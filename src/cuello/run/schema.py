@@ -51,8 +51,8 @@ CONFIG = {
 
 FINISHED_CONFIG = CONFIG | {
     "autoencoder": {
-        "params": {"kind": str, "network": str, "encoder": Maybe(str)},
-        "resolved": {"kind": str},
+        "params": {"encoder": Maybe(str)},
+        "resolved": {"kind": str, "network": str},
         "diagnosis": {"statistics": dict},
     },
     "classifier": Maybe(dict),

@@ -25,7 +25,7 @@ _LINE = 96  # grey
 def write_sheet(model: Autoencoder, X: Array, out: Path, *, columns: int | None = None) -> None:
     """Write images side by side to ``.png``; of other samples, nothing."""
     shape = model.shape_
-    if len(shape) < 2 or NETWORKS[model.network].is_sequence:
+    if len(shape) < 2 or NETWORKS[model.network_].is_sequence:
         return
     low, high = model.scaling_.low, model.scaling_.high
     scaled = (model.scaling_.apply(X) - low) / max(high - low, 1e-12)

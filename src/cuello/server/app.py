@@ -75,7 +75,7 @@ def _start(session: Session) -> FastAPI:
             name=str(run.config["data"].get("name", "")),
             status="finished",
             kind=run.autoencoder.kind_,
-            network=run.autoencoder.network,
+            network=run.autoencoder.network_,
             shape=list(run.autoencoder.shape_),
             latent_dim=run.autoencoder.latent_dim_,
             task=run.task,

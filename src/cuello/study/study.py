@@ -263,7 +263,8 @@ def estimator_options(options: Mapping[str, Any]) -> dict[str, Any]:
     of_estimator = [
         name for name in Autoencoder().get_params(deep=False) if name not in _NOT_OPTIONS
     ]
-    kind, network = kinds.choose_kind(options.get("kind", "auto")), options.get("network", "dense")
+    kind = kinds.choose_kind(options.get("kind", "auto"))
+    network = networks.choose_network(options.get("network", "auto"))
     of_kind, of_network = kinds.KINDS[kind].options(), networks.NETWORKS[network].options
     sorted_options: dict[str, Any] = {}
     for name, value in options.items():

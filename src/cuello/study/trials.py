@@ -144,7 +144,7 @@ def _trial_key(record: Record) -> str:
 def measure(model: Autoencoder, prepared: Prepared) -> dict[str, Any]:
     """Return every one of :data:`MEASURES` of a fitted model, and its number of parameters."""
     test, _ = prepared.test
-    width = unit_width(prepared.train, sequences=NETWORKS[model.network].is_sequence)
+    width = unit_width(prepared.train, sequences=NETWORKS[model.network_].is_sequence)
     splits = {
         "train_mse": prepared.train[:_MOST_SAMPLES],
         "validation_mse": prepared.validation,
