@@ -16,6 +16,7 @@ from benchmarks.timing import Result, Settings, limit_threads, machine
 
 _NAMES = (
     "speedrun",
+    "main_job",
     "pca",
     "training_loop",
     "optimizers",

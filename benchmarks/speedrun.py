@@ -22,20 +22,21 @@ from benchmarks.peer_process import Child, LeftOutError, Peer, install
 from benchmarks.timing import THREADS, Bar, Result, Settings
 from benchmarks.workload import HIDDEN, LATENT, RATE
 
-__all__ = ["run"]
+__all__ = ["RECIPE_BEFORE", "run"]
 
 _KERAS = Peer("keras_speedrun", ("keras==3.15.1", "jax==0.10.2"))
 _GOAL = 0.0102
 _MOST_EPOCHS = 60
+RECIPE_BEFORE: Mapping[str, Any] = {
+    "kind": "denoising",
+    "kind_options": {"noise_share": 0.9, "noise_until": 1.0},
+    "linear_skip": False,
+    "epochs": 24,
+}
 _RECIPES: Mapping[str, Mapping[str, Any]] = {
     "default": {},
     "default without linear skip": {"linear_skip": False},
-    "default before: denoising, 10,128 steps": {
-        "kind": "denoising",
-        "kind_options": {"noise_share": 0.9, "noise_until": 1.0},
-        "linear_skip": False,
-        "epochs": 24,
-    },
+    "default before: denoising, 10,128 steps": RECIPE_BEFORE,
 }
 
 Pixels = npt.NDArray[np.float32]

@@ -48,6 +48,8 @@ PASSES, MIN_STEPS, MAX_STEPS = 100, 1000, 20_000
 PRETRAINING_SHARE = 0.5
 """Steps of pretraining, as a share of those with labels."""
 MIN_FOLD_STEPS = 500
+PRETRAINED_FOLD_STEPS = 200
+"""The fewest for a fold where the network starts from pretraining, which folds share."""
 _TIMED_STEPS = 4  # by which the time of a step is estimated
 CONTRAST_BATCH = 128
 """Samples in a step, each of which is seen twice."""
@@ -84,7 +86,7 @@ class MeanTeacherMethod(Method):
             STUDENTS[network].learning_rate,
             lambda part, rate, steps: _train_teacher(part, rate, steps, pseudo_labels, start),
             length=steps,
-            shortest=MIN_FOLD_STEPS,
+            shortest=PRETRAINED_FOLD_STEPS if pretrained else MIN_FOLD_STEPS,
             trained=f"Network {network}, about {steps} steps",
         )
         if not pretrained:
@@ -113,9 +115,10 @@ class MeanTeacherMethod(Method):
         began = clock.now()
         _train_teacher(small, rate, _TIMED_STEPS, None, start)
         paid = seconds * _TIMED_STEPS / max(clock.now() - began, 1e-9)
-        before = 1.0 + PRETRAINING_SHARE * _is_pretrained(problem)
-        folds = problem.options.cv
-        long, brief = paid / (before + FOLD_SHARE * folds), paid - MIN_FOLD_STEPS * folds
+        pretrained, folds = _is_pretrained(problem), problem.options.cv
+        before = 1.0 + PRETRAINING_SHARE * pretrained
+        shortest = PRETRAINED_FOLD_STEPS if pretrained else MIN_FOLD_STEPS
+        long, brief = paid / (before + FOLD_SHARE * folds), paid - shortest * folds
         return max(int(min(long, brief / before)), 0)
 
 
