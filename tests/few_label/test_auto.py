@@ -40,16 +40,16 @@ def solution(wrong, task=TWO, labels=N, score=None):
     return Solution(module=nn.Identity(), held_out=scores, cv_scores={1.0: accuracy}, chosen=1.0)
 
 
-def race(wrong, *, task=TWO, shape=IMAGE, labels=N, room=-1.0, score=None, **options):
+def race(wrong, *, task=TWO, shape=IMAGE, labels=N, n=4 * N, room=-1.0, score=None, **options):
     """Choose among methods that are wrong on these labels; return the choice and what was tried.
 
     Methods that are not named are wrong on every label.
     """
-    y = np.arange(4 * N) % 2
+    y = np.arange(n) % 2
     problem = LearningProblem(
-        x=torch.zeros(4 * N, *shape),
+        x=torch.zeros(n, *shape),
         y=y if task.name != "regression" else y.astype(np.float32),
-        labelled=np.arange(4 * N) < labels,
+        labelled=np.arange(n) < labels,
         task=task,
         autoencoder=None,
         options=FewLabelOptions(**options),
@@ -162,6 +162,14 @@ def test_the_room_that_is_left_is_a_share_of_the_labels():
     for wrong, kept in ((2, "label_spreading"), (3, "mean_teacher")):
         missed = {"mean_teacher": (), "label_spreading": range(wrong)}
         assert race(missed, room=auto.ROOM)[0].method == kept
+
+
+@pytest.mark.parametrize("wrong", [0, 2])
+def test_many_mistakes_without_a_label_are_reason_enough_to_go_on(wrong):
+    enough = math.ceil(auto.MISTAKES * (N + 2) / (wrong + 1))
+    for others, kept in ((enough - 1, "label_spreading"), (enough, "mean_teacher")):
+        missed = {"mean_teacher": range(5), "label_spreading": range(wrong)}
+        assert race(missed, n=N + others, room=auto.ROOM)[0].method == kept
 
 
 @pytest.mark.parametrize("by_probe", [12, 13])

@@ -100,7 +100,7 @@ def test_products_of_the_gram_matrix_give_the_same_step(shape, monkeypatch):
     monkeypatch.setattr("cuello.train.muon.native_bf16", lambda device: False)
     found = orthogonal(matrix)
     monkeypatch.setattr("cuello.train.muon._iterate_on_gram", _iterate)
-    torch.testing.assert_close(found, orthogonal(matrix), atol=2e-5, rtol=0)
+    torch.testing.assert_close(found, orthogonal(matrix), atol=2e-4, rtol=0)
 
 
 def test_a_gradient_of_zeros_moves_nothing():
