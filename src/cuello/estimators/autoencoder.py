@@ -20,7 +20,7 @@ from cuello.arrays import Array, Codes, Float32s, Floats
 from cuello.data.augment import Augment
 from cuello.data.scaling import Scaling
 from cuello.data.sequences import steps_of
-from cuello.errors import CuelloWarning, DivergedError, InputError
+from cuello.errors import CuelloWarning, DivergedError
 from cuello.estimators.applications import Applications
 from cuello.estimators.assemble import Architecture, assemble, is_linear_start, start_linear
 from cuello.estimators.inputs import check_rows, check_shape, class_codes, divide, parse_augment
@@ -194,13 +194,7 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
 
         An embedding does not tell how long a sequence was: all come at the longest's length.
         """
-        Z, network = np.asarray(X, dtype=np.float32), self.trained_
-        if Z.ndim != 2 or Z.shape[1] != self.latent_dim_:
-            raise InputError(
-                f"embeddings have shape {Z.shape}; expected (n, {self.latent_dim_}), as from "
-                "transform."
-            )
-        return network.decode(Z)
+        return self.trained_.decode(np.asarray(X, dtype=np.float32))
 
     def reconstruct(self, X: Array) -> Float32s:
         """Return each sample after encoding and decoding, in the data's units; NaN stays NaN."""
@@ -223,8 +217,8 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     @property
     def architecture_(self) -> Architecture:
         """Return the options that decide the network."""
-        options = {name: getattr(self, name) for name in Architecture.__annotations__}
-        return Architecture(**options | {"kind": self.kind_, "network": self.network_})
+        chosen = {"kind": self.kind_, "network": self.network_}
+        return Architecture(**{n: getattr(self, n) for n in Architecture.__annotations__} | chosen)
 
     @property
     def kind_(self) -> str:
@@ -234,9 +228,8 @@ class Autoencoder(Applications, ClassNamePrefixFeaturesOutMixin, TransformerMixi
     @property
     def network_(self) -> str:
         """Return the network; for ``auto``, that which suits the samples that ``fit`` has seen."""
-        given = self.hidden is not None or bool(self.network_options)
-        shape = getattr(self, "shape_", None)
-        return networks.choose_network(self.network, shape, layers_given=given)
+        own = self.hidden is not None or bool(self.network_options)
+        return networks.choose_network(self.network, getattr(self, "shape_", None), own_layers=own)
 
     def build_module(self, seed: int) -> kinds.AutoencoderModule:
         """Return a new, untrained network for the data that ``fit`` saw."""

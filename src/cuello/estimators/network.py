@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cuello.arrays import Array, Codes, Float32s, Floats
 from cuello.data.scaling import Scaling
+from cuello.errors import InputError
 from cuello.kinds import AutoencoderModule, Diagnosis
 from cuello.metrics import sample_errors
 
@@ -76,7 +77,12 @@ class TrainedNetwork:
         return in_batches(len(X), lambda a, b: self.module.encode(self.scale(X[a:b])), shape)
 
     def decode(self, Z: Float32s) -> Array:
-        """Return the samples of embeddings (n, latent_dim)."""
+        """Return the samples of embeddings (n, latent_dim); refuse (InputError) other shapes."""
+        expected = self.module.latent_dim
+        if Z.ndim != 2 or Z.shape[1] != expected:
+            raise InputError(
+                f"embeddings have shape {Z.shape}; expected (n, {expected}), as from transform."
+            )
         return in_batches(
             len(Z),
             lambda a, b: self._unscale(self.module.decode(torch.from_numpy(Z[a:b]))),

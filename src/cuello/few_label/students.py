@@ -143,8 +143,8 @@ STUDENTS = {
     "conv": _Recipe(_convolutions, "muon", 0.15, work=1.03e10),
     "dense": _Recipe(_dense, "adamw", _ADAMW_RATE, work=2.5e10),
 }
-"""1,900 steps of the convolutional student on images of 28 x 28 pixels, 17,000 of the dense one: six
-and twelve minutes of one core.
+"""1,900 steps of the convolutional student on images of 28 x 28 pixels, 17,000 of the dense one:
+six and twelve minutes of one core.
 
 Orthogonal steps of convolutions take a sixth longer than AdamW's and are worth three of them: 300
 labels of Fashion-MNIST, one draw, errors on training images without a label, 1,500 steps after

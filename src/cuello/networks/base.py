@@ -61,7 +61,7 @@ NETWORKS: Registry[Network] = Registry("network")
 
 
 def choose_network(
-    network: str, shape: tuple[int, ...] | None = None, *, layers_given: bool = False
+    network: str, shape: tuple[int, ...] | None = None, *, own_layers: bool = False
 ) -> str:
     """Return a network as it is named; for ``auto``, that which suits samples of a shape.
 
@@ -71,7 +71,7 @@ def choose_network(
     if network != "auto":
         return network
     in_colour = shape is not None and len(shape) == 3 and shape[0] > 1
-    return "conv" if in_colour and not layers_given else "dense"
+    return "conv" if in_colour and not own_layers else "dense"
 
 
 def build_network(
