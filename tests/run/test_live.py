@@ -1,4 +1,4 @@
-"""Progress that a browser is shown: written seldom, but every method at once, with the time left."""
+"""Progress for a browser: written seldom, but every method at once, with the time left."""
 
 from __future__ import annotations
 
