@@ -67,7 +67,7 @@ class LiveProgress:
         """Take an epoch's losses, and reconstruct some samples if the last time was long ago."""
         self.epochs.append(epoch)
         now = clock.now()
-        if now < self.next_preview or NETWORKS[model.network].is_sequence:
+        if now < self.next_preview or NETWORKS[model.network_].is_sequence:
             return
         some = self.samples[: max(1, min(_SAMPLES, _NUMBERS // self.samples[0].size))]
         # A copy: the module that is trained stays on its device and in its mode.
