@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from cuello.anomalies import AnomalyDetector
@@ -177,7 +178,9 @@ class Run:
             cells = [[f"{p:.4f}" for p in row] for row in model.predict_proba(X)]
         else:
             basis, head = predictions.typical_error(model), ["value"]
-            cells = [[format_number(value)] for value in model.predict(X)]
+            # Computed in single precision: more digits would be noise.
+            values = model.predict(X).astype(np.float32)
+            cells = [[format_number(value)] for value in values]
         write_rows(out, data, head, cells)
         return predictions.Classified(len(X), undecided, basis)
 
