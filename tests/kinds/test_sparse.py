@@ -168,7 +168,10 @@ def test_an_embedding_of_zeros_is_dead_and_a_lively_one_is_not():
 def test_fit_warns_of_dead_latents():
     X = np.random.default_rng(0).random((64, 12), dtype=np.float32)
     options = {"weight": 10.0}
-    with pytest.warns(CuelloWarning, match="never active"):
+    with (
+        pytest.warns(CuelloWarning, match="every sample has the same embedding"),
+        pytest.warns(CuelloWarning, match="never active"),
+    ):
         Autoencoder(
             "sparse",
             kind_options=options,

@@ -23,7 +23,6 @@ _DISTANCES_AT_ONCE = 2**24
 _MOST_EXACT = 10_000
 _COMPARED_WITH = 8192
 """Of more samples each is compared with so many: with all, time would grow with their square."""
-_MEANS_STEPS = 2
 _HALVINGS = 64
 
 
@@ -72,7 +71,7 @@ def _nearest_in_cells(samples: Tensor, k: int) -> tuple[Indices, Float32s]:
     search", IEEE Transactions on Pattern Analysis and Machine Intelligence 33 (2011), section IV.
     """
     means = samples[:: math.isqrt(len(samples))]
-    for _ in range(_MEANS_STEPS):
+    for _ in range(2):
         nearest = neighbours(samples, means, 1)[0][:, 0]
         # Renumbered, so that no cell is empty.
         _, cell, sizes = np.unique(nearest, return_inverse=True, return_counts=True)

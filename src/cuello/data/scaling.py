@@ -70,12 +70,9 @@ class Scaling:
     @property
     def dtype(self) -> type[np.float32 | np.float64]:
         """Type that holds samples in the units of the data: float64 for a column far from 0."""
-        far = np.abs(self.offset) * np.finfo(np.float32).eps > _MOST_DROPPED * np.asarray(
-            self.width
-        )
-        return (
-            np.float64 if self.name != "none" and len(self.offset) > 1 and far.any() else np.float32
-        )
+        dropped = np.finfo(np.float32).eps * np.abs(self.offset) / np.asarray(self.width)
+        far = self.name != "none" and len(self.offset) > 1 and dropped.max() > _MOST_DROPPED
+        return np.float64 if far else np.float32
 
     def apply(self, X: Array) -> Float32s:
         """Return scaled samples as a new float32 array."""

@@ -34,11 +34,7 @@ LABELLED_BATCH = 64
 TEACHER_DECAY = 0.995
 """Share of the teacher that stays at each step."""
 SHARPENING = 2.0
-"""Power to which the class probabilities are raised where the teacher is not confident.
-
-It moves what is near a border to one side of it. On held-out images of MNIST with 300 labels, two
-draws, 2,600 steps, errors fell from 0.88 to 0.84 % and from 1.18 to 1.13 %.
-"""
+"""Power of class probabilities where the teacher is not confident: they leave the border."""
 PSEUDO_LABEL_SHARE = 0.3
 """Share of the training over which pseudo-labels fade."""
 _PROBE = 1e-2

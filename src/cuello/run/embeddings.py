@@ -100,10 +100,8 @@ def write_embeddings(
         tables.append(pa.table(columns | {f"z{k}": pa.array(z[:, k]) for k in range(z.shape[1])}))
     table = pa.concat_tables(tables, promote_options="default")
     further: dict[str, Any] = {}
-    if labelled is not None:
-        further["labelled"] = np.isin(
-            np.arange(table.num_rows), labelled
-        )  # samples of X come first
+    if labelled is not None:  # samples of X come first
+        further["labelled"] = np.isin(np.arange(table.num_rows), labelled)
     if anomaly_scores is not None:
         further["anomaly_score"] = anomaly_scores
     for name, values in further.items():

@@ -41,6 +41,7 @@ class LiveProgress:
         """Show progress; write it where it is new, or was written some time ago."""
         self.shown.update(stage, done, total, detail)
         now, (before, last) = clock.now(), self.stage
+        latest = detail or (last if stage == before else "")
         if stage != before:
             self.begun = now, done
         # A method may take minutes and be told once; of epochs and steps there are thousands.
@@ -51,13 +52,13 @@ class LiveProgress:
                 "stage": stage,
                 "done": done,
                 "total": total,
-                "detail": detail or (last if stage == before else ""),
+                "detail": latest,
                 "seconds_left": None if pace is None else pace * (total - done),
                 "epochs": [asdict(epoch) for epoch in self.epochs],
             }
             self.folder.write_lines("progress.jsonl", [record])
             self.next_progress = _next(now)
-        self.stage = stage, detail or (last if stage == before else "")
+        self.stage = stage, latest
 
     def say(self, text: str) -> None:
         """Show a message."""

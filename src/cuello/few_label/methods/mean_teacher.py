@@ -48,8 +48,7 @@ PASSES, MIN_STEPS, MAX_STEPS = 100, 1000, 20_000
 PRETRAINING_SHARE = 0.5
 """Steps of pretraining, as a share of those with labels."""
 MIN_FOLD_STEPS = 500
-PRETRAINED_FOLD_STEPS = 200
-"""The fewest for a fold where the network starts from pretraining, which folds share."""
+PRETRAINED_FOLD_STEPS = 200  # of a network that starts from pretraining, which folds share
 _TIMED_STEPS = 4  # by which the time of a step is estimated
 CONTRAST_BATCH = 128
 """Samples in a step, each of which is seen twice."""
