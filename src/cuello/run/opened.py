@@ -179,8 +179,7 @@ class Run:
         else:
             basis, head = predictions.typical_error(model), ["value"]
             # Computed in single precision: more digits would be noise.
-            values = model.predict(X).astype(np.float32)
-            cells = [[format_number(value)] for value in values]
+            cells = [[format_number(v)] for v in np.asarray(model.predict(X), np.float32)]
         write_rows(out, data, head, cells)
         return predictions.Classified(len(X), undecided, basis)
 
