@@ -70,8 +70,9 @@ class Scaling:
     @property
     def dtype(self) -> type[np.float32 | np.float64]:
         """Type that holds samples in the units of the data: float64 for a column far from 0."""
-        dropped = np.finfo(np.float32).eps * np.abs(self.offset) / np.asarray(self.width)
-        far = self.name != "none" and len(self.offset) > 1 and dropped.max() > _MOST_DROPPED
+        dropped = np.finfo(np.float32).eps * np.abs(self.offset)
+        drops = (dropped > _MOST_DROPPED * np.asarray(self.width)).any()
+        far = self.name != "none" and len(self.offset) > 1 and drops
         return np.float64 if far else np.float32
 
     def apply(self, X: Array) -> Float32s:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cuello.arrays import Array
 from cuello.errors import Argument, CuelloError, InputError
+from cuello.estimators import Autoencoder
 from cuello.formats import finite
 from cuello.report.assets import data_uri, draw
 from cuello.run import open_run
@@ -76,15 +77,16 @@ def _status(folder: RunFolder) -> str:
 
 def _losses_app(folder: RunFolder, status: Callable[[], str]) -> FastAPI:
     config = folder.config()
-    data, model = config["data"], config["job"]["model"]
+    data, model = config["data"], Autoencoder(**config["job"]["model"])
+    model.shape_ = tuple(data["shape"])
 
     def info() -> s.RunInfo:
         """Return the description of the training."""
         return s.RunInfo(
             name=data["name"],
             status=status(),
-            kind=str(model.get("kind", "")),
-            network=str(model.get("network", "")),
+            kind=model.kind_,
+            network=model.network_,
             shape=data["shape"],
             task=data["task"],
             classes=data["classes"],
@@ -94,14 +96,12 @@ def _losses_app(folder: RunFolder, status: Callable[[], str]) -> FastAPI:
 
     def progress() -> s.TrainingProgress:
         """Return what the training is at, and samples reconstructed so far."""
-        told = folder.read_lines("progress.jsonl")
-        arrays = folder.read_arrays("preview.npz")
+        told, arrays = folder.read_lines("progress.jsonl"), folder.read_arrays("preview.npz")
         epoch = arrays.pop("epoch", None)
         images = {name: _shown(values) for name, values in arrays.items()}
         record = told[0] if told else {}
-        return s.TrainingProgress(
-            previewed=None if epoch is None else int(epoch), **record | images
-        )
+        previewed = None if epoch is None else int(epoch)
+        return s.TrainingProgress(previewed=previewed, **record | images)
 
     def not_yet(rest: str) -> None:
         raise HTTPException(409, f"the run is not ready ({status()}); /api/history has its losses.")
